@@ -1,0 +1,1 @@
+//! The module `otmon._engine`: the list of what Python sees.

@@ -1,0 +1,24 @@
+//! ICS protocol dissectors: bytes in, PDUs out.
+//!
+//! Each protocol is one file with pure functions over bytes; [`dissector`] holds
+//! the contract, [`registry`] the list. Copy `modbus.rs` to add one.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+#[cfg(test)]
+extern crate std;
+
+pub mod anomaly;
+pub mod dissector;
+pub mod field;
+pub mod name;
+pub mod operation;
+pub mod pdu;
+pub mod reader;
+pub mod registry;
+pub mod sink;
+pub mod target;
+pub mod value;
+
+mod modbus;

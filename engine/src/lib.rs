@@ -1,0 +1,17 @@
+//! The engine: frames in, observations out.
+//!
+//! ```text
+//! capture ─► decode ─► duplicate ─► defragment ─► flow ─► reassembly ─► identify
+//!         ─► dissect ─► pairing ─► observer (behaviour, conversation, claim, content)
+//! ```
+//!
+//! [`engine::Engine`] calls the stages in this order and holds no logic of its own.
+//! Nothing here but [`capture`] does I/O, and nothing asks the time: it comes
+//! from packets.
+
+pub mod capture;
+pub mod counters;
+pub mod limits;
+pub mod observation;
+pub mod observer;
+pub mod packet;

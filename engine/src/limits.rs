@@ -1,0 +1,116 @@
+//! Every bound of the engine, in one struct. Reaching one is counted.
+
+/// Bounds on what traffic can fill. The defaults hold a whole run under 300 MB.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Flows remembered at a time.
+    pub flows: usize,
+    /// Flows that hold dissector state and open requests.
+    pub sessions: usize,
+    /// Share of the flows that one source may hold, in percent.
+    pub flows_per_source_percent: usize,
+    /// Segments that wait for an earlier one, per direction of a flow.
+    pub out_of_order_segments: usize,
+    /// Bytes of them, per direction of a flow.
+    pub out_of_order_bytes: usize,
+    /// Bytes of them in all flows.
+    pub out_of_order_total: usize,
+    /// Bytes in all flows that wait for the rest of their PDU or fragment.
+    pub carry_total: usize,
+    /// Payload bytes per direction that wait until a flow is identified.
+    pub held_bytes: usize,
+    /// Payloads per flow that wait until it is identified.
+    pub held_payloads: usize,
+    /// Payload bytes of all flows that wait until they are identified.
+    pub held_total: usize,
+    /// Application fragments being joined, per flow.
+    pub joins_per_flow: usize,
+    /// Bytes of one joined application message.
+    pub join_bytes: usize,
+    /// Bytes of IP fragments that wait for others.
+    pub ip_fragment_total: usize,
+    /// Pieces of one IP packet.
+    pub ip_fragment_pieces: usize,
+    /// Depth of tunnels, and of containers in a PDU.
+    pub depth: usize,
+    /// Behaviours.
+    pub behaviours: usize,
+    /// Share of the behaviours that one source may hold, in percent.
+    pub behaviours_per_source_percent: usize,
+    /// Address intervals kept per behaviour.
+    pub intervals: usize,
+    /// Conversations.
+    pub conversations: usize,
+    /// Pairs of hardware and IP address.
+    pub addresses: usize,
+    /// Distinct claims.
+    pub claims: usize,
+    /// Transfers being hashed.
+    pub contents: usize,
+    /// Bytes of one transfer that are hashed.
+    pub content_bytes: u64,
+    /// Values in an observation.
+    pub observation_values: usize,
+    /// New behaviours per source and second, and their burst.
+    pub new_behaviours: (u32, u32),
+    /// Notable PDUs per source, class and second, and their burst.
+    pub notable: (u32, u32),
+    /// Frame copies remembered by the duplicate filter.
+    pub duplicate_ring: usize,
+    /// Nanoseconds within which the same bytes are a copy.
+    pub duplicate_window_ns: i64,
+    /// Nanoseconds after which an idle TCP flow is forgotten.
+    pub tcp_idle_ns: i64,
+    /// The same for UDP.
+    pub udp_idle_ns: i64,
+    /// The same for a closed TCP flow.
+    pub closed_ns: i64,
+    /// Nanoseconds that a hole in a stream may stay open.
+    pub gap_ns: i64,
+    /// Nanoseconds that a request may stay open before it counts as unanswered.
+    pub answer_ns: i64,
+    /// Nanoseconds that fragments may wait for each other.
+    pub fragment_ns: i64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        const SECOND: i64 = 1_000_000_000;
+        Self {
+            flows: 262_144,
+            sessions: 65_536,
+            flows_per_source_percent: 25,
+            out_of_order_segments: 32,
+            out_of_order_bytes: 65_536,
+            out_of_order_total: 32 << 20,
+            carry_total: 16 << 20,
+            held_bytes: 4_096,
+            held_payloads: 16,
+            held_total: 16 << 20,
+            joins_per_flow: 4,
+            join_bytes: 65_536,
+            ip_fragment_total: 8 << 20,
+            ip_fragment_pieces: 64,
+            depth: 8,
+            behaviours: 200_000,
+            behaviours_per_source_percent: 10,
+            intervals: 16,
+            conversations: 65_536,
+            addresses: 65_536,
+            claims: 65_536,
+            contents: 256,
+            content_bytes: 64 << 20,
+            observation_values: 256,
+            new_behaviours: (20, 200),
+            notable: (50, 500),
+            duplicate_ring: 4_096,
+            duplicate_window_ns: 10_000_000,
+            tcp_idle_ns: 24 * 3600 * SECOND,
+            udp_idle_ns: 120 * SECOND,
+            closed_ns: 30 * SECOND,
+            gap_ns: 2 * SECOND,
+            answer_ns: 5 * SECOND,
+            fragment_ns: 30 * SECOND,
+        }
+    }
+}
