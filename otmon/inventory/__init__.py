@@ -1,0 +1,1 @@
+"""Who is on the network: claims and traffic, merged to assets."""

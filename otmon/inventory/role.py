@@ -1,0 +1,117 @@
+"""What a device is, from what it does: roles with a score, and the Purdue level."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+SHOWN_FROM = 0.6
+"""The score from which a role is shown."""
+
+PURDUE_LEVEL = {
+    "plc": 1.0,
+    "rtu": 1.0,
+    "gateway": 1.0,
+    "field_device": 0.0,
+    "hmi": 2.0,
+    "scada_server": 2.0,
+    "engineering_station": 3.0,
+    "public_peer": 5.0,
+}
+"""The level of each role; a network device is at the level of its zone, and none of its own."""
+
+DANGER_CLASSES = frozenset(
+    {
+        "force",
+        "program_download",
+        "program_delete",
+        "firmware_update",
+        "mode_start",
+        "mode_stop",
+        "mode_other",
+        "restart",
+        "factory_reset",
+        "auth_change",
+        "alarm_config",
+        "file_write",
+        "file_delete",
+        "diag_clear",
+    }
+)
+"""Operation classes that never earn a role by themselves: an attacker must not
+earn an exemption by attacking."""
+
+_ENGINEERING_CLASSES = ("program_upload", "browse", "lock")
+_CONTROL_CLASSES = ("write", "command")
+_SERVER_ROLE = {"dnp3": "rtu", "s7comm": "plc", "modbus": "plc", "modbus_rtu": "plc", "umas": "plc"}
+_MANY_SERVERS = 5
+_MANY_READS = 20
+
+
+@dataclass(slots=True)
+class Activity:
+    """What one asset did, counted over its conversations."""
+
+    answered: Counter[str] = field(default_factory=Counter)
+    """Requests it answered, by protocol."""
+    asked: Counter[str] = field(default_factory=Counter)
+    """Operations it asked for, by class."""
+    servers: set[str] = field(default_factory=set)
+    """Whom it asked."""
+    protocols: set[str] = field(default_factory=set)
+    asked_protocols: set[str] = field(default_factory=set)
+    answering_units: int = 0
+    """Stations behind it that answered."""
+    routes: bool = False
+    public: bool = False
+    told: dict[str, float] = field(default_factory=dict)
+    """Roles that its own words claim, with the belief in them."""
+
+
+def roles(activity: Activity) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The roles of an asset, best first, and those that a person must confirm."""
+    score: dict[str, float] = {}
+
+    def give(role: str, points: float) -> None:
+        score[role] = min(1.0, score.get(role, 0.0) + points)
+
+    for protocol, count in sorted(activity.answered.items()):
+        if count > 0 and protocol in _SERVER_ROLE:
+            give(_SERVER_ROLE[protocol], 0.6 if count >= _MANY_READS else 0.5)
+            if protocol in ("dnp3", "s7comm"):
+                give(_SERVER_ROLE[protocol], 0.2)
+    if activity.answering_units > 1:
+        give("gateway", 0.8)
+    asked = activity.asked
+    reads = asked["read"]
+    controls = sum(asked[token] for token in _CONTROL_CLASSES)
+    if reads >= _MANY_READS:
+        if len(activity.servers) >= _MANY_SERVERS or "dnp3" in activity.asked_protocols:
+            give("scada_server", 0.7)
+        elif controls:
+            give("hmi", 0.7 if controls <= reads else 0.4)
+        else:
+            give("hmi", 0.5)
+    engineering = [token for token in _ENGINEERING_CLASSES if asked[token]]
+    dangers = sum(count for token, count in asked.items() if token in DANGER_CLASSES)
+    if engineering:
+        give("engineering_station", 0.4 + 0.2 * len(engineering))
+    for role, belief in activity.told.items():
+        give(role, belief * 0.5)
+    if activity.routes:
+        give("network_device", 0.9)
+    if activity.public:
+        give("public_peer", 1.0)
+    candidates = ("engineering_station",) if dangers else ()
+    shown = sorted(
+        (role for role, points in score.items() if points >= SHOWN_FROM),
+        key=lambda role: (-score[role], role),
+    )
+    if not shown and not activity.protocols:
+        shown = ["it_host"]
+    return tuple(shown), tuple(role for role in candidates if role not in shown)
+
+
+def purdue_level(shown: tuple[str, ...]) -> float | None:
+    """The Purdue level of the first role that has one."""
+    return next((PURDUE_LEVEL[role] for role in shown if role in PURDUE_LEVEL), None)

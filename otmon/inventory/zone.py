@@ -1,0 +1,34 @@
+"""Where an address belongs, until a site says more: its VLAN and subnet."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+
+
+@functools.lru_cache(maxsize=65_536)
+def is_public(ip: str) -> bool:
+    """Whether the address is a global one, so that its holder is outside the site."""
+    return ipaddress.ip_address(ip).is_global
+
+
+@functools.lru_cache(maxsize=65_536)
+def subnet(ip: str) -> str:
+    """The /24 (IPv6: /64) around an address: the usual size of a plant segment."""
+    prefix = 24 if ":" not in ip else 64
+    return str(ipaddress.ip_network(f"{ip}/{prefix}", strict=False))
+
+
+def default_zone(ip: str | None, vlan: int | None) -> str | None:
+    """The zone of an address without any configuration.
+
+    Returns:
+        `10.0.1.0/24`, with the VLAN before it where there is one; `internet` for
+        a global address; none where neither is known.
+    """
+    if ip is not None and is_public(ip):
+        return "internet"
+    parts = [] if vlan is None else [f"vlan {vlan}"]
+    if ip is not None:
+        parts.append(subnet(ip))
+    return " ".join(parts) or None

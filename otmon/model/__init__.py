@@ -1,0 +1,1 @@
+"""Frozen value types without behaviour, one concept each."""

@@ -1,0 +1,65 @@
+"""A device, as merged claims."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from otmon.model.document import Time
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """One claim about an asset: what lets a reader check it."""
+
+    attribute: str
+    value: str
+    source: str
+    confidence: float
+    """Belief, from 0 to 1."""
+    file: str | None
+    frame: int | None
+    """The frame in `file`, as Wireshark counts; none where it rests on many frames."""
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Module:
+    """A part inside a device that has no address of its own."""
+
+    name: str
+    order_code: str | None
+    serial: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A device, with how otmon knows each thing."""
+
+    id: str
+    mac: tuple[str, ...]
+    ip: tuple[str, ...]
+    vlan: int | None
+    gateway: str | None
+    """The asset behind which it stands (a Modbus unit, a DNP3 outstation)."""
+    unit: int | None
+    """Its address behind that gateway."""
+    vendor: str | None
+    model: str | None
+    order_code: str | None
+    firmware: str | None
+    hardware: str | None
+    serial: str | None
+    hostname: str | None
+    station_name: str | None
+    roles: tuple[str, ...]
+    role_candidates: tuple[str, ...]
+    """Roles that rest on dangerous operations alone: a person must confirm them."""
+    purdue_level: float | None
+    zone: str | None
+    routed: bool
+    """Whether it stands behind a router, so that its hardware address is not known."""
+    protocols: tuple[str, ...]
+    modules: tuple[Module, ...]
+    first_seen: Time
+    last_seen: Time
+    evidence: tuple[Evidence, ...]

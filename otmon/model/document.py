@@ -1,0 +1,153 @@
+"""Frozen dataclasses as JSON documents, and the JSON Schema that describes them.
+
+The types are the one declaration: rendering and schema are both derived from
+their annotations, so that they cannot drift apart.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import functools
+import operator
+import types
+import typing
+from collections.abc import Callable
+from typing import Any, Literal, NewType, Union, get_args, get_origin, get_type_hints
+
+Time = NewType("Time", int)
+"""Nanoseconds since 1970; an RFC 3339 string in documents."""
+
+JsonValue = None | bool | int | float | str
+"""A value as a protocol carries it, where its type is known only at run time."""
+
+_Render = Callable[[Any], Any] | None
+
+
+def render_time(time_ns: int) -> str:
+    """RFC 3339 in UTC with nine digits, as the capture has them.
+
+    Times outside the years 1 to 9999, which only a broken clock writes, are
+    given as the nearest end of that span.
+    """
+    seconds, nanoseconds = divmod(time_ns, 1_000_000_000)
+    return f"{_second(seconds)}.{nanoseconds:09d}Z"
+
+
+@functools.lru_cache(maxsize=4096)
+def _second(seconds: int) -> str:
+    bounded = min(max(seconds, -62_135_596_800), 253_402_300_799)
+    moment = datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=bounded)
+    return moment.isoformat(timespec="seconds")
+
+
+def to_document(value: object) -> Any:
+    """A dataclass as plain JSON types, its keys in the order of declaration."""
+    render = _renderer(type(value))
+    return render(value) if render else value
+
+
+@functools.cache
+def _renderer(annotation: Any) -> _Render:
+    """What turns a value of this annotation into JSON; none where it is JSON already."""
+    if annotation is Time:
+        return render_time
+    origin = get_origin(annotation)
+    if origin in (Union, types.UnionType):
+        inner = [_renderer(kind) for kind in get_args(annotation) if kind is not type(None)]
+        if all(render is None for render in inner):
+            return None
+        (only,) = inner
+
+        def optional(value: Any) -> Any:
+            return None if value is None or only is None else only(value)
+
+        return optional
+    if origin is tuple:
+        item = _renderer(get_args(annotation)[0])
+        return list if item is None else lambda values: [item(value) for value in values]
+    if origin is dict:
+        return dict
+    if dataclasses.is_dataclass(annotation):
+        hints = get_type_hints(annotation)
+        fields = dataclasses.fields(annotation)
+        keys = [_key(field) for field in fields]
+        renders = [(_key(field), _renderer(hints[field.name])) for field in fields]
+        changed = [(key, render) for key, render in renders if render is not None]
+        get = operator.attrgetter(*(field.name for field in fields))
+        single = len(fields) == 1
+
+        def dataclass(value: Any) -> dict[str, Any]:
+            row = dict(zip(keys, (get(value),) if single else get(value), strict=True))
+            for name, render in changed:
+                row[name] = render(row[name])
+            return row
+
+        return dataclass
+    return None
+
+
+def key(name: str) -> Any:
+    """A dataclass field whose key in documents is `name`, where Python reserves the word."""
+    return dataclasses.field(metadata={"key": name})
+
+
+def _key(field: dataclasses.Field[Any]) -> str:
+    return str(field.metadata.get("key", field.name))
+
+
+def json_schema(root: type, title: str) -> dict[str, Any]:
+    """The JSON Schema (2020-12) of the documents of `root`.
+
+    No object allows a property that is not declared, but for maps of names to
+    counts.
+    """
+    definitions: dict[str, Any] = {}
+    schema = _schema(root, definitions)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": title,
+        **schema,
+        "$defs": dict(sorted(definitions.items())),
+    }
+
+
+_PLAIN: dict[Any, dict[str, Any]] = {
+    Time: {"type": "string", "format": "date-time"},
+    str: {"type": "string"},
+    bool: {"type": "boolean"},
+    int: {"type": "integer"},
+    float: {"type": "number"},
+    type(None): {"type": "null"},
+}
+
+
+def _schema(annotation: Any, definitions: dict[str, Any]) -> dict[str, Any]:
+    if annotation in _PLAIN:
+        return _PLAIN[annotation]
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin in (Union, types.UnionType):
+        return {"anyOf": [_schema(kind, definitions) for kind in args]}
+    if origin is tuple:
+        return {"type": "array", "items": _schema(args[0], definitions)}
+    if origin is dict:
+        return {"type": "object", "additionalProperties": _schema(args[1], definitions)}
+    if origin is Literal:
+        return {"enum": list(args)}
+    if not dataclasses.is_dataclass(annotation):
+        raise TypeError(f"{annotation!r} cannot stand in a document")
+    kind = typing.cast(type, annotation)
+    if kind.__name__ not in definitions:
+        definitions[kind.__name__] = {}
+        hints = get_type_hints(kind)
+        fields = dataclasses.fields(kind)
+        definitions[kind.__name__] = {
+            "type": "object",
+            "description": (kind.__doc__ or "").strip().splitlines()[0],
+            "properties": {
+                _key(field): _schema(hints[field.name], definitions) for field in fields
+            },
+            "required": [_key(field) for field in fields],
+            "additionalProperties": False,
+        }
+    return {"$ref": f"#/$defs/{kind.__name__}"}
