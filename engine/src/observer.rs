@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use dissectors::dissector::{FrameId, Frames, OpenRequest};
 use dissectors::pdu::Pdu;
+use dissectors::registry::ProtocolId;
 use dissectors::sink;
 
 use crate::counters::Counters;
@@ -13,8 +14,15 @@ use crate::observation::{FlowFacts, Observation};
 use crate::packet::{Ip, Link};
 
 /// What the observer remembers in a flow, so that the usual packet needs no look-up.
+///
+/// The engine keeps one per flow and hands it back; it means nothing elsewhere.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct FlowMemo {}
+pub struct FlowMemo {
+    /// Conversation slot plus one; 0 is none yet.
+    _conversation: u32,
+    /// Behaviour slots plus one that the flow used lately, by key digest.
+    _recent: [u32; 8],
+}
 
 /// An answer, or a message that stands alone.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +42,19 @@ pub struct Pair<'a> {
     pub request: Option<&'a OpenRequest>,
     /// The answer; none where it was not seen in time.
     pub answer: Option<Answer<'a>>,
+}
+
+/// The message that a claim or a piece of content stood in.
+#[derive(Clone, Copy, Debug)]
+pub struct Origin {
+    /// Who decoded it.
+    pub protocol: ProtocolId,
+    /// Whether the client sent it.
+    pub from_client: bool,
+    /// The frame that completed it.
+    pub frame: FrameId,
+    /// Packet time of that frame.
+    pub time_ns: i64,
 }
 
 /// What one direction of a flow carried.
@@ -69,9 +90,14 @@ pub struct Observer {
 impl Observer {
     /// An observer that has seen nothing.
     #[must_use]
-    pub fn new(_limits: &Limits) -> Self {
+    pub fn new(_limits: &Limits, _pdu_log: bool) -> Self {
         Self { batch: Vec::new() }
     }
+
+    /// The next frame of the input begins. `oldest_waiting` is the earliest frame
+    /// whose payload still waits somewhere in the engine (for identification, for
+    /// an earlier segment): the log of PDUs is written up to it.
+    pub fn frame(&mut self, _frame: FrameId, _oldest_waiting: Option<FrameId>) {}
 
     /// A sender's addresses: called for the first packet of each direction of a
     /// flow, when a flow's MAC changes, and for ARP.
@@ -105,16 +131,12 @@ impl Observer {
     ) {
     }
 
-    /// Something that a dissector said about an asset; `from_client` tells who
-    /// sent the message that said so.
+    /// Something that a dissector said about an asset.
     pub fn claim(
         &mut self,
         _facts: &Arc<FlowFacts>,
-        _from_client: bool,
         _claim: &sink::Claim,
-        _protocol: dissectors::registry::ProtocolId,
-        _frame: FrameId,
-        _time_ns: i64,
+        _origin: Origin,
         _counters: &mut Counters,
     ) {
     }
@@ -125,15 +147,17 @@ impl Observer {
         _facts: &Arc<FlowFacts>,
         _content: &sink::Content,
         _bytes: &[u8],
-        _protocol: dissectors::registry::ProtocolId,
-        _frame: FrameId,
-        _time_ns: i64,
+        _origin: Origin,
         _counters: &mut Counters,
     ) {
     }
 
-    /// A flow was identified (or lost its identity): its conversation is now
-    /// that of its protocol.
+    /// Bytes of an identified flow were lost: what is being transferred in it is
+    /// not seen whole.
+    pub fn gap(&mut self, _facts: &Arc<FlowFacts>) {}
+
+    /// A flow's facts changed: it was identified, lost its identity, or client and
+    /// server were swapped. Its conversation is now that of the new facts.
     pub fn identified(&mut self, _facts: &Arc<FlowFacts>, _memo: &mut FlowMemo, _time_ns: i64) {}
 
     /// A flow ended, was evicted, or the input did.
@@ -148,6 +172,11 @@ impl Observer {
 
     /// Emits the counts of everything that changed since they were last emitted.
     pub fn flush(&mut self, _counters: &mut Counters) {}
+
+    /// Takes the JSON lines of the PDU log that are in order, whole lines only.
+    pub fn take_pdus(&mut self) -> Vec<u8> {
+        Vec::new()
+    }
 
     /// Takes the observations made since the last call, oldest first.
     pub fn take(&mut self) -> Vec<Observation> {
