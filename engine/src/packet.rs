@@ -12,12 +12,14 @@ pub struct Link {
     pub source: Option<Mac>,
     /// Whom it was sent to.
     pub destination: Option<Mac>,
-    /// The outermost VLAN id, the segment of the flow.
+    /// The outermost VLAN id of the innermost Ethernet frame, the segment of the
+    /// flow. A priority tag (id 0) names none.
     pub vlan: Option<u16>,
-    /// Whether the packet was carried in a tunnel (mirror or overlay).
+    /// What the packet was carried in (mirror or overlay): the innermost of them.
     pub tunnel: Option<Tunnel>,
-    /// Whether it is the second copy of a redundant network (PRP, HSR).
-    pub redundant_copy: bool,
+    /// The sequence number that a redundant network (PRP, HSR) gave the frame.
+    /// Both copies have the same; which is the second, the duplicate filter tells.
+    pub redundancy: Option<u16>,
 }
 
 /// What wrapped the packet. The outer addresses never become assets.
@@ -91,10 +93,12 @@ pub struct Fragment<'a> {
     pub offset: u32,
     /// Whether more follow.
     pub more: bool,
-    /// Its bytes.
+    /// Its bytes that were captured.
     pub bytes: &'a [u8],
-    /// Whether the snap length cut it.
-    pub cut: bool,
+    /// Bytes of it that the snap length cut off.
+    pub cut: u32,
+    /// Tunnels around it: what is put together from it is inside them too.
+    pub depth: u8,
 }
 
 /// What the innermost layer that was understood carries.
@@ -123,18 +127,25 @@ pub enum Payload<'a> {
     Ethernet {
         /// The ethertype.
         ethertype: u16,
-        /// Bytes after it.
+        /// Bytes after it; of an LLC frame from its DSAP on.
         bytes: &'a [u8],
+        /// Bytes that the snap length cut off.
+        cut: u32,
     },
-    /// Bytes of a serial line (RTAC_SERIAL).
+    /// Bytes of a serial line.
     Serial {
-        /// Whether the capturing device sent them.
+        /// The link type, which names the line: 250 any (SEL RTAC), 165 BACnet
+        /// MS/TP, 257 PROFIBUS.
+        link_type: u16,
+        /// Whether the capturing device sent them; none where that is not told.
         sent: Option<bool>,
         /// The bytes.
         bytes: &'a [u8],
     },
-    /// Nothing that could be read further; why, as a word for the counters:
-    /// `unknown_link_type`, `truncated`, `malformed`, `tunnel_depth`, `encrypted`.
+    /// Nothing that could be read further. Why is a word for the counters:
+    /// `empty`, `unknown_link_type`, `unknown_ppp_protocol`, `truncated` (by the
+    /// snap length), `malformed`, `tag_depth`, `tunnel_depth`, `encrypted`,
+    /// `line_status` (a serial line's event without bytes).
     Nothing(&'static str),
 }
 
@@ -145,4 +156,7 @@ pub struct Packet<'a> {
     pub link: Link,
     /// What it carries.
     pub payload: Payload<'a>,
+    /// The captured bytes after the innermost IP header, ethertype or serial
+    /// header, cut to their length: a transport header and its payload, say.
+    pub body: &'a [u8],
 }
