@@ -14,7 +14,7 @@ use crate::value::Value;
 /// Most values, and most items, kept of one PDU.
 pub const MAX_ITEMS: usize = 4096;
 /// Most protocol fields kept of one PDU.
-pub const MAX_FIELDS: usize = 64;
+pub const MAX_FIELDS: usize = 256;
 
 /// The part a PDU plays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
