@@ -22,3 +22,5 @@ pub mod target;
 pub mod value;
 
 mod modbus;
+mod s7comm;
+mod tpkt;

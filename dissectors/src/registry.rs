@@ -116,6 +116,8 @@ macro_rules! dissectors {
 
 dissectors! {
     Modbus = crate::modbus::Modbus,
+    Cotp = crate::tpkt::Cotp,
+    S7comm = crate::s7comm::S7comm,
 }
 
 const _: () = assert!(size_of::<FlowState>() <= 264, "a flow state holds at most 256 bytes");
