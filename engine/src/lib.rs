@@ -11,6 +11,9 @@
 
 pub mod capture;
 pub mod counters;
+pub mod decode;
+pub mod duplicate;
+pub mod fragment;
 pub mod limits;
 pub mod observation;
 pub mod observer;

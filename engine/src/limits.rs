@@ -1,5 +1,8 @@
 //! Every bound of the engine, in one struct. Reaching one is counted.
 
+/// Tunnels, one inside the other, that are opened to reach a packet.
+pub const TUNNEL_DEPTH: u8 = 6;
+
 /// Bounds on what traffic can fill. The defaults hold a whole run under 300 MB.
 #[derive(Clone, Debug)]
 pub struct Limits {
@@ -31,7 +34,7 @@ pub struct Limits {
     pub ip_fragment_total: usize,
     /// Pieces of one IP packet.
     pub ip_fragment_pieces: usize,
-    /// Depth of tunnels, and of containers in a PDU.
+    /// Depth of containers in a PDU.
     pub depth: usize,
     /// Behaviours.
     pub behaviours: usize,
@@ -59,6 +62,8 @@ pub struct Limits {
     pub duplicate_ring: usize,
     /// Nanoseconds within which the same bytes are a copy.
     pub duplicate_window_ns: i64,
+    /// The same for IP packets without an identification of their own.
+    pub duplicate_unidentified_ns: i64,
     /// Nanoseconds after which an idle TCP flow is forgotten.
     pub tcp_idle_ns: i64,
     /// The same for UDP.
@@ -105,6 +110,7 @@ impl Default for Limits {
             notable: (50, 500),
             duplicate_ring: 4_096,
             duplicate_window_ns: 10_000_000,
+            duplicate_unidentified_ns: 1_000_000,
             tcp_idle_ns: 24 * 3600 * SECOND,
             udp_idle_ns: 120 * SECOND,
             closed_ns: 30 * SECOND,

@@ -1,0 +1,243 @@
+//! Packets that the sensor received twice: from two mirror ports, from both
+//! directions of one, or before and after a router.
+//!
+//! A packet is a copy when the same bytes came shortly before. Bytes that a
+//! network changes on the way do not count: tags, hardware addresses, time to
+//! live, header checksum and class of an IP packet. What tells a copy from the
+//! same thing said again is the IP identification. Without one (IPv6, and
+//! stacks that always send 0) only copies within a millisecond count.
+//!
+//! A TCP segment that is sent again within that time and without identification
+//! is dropped too. That is harmless: its bytes were seen, and an acknowledgement
+//! said twice acknowledges nothing new.
+
+use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
+
+use crate::counters::Counters;
+use crate::limits::Limits;
+use crate::packet::{Ip, Packet, Payload};
+
+/// Remembers the packets of the last moments.
+#[derive(Debug)]
+pub struct DuplicateFilter {
+    /// The last packets, each at its number modulo the ring's size.
+    ring: Vec<Entry>,
+    /// The number of the last packet of each bucket.
+    newest: Vec<u64>,
+    /// The number of the next packet. The first is 1: 0 is none.
+    next: u64,
+    window_ns: i64,
+    short_window_ns: i64,
+    seeds: [u64; 4],
+}
+
+/// A packet that was seen.
+#[derive(Clone, Copy, Debug, Default)]
+struct Entry {
+    digest: Digest,
+    time_ns: i64,
+    /// The number of the packet before it in the same bucket.
+    previous: u64,
+}
+
+/// Two hashes of a packet, by independent seeds.
+type Digest = (u64, u64);
+
+impl DuplicateFilter {
+    /// A filter that has seen nothing.
+    #[must_use]
+    pub fn new(limits: &Limits) -> Self {
+        let random = RandomState::new();
+        let size = limits.duplicate_ring.next_power_of_two();
+        Self {
+            ring: vec![Entry::default(); size],
+            newest: vec![0; size.saturating_mul(2)],
+            next: 1,
+            window_ns: limits.duplicate_window_ns,
+            short_window_ns: limits.duplicate_unidentified_ns,
+            seeds: [0_u8, 1, 2, 3].map(|n| random.hash_one(n)),
+        }
+    }
+
+    /// Whether the same packet was seen shortly before. Counts it, as the second
+    /// copy of a redundant network where it is one.
+    pub fn is_duplicate(
+        &mut self,
+        packet: &Packet<'_>,
+        time_ns: i64,
+        counters: &mut Counters,
+    ) -> bool {
+        let Some((digest, identified)) = self.digest(packet) else { return false };
+        let window = if identified { self.window_ns } else { self.short_window_ns };
+        if self.seen(digest, time_ns, window) {
+            let count = if packet.link.redundancy.is_some() {
+                &mut counters.redundant_frames
+            } else {
+                &mut counters.duplicate_frames
+            };
+            *count = count.saturating_add(1);
+            return true;
+        }
+        false
+    }
+
+    /// Whether the packet was seen within `window`; remembers it where it was not.
+    /// A copy prolongs nothing, so that what is sent again and again stays visible.
+    #[inline]
+    fn seen(&mut self, digest: Digest, time_ns: i64, window: i64) -> bool {
+        let Some(newest) = place(digest.0, self.newest.len()).and_then(|n| self.newest.get_mut(n))
+        else {
+            return false;
+        };
+        let size = self.ring.len();
+        let oldest = self.next.saturating_sub(size.try_into().unwrap_or(u64::MAX)).max(1);
+        let mut number = *newest;
+        // Numbers fall along the way, so it ends at what the ring has forgotten.
+        while number >= oldest {
+            let Some(entry) = place(number, size).and_then(|n| self.ring.get(n)) else { break };
+            let apart = time_ns.saturating_sub(entry.time_ns).saturating_abs();
+            if entry.digest == digest && apart <= window {
+                return true;
+            }
+            number = entry.previous;
+        }
+        if let Some(entry) = place(self.next, size).and_then(|n| self.ring.get_mut(n)) {
+            *entry = Entry { digest, time_ns, previous: *newest };
+        }
+        *newest = self.next;
+        self.next = self.next.saturating_add(1);
+        false
+    }
+
+    /// The hash of what a copy has in common, and whether it has an identification
+    /// of its own. None where copies cannot be told.
+    #[inline]
+    fn digest(&self, packet: &Packet<'_>) -> Option<(Digest, bool)> {
+        let mut hash = Hash::new(&self.seeds, packet.body.len());
+        let identified = match &packet.payload {
+            Payload::Tcp(ip, tcp) => hash.ip(ip, 6, tcp.cut.into()),
+            Payload::Udp(ip, udp) => hash.ip(ip, 17, udp.cut.into()),
+            Payload::OtherIp(ip, protocol) => hash.ip(ip, *protocol, 0),
+            Payload::Fragment(ip, fragment) => {
+                let place = u64::from(fragment.offset) << 1 | u64::from(fragment.more);
+                hash.ip(ip, fragment.protocol, place << 32 | u64::from(fragment.cut))
+            }
+            Payload::Arp { .. } => hash.frame(packet, 0x0806),
+            // Their cyclic frames have no counter: the same process image twice is
+            // the same bytes twice.
+            Payload::Ethernet { ethertype: ETHERCAT | POWERLINK, .. } => return None,
+            Payload::Ethernet { ethertype, .. } => hash.frame(packet, *ethertype),
+            Payload::Serial { .. } | Payload::Nothing(_) => return None,
+        };
+        hash.bytes(packet.body);
+        Some(((hash.first, hash.second), identified))
+    }
+}
+
+const ETHERCAT: u16 = 0x88a4;
+const POWERLINK: u16 = 0x88ab;
+
+/// The place of `number` in a table whose size is a power of two.
+#[inline]
+fn place(number: u64, size: usize) -> Option<usize> {
+    let mask = u64::try_from(size).ok()?.wrapping_sub(1);
+    usize::try_from(number & mask).ok()
+}
+
+/// Two hashes that multiply and fold, by seeds that a sender cannot know: not
+/// for long-lived tables, but whoever hides one packet behind another must guess
+/// 128 bits within milliseconds.
+struct Hash {
+    keys: (u64, u64),
+    first: u64,
+    second: u64,
+}
+
+impl Hash {
+    #[inline]
+    fn new(seeds: &[u64; 4], length: usize) -> Self {
+        let [first_key, second_key, first, second] = *seeds;
+        let length = u64::try_from(length).unwrap_or(u64::MAX);
+        Self { keys: (first_key, second_key), first: first ^ length, second: second ^ length }
+    }
+
+    #[inline]
+    fn add(&mut self, x: u64, y: u64) {
+        self.first = fold(x ^ self.keys.0, y ^ self.first);
+        self.second = fold(x ^ self.keys.1, y ^ self.second);
+    }
+
+    /// Adds the header of an IP packet less what routers change. Gives whether it
+    /// has an identification.
+    #[inline]
+    fn ip(&mut self, ip: &Ip, protocol: u8, part: u64) -> bool {
+        let id = ip.id.unwrap_or_default();
+        let own = u64::from(id) << 8 | u64::from(protocol);
+        match (ip.source, ip.destination) {
+            (IpAddr::V4(source), IpAddr::V4(destination)) => {
+                let pair = u64::from(source.to_bits()) << 32 | u64::from(destination.to_bits());
+                self.add(pair, own);
+            }
+            (source, destination) => {
+                self.add(own, 6);
+                self.address(source);
+                self.address(destination);
+            }
+        }
+        if part != 0 {
+            self.add(part, own);
+        }
+        id != 0
+    }
+
+    fn address(&mut self, address: IpAddr) {
+        if let IpAddr::V6(address) = address {
+            self.chunk(&address.octets());
+        }
+    }
+
+    /// Adds the header of a frame less tags. Two frames of a redundant network
+    /// are the same where their numbers are.
+    fn frame(&mut self, packet: &Packet<'_>, ethertype: u16) -> bool {
+        let mac = |address: Option<[u8; 6]>| {
+            let [a, b, c, d, e, f] = address.unwrap_or_default();
+            u64::from_le_bytes([a, b, c, d, e, f, 0, 0])
+        };
+        let number = packet.link.redundancy.map_or(0, |number| u64::from(number) << 1 | 1);
+        self.add(mac(packet.link.source), mac(packet.link.destination));
+        self.add(ethertype.into(), number);
+        true
+    }
+
+    #[inline]
+    fn bytes(&mut self, bytes: &[u8]) {
+        let (chunks, rest) = bytes.as_chunks::<16>();
+        for chunk in chunks {
+            self.chunk(chunk);
+        }
+        if rest.is_empty() {
+            return;
+        }
+        if let Some(last) = bytes.last_chunk::<16>() {
+            self.chunk(last);
+        } else {
+            let mut padded = [0; 16];
+            padded.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+            self.chunk(&padded);
+        }
+    }
+
+    #[inline]
+    fn chunk(&mut self, chunk: &[u8; 16]) {
+        let [a, b, c, d, e, f, g, h, tail @ ..] = *chunk;
+        self.add(u64::from_le_bytes([a, b, c, d, e, f, g, h]), u64::from_le_bytes(tail));
+    }
+}
+
+/// Both halves of the product of two numbers, folded into one.
+#[inline]
+fn fold(x: u64, y: u64) -> u64 {
+    let (low, high) = x.carrying_mul(y, 0);
+    low ^ high
+}
