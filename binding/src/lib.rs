@@ -1,1 +1,58 @@
 //! The module `otmon._engine`: the list of what Python sees.
+
+mod catalogue;
+mod convert;
+mod engine;
+mod fault;
+mod observation;
+mod worker;
+
+use pyo3::prelude::*;
+use pyo3::types::{PyBool, PyBytes, PyFloat, PyInt, PyString, PyTuple};
+
+/// Frames in, observations out.
+///
+/// The engine reads capture files on a thread of its own and hands over what it
+/// observed in batches. `otmon/_engine.pyi` describes every class.
+#[pymodule(name = "_engine", gil_used = true)]
+mod module {
+    use pyo3::prelude::*;
+
+    #[pymodule_export]
+    use crate::catalogue::{
+        AnomalyInfo, ClassInfo, FieldInfo, ProtocolInfo, anomalies, classes, counter_meanings,
+        protocols, version,
+    };
+    #[pymodule_export]
+    use crate::engine::{CaptureFile, Engine};
+    #[pymodule_export]
+    use crate::observation::{
+        Address, Behaviour, Claim, Content, Conversation, History, Transaction, ValueFacts,
+    };
+
+    #[pymodule_init]
+    fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
+        crate::fault::install_quiet_hook();
+        crate::add_aliases(module)
+    }
+}
+
+/// Adds the names for types that the stub declares, so that they can be imported.
+fn add_aliases(module: &Bound<'_, PyModule>) -> PyResult<()> {
+    let py = module.py();
+    let int = py.get_type::<PyInt>();
+    module.add("Frame", py.get_type::<PyTuple>().get_item((&int, &int))?)?;
+    let value = py.get_type::<PyBool>().bitor(&int)?.bitor(py.get_type::<PyFloat>())?;
+    module
+        .add("Value", value.bitor(py.get_type::<PyString>())?.bitor(py.get_type::<PyBytes>())?)?;
+    let records = [
+        py.get_type::<observation::Behaviour>(),
+        py.get_type::<observation::Conversation>(),
+        py.get_type::<observation::Address>(),
+        py.get_type::<observation::Claim>(),
+        py.get_type::<observation::Content>(),
+    ];
+    let any = py.get_type::<observation::Transaction>().into_any();
+    let any = records.into_iter().try_fold(any, |any, class| any.bitor(class))?;
+    module.add("Observation", any)
+}

@@ -25,6 +25,12 @@ macro_rules! classes {
             pub const fn as_str(self) -> &'static str {
                 match self { $(Class::$variant => $token),+ }
             }
+
+            /// What it means, in one sentence.
+            #[must_use]
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Class::$variant => concat!($($doc),*).trim_ascii()),+ }
+            }
         }
     };
 }

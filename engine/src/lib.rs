@@ -18,3 +18,5 @@ pub mod limits;
 pub mod observation;
 pub mod observer;
 pub mod packet;
+
+pub use dissectors;

@@ -211,6 +211,9 @@ pub struct ValueFacts {
 pub struct Conversation {
     /// Rises with every observation of a run.
     pub sequence: u64,
+    /// The conversation's number in the run: a later observation of the same
+    /// number replaces the earlier one.
+    pub id: u64,
     /// Whether this is the conversation's first observation.
     pub new: bool,
     /// The first of its flows; the client's port is that flow's.

@@ -1,0 +1,232 @@
+//! The class `Engine`: opens inputs, waits for batches, ends.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use engine::observation::Observation;
+use pyo3::prelude::*;
+use pyo3::types::{PyBytes, PyList};
+
+use crate::fault::errors::{CaptureError, OptionsError};
+use crate::fault::{caught, engine_error};
+use crate::observation::to_python;
+use crate::worker::{Batch, Options, Waited, Worker};
+
+/// How long Python's signals may wait.
+const SLICE: Duration = Duration::from_millis(100);
+
+/// The facts about an input file.
+#[pyclass(frozen, get_all, module = "otmon._engine")]
+pub struct CaptureFile {
+    path: String,
+    format: String,
+    link_types: Vec<u16>,
+    packets: u64,
+    bytes: u64,
+    first_seen_ns: Option<i64>,
+    last_seen_ns: Option<i64>,
+    truncated: bool,
+    skipped_bytes: u64,
+    error: Option<String>,
+}
+
+/// Handed over by the thread, but not yet to Python.
+#[derive(Default)]
+struct Waiting {
+    observations: VecDeque<Observation>,
+    pdus: Vec<u8>,
+    /// How many bytes of `pdus` went to Python.
+    pdus_taken: usize,
+    ended: bool,
+}
+
+impl Waiting {
+    fn add(&mut self, batch: Batch) {
+        self.observations.extend(batch.observations);
+        if !batch.pdus.is_empty() {
+            self.pdus.drain(..self.pdus_taken);
+            self.pdus_taken = 0;
+            self.pdus.extend(batch.pdus);
+        }
+    }
+
+    fn has_observations(&mut self) -> bool {
+        !self.observations.is_empty()
+    }
+
+    fn has_pdus(&mut self) -> bool {
+        self.pdus_taken < self.pdus.len()
+    }
+
+    /// Takes whole lines, within `limit` bytes where that holds one.
+    fn take_lines(&mut self, limit: usize) -> Vec<u8> {
+        let lines = self.pdus.get(self.pdus_taken..).unwrap_or_default();
+        let lines = lines.get(..whole_lines(lines, limit)).unwrap_or_default().to_vec();
+        self.pdus_taken = self.pdus_taken.saturating_add(lines.len());
+        lines
+    }
+}
+
+/// Frames in, observations out.
+#[pyclass(frozen, module = "otmon._engine")]
+pub struct Engine {
+    worker: Worker,
+    waiting: Mutex<Waiting>,
+    pdu_log: bool,
+}
+
+#[pymethods]
+impl Engine {
+    #[new]
+    #[pyo3(signature = (paths, *, keep_duplicates = false, pdu_log = false))]
+    fn new(
+        py: Python<'_>,
+        paths: Vec<PathBuf>,
+        keep_duplicates: bool,
+        pdu_log: bool,
+    ) -> PyResult<Self> {
+        let options = Options { paths, keep_duplicates, pdu_log };
+        let worker = py
+            .detach(|| caught(|| Worker::start(&options)))
+            .map_err(|fault| engine_error(&fault))?
+            .map_err(CaptureError::new_err)?;
+        Ok(Self { worker, waiting: Mutex::default(), pdu_log })
+    }
+
+    #[pyo3(signature = (limit = 4096, timeout_s = 1.0))]
+    fn read_batch<'py>(
+        &self,
+        py: Python<'py>,
+        limit: usize,
+        timeout_s: f64,
+    ) -> PyResult<Option<Bound<'py, PyList>>> {
+        if self.pdu_log {
+            return Err(OptionsError::new_err(
+                "This engine writes the PDU log. Call read_pdus, or open it without pdu_log.",
+            ));
+        }
+        let timeout = duration(timeout_s)?;
+        let limit = at_least_one(limit)?;
+        let found = self.fill(py, timeout, Waiting::has_observations)?;
+        if !found {
+            return Ok(None);
+        }
+        let taken: Vec<Observation> = self.with_waiting(py, |waiting| {
+            let count = limit.min(waiting.observations.len());
+            waiting.observations.drain(..count).collect()
+        });
+        let objects =
+            taken.into_iter().map(|own| to_python(py, own)).collect::<PyResult<Vec<_>>>()?;
+        PyList::new(py, objects).map(Some)
+    }
+
+    #[pyo3(signature = (limit = 65536))]
+    fn read_pdus<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Bound<'py, PyBytes>> {
+        if !self.pdu_log {
+            return Err(OptionsError::new_err(
+                "This engine does not write the PDU log. Open it with pdu_log=True.",
+            ));
+        }
+        let limit = at_least_one(limit)?;
+        while self.fill(py, SLICE, Waiting::has_pdus)? {
+            let lines = self.with_waiting(py, |waiting| waiting.take_lines(limit));
+            if !lines.is_empty() {
+                return Ok(PyBytes::new(py, &lines));
+            }
+        }
+        Ok(PyBytes::new(py, b""))
+    }
+
+    fn files(&self) -> Vec<CaptureFile> {
+        let file = |file: crate::worker::File| CaptureFile {
+            path: file.path,
+            format: file.format,
+            link_types: file.link_types,
+            packets: file.packets,
+            bytes: file.bytes,
+            first_seen_ns: file.first_seen_ns,
+            last_seen_ns: file.last_seen_ns,
+            truncated: file.truncated,
+            skipped_bytes: file.skipped_bytes,
+            error: file.error,
+        };
+        self.worker.files().into_iter().map(file).collect()
+    }
+
+    fn counters(&self) -> BTreeMap<String, u64> {
+        self.worker.counters()
+    }
+
+    fn progress(&self) -> (u64, u64) {
+        self.worker.progress()
+    }
+
+    fn close(&self) {
+        self.worker.stop();
+    }
+}
+
+impl Engine {
+    /// Waits until `enough` holds, the time is over, or the end; false at the end.
+    fn fill(
+        &self,
+        py: Python<'_>,
+        timeout: Duration,
+        enough: fn(&mut Waiting) -> bool,
+    ) -> PyResult<bool> {
+        let mut left = timeout;
+        loop {
+            if self.with_waiting(py, enough) {
+                return Ok(true);
+            }
+            if self.with_waiting(py, |waiting| waiting.ended) {
+                return Ok(false);
+            }
+            let slice = left.min(SLICE);
+            match py.detach(|| self.worker.wait(slice)) {
+                Waited::Batch(batch) => self.with_waiting(py, |waiting| waiting.add(batch)),
+                Waited::TimedOut => left = left.saturating_sub(slice),
+                Waited::Ended => self.with_waiting(py, |waiting| waiting.ended = true),
+                Waited::Failed(fault) => {
+                    self.with_waiting(py, |waiting| waiting.ended = true);
+                    return Err(engine_error(&fault));
+                }
+            }
+            py.check_signals()?;
+            if left.is_zero() {
+                return Ok(true);
+            }
+        }
+    }
+
+    fn with_waiting<T: Send>(
+        &self,
+        py: Python<'_>,
+        work: impl FnOnce(&mut Waiting) -> T + Send,
+    ) -> T {
+        py.detach(|| work(&mut self.waiting.lock().unwrap_or_else(PoisonError::into_inner)))
+    }
+}
+
+/// Where the last whole line within `limit` bytes ends; at least one line, where there is one.
+fn whole_lines(lines: &[u8], limit: usize) -> usize {
+    let newline = |byte: &u8| *byte == b'\n';
+    let within = lines.get(..limit).unwrap_or(lines);
+    let end = within.iter().rposition(newline).or_else(|| lines.iter().position(newline));
+    end.map_or(0, |at| at.saturating_add(1))
+}
+
+fn duration(seconds: f64) -> PyResult<Duration> {
+    Duration::try_from_secs_f64(seconds).map_err(|_| {
+        OptionsError::new_err(format!("timeout_s is {seconds}. Give seconds, 0 or more."))
+    })
+}
+
+fn at_least_one(limit: usize) -> PyResult<usize> {
+    if limit == 0 {
+        return Err(OptionsError::new_err("limit is 0. Give 1 or more."));
+    }
+    Ok(limit)
+}

@@ -1,0 +1,1 @@
+"""otmon: passive OT/ICS network security monitor."""

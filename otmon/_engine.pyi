@@ -1,0 +1,704 @@
+"""The engine: capture files in, observations out.
+
+Written in Rust. Frames are read on a thread of the engine's own, without the
+GIL; what was observed comes in batches. Times are nanoseconds since 1970 from
+packets, frames are pairs of (number of the file, number of the frame in it as
+Wireshark counts), addresses are text. All classes are read-only.
+"""
+
+from collections.abc import Sequence
+from os import PathLike
+from typing import final
+
+__all__ = [
+    "Address",
+    "AnomalyInfo",
+    "Behaviour",
+    "CaptureFile",
+    "Claim",
+    "ClassInfo",
+    "Content",
+    "Conversation",
+    "Engine",
+    "FieldInfo",
+    "Frame",
+    "History",
+    "Observation",
+    "ProtocolInfo",
+    "Transaction",
+    "Value",
+    "ValueFacts",
+    "anomalies",
+    "classes",
+    "counter_meanings",
+    "protocols",
+    "version",
+]
+
+Frame = tuple[int, int]
+"""The number of a file, from 0 in the order of `Engine.files`; the frame's number in it, from 1."""
+
+Value = bool | int | float | str | bytes
+"""A value as a protocol carries it; a time is an int of nanoseconds since 1970."""
+
+@final
+class History:
+    """What client and server had done in their conversation before an operation."""
+
+    @property
+    def read_count(self) -> int:
+        """Operations that only look."""
+    @property
+    def change_count(self) -> int:
+        """Operations that change something."""
+    @property
+    def first_seen_ns(self) -> int:
+        """Packet time of the conversation's first operation; of this one, where it is the first."""
+
+@final
+class ValueFacts:
+    """The values that a behaviour carried."""
+
+    @property
+    def kind(self) -> str:
+        """`bool`, `integer`, `float`, `text`, `bytes` or `time`."""
+    @property
+    def min(self) -> float | None:
+        """The lowest, where they are numbers."""
+    @property
+    def max(self) -> float | None:
+        """The highest, where they are numbers."""
+    @property
+    def last(self) -> Value:
+        """The first value of the last occurrence."""
+    @property
+    def change_count(self) -> int:
+        """How often the values differed from those read or written before at the same place."""
+
+@final
+class Transaction:
+    """A request with its answer, or one of them alone, or an event.
+
+    Operations of notable classes leave one by one, as do failures, requests
+    without answer and whatever carries an anomaly; all others are counted in
+    their `Behaviour` alone.
+    """
+
+    @property
+    def sequence(self) -> int:
+        """Rises with every observation of a run."""
+    @property
+    def flow_id(self) -> int:
+        """The flow's number, in order of first packets."""
+    @property
+    def client_ip(self) -> str | None:
+        """Network address of who asks."""
+    @property
+    def client_mac(self) -> str | None:
+        """Its hardware address, as seen on this segment: a router's, for a routed peer."""
+    @property
+    def client_port(self) -> int:
+        """Its port; 0 where the transport has none."""
+    @property
+    def server_ip(self) -> str | None:
+        """Network address of who answers."""
+    @property
+    def server_mac(self) -> str | None:
+        """Its hardware address, as seen on this segment."""
+    @property
+    def server_port(self) -> int:
+        """Its port; 0 where the transport has none."""
+    @property
+    def vlan(self) -> int | None:
+        """Outermost VLAN id."""
+    @property
+    def transport(self) -> str:
+        """`tcp`, `udp`, `ethernet` or `serial`."""
+    @property
+    def identified_by(self) -> str | None:
+        """How the protocol is known: `port`, `probe`, `pairing`, `ethertype`, `association`."""
+    @property
+    def confidence(self) -> int:
+        """Belief in the protocol, in percent."""
+    @property
+    def time_ns(self) -> int:
+        """Packet time of the request, or of the one PDU there is."""
+    @property
+    def frames(self) -> list[Frame]:
+        """The frames of request and answer, in this order."""
+    @property
+    def request_frames(self) -> list[Frame]:
+        """The frames of the request; empty where only the answer was seen."""
+    @property
+    def response_frames(self) -> list[Frame]:
+        """The frames of the answer or event; empty where none was seen."""
+    @property
+    def latency_ns(self) -> int | None:
+        """From request to answer."""
+    @property
+    def protocol(self) -> str:
+        """Whose PDUs they are: a name of `protocols`."""
+    @property
+    def role(self) -> str:
+        """`request` where a request was seen, else `response`, `event` or `unknown`."""
+    @property
+    def answered(self) -> bool:
+        """Whether an answer was seen."""
+    @property
+    def function_code(self) -> int:
+        """The code on the wire."""
+    @property
+    def operation(self) -> str:
+        """Its name, such as `write_multiple_registers`."""
+    @property
+    def operation_class(self) -> str:
+        """The highest ranked class among its parts: a name of `classes`."""
+    @property
+    def unit(self) -> int | None:
+        """The addressed station behind the server."""
+    @property
+    def targets(self) -> tuple[str, ...]:
+        """What is addressed; of several parts those of the highest class, at most 16."""
+    @property
+    def quantity(self) -> int | None:
+        """Elements addressed."""
+    @property
+    def values(self) -> list[Value]:
+        """Values written by a change, else read; at most 256."""
+    @property
+    def value_count(self) -> int:
+        """How many values there were."""
+    @property
+    def status(self) -> str | None:
+        """`ok`, or the name of the failure; of several parts the first failure."""
+    @property
+    def status_code(self) -> int | None:
+        """The protocol's number of a failure."""
+    @property
+    def phase(self) -> str | None:
+        """Of a two-step command: `select`, `operate`, `direct` or `cancel`."""
+    @property
+    def anomalies(self) -> tuple[str, ...]:
+        """Departures from the specification in either PDU: names of `anomalies`."""
+    @property
+    def fields(self) -> dict[str, Value]:
+        """The protocol's own fields of both PDUs by full name, such as `modbus.transaction_id`."""
+    @property
+    def history(self) -> History:
+        """What the two ends had done before."""
+
+@final
+class Behaviour:
+    """Who does what to whom, again and again.
+
+    Leaves once when new, and with its counts whenever they changed. Counts are
+    absolute: a later observation of the same `id` replaces the earlier one.
+    """
+
+    @property
+    def sequence(self) -> int:
+        """Rises with every observation of a run."""
+    @property
+    def flow_id(self) -> int:
+        """The flow's number, in order of first packets."""
+    @property
+    def client_ip(self) -> str | None:
+        """Network address of who asks."""
+    @property
+    def client_mac(self) -> str | None:
+        """Its hardware address, as seen on this segment: a router's, for a routed peer."""
+    @property
+    def client_port(self) -> int:
+        """Its port; 0 where the transport has none."""
+    @property
+    def server_ip(self) -> str | None:
+        """Network address of who answers."""
+    @property
+    def server_mac(self) -> str | None:
+        """Its hardware address, as seen on this segment."""
+    @property
+    def server_port(self) -> int:
+        """Its port; 0 where the transport has none."""
+    @property
+    def vlan(self) -> int | None:
+        """Outermost VLAN id."""
+    @property
+    def transport(self) -> str:
+        """`tcp`, `udp`, `ethernet` or `serial`."""
+    @property
+    def identified_by(self) -> str | None:
+        """How the protocol is known: `port`, `probe`, `pairing`, `ethertype`, `association`."""
+    @property
+    def confidence(self) -> int:
+        """Belief in the protocol, in percent."""
+    @property
+    def id(self) -> str:
+        """Digest of the key, 32 hexadecimal digits: the same on every run and machine."""
+    @property
+    def new(self) -> bool:
+        """Whether this is the behaviour's first observation."""
+    @property
+    def protocol(self) -> str:
+        """Whose PDUs they are: a name of `protocols`."""
+    @property
+    def role(self) -> str:
+        """`request`, `response`, `event` or `unknown`."""
+    @property
+    def function_code(self) -> int:
+        """The code on the wire."""
+    @property
+    def operation(self) -> str:
+        """Its name, such as `read_holding_registers`."""
+    @property
+    def operation_class(self) -> str:
+        """What it does: a name of `classes`."""
+    @property
+    def unit(self) -> int | None:
+        """The addressed station behind the server."""
+    @property
+    def target(self) -> str | None:
+        """The address space of a read (`hr`), the exact object of everything else (`hr:4`)."""
+    @property
+    def intervals(self) -> list[tuple[int, int]]:
+        """Addresses read, first and last of each interval; near ones are merged."""
+    @property
+    def status(self) -> str | None:
+        """`ok`, or the name of the failure; none for events and without answer."""
+    @property
+    def status_code(self) -> int | None:
+        """The protocol's number of a failure."""
+    @property
+    def answered(self) -> bool:
+        """Whether an answer was ever seen."""
+    @property
+    def count(self) -> int:
+        """How often."""
+    @property
+    def first_seen_ns(self) -> int:
+        """First packet time."""
+    @property
+    def last_seen_ns(self) -> int:
+        """Last packet time."""
+    @property
+    def period_ns(self) -> float | None:
+        """Mean interval of the most frequent address range; none before the second time."""
+    @property
+    def period_deviation_ns(self) -> float | None:
+        """Standard deviation of the same intervals."""
+    @property
+    def latency_ns(self) -> float | None:
+        """Mean time to the answer."""
+    @property
+    def values(self) -> ValueFacts | None:
+        """The values that it carried."""
+    @property
+    def anomalies(self) -> tuple[str, ...]:
+        """Every departure from the specification so far: names of `anomalies`."""
+    @property
+    def frame(self) -> Frame:
+        """The frame that showed it first."""
+    @property
+    def overflow(self) -> bool:
+        """Whether the row stands for operations past a bound, without unit and target."""
+
+@final
+class Conversation:
+    """Client, server, protocol and port, across flows.
+
+    Leaves once when new, and with its counts whenever they changed. Counts are
+    absolute: a later observation of the same `id` replaces the earlier one.
+    """
+
+    @property
+    def sequence(self) -> int:
+        """Rises with every observation of a run."""
+    @property
+    def flow_id(self) -> int:
+        """The flow's number, in order of first packets."""
+    @property
+    def client_ip(self) -> str | None:
+        """Network address of who asks."""
+    @property
+    def client_mac(self) -> str | None:
+        """Its hardware address, as seen on this segment: a router's, for a routed peer."""
+    @property
+    def client_port(self) -> int:
+        """Its port; 0 where the transport has none."""
+    @property
+    def server_ip(self) -> str | None:
+        """Network address of who answers."""
+    @property
+    def server_mac(self) -> str | None:
+        """Its hardware address, as seen on this segment."""
+    @property
+    def server_port(self) -> int:
+        """Its port; 0 where the transport has none."""
+    @property
+    def vlan(self) -> int | None:
+        """Outermost VLAN id."""
+    @property
+    def transport(self) -> str:
+        """`tcp`, `udp`, `ethernet` or `serial`."""
+    @property
+    def identified_by(self) -> str | None:
+        """How the protocol is known: `port`, `probe`, `pairing`, `ethertype`, `association`."""
+    @property
+    def confidence(self) -> int:
+        """Belief in the protocol, in percent."""
+    @property
+    def id(self) -> int:
+        """The conversation's number in this run."""
+    @property
+    def new(self) -> bool:
+        """Whether this is the conversation's first observation."""
+    @property
+    def protocol(self) -> str | None:
+        """A name of `protocols`; none for traffic that is no industrial protocol."""
+    @property
+    def flow_count(self) -> int:
+        """Flows."""
+    @property
+    def first_seen_ns(self) -> int:
+        """First packet time."""
+    @property
+    def last_seen_ns(self) -> int:
+        """Last packet time."""
+    @property
+    def packets(self) -> int:
+        """Packets of ended flows, both ways."""
+    @property
+    def bytes(self) -> int:
+        """Bytes on the wire, both ways."""
+    @property
+    def pdus(self) -> int:
+        """PDUs, both ways."""
+    @property
+    def classes(self) -> dict[str, int]:
+        """Operations by class, highest ranked first."""
+    @property
+    def failure_count(self) -> int:
+        """Answers that were negative."""
+    @property
+    def answered_count(self) -> int:
+        """Requests that were answered."""
+    @property
+    def one_sided(self) -> bool:
+        """Whether one direction was never seen."""
+    @property
+    def gap_bytes(self) -> int:
+        """Bytes that the sensor did not see."""
+
+@final
+class Address:
+    """A hardware address and an IP address seen together as sender."""
+
+    @property
+    def sequence(self) -> int:
+        """Rises with every observation of a run."""
+    @property
+    def mac(self) -> str:
+        """Hardware address."""
+    @property
+    def ip(self) -> str | None:
+        """Network address."""
+    @property
+    def vlan(self) -> int | None:
+        """Outermost VLAN id."""
+    @property
+    def packets(self) -> int:
+        """Frames sent in flows that ended, or of ARP."""
+    @property
+    def first_seen_ns(self) -> int:
+        """First packet time."""
+    @property
+    def last_seen_ns(self) -> int:
+        """Last packet time."""
+    @property
+    def arp(self) -> bool:
+        """Whether ARP said so."""
+    @property
+    def ttl(self) -> int:
+        """The highest time to live seen; 0 where none was."""
+    @property
+    def frame(self) -> Frame:
+        """The first frame."""
+
+@final
+class Claim:
+    """Something said about an asset; leaves when new, and when its count changed."""
+
+    @property
+    def sequence(self) -> int:
+        """Rises with every observation of a run."""
+    @property
+    def subject_ip(self) -> str | None:
+        """Network address of the endpoint that it is about."""
+    @property
+    def subject_mac(self) -> str | None:
+        """Its hardware address, as seen on this segment."""
+    @property
+    def vlan(self) -> int | None:
+        """Outermost VLAN id."""
+    @property
+    def unit(self) -> int | None:
+        """The station behind the endpoint, where it is about that."""
+    @property
+    def protocol(self) -> str:
+        """A name of `protocols`."""
+    @property
+    def attribute(self) -> str:
+        """What it says: `vendor`, `model`, `order_code`, `firmware`, `serial` and so on."""
+    @property
+    def value(self) -> str:
+        """The value."""
+    @property
+    def source(self) -> str:
+        """How it is known: `read_device_identification`."""
+    @property
+    def confidence(self) -> int:
+        """Belief in percent."""
+    @property
+    def count(self) -> int:
+        """How often it was said."""
+    @property
+    def time_ns(self) -> int:
+        """Packet time of the first time."""
+    @property
+    def frame(self) -> Frame:
+        """The frame that said it first."""
+
+@final
+class Content:
+    """A program, firmware or file that was transferred."""
+
+    @property
+    def sequence(self) -> int:
+        """Rises with every observation of a run."""
+    @property
+    def flow_id(self) -> int:
+        """The flow's number, in order of first packets."""
+    @property
+    def client_ip(self) -> str | None:
+        """Network address of who asks."""
+    @property
+    def client_mac(self) -> str | None:
+        """Its hardware address, as seen on this segment: a router's, for a routed peer."""
+    @property
+    def client_port(self) -> int:
+        """Its port; 0 where the transport has none."""
+    @property
+    def server_ip(self) -> str | None:
+        """Network address of who answers."""
+    @property
+    def server_mac(self) -> str | None:
+        """Its hardware address, as seen on this segment."""
+    @property
+    def server_port(self) -> int:
+        """Its port; 0 where the transport has none."""
+    @property
+    def vlan(self) -> int | None:
+        """Outermost VLAN id."""
+    @property
+    def transport(self) -> str:
+        """`tcp`, `udp`, `ethernet` or `serial`."""
+    @property
+    def identified_by(self) -> str | None:
+        """How the protocol is known: `port`, `probe`, `pairing`, `ethertype`, `association`."""
+    @property
+    def confidence(self) -> int:
+        """Belief in the protocol, in percent."""
+    @property
+    def protocol(self) -> str:
+        """A name of `protocols`."""
+    @property
+    def kind(self) -> str:
+        """`program`, `firmware` or `file`."""
+    @property
+    def name(self) -> str:
+        """Its name, such as `OB1`."""
+    @property
+    def to_server(self) -> bool:
+        """Whether it went to the server."""
+    @property
+    def size(self) -> int:
+        """Bytes seen."""
+    @property
+    def sha256(self) -> str:
+        """SHA-256 of them, in hexadecimal."""
+    @property
+    def complete(self) -> bool:
+        """Whether all of it was seen."""
+    @property
+    def first_seen_ns(self) -> int:
+        """First packet time."""
+    @property
+    def last_seen_ns(self) -> int:
+        """Last packet time."""
+    @property
+    def frames(self) -> tuple[Frame, Frame]:
+        """First and last frame."""
+
+Observation = Transaction | Behaviour | Conversation | Address | Claim | Content
+"""A record that leaves the engine."""
+
+@final
+class CaptureFile:
+    """The facts about an input file."""
+
+    @property
+    def path(self) -> str:
+        """As it was named, or found in a directory; `-` is standard input."""
+    @property
+    def format(self) -> str:
+        """`pcap` or `pcapng`, and what it is packed with."""
+    @property
+    def link_types(self) -> list[int]:
+        """LINKTYPE_ values of its interfaces."""
+    @property
+    def packets(self) -> int:
+        """Frames read."""
+    @property
+    def bytes(self) -> int:
+        """Bytes of them on the wire."""
+    @property
+    def first_seen_ns(self) -> int | None:
+        """Packet time of the first one."""
+    @property
+    def last_seen_ns(self) -> int | None:
+        """Packet time of the last one."""
+    @property
+    def truncated(self) -> bool:
+        """Whether it ends in the middle of a record."""
+    @property
+    def skipped_bytes(self) -> int:
+        """Bytes passed over because they were damaged."""
+    @property
+    def error(self) -> str | None:
+        """Why it was not read to its end."""
+
+@final
+class Engine:
+    """Reads capture files as one timeline and says what was observed.
+
+    Args:
+        paths: Capture files, directories (their capture files by name), or `-`
+            for standard input.
+        keep_duplicates: Count second copies of mirrored packets, too.
+        pdu_log: Write every PDU as a JSON line for `read_pdus`, instead of
+            making observations.
+
+    Raises:
+        CaptureError: No input is usable. Where some are, the others say why not
+            in `files`. Malformed traffic never raises.
+    """
+
+    def __new__(
+        cls,
+        paths: Sequence[str | PathLike[str]],
+        *,
+        keep_duplicates: bool = False,
+        pdu_log: bool = False,
+    ) -> Engine: ...
+    def read_batch(self, limit: int = 4096, timeout_s: float = 1.0) -> list[Observation] | None:
+        """Wait for observations and return them, oldest first.
+
+        Returns:
+            Up to `limit` observations; an empty list where none came within
+            `timeout_s` seconds; none at the end.
+
+        Raises:
+            OptionsError: The engine was opened with `pdu_log`.
+            EngineError: A fault in the engine itself.
+        """
+    def read_pdus(self, limit: int = 65536) -> bytes:
+        """Wait for PDUs and return them as whole JSON lines, in capture order.
+
+        Returns:
+            Up to `limit` bytes, or one line where that is longer; empty at the end.
+
+        Raises:
+            OptionsError: The engine was opened without `pdu_log`.
+            EngineError: A fault in the engine itself.
+        """
+    def files(self) -> list[CaptureFile]:
+        """The facts about the input files so far, in the order of their numbers."""
+    def counters(self) -> dict[str, int]:
+        """What was counted so far, by name: `frames`, `pdus.modbus`."""
+    def progress(self) -> tuple[int, int]:
+        """Bytes read of the input files, and their bytes in all; 0 in all where not known."""
+    def close(self) -> None:
+        """Stop reading. What was found so far can still be taken, to the end."""
+
+@final
+class FieldInfo:
+    """A field that a protocol adds to its PDUs."""
+
+    @property
+    def name(self) -> str:
+        """Its full name, such as `modbus.transaction_id`."""
+    @property
+    def kind(self) -> str:
+        """`bool`, `integer`, `float`, `text`, `bytes` or `time`."""
+    @property
+    def description(self) -> str:
+        """One sentence for people, with the unit where there is one."""
+
+@final
+class ProtocolInfo:
+    """A protocol that otmon dissects."""
+
+    @property
+    def name(self) -> str:
+        """Its name, also the Sigma service."""
+    @property
+    def tcp_ports(self) -> list[int]:
+        """Its TCP ports."""
+    @property
+    def udp_ports(self) -> list[int]:
+        """Its UDP ports."""
+    @property
+    def fields(self) -> list[FieldInfo]:
+        """Every field that it can emit."""
+
+@final
+class ClassInfo:
+    """An operation class."""
+
+    @property
+    def name(self) -> str:
+        """The token that rules, output and documents use."""
+    @property
+    def meaning(self) -> str:
+        """One sentence."""
+    @property
+    def notable(self) -> bool:
+        """Whether every operation of it leaves as a `Transaction`."""
+    @property
+    def change(self) -> bool:
+        """Whether it changes something in the plant or its devices."""
+
+@final
+class AnomalyInfo:
+    """A named departure from a specification."""
+
+    @property
+    def name(self) -> str:
+        """The token that rules, output and documents use."""
+    @property
+    def meaning(self) -> str:
+        """One sentence."""
+
+def protocols() -> list[ProtocolInfo]:
+    """Every protocol, in the order of the registry."""
+
+def classes() -> list[ClassInfo]:
+    """Every operation class, highest rank first."""
+
+def anomalies() -> list[AnomalyInfo]:
+    """Every anomaly."""
+
+def counter_meanings() -> dict[str, str]:
+    """What each plain counter counts, by its name."""
+
+def version() -> str:
+    """The version of otmon."""
