@@ -1,11 +1,30 @@
 //! Capture files: the only I/O in Rust, and receive only.
+//!
+//! [`expand`] turns what the user named into inputs, [`Timeline`] reads them as
+//! one. Damaged files give what is there and say what is missing.
+
+mod compressed;
+mod error;
+mod file;
+mod format;
+mod input;
+mod options;
+mod pcap;
+mod pcapng;
+mod timeline;
+mod window;
+
+pub use error::{CaptureError, Problem};
+pub use file::{ByteOrder, Compression, Container, FileFacts, Resolution};
+pub use input::{Input, expand};
+pub use timeline::Timeline;
 
 /// One frame as captured.
 #[derive(Clone, Copy, Debug)]
 pub struct Frame<'a> {
     /// Nanoseconds since 1970.
     pub time_ns: i64,
-    /// The file it came from, counted from 0 in the order of opening.
+    /// The file it came from: its index in [`Timeline::files`].
     pub file: u32,
     /// Its number in the file, counted from 1, as Wireshark counts.
     pub number: u64,

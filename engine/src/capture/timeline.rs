@@ -1,0 +1,246 @@
+//! Several capture files as one timeline.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::Frame;
+use super::error::{CaptureError, Problem};
+use super::file::{CaptureFile, Compression, FileFacts};
+use super::input::{Input, Opened};
+
+/// Bytes read at a time of a file that is read alone or with few others.
+const BUFFER: usize = 1 << 20;
+/// Bytes read at a time where many files are open, and to look at the first frame.
+const SMALL_BUFFER: usize = 1 << 17;
+/// Files with a large buffer.
+const FEW: usize = 16;
+/// Files open at a time; a zstd file counts as many, for its window.
+const MAX_OPEN: usize = 256;
+const ZSTD_COST: usize = 32;
+
+/// Later than every frame.
+const NEVER: (i64, usize) = (i64::MAX, usize::MAX);
+
+/// Frames of all inputs in the order of their time.
+///
+/// A file is opened when its first frame is due: rotated files follow one
+/// another, overlapping ones are merged. The frames of one file keep their order
+/// even where its times run backwards.
+#[derive(Debug)]
+pub struct Timeline {
+    facts: Vec<FileFacts>,
+    slots: Vec<Slot>,
+    /// The file that gives frames until another one has an earlier frame.
+    current: Option<usize>,
+    /// The earliest frame of all other files.
+    horizon: (i64, usize),
+    /// The next frame of the other open files.
+    waiting: BinaryHeap<Reverse<(i64, usize)>>,
+    /// The first file that was not opened yet.
+    next: usize,
+    /// What the open files cost, of [`MAX_OPEN`].
+    cost: usize,
+}
+
+#[derive(Debug)]
+struct Slot {
+    input: Input,
+    file: Option<CaptureFile>,
+    first_ns: Option<i64>,
+    read: Arc<AtomicU64>,
+}
+
+impl Timeline {
+    /// Looks at the first frame of every input and puts them in order.
+    ///
+    /// An input that cannot be read has its reason in [`FileFacts::error`]; the
+    /// others are read all the same.
+    ///
+    /// # Errors
+    ///
+    /// There is no usable input at all.
+    pub fn open(inputs: Vec<Input>) -> Result<Self, CaptureError> {
+        let alone = inputs.len() == 1;
+        let mut looked: Vec<_> = inputs.into_iter().map(|input| look(input, alone)).collect();
+        if looked.iter().all(|(facts, slot)| facts.error.is_some() && slot.first_ns.is_none()) {
+            let mut errors: Vec<_> =
+                looked.into_iter().filter_map(|(facts, _)| facts.error).collect();
+            return Err(match errors.pop() {
+                Some(only) if errors.is_empty() => only,
+                Some(last) => {
+                    errors.push(last);
+                    CaptureError { path: "".into(), problem: Problem::NoneUsable(errors) }
+                }
+                None => CaptureError { path: "".into(), problem: Problem::NothingNamed },
+            });
+        }
+        looked.sort_by(|(a, x), (b, y)| {
+            let key = |first: Option<i64>| (first.is_none(), first);
+            (key(x.first_ns), &a.path).cmp(&(key(y.first_ns), &b.path))
+        });
+        let (facts, slots) = looked.into_iter().unzip();
+        Ok(Self {
+            facts,
+            slots,
+            current: None,
+            horizon: NEVER,
+            waiting: BinaryHeap::new(),
+            next: 0,
+            cost: 0,
+        })
+    }
+
+    /// The next frame; none at the end of all inputs. Its bytes are slices of the
+    /// read buffer.
+    #[expect(clippy::should_implement_trait, reason = "an iterator cannot lend its items")]
+    #[inline]
+    pub fn next(&mut self) -> Option<Frame<'_>> {
+        let index = match self.advance() {
+            Some(index) => index,
+            None => self.choose()?,
+        };
+        let number = u32::try_from(index).unwrap_or(u32::MAX);
+        let packets = self.facts.get(index)?.packets;
+        Some(self.slots.get(index)?.file.as_ref()?.frame(number, packets))
+    }
+
+    /// Reads on in the current file; its index, unless another file has an
+    /// earlier frame now.
+    #[inline]
+    fn advance(&mut self) -> Option<usize> {
+        let index = self.current?;
+        let file = self.slots.get_mut(index)?.file.as_mut()?;
+        match file.advance(self.facts.get_mut(index)?) {
+            Some(time_ns) if (time_ns, index) < self.horizon => return Some(index),
+            Some(time_ns) => self.waiting.push(Reverse((time_ns, index))),
+            None => self.close(index),
+        }
+        None
+    }
+
+    /// Makes the file with the earliest frame the current one.
+    #[cold]
+    fn choose(&mut self) -> Option<usize> {
+        self.current = None;
+        while self.is_due() {
+            self.open_next();
+        }
+        let Reverse((_, index)) = self.waiting.pop()?;
+        let others = self.waiting.peek().map_or(NEVER, |Reverse(next)| *next);
+        let unopened = self.unopened().filter(|_| self.cost < MAX_OPEN).unwrap_or(NEVER);
+        self.horizon = others.min(unopened);
+        self.current = Some(index);
+        Some(index)
+    }
+
+    /// The first frame of the files that are not open yet.
+    fn unopened(&self) -> Option<(i64, usize)> {
+        let slot = self.slots.get(self.next)?;
+        slot.first_ns.map(|first_ns| (first_ns, self.next))
+    }
+
+    /// Whether the next file has to be opened now; if it has to wait, it is late.
+    fn is_due(&mut self) -> bool {
+        let Some(next) = self.unopened() else { return false };
+        let due = self.waiting.peek().is_none_or(|Reverse(earliest)| next < *earliest);
+        if due && self.cost >= MAX_OPEN {
+            if let Some(facts) = self.facts.get_mut(self.next) {
+                facts.late = true;
+            }
+            return false;
+        }
+        due
+    }
+
+    fn open_next(&mut self) {
+        let index = self.next;
+        self.next = index.saturating_add(1);
+        let (Some(slot), Some(facts)) = (self.slots.get_mut(index), self.facts.get_mut(index))
+        else {
+            return;
+        };
+        if slot.file.is_none() {
+            let buffer = if self.cost < FEW { BUFFER } else { SMALL_BUFFER };
+            let late = facts.late;
+            *facts = FileFacts::new(slot.input.path().to_owned());
+            facts.late = late;
+            slot.first_ns = None;
+            match slot.input.open() {
+                Ok(opened) => slot.start(opened, buffer, facts),
+                Err(error) => facts.error = Some(error),
+            }
+        }
+        if let Some(first_ns) = slot.first_ns {
+            self.cost = self.cost.saturating_add(cost(facts));
+            self.waiting.push(Reverse((first_ns, index)));
+        }
+    }
+
+    fn close(&mut self, index: usize) {
+        if let (Some(slot), Some(facts)) = (self.slots.get_mut(index), self.facts.get(index)) {
+            slot.file = None;
+            self.cost = self.cost.saturating_sub(cost(facts));
+        }
+    }
+
+    /// What is known about every input, in the order of their first frames.
+    #[must_use]
+    pub fn files(&self) -> &[FileFacts] {
+        &self.facts
+    }
+
+    /// Bytes read and bytes there are, on disk; the latter is 0 if an input does
+    /// not tell.
+    #[must_use]
+    pub fn progress(&self) -> (u64, u64) {
+        let read = self.slots.iter().map(|slot| slot.read.load(Ordering::Relaxed)).sum();
+        let known = self.facts.iter().all(|facts| facts.size > 0 || facts.error.is_some());
+        let total = self.facts.iter().map(|facts| facts.size).sum();
+        (read, if known { total } else { 0 })
+    }
+}
+
+fn cost(facts: &FileFacts) -> usize {
+    if facts.compression == Some(Compression::Zstd) { ZSTD_COST } else { 1 }
+}
+
+/// Reads up to the first frame. What cannot be opened again stays open.
+fn look(input: Input, alone: bool) -> (FileFacts, Slot) {
+    let mut facts = FileFacts::new(input.path().to_owned());
+    let mut slot = Slot { input, file: None, first_ns: None, read: Arc::default() };
+    match slot.input.open() {
+        Ok(opened) => {
+            let keep = alone || !opened.repeatable;
+            let buffer = if alone { BUFFER } else { SMALL_BUFFER };
+            slot.start(opened, buffer, &mut facts);
+            if !keep && slot.first_ns.is_some() {
+                slot.file = None;
+                slot.read = Arc::default();
+                facts = FileFacts {
+                    path: facts.path,
+                    size: facts.size,
+                    container: facts.container,
+                    compression: facts.compression,
+                    first_seen_ns: facts.first_seen_ns,
+                    ..FileFacts::default()
+                };
+            }
+        }
+        Err(error) => facts.error = Some(error),
+    }
+    (facts, slot)
+}
+
+impl Slot {
+    /// Reads the file header and the first frame.
+    fn start(&mut self, opened: Opened, buffer: usize, facts: &mut FileFacts) {
+        self.read = Arc::clone(&opened.read);
+        let Some(mut file) = CaptureFile::start(opened, buffer, facts) else { return };
+        self.first_ns = file.advance(facts);
+        if self.first_ns.is_some() {
+            self.file = Some(file);
+        }
+    }
+}
