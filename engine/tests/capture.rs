@@ -1,5 +1,13 @@
 //! Capture files of every form, whole and damaged, are read as far as they are sound.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that fails may panic"
+)]
+
 use std::path::{Path, PathBuf};
 
 use engine::capture::{Input, Timeline};
