@@ -1,0 +1,93 @@
+"""The command line: the group, its two consoles, and the exit status.
+
+A command is one module beside this one, imported when it is called, so that
+`otmon --help` loads nothing heavy.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from typing import Any
+
+import click
+
+COMMANDS = {
+    "analyze": "Say what capture files show: devices, conversations, alerts.",
+    "pdus": "Print every industrial message of capture files, one JSON object a line.",
+}
+"""Every command, with its line in `otmon --help`; its module has the same name."""
+
+
+class _Commands(click.Group):
+    """Commands that are imported when they are called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"otmon.cli.{cmd_name}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def _print_version(ctx: click.Context, _parameter: click.Parameter, asked: bool) -> None:
+    if asked:
+        from otmon import __version__
+
+        click.echo(f"otmon {__version__}")
+        ctx.exit()
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_version,
+    help="Print the version.",
+)
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+@click.pass_context
+def group(ctx: click.Context, debug: bool) -> None:
+    """Watch industrial networks without touching them.
+
+    Exit status: 0 done, 1 alerts at or above --fail-on, 2 usage, 3 input or
+    configuration unusable, 4 rules invalid, 5 a sink failed.
+    """
+    ctx.obj = {"debug": debug}
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run otmon; every error is two sentences on stderr and an exit status."""
+    from otmon.errors import OtmonError
+
+    debug = "--debug" in (arguments if arguments is not None else sys.argv)
+    try:
+        group.main(args=arguments, prog_name="otmon", standalone_mode=False)
+        status = 0
+    except click.exceptions.Exit as done:
+        status = done.exit_code
+    except click.ClickException as usage:
+        usage.show()
+        status = usage.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("otmon: interrupted.", err=True)
+        status = 130
+    except BrokenPipeError:
+        # The reader of a pipe (head, less) has seen enough.
+        sys.stderr.close()
+        status = 0
+    except OtmonError as error:
+        if debug:
+            raise
+        click.echo(f"otmon: {error}", err=True)
+        status = error.exit_status
+    sys.exit(status)

@@ -1,0 +1,58 @@
+"""`otmon analyze`: what capture files show."""
+
+from __future__ import annotations
+
+import json
+
+import click
+
+from otmon.cli import console, options
+from otmon.model.alert import LEVELS
+from otmon.model.document import to_document
+from otmon.pipeline import analyze as run
+
+
+@click.command()
+@options.captures
+@options.output_format("table", "json")
+@options.keep_duplicates
+@click.option(
+    "--fail-on",
+    metavar="LEVEL",
+    type=click.Choice(LEVELS),
+    help=f"Exit with 1 if there is an alert of LEVEL or above: {', '.join(LEVELS)}.",
+)
+@click.option("--all", "everything", is_flag=True, help="Print whole tables, however long.")
+@click.pass_context
+def analyze(
+    ctx: click.Context,
+    captures: tuple[str, ...],
+    output_format: str,
+    keep_duplicates: bool,
+    fail_on: str | None,
+    everything: bool,
+) -> None:
+    """Say what capture files show: devices, conversations, alerts.
+
+    CAPTURE is a pcap or pcapng file, also compressed with gzip or zstd, a
+    directory of them, or - for standard input. Several files are one timeline.
+    Ctrl-C stops reading and prints what was found so far.
+
+    \b
+    Examples:
+      otmon analyze incident-*.pcapng
+      otmon analyze --format json plant.pcapng | jq .alerts
+      otmon analyze --fail-on high plant.pcapng
+    """
+    with console.progress("Reading") as report:
+        result = run(captures, keep_duplicates=keep_duplicates, progress=report)
+    if output_format == "json":
+        click.echo(json.dumps(to_document(result), ensure_ascii=False, indent=1))
+    else:
+        from otmon.cli import tables
+
+        tables.result(console.out(), result, everything=everything)
+    for line in complaints(result):
+        console.err().print(f"otmon: {line}", soft_wrap=True)
+    if fail_on and any(LEVELS.index(a.level) >= LEVELS.index(fail_on) for a in result.alerts):
+        ctx.exit(1)

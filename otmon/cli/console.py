@@ -1,0 +1,54 @@
+"""The two consoles: results on stdout, progress and log on stderr."""
+
+from __future__ import annotations
+
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+PLAIN_WIDTH = 80
+"""Width of the result where stdout is no terminal."""
+
+Report = Callable[[int, int], None]
+"""Takes the bytes read so far and those of all inputs (0 where not known)."""
+
+
+@functools.cache
+def out() -> Console:
+    """The console of the result."""
+    width = None if sys.stdout.isatty() else PLAIN_WIDTH
+    return Console(width=width, highlight=False, emoji=False, markup=False)
+
+
+@functools.cache
+def err() -> Console:
+    """The console of progress and log."""
+    return Console(stderr=True, highlight=False, emoji=False, markup=False)
+
+
+@contextmanager
+def progress(words: str) -> Iterator[Report]:
+    """A bar on stderr while the block runs; nothing where stderr is no terminal."""
+    console = err()
+    if not console.is_terminal:
+        yield lambda _done, _total: None
+        return
+    bar = Progress(
+        TextColumn(words),
+        BarColumn(),
+        DownloadColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task(words, total=None)
+
+        def report(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total or None)
+
+        yield report

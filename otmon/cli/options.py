@@ -1,0 +1,37 @@
+"""Options and arguments that commands share, each with one name everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
+
+captures: Decorator = click.argument(
+    "captures",
+    metavar="CAPTURE...",
+    nargs=-1,
+    required=True,
+    type=click.Path(allow_dash=True, exists=False),
+)
+"""Capture files, directories of them, or `-` for standard input."""
+
+keep_duplicates: Decorator = click.option(
+    "--keep-duplicates",
+    is_flag=True,
+    help="Count frames that a mirror port delivered twice, instead of dropping the copy.",
+)
+
+
+def output_format(*formats: str) -> Decorator:
+    """`--format`; the first of `formats` is the default."""
+    return click.option(
+        "--format",
+        "output_format",
+        type=click.Choice(formats),
+        default=formats[0],
+        show_default=True,
+        help="How the result is printed.",
+    )

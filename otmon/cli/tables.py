@@ -1,0 +1,295 @@
+"""The result document as terminal tables that fit 80 columns.
+
+Colour never carries meaning alone: each level has its word.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from rich.console import Console, Group
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from otmon.model.alert import Alert
+from otmon.model.asset import Asset
+from otmon.model.document import render_time
+from otmon.model.result import Capture, Conversation, Result
+
+SHORT = 20
+"""Rows of a table unless all are asked for."""
+
+LEVEL_STYLE = {
+    "critical": "bold white on red",
+    "high": "bold red",
+    "medium": "yellow",
+    "low": "cyan",
+    "informational": "dim",
+}
+
+CHANGES = (
+    "firmware_update program_download program_delete factory_reset mode_stop restart force"
+    " mode_start mode_other command write config_write auth_change time_set report_disable"
+    " alarm_config file_write file_delete diag_clear alarm_ack"
+).split()
+"""Classes that change something, highest rank first."""
+
+
+def result(console: Console, document: Result, *, everything: bool) -> None:
+    """Print a result: capture, devices, conversations, alerts, what to do next."""
+    limit = None if everything else SHORT
+    names = _Names(document.assets)
+    for part in (
+        _capture(document),
+        _devices(document.assets, limit),
+        _conversations(document.conversations, names, limit),
+        _alerts(document.alerts, names, limit),
+        _next(document),
+    ):
+        console.print(part)
+        console.print()
+
+
+class _Names:
+    """What an asset is called in a table: its address, and its unit behind a gateway."""
+
+    def __init__(self, assets: Iterable[Asset]) -> None:
+        self._assets = {asset.id: asset for asset in assets}
+
+    def of(self, asset_id: str | None, otherwise: str | None) -> str:
+        asset = self._assets.get(asset_id or "")
+        if asset is None:
+            return otherwise or "?"
+        return address(asset)
+
+
+def address(asset: Asset) -> str:
+    """The address people know an asset by."""
+    home = asset.ip[0] if asset.ip else (asset.mac[0] if asset.mac else asset.id)
+    return home if asset.unit is None else f"{home} unit {asset.unit}"
+
+
+def _heading(words: str) -> Text:
+    return Text(words, style="bold")
+
+
+def _section(heading: str, body: Table | Group | Text) -> Group:
+    return Group(_heading(heading), Padding(body, (0, 0, 0, 2)))
+
+
+def _grid(*columns: str, wrap: str | None = None) -> Table:
+    """A table without lines; `wrap` names the column whose text may wrap."""
+    table = Table(box=None, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(
+            column.lstrip(">"),
+            header_style="dim",
+            justify="right" if column.startswith(">") else "left",
+            overflow="fold",
+            no_wrap=column != wrap,
+            ratio=1 if column == wrap else None,
+        )
+    return table
+
+
+def _capture(document: Result) -> Group:
+    capture = document.capture
+    lines = [Text(line) for line in _facts(capture)]
+    found = ", ".join(f"{p.name} {p.pdus:,}" for p in document.protocols)
+    lines.append(Text(f"industrial messages: {found}" if found else "no industrial protocol found"))
+    warnings = list(_warnings(capture))
+    if warnings:
+        lines += [Text(f"! {line}", style="yellow") for line in warnings]
+    else:
+        lines.append(Text("quality: no gaps, no duplicates, nothing left undecoded"))
+    return _section(f"Capture: {_files(capture)}", Group(*lines))
+
+
+def _files(capture: Capture) -> str:
+    paths = [file.path for file in capture.files]
+    return paths[0] if len(paths) == 1 else f"{len(paths)} files"
+
+
+def _facts(capture: Capture) -> Iterator[str]:
+    kinds = sorted({kind for file in capture.files for kind in file.link_types})
+    yield f"{capture.packets:,} frames, {_bytes(capture.bytes)}, {', '.join(kinds) or 'no link'}"
+    if capture.first_seen is not None and capture.last_seen is not None:
+        seconds = (capture.last_seen - capture.first_seen) / 1e9
+        rate = f", {capture.packets / seconds:,.1f} frames/s" if seconds > 0 else ""
+        first, last = _clock(capture.first_seen), _clock(capture.last_seen)
+        if first[:10] == last[:10]:
+            last = last[11:]
+        yield f"{first} to {last} UTC ({_duration(seconds)}){rate}"
+
+
+def _warnings(capture: Capture) -> Iterator[str]:
+    """What the capture cannot show, in words."""
+    for file in capture.files:
+        if file.error:
+            yield f"{file.path}: {file.error}"
+        elif file.truncated:
+            yield f"{file.path}: cut short; everything before the cut is used"
+        if file.skipped_bytes:
+            yield f"{file.path}: {_bytes(file.skipped_bytes)} of damage passed over"
+    if capture.interrupted:
+        yield "stopped before the end: what follows covers the part that was read"
+    if capture.gap_bytes:
+        yield f"gaps: {_bytes(capture.gap_bytes)} were sent that the sensor did not see"
+    if capture.one_sided:
+        yield "one-sided: most flows show one direction only; check the mirror port"
+    if capture.duplicate_frames:
+        share = capture.duplicate_frames / max(capture.packets, 1)
+        yield f"duplicates: {capture.duplicate_frames:,} mirrored twice ({share:.1%}), dropped"
+    if capture.undecoded_bytes:
+        share = capture.undecoded_bytes / max(capture.bytes, 1)
+        yield f"undecoded: {_bytes(capture.undecoded_bytes)} ({share:.1%}) could not be read"
+    if cut := capture.counters.get("frames_truncated"):
+        yield f"snap length: {cut:,} frames were cut when they were captured"
+    if capture.rule_errors:
+        yield f"rules: {len(capture.rule_errors)} could not be loaded"
+
+
+def _devices(assets: tuple[Asset, ...], limit: int | None) -> Group:
+    shown = sorted(assets, key=lambda asset: not asset.protocols)
+    table = _grid(
+        "address",
+        "role",
+        ">level",
+        "vendor, model, firmware",
+        "zone",
+        wrap="vendor, model, firmware",
+    )
+    for asset in shown[:limit]:
+        table.add_row(
+            address(asset),
+            ", ".join(asset.roles) or "-",
+            "-" if asset.purdue_level is None else f"{asset.purdue_level:g}",
+            Text(_identity(asset)),
+            asset.zone or "-",
+        )
+    return Group(_section(f"Devices ({len(assets)})", table), *_more(len(shown), limit, "devices"))
+
+
+def _identity(asset: Asset) -> str:
+    """Vendor, model, order code, firmware, serial: what is known, each once."""
+    parts: list[str] = []
+    for value in (asset.vendor, asset.model, asset.order_code):
+        if value and not any(value.lower() in part.lower() for part in parts):
+            parts.append(value)
+    for word, value in (("fw", asset.firmware), ("hw", asset.hardware), ("sn", asset.serial)):
+        if value:
+            parts.append(f"{word} {value}")
+    for name in (asset.station_name, asset.hostname):
+        if name:
+            parts.append(f'"{name}"')
+    return ", ".join(parts) or "-"
+
+
+def _conversations(
+    conversations: tuple[Conversation, ...], names: _Names, limit: int | None
+) -> Group:
+    industrial = [talk for talk in conversations if talk.protocol]
+    other = len(conversations) - len(industrial)
+
+    def rank(talk: Conversation) -> tuple[int, int]:
+        ranks = [CHANGES.index(token) for token in talk.classes if token in CHANGES]
+        return (min(ranks, default=len(CHANGES)), -talk.pdus)
+
+    shown = sorted(industrial, key=rank)
+    table = _grid("client", "server", "protocol", "what was done", wrap="what was done")
+    for talk in shown[:limit]:
+        table.add_row(
+            names.of(talk.client, talk.client_ip),
+            names.of(talk.server, talk.server_ip),
+            talk.protocol or talk.transport,
+            _deeds(talk),
+        )
+    heading = f"Industrial conversations ({len(industrial)}), changes first"
+    rest = [Text(f"  and {other:,} conversations of other traffic", style="dim")] if other else []
+    return Group(_section(heading, table), *_more(len(shown), limit, "conversations"), *rest)
+
+
+def _deeds(talk: Conversation) -> Text:
+    """Operation counts by class, changes first and in colour."""
+    changes = [(token, talk.classes[token]) for token in CHANGES if token in talk.classes]
+    others = [(token, n) for token, n in talk.classes.items() if token not in CHANGES]
+    words = Text()
+    for token, count in changes + others:
+        if words:
+            words.append(", ")
+        words.append(f"{token} {count:,}", style="bold" if token in CHANGES else "")
+    if talk.failures:
+        words.append(f" ({talk.failures:,} refused)")
+    return words
+
+
+def _alerts(alerts: tuple[Alert, ...], names: _Names, limit: int | None) -> Group:
+    if not alerts:
+        return Group(_heading("Alerts (0)"), Text("  none"))
+    parts = [_heading(f"Alerts ({len(alerts)})")]
+    for alert in alerts[:limit]:
+        head = Text(f"{alert.id:>4}  ")
+        head.append(f" {alert.level.upper()} ", style=LEVEL_STYLE[alert.level])
+        head.append(f" {alert.rule.title}", style="bold")
+        count = f", {alert.count:,} times" if alert.count > 1 else ""
+        frames = _frames(alert)
+        body = [
+            Text(f"{alert.message}{count}"),
+            Text(f"{_clock(alert.first_seen)[11:]} UTC, {frames}; {', '.join(alert.techniques)}"),
+        ]
+        if alert.triage:
+            body.append(Text(f"check: {alert.triage[0]}"))
+        parts += [head, Padding(Group(*body), (0, 0, 0, 6))]
+    return Group(*parts, *_more(len(alerts), limit, "alerts"))
+
+
+def _frames(alert: Alert) -> str:
+    frames = alert.evidence.frames
+    if not frames:
+        return "no single frame"
+    listed = ", ".join(str(frame) for frame in frames[:4])
+    more = f" and {len(frames) - 4} more" if len(frames) > 4 else ""
+    return f"frame{'s' if len(frames) > 1 else ''} {listed}{more}"
+
+
+def _next(document: Result) -> Group:
+    files = document.capture.files
+    path = files[0].path if len(files) == 1 else "FILE"
+    lines = []
+    for alert in document.alerts[:1]:
+        if alert.evidence.frames:
+            lines.append(f"otmon pdus --frame {alert.evidence.frames[0]} {path}")
+    lines.append(f"otmon pdus {path} | jq 'select(.class == \"write\")'")
+    lines.append(f"otmon analyze --format json {path}")
+    return _section("Next", Group(*map(Text, lines)))
+
+
+def _more(total: int, limit: int | None, things: str) -> list[Text]:
+    if limit is None or total <= limit:
+        return []
+    return [Text(f"  and {total - limit:,} {things} more: --all prints them", style="dim")]
+
+
+def _clock(time_ns: int) -> str:
+    """A time to the millisecond, as people read it."""
+    return render_time(time_ns)[:23].replace("T", " ")
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 120:
+        return f"{seconds:.3g} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours >= 48:
+        return f"{hours // 24} d {hours % 24} h"
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def _bytes(count: int) -> str:
+    size = float(count)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            break
+        size /= 1000
+    return f"{count:,} bytes" if unit == "bytes" else f"{size:.3g} {unit}"
