@@ -11,7 +11,7 @@ export OTMON_CAPTURES
 .PHONY: demo test lint golden docs pcaps soak bench wheel ci clean
 
 demo: .venv/built            ## otmon on the shipped plant capture
-	@$(BIN)/otmon analyze --no-keep pcaps/demo/plant.pcapng
+	@$(BIN)/otmon analyze pcaps/demo/plant.pcapng
 
 test: .venv/built            ## every test: Rust, then Python
 	cargo test --quiet
@@ -39,14 +39,14 @@ soak: .venv/built            ## mutated captures for longer than the suite does
 
 bench: .venv/built           ## packets per second, as ratios to other tools in the same run
 	cargo build --release --quiet -p engine --benches
-	$(BIN)/python tests/bench.py
+	$(BIN)/python tests/bench.py $(BENCH)
 
 wheel: .venv/built           ## build the wheel, install it afresh, run the demo from it
 	rm -rf dist target/wheel-venv
 	$(BIN)/maturin build --release --quiet --out dist
 	$(PYTHON) -m venv target/wheel-venv
 	target/wheel-venv/bin/pip install --quiet dist/*.whl
-	cd target && wheel-venv/bin/otmon analyze --no-keep ../pcaps/demo/plant.pcapng > /dev/null
+	cd target && wheel-venv/bin/otmon analyze ../pcaps/demo/plant.pcapng > /dev/null
 
 ci: export OTMON_REQUIRE_TSHARK := 1
 ci: export OTMON_REQUIRE_CAPTURES := 1

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import click
 
 from otmon.cli import console, options
 from otmon.model.alert import LEVELS
 from otmon.model.document import to_document
+from otmon.model.result import Result
 from otmon.pipeline import analyze as run
 
 
@@ -52,7 +54,19 @@ def analyze(
         from otmon.cli import tables
 
         tables.result(console.out(), result, everything=everything)
-    for line in complaints(result):
+    for line in _complaints(result):
         console.err().print(f"otmon: {line}", soft_wrap=True)
     if fail_on and any(LEVELS.index(a.level) >= LEVELS.index(fail_on) for a in result.alerts):
         ctx.exit(1)
+
+
+def _complaints(result: Result) -> Iterator[str]:
+    """What an operator must know even if the result goes into a pipe."""
+    for file in result.capture.files:
+        if file.error:
+            yield f"{file.path}: {file.error}"
+        elif file.truncated:
+            yield f"{file.path}: the file is cut short; everything before the cut was used."
+    yield from result.capture.rule_errors
+    if result.capture.interrupted:
+        yield "stopped before the end; the result covers the part that was read."

@@ -29,10 +29,27 @@ LEVEL_STYLE = {
 }
 
 CHANGES = (
-    "firmware_update program_download program_delete factory_reset mode_stop restart force"
-    " mode_start mode_other command write config_write auth_change time_set report_disable"
-    " alarm_config file_write file_delete diag_clear alarm_ack"
-).split()
+    "firmware_update",
+    "program_download",
+    "program_delete",
+    "factory_reset",
+    "mode_stop",
+    "restart",
+    "force",
+    "mode_start",
+    "mode_other",
+    "command",
+    "write",
+    "config_write",
+    "auth_change",
+    "time_set",
+    "report_disable",
+    "alarm_config",
+    "file_write",
+    "file_delete",
+    "diag_clear",
+    "alarm_ack",
+)
 """Classes that change something, highest rank first."""
 
 
@@ -180,9 +197,7 @@ def _identity(asset: Asset) -> str:
     for word, value in (("fw", asset.firmware), ("hw", asset.hardware), ("sn", asset.serial)):
         if value:
             parts.append(f"{word} {value}")
-    for name in (asset.station_name, asset.hostname):
-        if name:
-            parts.append(f'"{name}"')
+    parts += [f'"{name}"' for name in (asset.station_name, asset.hostname) if name]
     return ", ".join(parts) or "-"
 
 
@@ -256,10 +271,11 @@ def _frames(alert: Alert) -> str:
 def _next(document: Result) -> Group:
     files = document.capture.files
     path = files[0].path if len(files) == 1 else "FILE"
-    lines = []
-    for alert in document.alerts[:1]:
-        if alert.evidence.frames:
-            lines.append(f"otmon pdus --frame {alert.evidence.frames[0]} {path}")
+    lines = [
+        f"otmon pdus --frame {alert.evidence.frames[0]} {path}"
+        for alert in document.alerts[:1]
+        if alert.evidence.frames
+    ]
     lines.append(f"otmon pdus {path} | jq 'select(.class == \"write\")'")
     lines.append(f"otmon analyze --format json {path}")
     return _section("Next", Group(*map(Text, lines)))

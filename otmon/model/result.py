@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from otmon.model.alert import Alert
-
 from otmon.model.asset import Asset
 from otmon.model.document import JsonValue, Time, key
 

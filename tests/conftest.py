@@ -1,0 +1,46 @@
+"""What holds for every test: no network but loopback; captures found or skipped by name."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from places import ROOT, absent
+
+
+@pytest.fixture(autouse=True)
+def only_loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Refuse every connection that would leave this machine."""
+    real = socket.socket.connect
+
+    def connect(self: socket.socket, address: object) -> None:
+        host = address[0] if isinstance(address, tuple) else "127.0.0.1"
+        if host not in ("127.0.0.1", "::1", "localhost"):
+            raise AssertionError(f"a test tried to connect to {address!r}")
+        real(self, address)  # type: ignore[arg-type]  # the real one checks it
+
+    monkeypatch.setattr(socket.socket, "connect", connect)
+    yield
+
+
+@pytest.fixture(scope="session")
+def corpus() -> Path:
+    """The folder with third-party captures."""
+    path = Path(os.environ.get("OTMON_CAPTURES", ROOT.parent / "shared" / "corpus"))
+    path = path if path.is_absolute() else ROOT / path
+    if not (path / "public" / "MANIFEST.tsv").is_file():
+        absent(f"the folder of captures {path}", "OTMON_REQUIRE_CAPTURES")
+    return path
+
+
+@pytest.fixture(scope="session")
+def tshark() -> str:
+    """The program that tests compare with."""
+    found = shutil.which("tshark")
+    if found is None:
+        absent("tshark", "OTMON_REQUIRE_TSHARK")
+    return str(found)

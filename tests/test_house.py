@@ -1,0 +1,135 @@
+"""The rules of the house that a machine can see."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from places import ROOT
+
+PACKAGE = ROOT / "otmon"
+PARTS = {
+    "inventory", "baseline", "detectors", "ruleset", "alerts", "evidence", "report", "sinks",
+    "state", "plugins", "pdu_log",
+}  # fmt: skip
+"""Parts import the layers below and never one another: `pipeline` passes values between them."""
+
+LAYERS = {
+    "cli": {"pipeline", "doctor", "model", "config", "fields", "errors", "_engine", "", *PARTS},
+    "pipeline": {"model", "config", "fields", "errors", "_engine", *PARTS},
+    "doctor": {"model", "config", "fields", "errors", "_engine", *PARTS},
+    "model": {"errors", "fields", "_engine"},
+    "config": {"_engine"},
+    "fields": {"_engine"},
+    "errors": {"_engine"},
+    "vendored": set(),
+    "": {"pipeline", "_engine", "model", "errors"},
+}
+HOMES = {
+    "click": {"cli"},
+    "rich": {"cli"},
+    "sigma": {"ruleset"},
+    "elasticsearch": {"sinks"},
+    "jinja2": {"report"},
+    "sqlite3": {"state", "sinks"},
+    "pyshark": {"evidence"},
+    "scapy": {"plugins"},
+}
+"""The one part that may import each package."""
+
+FORBIDDEN_NAMES = {"utils", "helpers", "common", "misc", "base", "manager"}
+
+
+def modules() -> list[Path]:
+    """Every module of the package."""
+    return sorted(PACKAGE.rglob("*.py"))
+
+
+def part(path: Path) -> str:
+    """The layer or part that a module belongs to; empty for the package itself."""
+    inside = path.relative_to(PACKAGE).with_suffix("").parts
+    return "" if inside == ("__init__",) else inside[0]
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The dotted names that a module imports."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield node.module or ""
+            if node.module == "otmon":
+                yield from (f"otmon.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_imports_only_what_its_layer_may(path: Path) -> None:
+    """Arrows point down, and parts do not know one another."""
+    own = part(path)
+    allowed = LAYERS.get(own, {"model", "config", "fields", "errors", "_engine"}) | {
+        own,
+        "vendored",
+    }
+    wrong = []
+    for name in imports(path):
+        top, _, rest = name.partition(".")
+        if top == "otmon" and rest and rest.split(".")[0] not in allowed:
+            wrong.append(name)
+        if top in HOMES and own not in HOMES[top]:
+            wrong.append(name)
+
+    assert [] == wrong
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_module_says_what_it_is_for(path: Path) -> None:
+    """Each module opens with its one purpose and has a name that means something."""
+    docstring = ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+
+    assert docstring
+    assert path.stem not in FORBIDDEN_NAMES
+
+
+def test_packages_hold_no_logic_in_their_init() -> None:
+    """`__init__.py` exports; only the command line's group lives in one."""
+    heavy = [
+        str(path.relative_to(ROOT))
+        for path in modules()
+        if path.name == "__init__.py"
+        and part(path) != "cli"
+        and any(
+            isinstance(node, ast.FunctionDef | ast.ClassDef)
+            for node in ast.parse(path.read_text(encoding="utf-8")).body
+        )
+    ]
+
+    assert [] == heavy
+
+
+def test_every_protocol_has_vectors_captures_and_golden_output() -> None:
+    """A protocol without proof is not done."""
+    registry = (ROOT / "dissectors" / "src" / "registry.rs").read_text(encoding="utf-8")
+    listed = re.search(r"^dissectors! \{(.*?)^\}", registry, re.MULTILINE | re.DOTALL)
+    assert listed
+    protocols = re.findall(r"= crate::(?:\w+::)+(\w+)", listed[1])
+
+    vectors = {path.stem for path in (ROOT / "dissectors" / "vectors").glob("*.toml")}
+    assert len(protocols) == len(vectors), f"{protocols} against {sorted(vectors)}"
+
+
+def test_no_file_names_a_path_of_this_machine() -> None:
+    """What works only here is of no use to anybody else."""
+    suspicious = re.compile(r"/work/|/root/|/home/\w+/|/tmp/bench")
+    found = [
+        str(path.relative_to(ROOT))
+        for pattern in ("**/*.py", "**/*.rs", "**/*.md", "**/*.toml", "**/*.yml")
+        for path in ROOT.glob(pattern)
+        if not {".venv", "target", "bundled"} & set(path.relative_to(ROOT).parts)
+        and path != Path(__file__)
+        and suspicious.search(path.read_text(encoding="utf-8"))
+    ]
+
+    assert [] == found
