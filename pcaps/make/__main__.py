@@ -1,0 +1,47 @@
+"""Makes the shipped captures: `python -m pcaps.make [--check]`.
+
+With --check nothing is written; the exit status is 1 if a capture differs from
+what its script makes.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from pcaps.make import demo, dnp3, modbus, s7comm
+from pcaps.make.case import CASES
+
+HERE = Path(__file__).resolve().parent.parent
+
+
+def main(arguments: list[str]) -> int:
+    """Write every case, or compare it with what is there."""
+    assert all(module.__doc__ for module in (demo, dnp3, modbus, s7comm))
+    if arguments != ["--check"]:
+        for case in CASES:
+            case.write(HERE)
+        return 0
+    with tempfile.TemporaryDirectory() as scratch:
+        for case in CASES:
+            case.write(Path(scratch))
+        made = {path.relative_to(scratch) for path in Path(scratch).rglob("*.*")}
+        kept = {
+            path.relative_to(HERE)
+            for suffix in ("*.pcapng", "*.toml")
+            for path in HERE.rglob(suffix)
+        }
+        stale = sorted(str(path) for path in made ^ kept)
+        stale += sorted(
+            str(path)
+            for path in made & kept
+            if (Path(scratch) / path).read_bytes() != (HERE / path).read_bytes()
+        )
+    for path in stale:
+        print(f"pcaps/{path} is not what its script makes: run `make pcaps`", file=sys.stderr)
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
