@@ -39,9 +39,9 @@ class _Commands(click.Group):
 
 def _print_version(ctx: click.Context, _parameter: click.Parameter, asked: bool) -> None:
     if asked:
-        from otmon import __version__
+        from otmon._engine import version
 
-        click.echo(f"otmon {__version__}")
+        click.echo(f"otmon {version()}")
         ctx.exit()
 
 

@@ -109,7 +109,7 @@ class Inventory:
     def conversations(self, conversations: Iterable[Conversation]) -> None:
         """Take who talks to whom."""
         for conversation in conversations:
-            self._conversations[len(self._conversations)] = conversation
+            self._conversations[conversation.id] = conversation
 
     def behaviours(self, behaviours: Iterable[Behaviour]) -> None:
         """Take what is done."""
