@@ -11,10 +11,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import click
-from otmon.fields import FIELDS
 
 from otmon import _engine
 from otmon.cli import COMMANDS, group
+from otmon.fields import FIELDS
 from otmon.model.document import json_schema
 from otmon.model.result import Result
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 import jsonschema
 
-from otmon.model.document import Time, json_schema, key, render_time, to_document
+from otmon.model.document import Key, Time, json_schema, render_time, to_document
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +22,7 @@ class Part:
 class Whole:
     """A whole."""
 
-    operation_class: str = key("class")
+    operation_class: Annotated[str, Key("class")]
     parts: tuple[Part, ...]
     counts: dict[str, int]
     ratio: float | None
