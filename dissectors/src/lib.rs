@@ -21,7 +21,6 @@ pub mod sink;
 pub mod target;
 pub mod value;
 
-mod dnp3;
 mod modbus;
 mod s7comm;
 mod tpkt;

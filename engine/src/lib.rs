@@ -12,11 +12,19 @@
 pub mod capture;
 pub mod counters;
 pub mod decode;
+mod dissect;
 pub mod duplicate;
+pub mod engine;
+mod flow;
 pub mod fragment;
+mod identify;
+mod join;
 pub mod limits;
 pub mod observation;
 pub mod observer;
 pub mod packet;
+mod pairing;
+mod reassembly;
 
 pub use dissectors;
+pub use engine::{Engine, Options};

@@ -52,7 +52,7 @@ Key = tuple[int | None, str]
 """A segment (VLAN id), and a hardware or IP address in it."""
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True)
 class _Device:
     """An asset in the making."""
 

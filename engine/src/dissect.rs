@@ -1,0 +1,1331 @@
+//! The flow of an identified protocol: framing, decoding, children, fragments,
+//! and what the pairing of requests and answers makes of it.
+//!
+//! PDUs are slices of their packet wherever they can be. Bytes are copied only
+//! where a PDU goes on in the next segment. After a gap, or where no PDU can
+//! begin, the next one is searched for: first where the next segment begins,
+//! then byte by byte, and byte by byte only what another PDU, the end of the
+//! segment or a strong mark confirms is believed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use dissectors::anomaly::{Anomalies, Anomaly};
+use dissectors::dissector::{
+    Context, Direction, Frame, FrameId, Frames, OpenRequest, Probe, Sender, Transport,
+};
+use dissectors::operation::{Class, Operation};
+use dissectors::pdu::{Pdu, Role};
+use dissectors::registry::{FlowState, ProtocolId};
+use dissectors::sink::{Carried, Sink};
+
+use crate::counters::Counters;
+use crate::flow::{DIRECTIONS, Identity, Sides};
+use crate::join::{Arrival, Joined, Joins};
+use crate::limits::Limits;
+use crate::observation::{FlowFacts, IdentifiedBy};
+use crate::observer::{Answer, FlowMemo, Observer, Origin, Pair};
+use crate::pairing::{KeyUse, Ring, asks_the_same};
+use crate::reassembly::Chunk;
+
+/// Places in a row where no PDU could begin, after which a flow is given up.
+const VIOLATIONS: u8 = 3;
+/// Faults of dissectors after which a flow is left alone.
+const PANICS: u8 = 3;
+/// Most frames kept of one message.
+const MAX_FRAMES: usize = 64;
+/// Exchanges after a gap during which nothing is missed.
+const UNSETTLED: u8 = 16;
+/// PDUs in a row that contradict a guessed direction before it is turned.
+const CONTRADICTIONS: u8 = 2;
+
+/// Adds a frame to those of a message, once, and no more than are kept.
+pub(crate) fn add_frame(frames: &mut Vec<FrameId>, frame: FrameId) {
+    if frames.len() < MAX_FRAMES && !frames.contains(&frame) {
+        frames.push(frame);
+    }
+}
+
+/// What all flows share while one of them is worked on.
+pub(crate) struct Work<'a> {
+    pub limits: &'a Limits,
+    pub pdu_log: bool,
+    pub now_ns: i64,
+    pub counters: &'a mut Counters,
+    pub observer: &'a mut Observer,
+    pub sinks: &'a mut Vec<Sink>,
+    pub waiting: &'a mut Waits,
+}
+
+/// What waits in all flows.
+#[derive(Debug, Default)]
+pub(crate) struct Waits {
+    /// Bytes that wait for the rest of their PDU or message.
+    pub carry: usize,
+    /// Bytes that wait for the protocol of their flow.
+    pub held: usize,
+    /// Flows with a session.
+    pub sessions: usize,
+    /// The first frames of payloads that wait, with how many wait from there on.
+    /// Kept for the log of PDUs alone.
+    frames: BTreeMap<FrameId, u32>,
+}
+
+impl Waits {
+    /// From this frame on payload waits.
+    pub fn begin(&mut self, frame: FrameId) {
+        let count = self.frames.entry(frame).or_default();
+        *count = count.saturating_add(1);
+    }
+
+    /// What waited from this frame on does no longer.
+    pub fn end(&mut self, frame: FrameId) {
+        if let Some(count) = self.frames.get_mut(&frame) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                self.frames.remove(&frame);
+            }
+        }
+    }
+
+    /// The earliest frame whose payload waits.
+    pub fn oldest(&self) -> Option<FrameId> {
+        self.frames.keys().next().copied()
+    }
+}
+
+/// What a flow shows of itself to the stages behind reassembly.
+#[derive(Clone, Copy)]
+pub(crate) struct View<'a> {
+    pub identity: &'a Identity,
+    /// The direction that the first SYN went, where it was seen.
+    pub syn: Option<Direction>,
+    /// The direction of the first packet.
+    pub first: Direction,
+    /// Whether so little was lost that absence means something.
+    pub complete: bool,
+    /// Whether the flow was under way when it was first seen.
+    pub midstream: bool,
+    /// Whether the flow ended by FIN or RST.
+    pub closed: bool,
+}
+
+/// How it is known who the client is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RoleSource {
+    /// The SYN.
+    Syn,
+    /// A PDU that only one side can have sent.
+    Bytes,
+    /// The ports.
+    Port,
+}
+
+/// A run of carried bytes that one frame brought.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    frame: FrameId,
+    time_ns: i64,
+    len: usize,
+}
+
+/// The digest of a segment that went on, to tell a faithful copy from a forged one.
+#[derive(Clone, Copy, Debug, Default)]
+struct Recent {
+    sequence: u32,
+    len: u32,
+    digest: u32,
+}
+
+/// One direction of an identified flow.
+#[derive(Debug, Default)]
+struct Side {
+    /// The beginning of a PDU, or what was passed over while searching for one.
+    carry: Vec<u8>,
+    parts: Vec<Part>,
+    /// Bytes that the PDU in `carry` has in all, as far as is known.
+    wanted: usize,
+    /// Whether the next PDU is being searched for.
+    seeking: bool,
+    /// Whether bytes before the search were not seen.
+    after_gap: bool,
+    /// Where in `carry` the search goes on.
+    searched: usize,
+    /// Bytes passed over in this search.
+    passed: usize,
+    recent: [Recent; 4],
+    turn: u8,
+}
+
+impl Side {
+    fn append(&mut self, bytes: &[u8], chunk: &Chunk<'_>) {
+        if bytes.is_empty() {
+            return;
+        }
+        self.carry.extend_from_slice(bytes);
+        for frame in chunk.earlier {
+            if self.parts.iter().all(|part| part.frame != *frame) && self.parts.len() < MAX_FRAMES {
+                self.parts.push(Part { frame: *frame, time_ns: chunk.time_ns, len: 0 });
+            }
+        }
+        let full = self.parts.len() > MAX_FRAMES;
+        match self.parts.last_mut() {
+            Some(part) if part.frame == chunk.frame || full => {
+                part.len = part.len.saturating_add(bytes.len());
+                part.time_ns = part.time_ns.max(chunk.time_ns);
+            }
+            _ => self.parts.push(Part {
+                frame: chunk.frame,
+                time_ns: chunk.time_ns,
+                len: bytes.len(),
+            }),
+        }
+    }
+
+    /// Forgets the frames of the first `n` bytes.
+    fn pass_parts(&mut self, mut n: usize) {
+        let mut whole = 0usize;
+        for part in &mut self.parts {
+            if part.len > n {
+                part.len = part.len.saturating_sub(n);
+                break;
+            }
+            n = n.saturating_sub(part.len);
+            whole = whole.saturating_add(1);
+        }
+        self.parts.drain(..whole);
+    }
+
+    /// The frames of the first `n` bytes and the packet time of the latest.
+    fn origin_of(&self, n: usize) -> (Frames, i64) {
+        let mut frames = Frames::default();
+        let mut time_ns = i64::MIN;
+        let mut covered = 0usize;
+        for part in &self.parts {
+            if covered >= n {
+                break;
+            }
+            covered = covered.saturating_add(part.len);
+            time_ns = time_ns.max(part.time_ns);
+            if frames.last == FrameId::default() {
+                frames.last = part.frame;
+            } else if part.frame > frames.last {
+                let before = std::mem::replace(&mut frames.last, part.frame);
+                add_frame(&mut frames.earlier, before);
+            } else if part.frame != frames.last {
+                add_frame(&mut frames.earlier, part.frame);
+            }
+        }
+        (frames, time_ns)
+    }
+
+    fn clear(&mut self) -> usize {
+        let passed = self.carry.len();
+        self.carry.clear();
+        self.parts.clear();
+        self.wanted = 0;
+        self.searched = 0;
+        passed
+    }
+}
+
+/// Where a message came from.
+#[derive(Clone, Copy)]
+struct Carrier<'a> {
+    direction: Direction,
+    last: FrameId,
+    earlier: &'a [FrameId],
+    time_ns: i64,
+    start: bool,
+    end: bool,
+}
+
+/// A flow whose protocol is known.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub facts: Arc<FlowFacts>,
+    pub memo: FlowMemo,
+    protocol: ProtocolId,
+    state: FlowState,
+    children: Vec<FlowState>,
+    sides: Sides<Side>,
+    ring: Ring,
+    joins: Joins,
+    client: Direction,
+    roles: RoleSource,
+    contradictions: u8,
+    /// Anomalies of the flow that its next PDU carries.
+    pending: Anomalies,
+    keys: KeyUse,
+    /// Whether a request was joined with its answer.
+    paired: bool,
+    /// Exchanges to go before absence means something again.
+    unsettled: u8,
+    /// Requests that were given up; their answers may still come.
+    given_up: u32,
+    /// Places in a row where no PDU could begin.
+    bad: u8,
+    panics: u8,
+    running: ProtocolId,
+    /// Bytes of this flow in `Waits::carry`.
+    counted: usize,
+}
+
+impl Session {
+    pub fn new(
+        protocol: ProtocolId,
+        facts: Arc<FlowFacts>,
+        client: Direction,
+        roles: RoleSource,
+        midstream: bool,
+    ) -> Self {
+        let mut sides = Sides::<Side>::default();
+        for direction in DIRECTIONS {
+            sides.get_mut(direction).seeking = midstream;
+            sides.get_mut(direction).after_gap = midstream;
+        }
+        Self {
+            facts,
+            memo: FlowMemo::default(),
+            protocol,
+            state: FlowState::new(protocol),
+            children: Vec::new(),
+            sides,
+            ring: Ring::default(),
+            joins: Joins::default(),
+            client,
+            roles,
+            contradictions: 0,
+            pending: Anomalies::NONE,
+            keys: KeyUse::default(),
+            paired: false,
+            unsettled: 0,
+            given_up: 0,
+            bad: 0,
+            panics: 0,
+            running: protocol,
+            counted: 0,
+        }
+    }
+
+    /// The direction of the client's packets.
+    pub const fn client(&self) -> Direction {
+        self.client
+    }
+
+    /// Whose flow it is.
+    pub const fn protocol(&self) -> ProtocolId {
+        self.protocol
+    }
+
+    /// Notes an anomaly for the next PDU.
+    pub const fn note(&mut self, anomaly: Anomaly) {
+        self.pending.add(anomaly);
+    }
+
+    /// Whether it still follows its protocol.
+    pub const fn follows(&self) -> bool {
+        self.bad < VIOLATIONS
+    }
+
+    /// Takes the next bytes of a stream in.
+    #[inline]
+    pub fn stream(
+        &mut self,
+        direction: Direction,
+        chunk: &Chunk<'_>,
+        view: &View<'_>,
+        work: &mut Work<'_>,
+    ) {
+        if self.panics >= PANICS {
+            return;
+        }
+        let side = self.sides.get_mut(direction);
+        if view.identity.key.transport() == Transport::Tcp {
+            remember(side, chunk);
+        }
+        if side.seeking {
+            self.seek(direction, chunk, view, work);
+        } else if side.carry.is_empty() {
+            self.walk(direction, chunk, chunk.bytes, view, work);
+        } else {
+            self.fill(direction, chunk, chunk.bytes, view, work);
+        }
+        self.count_carry(work);
+        self.give_up_old(view, work);
+    }
+
+    /// Takes a datagram in.
+    pub fn datagram(
+        &mut self,
+        direction: Direction,
+        chunk: &Chunk<'_>,
+        view: &View<'_>,
+        work: &mut Work<'_>,
+    ) {
+        if self.panics >= PANICS {
+            return;
+        }
+        let mut rest = chunk.bytes;
+        let mut start = true;
+        while !rest.is_empty() {
+            let cx = self.context(direction, chunk.time_ns, start, true, view);
+            match self.protocol.frame(rest, &cx) {
+                Frame::Pdu(n) if n >= 1 && n <= rest.len() => {
+                    let (pdu, after) = rest.split_at(n);
+                    let more = !after.is_empty()
+                        && self.protocol.probe(after, &cx) != Probe::No
+                        && matches!(self.protocol.frame(after, &cx), Frame::Pdu(_));
+                    if !more && after.iter().any(|byte| *byte != 0) {
+                        self.pending.add(Anomaly::TrailingBytes);
+                        count_bytes(&mut work.counters.skipped_bytes, after.len());
+                    }
+                    let origin = Carrier {
+                        direction,
+                        last: chunk.frame,
+                        earlier: chunk.earlier,
+                        time_ns: chunk.time_ns,
+                        start,
+                        end: after.is_empty(),
+                    };
+                    self.pdu(pdu, &origin, view, work);
+                    if !more {
+                        break;
+                    }
+                    rest = after;
+                    start = false;
+                }
+                Frame::Skip(n) if n >= 1 => {
+                    rest = rest.get(n..).unwrap_or_default();
+                    start = false;
+                }
+                framed => {
+                    let why = match framed {
+                        Frame::Bad(why) => why,
+                        _ => Anomaly::LengthMismatch,
+                    };
+                    self.misfit(why, rest.len(), work.counters);
+                    break;
+                }
+            }
+        }
+        self.give_up_old(view, work);
+    }
+
+    /// Bytes of a direction were not seen.
+    pub fn gap(&mut self, direction: Direction, lost: Option<u32>, work: &mut Work<'_>) {
+        if self.panics >= PANICS {
+            return;
+        }
+        let side = self.sides.get_mut(direction);
+        let passed = side.clear();
+        side.seeking = true;
+        side.after_gap = true;
+        side.passed = 0;
+        count_bytes(&mut work.counters.skipped_bytes, passed);
+        Counters::count(&mut work.counters.resync, self.protocol);
+        self.unsettled = UNSETTLED;
+        work.observer.gap(&self.facts);
+        self.running = self.protocol;
+        self.state.gap(direction, lost);
+        for child in &mut self.children {
+            self.running = child.protocol();
+            child.gap(direction, lost);
+        }
+        let dropped = self.joins.gap(direction, &mut work.waiting.carry);
+        work.counters.joins_dropped = work.counters.joins_dropped.saturating_add(dropped);
+        self.count_carry(work);
+    }
+
+    /// Bytes that went on before came again; other bytes than the first time
+    /// are a conflict.
+    pub fn repeat(&mut self, direction: Direction, chunk: &Chunk<'_>, counters: &mut Counters) {
+        let len = u32::try_from(chunk.bytes.len()).unwrap_or(u32::MAX);
+        let side = self.sides.get(direction);
+        let first =
+            side.recent.iter().find(|seen| seen.sequence == chunk.sequence && seen.len == len);
+        if first.is_some_and(|first| first.digest != digest(chunk.bytes)) {
+            counters.tcp_overlap_conflicts = counters.tcp_overlap_conflicts.saturating_add(1);
+            self.pending.add(Anomaly::OverlapConflict);
+        }
+    }
+
+    /// A dissector failed: its memory of this flow starts anew.
+    pub fn fault(&mut self, work: &mut Work<'_>) {
+        Counters::count(&mut work.counters.panics, self.running);
+        self.panics = self.panics.saturating_add(1);
+        self.state = FlowState::new(self.protocol);
+        self.children.clear();
+        let dropped = self.joins.finish(&mut work.waiting.carry);
+        work.counters.joins_dropped = work.counters.joins_dropped.saturating_add(dropped);
+        for direction in DIRECTIONS {
+            let side = self.sides.get_mut(direction);
+            side.clear();
+            side.seeking = true;
+            side.after_gap = true;
+            side.passed = 0;
+        }
+        self.unsettled = UNSETTLED;
+        self.count_carry(work);
+    }
+
+    /// Gives up everything that waits, at the end of the flow.
+    pub fn finish(&mut self, view: &View<'_>, work: &mut Work<'_>) {
+        while let Some(open) = self.ring.open().first() {
+            let old = work.now_ns.saturating_sub(open.time_ns) > work.limits.answer_ns;
+            self.give_up(old || view.closed, view, work);
+        }
+        let dropped = self.joins.finish(&mut work.waiting.carry);
+        work.counters.joins_dropped = work.counters.joins_dropped.saturating_add(dropped);
+        for direction in DIRECTIONS {
+            let passed = self.sides.get_mut(direction).clear();
+            count_bytes(&mut work.counters.skipped_bytes, passed);
+        }
+        self.count_carry(work);
+    }
+
+    /// Requests that have waited too long are unanswered.
+    #[inline]
+    pub fn give_up_old(&mut self, view: &View<'_>, work: &mut Work<'_>) {
+        while let Some(open) = self.ring.open().first()
+            && work.now_ns.saturating_sub(open.time_ns) > work.limits.answer_ns
+        {
+            self.give_up(true, view, work);
+        }
+    }
+
+    /// Gives the oldest open request up; `answerable` says whether its answer
+    /// had the time to come.
+    fn give_up(&mut self, answerable: bool, view: &View<'_>, work: &mut Work<'_>) {
+        let missed = answerable && view.complete && self.unsettled == 0;
+        self.given_up = self.given_up.saturating_add(1);
+        if missed {
+            work.counters.unanswered = work.counters.unanswered.saturating_add(1);
+            count_anomaly(work.counters, Anomaly::Unanswered);
+            self.ring.note_oldest(Anomaly::Unanswered);
+        }
+        if let Some(open) = self.ring.open().first() {
+            let pair = Pair { request: Some(open), answer: None };
+            work.observer.pair(&self.facts, &mut self.memo, pair, work.counters);
+        }
+        self.ring.remove(0);
+    }
+
+    fn count_carry(&mut self, work: &mut Work<'_>) {
+        let now = self.sides.a_to_b.carry.len().saturating_add(self.sides.b_to_a.carry.len());
+        if now == self.counted {
+            return;
+        }
+        let total = &mut work.waiting.carry;
+        *total = total.saturating_sub(self.counted).saturating_add(now);
+        self.counted = now;
+        if *total > work.limits.carry_total {
+            *total = total.saturating_sub(now);
+            self.counted = 0;
+            work.counters.carry_dropped = work.counters.carry_dropped.saturating_add(1);
+            for direction in DIRECTIONS {
+                let side = self.sides.get_mut(direction);
+                if !side.carry.is_empty() {
+                    let passed = side.clear();
+                    side.carry = Vec::new();
+                    side.seeking = true;
+                    side.after_gap = true;
+                    count_bytes(&mut work.counters.skipped_bytes, passed);
+                }
+            }
+            self.unsettled = UNSETTLED;
+        }
+    }
+
+    fn context(
+        &self,
+        direction: Direction,
+        time_ns: i64,
+        start: bool,
+        end: bool,
+        view: &View<'_>,
+    ) -> Context<'_> {
+        let (source_port, destination_port) = view.identity.key.ports(direction);
+        Context {
+            direction,
+            sender: if direction == self.client { Sender::Client } else { Sender::Server },
+            transport: view.identity.key.transport(),
+            source_port,
+            destination_port,
+            time_ns,
+            parent: None,
+            carried: Carried::default(),
+            segment_start: start,
+            segment_end: end,
+            after_gap: self.sides.get(direction).after_gap,
+            open: self.ring.open(),
+        }
+    }
+
+    /// Reads the PDUs at the front of a segment; nothing is carried.
+    #[inline]
+    fn walk(
+        &mut self,
+        direction: Direction,
+        chunk: &Chunk<'_>,
+        bytes: &[u8],
+        view: &View<'_>,
+        work: &mut Work<'_>,
+    ) {
+        let mut rest = bytes;
+        let mut start = chunk.start && bytes.len() == chunk.bytes.len();
+        while !rest.is_empty() {
+            let cx = self.context(direction, chunk.time_ns, start, true, view);
+            match self.protocol.frame(rest, &cx) {
+                Frame::Pdu(n) if n >= 1 && n <= rest.len() => {
+                    let (pdu, after) = rest.split_at(n);
+                    let origin = Carrier {
+                        direction,
+                        last: chunk.frame,
+                        earlier: chunk.earlier,
+                        time_ns: chunk.time_ns,
+                        start,
+                        end: after.is_empty(),
+                    };
+                    self.pdu(pdu, &origin, view, work);
+                    rest = after;
+                }
+                Frame::NeedBytes(n) if n > rest.len() && n <= self.max_pdu() => {
+                    let side = self.sides.get_mut(direction);
+                    side.append(rest, chunk);
+                    side.wanted = n;
+                    return;
+                }
+                Frame::Skip(n) if n >= 1 => rest = rest.get(n..).unwrap_or_default(),
+                framed => {
+                    self.sides.get_mut(direction).append(rest, chunk);
+                    self.lose_sync(framed, direction, chunk, view, work);
+                    return;
+                }
+            }
+            start = false;
+        }
+    }
+
+    fn max_pdu(&self) -> usize {
+        self.protocol.registration().max_pdu
+    }
+
+    /// Completes the PDU that is carried, then reads on.
+    fn fill(
+        &mut self,
+        direction: Direction,
+        chunk: &Chunk<'_>,
+        bytes: &[u8],
+        view: &View<'_>,
+        work: &mut Work<'_>,
+    ) {
+        let mut rest = bytes;
+        loop {
+            let side = self.sides.get_mut(direction);
+            if side.carry.is_empty() {
+                return self.walk(direction, chunk, rest, view, work);
+            }
+            let missing = side.wanted.saturating_sub(side.carry.len());
+            let (now, later) = rest.split_at(missing.min(rest.len()));
+            side.append(now, chunk);
+            rest = later;
+            if side.carry.len() < side.wanted {
+                return;
+            }
+            let mut carry = std::mem::take(&mut side.carry);
+            let cx = self.context(direction, chunk.time_ns, false, rest.is_empty(), view);
+            let framed = self.protocol.frame(&carry, &cx);
+            let len = carry.len();
+            match framed {
+                Frame::Pdu(n) if n >= 1 && n <= len => {
+                    let (frames, time_ns) = self.sides.get(direction).origin_of(n);
+                    let origin = Carrier {
+                        direction,
+                        last: frames.last,
+                        earlier: &frames.earlier,
+                        time_ns,
+                        start: false,
+                        end: n == len && rest.is_empty(),
+                    };
+                    self.pdu(carry.get(..n).unwrap_or_default(), &origin, view, work);
+                    self.put_back(direction, carry, n);
+                }
+                Frame::NeedBytes(n) if n > len && n <= self.max_pdu() => {
+                    let side = self.sides.get_mut(direction);
+                    side.carry = carry;
+                    side.wanted = n;
+                    if rest.is_empty() {
+                        return;
+                    }
+                }
+                Frame::Skip(n) if n >= 1 => self.put_back(direction, carry, n),
+                framed => {
+                    carry.extend_from_slice(rest);
+                    let side = self.sides.get_mut(direction);
+                    side.carry = Vec::new();
+                    side.append(rest, chunk);
+                    side.carry = carry;
+                    self.lose_sync(framed, direction, chunk, view, work);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Carries what is left of `carry` behind its first `n` bytes.
+    fn put_back(&mut self, direction: Direction, mut carry: Vec<u8>, n: usize) {
+        let n = n.min(carry.len());
+        carry.drain(..n);
+        let side = self.sides.get_mut(direction);
+        side.pass_parts(n);
+        side.wanted = carry.len();
+        side.carry = carry;
+    }
+
+    /// Counts a place where no PDU can begin.
+    fn misfit(&mut self, why: Anomaly, len: usize, counters: &mut Counters) {
+        Counters::count(&mut counters.bad, self.protocol);
+        count_bytes(&mut counters.skipped_bytes, len);
+        self.bad = self.bad.saturating_add(1);
+        self.pending.add(why);
+        self.pending.add(Anomaly::DiscardedData);
+    }
+
+    /// What is carried does not begin with a PDU: searches for the next one.
+    #[cold]
+    fn lose_sync(
+        &mut self,
+        framed: Frame,
+        direction: Direction,
+        chunk: &Chunk<'_>,
+        view: &View<'_>,
+        work: &mut Work<'_>,
+    ) {
+        let why = match framed {
+            Frame::Bad(why) => why,
+            // A promise that the contract does not allow.
+            Frame::Pdu(_) | Frame::NeedBytes(_) | Frame::Skip(_) => Anomaly::Oversize,
+        };
+        self.misfit(why, 0, work.counters);
+        if !self.follows() {
+            return;
+        }
+        Counters::count(&mut work.counters.resync, self.protocol);
+        let side = self.sides.get_mut(direction);
+        side.seeking = true;
+        side.after_gap = false;
+        side.searched = 1;
+        side.passed = 0;
+        self.search(direction, chunk, view, work);
+    }
+
+    /// The next segment of a direction in which the next PDU is searched for.
+    #[cold]
+    fn seek(
+        &mut self,
+        direction: Direction,
+        chunk: &Chunk<'_>,
+        view: &View<'_>,
+        work: &mut Work<'_>,
+    ) {
+        let cx = self.context(direction, chunk.time_ns, true, true, view);
+        let begins = chunk.start
+            && match self.protocol.frame(chunk.bytes, &cx) {
+                Frame::Pdu(n) => {
+                    n == chunk.bytes.len() || self.protocol.probe(chunk.bytes, &cx) != Probe::No
+                }
+                Frame::NeedBytes(n) => {
+                    n > chunk.bytes.len()
+                        && n <= self.max_pdu()
+                        && self.protocol.probe(chunk.bytes, &cx) == Probe::Strong
+                }
+                Frame::Skip(_) | Frame::Bad(_) => false,
+            };
+        let side = self.sides.get_mut(direction);
+        if begins {
+            let passed = side.clear();
+            side.seeking = false;
+            count_bytes(&mut work.counters.skipped_bytes, passed);
+            self.walk(direction, chunk, chunk.bytes, view, work);
+            self.sides.get_mut(direction).after_gap = false;
+            return;
+        }
+        // After a gap a long PDU may have to end first; else the flow stopped
+        // following its protocol.
+        if !side.after_gap || side.passed > self.protocol.registration().resync_window {
+            Counters::count(&mut work.counters.bad, self.protocol);
+            self.bad = self.bad.saturating_add(1);
+            if !self.follows() {
+                return;
+            }
+        }
+        self.sides.get_mut(direction).append(chunk.bytes, chunk);
+        self.search(direction, chunk, view, work);
+    }
+
+    /// Searches what is carried for a PDU that something confirms.
+    fn search(
+        &mut self,
+        direction: Direction,
+        chunk: &Chunk<'_>,
+        view: &View<'_>,
+        work: &mut Work<'_>,
+    ) {
+        let protocol = self.protocol;
+        let cx = self.context(direction, chunk.time_ns, false, true, view);
+        let side = self.sides.get(direction);
+        let bytes = side.carry.as_slice();
+        let mut hope = None;
+        let mut found = None;
+        for at in side.searched..bytes.len() {
+            let here = bytes.get(at..).unwrap_or_default();
+            let probe = protocol.probe(here, &cx);
+            if probe == Probe::No {
+                continue;
+            }
+            match protocol.frame(here, &cx) {
+                Frame::Pdu(n) => {
+                    let after = here.get(n..).unwrap_or_default();
+                    let confirmed = probe == Probe::Strong
+                        || after.is_empty()
+                        || (protocol.probe(after, &cx) != Probe::No
+                            && matches!(
+                                protocol.frame(after, &cx),
+                                Frame::Pdu(_) | Frame::NeedBytes(_)
+                            ));
+                    if confirmed {
+                        found = Some(at);
+                        break;
+                    }
+                }
+                Frame::NeedBytes(n) if n > here.len() && n <= protocol.registration().max_pdu => {
+                    hope = hope.or(Some(at));
+                }
+                Frame::NeedBytes(_) | Frame::Skip(_) | Frame::Bad(_) => {}
+            }
+        }
+        let window = protocol.registration().resync_window;
+        let len = bytes.len();
+        // What is behind a hope is searched again when more is there.
+        let keep_from = found.or(hope).unwrap_or(len).max(len.saturating_sub(window));
+        let side = self.sides.get_mut(direction);
+        side.carry.drain(..keep_from);
+        side.pass_parts(keep_from);
+        side.searched = 0;
+        side.passed = side.passed.saturating_add(keep_from);
+        side.wanted = side.carry.len();
+        count_bytes(&mut work.counters.skipped_bytes, keep_from);
+        if found == Some(keep_from) {
+            side.seeking = false;
+            self.fill(direction, chunk, &[], view, work);
+            self.sides.get_mut(direction).after_gap = false;
+        }
+    }
+
+    /// Reads one PDU of the flow's own protocol.
+    #[inline]
+    fn pdu(&mut self, bytes: &[u8], origin: &Carrier<'_>, view: &View<'_>, work: &mut Work<'_>) {
+        self.bad = 0;
+        if self.roles == RoleSource::Port {
+            self.weigh_role(bytes, origin, view, work);
+        }
+        let mut budget = bytes.len().saturating_mul(4);
+        let layer = Layer { protocol: self.protocol, parent: None, depth: 0 };
+        self.message(layer, bytes, Carried::default(), origin, &mut budget, view, work);
+    }
+
+    /// Holds a guessed direction against what a PDU says.
+    #[cold]
+    fn weigh_role(
+        &mut self,
+        bytes: &[u8],
+        origin: &Carrier<'_>,
+        view: &View<'_>,
+        work: &mut Work<'_>,
+    ) {
+        let cx = self.context(origin.direction, origin.time_ns, origin.start, origin.end, view);
+        let client = match self.protocol.sender(bytes, &cx) {
+            Sender::Client => origin.direction,
+            Sender::Server => origin.direction.reverse(),
+            Sender::Unknown => return,
+        };
+        if client == self.client {
+            self.roles = RoleSource::Bytes;
+            return;
+        }
+        self.contradictions = self.contradictions.saturating_add(1);
+        if self.contradictions < CONTRADICTIONS {
+            return;
+        }
+        self.roles = RoleSource::Bytes;
+        self.client = client;
+        work.counters.direction_flips = work.counters.direction_flips.saturating_add(1);
+        let facts = Arc::make_mut(&mut self.facts);
+        std::mem::swap(&mut facts.client, &mut facts.server);
+        self.memo = FlowMemo::default();
+        work.observer.identified(&self.facts, &mut self.memo, origin.time_ns);
+    }
+
+    /// Reads one message of any layer, with all that is inside it.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one call, taken apart once")]
+    fn message(
+        &mut self,
+        layer: Layer,
+        bytes: &[u8],
+        carried: Carried,
+        origin: &Carrier<'_>,
+        budget: &mut usize,
+        view: &View<'_>,
+        work: &mut Work<'_>,
+    ) {
+        let mut sink = take_sink(work.sinks, layer.depth);
+        let left_out = sink.left_out();
+        sink.begin(layer.protocol);
+        self.running = layer.protocol;
+        let Self { state, children, ring, client, sides, .. } = self;
+        let cx = layer.context(*client, carried, origin, ring.open(), sides, view);
+        #[cfg(test)]
+        tests::fault_injected(bytes);
+        state_of(state, children, layer.protocol).decode(bytes, &cx, &mut sink);
+        count_bytes_u64(
+            &mut work.counters.items_left_out,
+            sink.left_out().saturating_sub(left_out),
+        );
+        self.found(layer, bytes, &mut sink, origin, budget, view, work);
+        put_sink(work.sinks, layer.depth, sink);
+    }
+
+    /// Hands on what a dissector found in one message.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one call, taken apart once")]
+    fn found(
+        &mut self,
+        layer: Layer,
+        bytes: &[u8],
+        sink: &mut Sink,
+        origin: &Carrier<'_>,
+        budget: &mut usize,
+        view: &View<'_>,
+        work: &mut Work<'_>,
+    ) {
+        let deeper = layer.depth.saturating_add(1);
+        let too_deep = deeper > work.limits.depth && !sink.children().is_empty();
+        if too_deep {
+            self.pending.add(Anomaly::DepthExceeded);
+        }
+        for pdu in sink.pdus_mut() {
+            self.emit(pdu, origin, view, work);
+        }
+        let told_by = Origin {
+            protocol: layer.protocol,
+            from_client: origin.direction == self.client,
+            frame: origin.last,
+            time_ns: origin.time_ns,
+        };
+        for claim in sink.claims() {
+            work.observer.claim(&self.facts, claim, told_by, work.counters);
+        }
+        for content in sink.contents() {
+            let piece = sink.copied(&content.bytes);
+            work.observer.content(&self.facts, content, piece, told_by, work.counters);
+        }
+        for fragment in sink.fragments() {
+            let arrival = Arrival {
+                protocol: layer.protocol,
+                direction: origin.direction,
+                key: fragment.key,
+                part: fragment.part,
+                frame: origin.last,
+                time_ns: origin.time_ns,
+            };
+            let part = sink.copied(&fragment.bytes);
+            let joined = self.joins.fragment(
+                &arrival,
+                origin.earlier,
+                part,
+                work.limits,
+                &mut work.waiting.carry,
+            );
+            match joined {
+                Joined::Alone => {
+                    self.whole(layer, fragment.key, part, origin, budget, view, work);
+                }
+                Joined::Whole(whole, earlier) => {
+                    let origin = Carrier { earlier: &earlier, ..*origin };
+                    let mut budget = whole.len().saturating_mul(4);
+                    self.whole(layer, fragment.key, &whole, &origin, &mut budget, view, work);
+                }
+                Joined::Waiting { dropped: false } | Joined::Repeated => {}
+                Joined::Waiting { dropped: true } | Joined::Missing => {
+                    work.counters.joins_dropped = work.counters.joins_dropped.saturating_add(1);
+                    // The sensor may have missed the part; only on a whole
+                    // flow was it the sender who left it out.
+                    if view.complete && !view.midstream && self.unsettled == 0 {
+                        self.pending.add(Anomaly::FragmentMissing);
+                    }
+                }
+            }
+        }
+        if too_deep {
+            return;
+        }
+        for child in sink.children() {
+            let part = bytes.get(child.bytes.clone()).unwrap_or_default();
+            if part.len().max(1) > *budget {
+                count_bytes_u64(&mut work.counters.items_left_out, 1);
+                break;
+            }
+            *budget = budget.saturating_sub(part.len().max(1));
+            let inner =
+                Layer { protocol: child.protocol, parent: Some(layer.protocol), depth: deeper };
+            self.message(inner, part, child.carried, origin, budget, view, work);
+        }
+    }
+
+    /// Reads a whole that was joined from fragments.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one call, taken apart once")]
+    fn whole(
+        &mut self,
+        layer: Layer,
+        key: u64,
+        bytes: &[u8],
+        origin: &Carrier<'_>,
+        budget: &mut usize,
+        view: &View<'_>,
+        work: &mut Work<'_>,
+    ) {
+        let deeper = Layer { depth: layer.depth.saturating_add(1), ..layer };
+        if deeper.depth > work.limits.depth {
+            self.pending.add(Anomaly::DepthExceeded);
+            return;
+        }
+        let mut sink = take_sink(work.sinks, deeper.depth);
+        let left_out = sink.left_out();
+        sink.begin(layer.protocol);
+        self.running = layer.protocol;
+        let Self { state, children, ring, client, sides, .. } = self;
+        let cx = layer.context(*client, Carried::default(), origin, ring.open(), sides, view);
+        state_of(state, children, layer.protocol).joined(key, bytes, &cx, &mut sink);
+        count_bytes_u64(
+            &mut work.counters.items_left_out,
+            sink.left_out().saturating_sub(left_out),
+        );
+        self.found(deeper, bytes, &mut sink, origin, budget, view, work);
+        put_sink(work.sinks, deeper.depth, sink);
+    }
+
+    /// Hands one PDU on: to the log, and to its request or answer.
+    #[inline]
+    fn emit(&mut self, pdu: &mut Pdu, origin: &Carrier<'_>, view: &View<'_>, work: &mut Work<'_>) {
+        Counters::count(&mut work.counters.pdus, pdu.protocol);
+        pdu.anomalies.add_all(std::mem::take(&mut self.pending));
+        match pdu.role {
+            Role::Request => self.request(pdu, origin, view, work),
+            Role::Response => self.response(pdu, origin, view, work),
+            Role::Event | Role::Unknown => self.alone(pdu, origin, work),
+        }
+    }
+
+    #[inline]
+    fn request(
+        &mut self,
+        pdu: &mut Pdu,
+        origin: &Carrier<'_>,
+        view: &View<'_>,
+        work: &mut Work<'_>,
+    ) {
+        let waits = !pdu.unconfirmed && pdu.pairing_key.is_some();
+        if waits && let Some(key) = pdu.pairing_key {
+            let varies = self.keys.note(key);
+            if !self.ring.open().is_empty() {
+                self.check_open(pdu, key, varies, origin.direction, view, work);
+            }
+        }
+        count_anomalies(work.counters, pdu.anomalies);
+        if work.pdu_log {
+            with_answer(pdu, origin, |answer| work.observer.pdu(&self.facts, answer, None));
+        }
+        self.ring.push(pdu, origin.direction, origin.last, origin.earlier, origin.time_ns);
+        if !waits && let Some((last, before)) = self.ring.open().split_last() {
+            let pair = Pair { request: Some(last), answer: None };
+            let index = before.len();
+            work.observer.pair(&self.facts, &mut self.memo, pair, work.counters);
+            self.ring.remove(index);
+        }
+    }
+
+    /// Holds a request against those that are open.
+    fn check_open(
+        &mut self,
+        pdu: &mut Pdu,
+        key: u64,
+        varies: bool,
+        direction: Direction,
+        view: &View<'_>,
+        work: &mut Work<'_>,
+    ) {
+        if varies
+            && view.complete
+            && self.unsettled == 0
+            && let Some(at) = self.ring.find(pdu.protocol, key, direction)
+            && self.ring.open().get(at).is_some_and(|open| !asks_the_same(&open.pdu, pdu))
+        {
+            pdu.anomalies.add(Anomaly::DuplicateTransaction);
+        }
+        let limit = pdu.protocol.registration().open_requests.max(1);
+        while self.ring.open().len() >= limit {
+            work.counters.open_requests_dropped =
+                work.counters.open_requests_dropped.saturating_add(1);
+            self.give_up(false, view, work);
+        }
+    }
+
+    #[inline]
+    fn response(
+        &mut self,
+        pdu: &mut Pdu,
+        origin: &Carrier<'_>,
+        view: &View<'_>,
+        work: &mut Work<'_>,
+    ) {
+        let asked = origin.direction.reverse();
+        let found = pdu.pairing_key.and_then(|key| self.ring.find(pdu.protocol, key, asked));
+        let Some(index) = found else {
+            return self.unsolicited(pdu, origin, view, work);
+        };
+        if let Some(open) = self.ring.open().get(index) {
+            inherit(pdu, open);
+            count_anomalies(work.counters, pdu.anomalies);
+            let facts = &self.facts;
+            let memo = &mut self.memo;
+            with_answer(pdu, origin, |answer| {
+                if work.pdu_log {
+                    work.observer.pdu(facts, answer, Some(open));
+                }
+                let pair = Pair { request: Some(open), answer: Some(answer) };
+                work.observer.pair(facts, memo, pair, work.counters);
+            });
+        }
+        self.ring.remove(index);
+        work.counters.transactions = work.counters.transactions.saturating_add(1);
+        self.unsettled = self.unsettled.saturating_sub(1);
+        if !self.paired {
+            self.paired = true;
+            self.confirm();
+        }
+    }
+
+    /// An answer to nothing that was seen.
+    fn unsolicited(
+        &mut self,
+        pdu: &mut Pdu,
+        origin: &Carrier<'_>,
+        view: &View<'_>,
+        work: &mut Work<'_>,
+    ) {
+        let could_be_seen = pdu.pairing_key.is_some()
+            && view.complete
+            && self.unsettled == 0
+            && (!view.midstream || self.paired);
+        if self.given_up > 0 {
+            self.given_up = self.given_up.saturating_sub(1);
+        } else if could_be_seen {
+            work.counters.unsolicited = work.counters.unsolicited.saturating_add(1);
+            pdu.anomalies.add(Anomaly::ResponseWithoutRequest);
+        }
+        self.alone(pdu, origin, work);
+    }
+
+    fn alone(&mut self, pdu: &Pdu, origin: &Carrier<'_>, work: &mut Work<'_>) {
+        count_anomalies(work.counters, pdu.anomalies);
+        let facts = &self.facts;
+        let memo = &mut self.memo;
+        with_answer(pdu, origin, |answer| {
+            if work.pdu_log {
+                work.observer.pdu(facts, answer, None);
+            }
+            let pair = Pair { request: None, answer: Some(answer) };
+            work.observer.pair(facts, memo, pair, work.counters);
+        });
+    }
+
+    /// The first exchange confirms what the flow was taken for.
+    fn confirm(&mut self) {
+        let (by, confidence) = match self.facts.identified_by {
+            Some(IdentifiedBy::Probe) => (IdentifiedBy::Probe, 99),
+            Some(IdentifiedBy::Port) | None => (IdentifiedBy::Pairing, 90),
+            Some(by) => (by, self.facts.confidence),
+        };
+        if self.facts.confidence < confidence {
+            let facts = Arc::make_mut(&mut self.facts);
+            facts.identified_by = Some(by);
+            facts.confidence = confidence;
+        }
+    }
+
+    /// Says, as a record of its own, that the flow stopped following its protocol.
+    pub fn violation(&mut self, frame: FrameId, time_ns: i64, work: &mut Work<'_>) {
+        const UNREADABLE: Operation = Operation::new("unreadable_bytes", Class::Unknown);
+        let mut pdu = Pdu::new(self.protocol, Role::Unknown, 0, UNREADABLE);
+        pdu.anomalies = std::mem::take(&mut self.pending);
+        pdu.anomalies.add(Anomaly::ProtocolViolation);
+        count_anomalies(work.counters, pdu.anomalies);
+        let frames = Frames { last: frame, earlier: Vec::new() };
+        let answer = Answer { pdu: &pdu, frames: &frames, time_ns };
+        let pair = Pair { request: None, answer: Some(answer) };
+        work.observer.pair(&self.facts, &mut self.memo, pair, work.counters);
+    }
+}
+
+/// Which protocol reads a message, inside which, and how deep.
+#[derive(Clone, Copy)]
+struct Layer {
+    protocol: ProtocolId,
+    parent: Option<ProtocolId>,
+    depth: usize,
+}
+
+impl Layer {
+    #[inline]
+    fn context<'a>(
+        self,
+        client: Direction,
+        carried: Carried,
+        origin: &Carrier<'_>,
+        open: &'a [OpenRequest],
+        sides: &Sides<Side>,
+        view: &View<'_>,
+    ) -> Context<'a> {
+        let (source_port, destination_port) = view.identity.key.ports(origin.direction);
+        Context {
+            direction: origin.direction,
+            sender: if origin.direction == client { Sender::Client } else { Sender::Server },
+            transport: view.identity.key.transport(),
+            source_port,
+            destination_port,
+            time_ns: origin.time_ns,
+            parent: self.parent,
+            carried,
+            segment_start: origin.start,
+            segment_end: origin.end,
+            after_gap: sides.get(origin.direction).after_gap,
+            open,
+        }
+    }
+}
+
+/// The memory of a protocol within a flow.
+#[inline]
+fn state_of<'a>(
+    root: &'a mut FlowState,
+    children: &'a mut Vec<FlowState>,
+    protocol: ProtocolId,
+) -> &'a mut FlowState {
+    if root.protocol() == protocol {
+        return root;
+    }
+    let at = children.iter().position(|child| child.protocol() == protocol).unwrap_or_else(|| {
+        children.push(FlowState::new(protocol));
+        children.len().saturating_sub(1)
+    });
+    children.get_mut(at).unwrap_or(root)
+}
+
+/// Makes an answer of a PDU for as long as `use_it` runs.
+#[inline]
+fn with_answer(pdu: &Pdu, origin: &Carrier<'_>, use_it: impl FnOnce(Answer<'_>)) {
+    let frames = Frames { last: origin.last, earlier: origin.earlier.to_vec() };
+    use_it(Answer { pdu, frames: &frames, time_ns: origin.time_ns });
+}
+
+/// Gives an answer what its request says and it does not.
+#[inline]
+fn inherit(pdu: &mut Pdu, open: &OpenRequest) {
+    let asked = open.pdu.class();
+    if pdu.operation.class() != asked && pdu.operation.class() != Class::AuthFail {
+        pdu.operation = pdu.operation.with_class(asked);
+    }
+    if pdu.unit.is_none() {
+        pdu.unit = open.pdu.unit;
+    }
+    if pdu.target.is_none() {
+        pdu.target.clone_from(&open.pdu.target);
+    }
+    if pdu.quantity.is_none() {
+        pdu.quantity = open.pdu.quantity;
+    }
+    if pdu.phase.is_none() {
+        pdu.phase = open.pdu.phase;
+    }
+}
+
+fn take_sink(sinks: &mut Vec<Sink>, depth: usize) -> Sink {
+    while sinks.len() <= depth {
+        sinks.push(Sink::new());
+    }
+    sinks.get_mut(depth).map(std::mem::take).unwrap_or_default()
+}
+
+fn put_sink(sinks: &mut [Sink], depth: usize, sink: Sink) {
+    if let Some(place) = sinks.get_mut(depth) {
+        *place = sink;
+    }
+}
+
+/// Keeps the digest of a segment.
+#[inline]
+fn remember(side: &mut Side, chunk: &Chunk<'_>) {
+    let len = u32::try_from(chunk.bytes.len()).unwrap_or(u32::MAX);
+    if let Some(recent) = side.recent.get_mut(usize::from(side.turn & 3)) {
+        *recent = Recent { sequence: chunk.sequence, len, digest: digest(chunk.bytes) };
+    }
+    side.turn = side.turn.wrapping_add(1);
+}
+
+/// A quick digest that tells copies apart. Whoever forges a copy may also forge
+/// the digest; what is lost then is one anomaly.
+#[inline]
+fn digest(bytes: &[u8]) -> u32 {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let mut sum = 0x9e37_79b9_7f4a_7c15u64;
+    for word in words {
+        sum = (sum.rotate_left(5) ^ u64::from_le_bytes(*word)).wrapping_mul(0x2545_f491_4f6c_dd1d);
+    }
+    for byte in rest {
+        sum = (sum.rotate_left(5) ^ u64::from(*byte)).wrapping_mul(0x2545_f491_4f6c_dd1d);
+    }
+    (sum >> 32) as u32
+}
+
+fn count_bytes(counter: &mut u64, bytes: usize) {
+    count_bytes_u64(counter, u64::try_from(bytes).unwrap_or(u64::MAX));
+}
+
+const fn count_bytes_u64(counter: &mut u64, n: u64) {
+    *counter = counter.saturating_add(n);
+}
+
+fn count_anomaly(counters: &mut Counters, anomaly: Anomaly) {
+    if let Some(count) = counters.anomalies.get_mut(anomaly as usize) {
+        *count = count.saturating_add(1);
+    }
+}
+
+#[inline]
+fn count_anomalies(counters: &mut Counters, anomalies: Anomalies) {
+    if !anomalies.is_empty() {
+        for anomaly in anomalies.iter() {
+            count_anomaly(counters, anomaly);
+        }
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    /// A payload that begins so makes its dissector fail, in tests of this crate.
+    pub(crate) const FAULT: &[u8] = b"\xde\xad\x00\x00";
+
+    pub(super) fn fault_injected(bytes: &[u8]) {
+        assert!(!bytes.starts_with(FAULT), "a fault that a test asked for");
+    }
+}

@@ -1,1 +1,0 @@
-"""Matches become alerts: one per thing that happened, with a severity."""

@@ -1,1 +1,0 @@
-"""Code with memory that emits events, for what rules cannot say."""

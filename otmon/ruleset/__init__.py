@@ -1,1 +1,0 @@
-"""Sigma rules: found, read, compiled, judged and proven."""
