@@ -1,1 +1,26 @@
-"""otmon: passive OT/ICS network security monitor."""
+"""Passive OT/ICS network security monitor.
+
+    >>> import otmon
+    >>> result = otmon.analyze("pcaps/demo/plant.pcapng")
+    >>> [alert.rule.title for alert in result.alerts]  # doctest: +SKIP
+
+`analyze` gives the same document as `otmon analyze --format json`, as typed
+objects; `pdus` iterates over every application message.
+"""
+
+from __future__ import annotations
+
+try:
+    from otmon._engine import version as _version
+except ModuleNotFoundError as missing:
+    if missing.name != "otmon._engine":
+        raise
+    raise ImportError(
+        "otmon's engine is not built. In a checkout run `make demo`; elsewhere "
+        "install the wheel: `pip install otmon`."
+    ) from missing
+
+from otmon.pipeline import analyze, pdus
+
+__version__ = _version()
+__all__ = ["__version__", "analyze", "pdus"]

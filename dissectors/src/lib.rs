@@ -21,6 +21,7 @@ pub mod sink;
 pub mod target;
 pub mod value;
 
+mod dnp3;
 mod modbus;
 mod s7comm;
 mod tpkt;

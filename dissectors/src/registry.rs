@@ -60,6 +60,7 @@ macro_rules! dissectors {
         }
 
         /// What the dissector of one protocol remembers of one flow.
+        #[allow(clippy::large_enum_variant, reason = "256 bytes at most, one per flow, no heap")]
         #[derive(Clone, Copy, Debug)]
         pub enum FlowState {
             #[allow(missing_docs)]
@@ -118,6 +119,7 @@ dissectors! {
     Modbus = crate::modbus::Modbus,
     Cotp = crate::tpkt::Cotp,
     S7comm = crate::s7comm::S7comm,
+    Dnp3 = crate::dnp3::Dnp3,
 }
 
 const _: () = assert!(size_of::<FlowState>() <= 264, "a flow state holds at most 256 bytes");

@@ -12,6 +12,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from otmon.fields import CHANGE_CLASSES, OPERATION_CLASSES
 from otmon.model.alert import Alert
 from otmon.model.asset import Asset
 from otmon.model.document import render_time
@@ -28,28 +29,7 @@ LEVEL_STYLE = {
     "informational": "dim",
 }
 
-CHANGES = (
-    "firmware_update",
-    "program_download",
-    "program_delete",
-    "factory_reset",
-    "mode_stop",
-    "restart",
-    "force",
-    "mode_start",
-    "mode_other",
-    "command",
-    "write",
-    "config_write",
-    "auth_change",
-    "time_set",
-    "report_disable",
-    "alarm_config",
-    "file_write",
-    "file_delete",
-    "diag_clear",
-    "alarm_ack",
-)
+CHANGES = tuple(token for token in OPERATION_CLASSES if token in CHANGE_CLASSES)
 """Classes that change something, highest rank first."""
 
 
@@ -242,7 +222,7 @@ def _deeds(talk: Conversation) -> Text:
 def _alerts(alerts: tuple[Alert, ...], names: _Names, limit: int | None) -> Group:
     if not alerts:
         return Group(_heading("Alerts (0)"), Text("  none"))
-    parts = [_heading(f"Alerts ({len(alerts)})")]
+    parts: list[Text | Padding] = [_heading(f"Alerts ({len(alerts)})")]
     for alert in alerts[:limit]:
         head = Text(f"{alert.id:>4}  ")
         head.append(f" {alert.level.upper()} ", style=LEVEL_STYLE[alert.level])

@@ -52,7 +52,7 @@ Key = tuple[int | None, str]
 """A segment (VLAN id), and a hardware or IP address in it."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Device:
     """An asset in the making."""
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+from otmon.fields import DANGER_CLASSES
+
 SHOWN_FROM = 0.6
 """The score from which a role is shown."""
 
@@ -19,27 +21,6 @@ PURDUE_LEVEL = {
     "public_peer": 5.0,
 }
 """The level of each role; a network device is at the level of its zone, and none of its own."""
-
-DANGER_CLASSES = frozenset(
-    {
-        "force",
-        "program_download",
-        "program_delete",
-        "firmware_update",
-        "mode_start",
-        "mode_stop",
-        "mode_other",
-        "restart",
-        "factory_reset",
-        "auth_change",
-        "alarm_config",
-        "file_write",
-        "file_delete",
-        "diag_clear",
-    }
-)
-"""Operation classes that never earn a role by themselves: an attacker must not
-earn an exemption by attacking."""
 
 _ENGINEERING_CLASSES = ("program_upload", "browse", "lock")
 _CONTROL_CLASSES = ("write", "command")

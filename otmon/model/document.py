@@ -41,9 +41,10 @@ def _second(seconds: int) -> str:
     return moment.isoformat(timespec="seconds")
 
 
-def to_document(value: object) -> Any:
+def to_document(value: Any) -> Any:
     """A dataclass as plain JSON types, its keys in the order of declaration."""
-    render = _renderer(type(value))
+    kind: Any = type(value)
+    render = _renderer(kind)
     return render(value) if render else value
 
 
@@ -69,12 +70,11 @@ def _renderer(annotation: Any) -> _Render:
     if origin is dict:
         return dict
     if dataclasses.is_dataclass(annotation):
-        hints = get_type_hints(annotation)
-        fields = dataclasses.fields(annotation)
-        keys = [_key(field) for field in fields]
-        renders = [(_key(field), _renderer(hints[field.name])) for field in fields]
+        fields = _keys(annotation)
+        keys = [key for key, _ in fields.values()]
+        renders = [(key, _renderer(kind)) for key, kind in fields.values()]
         changed = [(key, render) for key, render in renders if render is not None]
-        get = operator.attrgetter(*(field.name for field in fields))
+        get = operator.attrgetter(*fields)
         single = len(fields) == 1
 
         def dataclass(value: Any) -> dict[str, Any]:
@@ -87,13 +87,25 @@ def _renderer(annotation: Any) -> _Render:
     return None
 
 
-def key(name: str) -> Any:
-    """A dataclass field whose key in documents is `name`, where Python reserves the word."""
-    return dataclasses.field(metadata={"key": name})
+@dataclasses.dataclass(frozen=True)
+class Key:
+    """Annotates a field whose key in documents is a word that Python reserves."""
+
+    name: str
 
 
-def _key(field: dataclasses.Field[Any]) -> str:
-    return str(field.metadata.get("key", field.name))
+def _keys(kind: Any) -> dict[str, tuple[str, Any]]:
+    """Of each field of a dataclass its key in documents, and its annotation."""
+    keys = {}
+    for name, annotation in get_type_hints(kind, include_extras=True).items():
+        other = [
+            extra for extra in getattr(annotation, "__metadata__", ()) if isinstance(extra, Key)
+        ]
+        keys[name] = (other[0].name if other else name, annotation)
+    plain = get_type_hints(kind)
+    return {
+        field.name: (keys[field.name][0], plain[field.name]) for field in dataclasses.fields(kind)
+    }
 
 
 def json_schema(root: type, title: str) -> dict[str, Any]:
@@ -139,15 +151,12 @@ def _schema(annotation: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     kind = typing.cast(type, annotation)
     if kind.__name__ not in definitions:
         definitions[kind.__name__] = {}
-        hints = get_type_hints(kind)
-        fields = dataclasses.fields(kind)
+        fields = _keys(kind)
         definitions[kind.__name__] = {
             "type": "object",
             "description": (kind.__doc__ or "").strip().splitlines()[0],
-            "properties": {
-                _key(field): _schema(hints[field.name], definitions) for field in fields
-            },
-            "required": [_key(field) for field in fields],
+            "properties": {key: _schema(inner, definitions) for key, inner in fields.values()},
+            "required": [key for key, _ in fields.values()],
             "additionalProperties": False,
         }
     return {"$ref": f"#/$defs/{kind.__name__}"}

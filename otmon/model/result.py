@@ -6,10 +6,11 @@ Its JSON Schema, `docs/result.schema.json`, is generated from these types.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Annotated
 
 from otmon.model.alert import Alert
 from otmon.model.asset import Asset
-from otmon.model.document import JsonValue, Time, key
+from otmon.model.document import JsonValue, Key, Time
 
 SCHEMA_VERSION = 1
 """Rises when a key is removed or changes its meaning; new keys do not raise it."""
@@ -122,7 +123,7 @@ class Behaviour:
     unit: int | None
     operation: str
     function_code: int
-    operation_class: str = key("class")
+    operation_class: Annotated[str, Key("class")]
     target: str | None
     intervals: tuple[str, ...]
     """Addresses of a read, merged: `100-139`."""

@@ -1,0 +1,108 @@
+"""Writes the generated documents: `python docs/generate.py [--check]`.
+
+With --check nothing is written; the exit status is 1 if a document is stale.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from otmon import _engine
+from otmon.cli import COMMANDS, group
+from otmon.fields import FIELDS
+from otmon.model.document import json_schema
+from otmon.model.result import Result
+
+DOCS = Path(__file__).resolve().parent
+NOTE = "<!-- Written by docs/generate.py: change the source, then `make docs`. -->\n"
+
+
+def cli() -> str:
+    """Every command's help."""
+    parts = [NOTE, "# Commands\n"]
+    root = click.Context(group, info_name="otmon")
+    parts.append(f"```text\n{group.get_help(root)}\n```\n")
+    for name in COMMANDS:
+        command = group.get_command(root, name)
+        assert command is not None
+        context = click.Context(command, info_name=name, parent=root)
+        parts.append(f"## otmon {name}\n\n```text\n{command.get_help(context)}\n```\n")
+    return "\n".join(parts)
+
+
+def protocols() -> str:
+    """Every protocol with its ports and fields; operation classes; anomalies."""
+    parts = [NOTE, "# Protocols\n", "| protocol | TCP | UDP |", "|---|---|---|"]
+    parts += [
+        f"| {info.name} | {_ports(info.tcp_ports)} | {_ports(info.udp_ports)} |"
+        for info in _engine.protocols()
+    ]
+    for info in _engine.protocols():
+        if info.fields:
+            parts += [f"\n## {info.name}\n", "| field | kind | meaning |", "|---|---|---|"]
+            parts += [f"| `{f.name}` | {f.kind} | {f.description} |" for f in info.fields]
+    parts += ["\n## Operation classes\n", "Highest rank first.\n"]
+    parts += ["| class | meaning | one by one | changes something |", "|---|---|---|---|"]
+    for kind in _engine.classes():
+        cells = (f"`{kind.name}`", kind.meaning, _yes(kind.notable), _yes(kind.change))
+        parts.append(f"| {' | '.join(cells)} |")
+    parts += ["\n## Anomalies\n", "| anomaly | meaning |", "|---|---|"]
+    parts += [f"| `{anomaly.name}` | {anomaly.meaning} |" for anomaly in _engine.anomalies()]
+    parts += ["\n## Counters\n", "| counter | meaning |", "|---|---|"]
+    parts += [f"| `{name}` | {text} |" for name, text in _engine.counter_meanings().items()]
+    return "\n".join(parts) + "\n"
+
+
+def fields() -> str:
+    """The field catalogue of rules."""
+    parts = [NOTE, "# Fields that rules can use\n", "| field | kind | meaning |", "|---|---|---|"]
+    parts += [
+        f"| `{field.name}` | {field.kind} | {field.description} |" for field in FIELDS.values()
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def schema() -> str:
+    """The JSON Schema of the result document."""
+    described = json_schema(Result, "Result of otmon analyze")
+    return json.dumps(described, indent=1, ensure_ascii=False) + "\n"
+
+
+def documents() -> Iterator[tuple[Path, str]]:
+    """Every generated document."""
+    yield DOCS / "cli.md", cli()
+    yield DOCS / "protocols.md", protocols()
+    yield DOCS / "fields.md", fields()
+    yield DOCS / "result.schema.json", schema()
+
+
+def _ports(ports: list[int]) -> str:
+    return ", ".join(map(str, ports)) or "-"
+
+
+def _yes(truth: bool) -> str:
+    return "yes" if truth else "no"
+
+
+def main(arguments: list[str]) -> int:
+    """Write the documents, or say which are stale."""
+    check = arguments == ["--check"]
+    stale = []
+    for path, text in documents():
+        if check:
+            if not path.is_file() or path.read_text(encoding="utf-8") != text:
+                stale.append(path)
+        else:
+            path.write_text(text, encoding="utf-8")
+    for path in stale:
+        print(f"{path.relative_to(DOCS.parent)} is stale: run `make docs`", file=sys.stderr)
+    return 1 if stale else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

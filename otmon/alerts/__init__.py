@@ -1,0 +1,1 @@
+"""Matches become alerts: one per thing that happened, with a severity."""

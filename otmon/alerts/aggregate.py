@@ -1,0 +1,218 @@
+"""Matches to alerts: one per thing that happened, with a count."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+
+from otmon.alerts.message import message_of
+from otmon.alerts.severity import Severity, severity_of
+from otmon.model.alert import Alert, AlertEvidence, AlertRule, FrameList, Violation
+from otmon.model.document import Time
+from otmon.model.event import Event, Frame
+from otmon.model.rule import Match
+
+MAX_ALERTS = 10_000
+"""Alerts of one run; what comes after them is counted."""
+MAX_VIOLATIONS = 100
+"""Rows of the violation table of one alert."""
+MAX_FRAMES = 200
+"""Frames of evidence of one alert."""
+IDLE_NS = 3_600 * 1_000_000_000
+"""A match this long after the last one is a new alert."""
+SPAN_NS = 24 * 3_600 * 1_000_000_000
+"""A match this long after the first one is a new alert."""
+
+_Key = tuple[str, str | None, str | None, str | None, tuple[str | None, ...]]
+_Row = tuple[str, str | None, str | None, str | None]
+
+
+class _Open:
+    """An alert that further matches can still add to."""
+
+    __slots__ = (
+        "client",
+        "count",
+        "first_ns",
+        "frames",
+        "id",
+        "last_ns",
+        "left_out",
+        "match",
+        "reasons",
+        "rows",
+        "server",
+        "severity",
+    )
+
+    def __init__(self, number: int, match: Match, client: str | None, server: str | None) -> None:
+        self.id = number
+        self.match = match
+        self.client = client
+        self.server = server
+        self.severity: Severity = severity_of(match.rule, match.event)
+        self.reasons = match.reasons()
+        self.count = 0
+        self.first_ns = match.event.time_ns
+        self.last_ns = match.event.time_ns
+        self.rows: dict[_Row, list[int]] = {}
+        """Of each row its count, first and last time."""
+        self.left_out = 0
+        self.frames: dict[Frame, None] = {}
+
+    def add(self, match: Match) -> None:
+        self.count += match.event_count
+        for event in (*match.members, match.event):
+            self._add_event(event)
+        if match.continues:
+            return
+        severity = severity_of(match.rule, match.event)
+        if severity.score > self.severity.score:
+            self.match, self.severity, self.reasons = match, severity, match.reasons()
+
+    def _add_event(self, event: Event) -> None:
+        time_ns = event.time_ns
+        self.first_ns = min(self.first_ns, time_ns)
+        self.last_ns = max(self.last_ns, time_ns)
+        row = (
+            event.text("ot.function.name") or event.text("file.name") or event.category,
+            event.text("ot.object.id"),
+            event.text("ot.value"),
+            event.text("ot.status.name"),
+        )
+        known = self.rows.get(row)
+        if known is not None:
+            known[0] += 1
+            known[1] = min(known[1], time_ns)
+            known[2] = max(known[2], time_ns)
+        elif len(self.rows) < MAX_VIOLATIONS:
+            self.rows[row] = [1, time_ns, time_ns]
+        else:
+            self.left_out += 1
+        if len(self.frames) < MAX_FRAMES:
+            for frame in event.frames[: MAX_FRAMES - len(self.frames)]:
+                self.frames[frame] = None
+
+
+class Aggregator:
+    """Collects matches and gives the alerts that they make.
+
+    Matches of one rule with the same client, server, protocol and, where the
+    rule says so, further fields are one alert, unless they are far apart.
+    """
+
+    def __init__(self) -> None:
+        self.left_out_count = 0
+        """Matches that would have been an alert past `MAX_ALERTS`."""
+        self._open: OrderedDict[_Key, _Open] = OrderedDict()
+        self._all: list[_Open] = []
+
+    def add(self, match: Match) -> None:
+        """Takes a match into its alert, or makes one for it."""
+        client, server = _ends(match)
+        key = _key(match, client, server)
+        alert = self._open.get(key)
+        now_ns = match.event.time_ns
+        fresh = alert is None or (
+            now_ns - alert.last_ns > IDLE_NS or now_ns - alert.first_ns > SPAN_NS
+        )
+        if fresh:
+            if match.continues:
+                return
+            if len(self._all) >= MAX_ALERTS:
+                self.left_out_count += 1
+                return
+            alert = self._open[key] = _Open(len(self._all) + 1, match, client, server)
+            self._all.append(alert)
+        assert alert is not None  # either it was open or it has just been made
+        alert.add(match)
+
+    def add_all(self, matches: Iterable[Match]) -> None:
+        """Takes several matches, in order."""
+        for match in matches:
+            self.add(match)
+
+    def alerts(self, file_name: Callable[[int], str] = str) -> tuple[Alert, ...]:
+        """Every alert so far, the most severe first, of equal ones the one raised first.
+
+        Args:
+            file_name: The path of a capture file, by its place in the input.
+        """
+        worst_first = sorted(self._all, key=lambda alert: (-alert.severity.score, alert.id))
+        return tuple(_alert(alert, file_name) for alert in worst_first)
+
+
+def _ends(match: Match) -> tuple[str | None, str | None]:
+    """Client and server of a match; None where its events have several."""
+    events = (*match.members, match.event)
+    if match.group is None:
+        return match.event.text("client.address"), match.event.text("server.address")
+    shared = dict(match.group)
+    return _end(shared, events, "client", "source"), _end(shared, events, "server", "destination")
+
+
+def _end(
+    shared: dict[str, str], events: tuple[Event, ...], role: str, packet_role: str
+) -> str | None:
+    for name in (role, packet_role):
+        for attribute in ("address", "ip", "mac"):
+            value = shared.get(f"{name}.{attribute}")
+            if value is not None:
+                return value
+    return None
+
+
+def _key(match: Match, client: str | None, server: str | None) -> _Key:
+    further: tuple[str | None, ...] = tuple(
+        match.event.text(field) for field in match.rule.aggregate_by
+    )
+    if match.group is not None:
+        further = (*further, *(value for _, value in match.group))
+    return match.rule.id, client, server, match.event.service, further
+
+
+def _alert(alert: _Open, file_name: Callable[[int], str]) -> Alert:
+    match, rule, severity = alert.match, alert.match.rule, alert.severity
+    protocol = match.event.service
+    factors = " x ".join(severity.factors)
+    return Alert(
+        id=alert.id,
+        fingerprint=_fingerprint(rule.id, alert.client, alert.server, protocol),
+        rule=AlertRule(rule.id, rule.title, rule.level, rule.version),
+        techniques=tuple(technique.id for technique in rule.techniques),
+        technique_names=tuple(technique.name for technique in rule.techniques),
+        severity=severity.score,
+        level=severity.level,
+        confidence=severity.confidence,
+        first_seen=Time(alert.first_ns),
+        last_seen=Time(alert.last_ns),
+        count=alert.count,
+        client=alert.client,
+        server=alert.server,
+        protocol=protocol,
+        message=message_of(match, alert.client, alert.server, alert.count),
+        why=(*alert.reasons, f"severity {severity.score}: {factors}"),
+        violations=tuple(
+            Violation(*row, count, Time(first), Time(last))
+            for row, (count, first, last) in alert.rows.items()
+        ),
+        violations_left_out=alert.left_out,
+        evidence=_evidence(alert.frames, file_name),
+        triage=rule.triage,
+        false_positives=rule.false_positives,
+    )
+
+
+def _fingerprint(*parts: str | None) -> str:
+    return hashlib.sha256("\x1f".join(part or "" for part in parts).encode()).hexdigest()[:32]
+
+
+def _evidence(frames: Iterable[Frame], file_name: Callable[[int], str]) -> AlertEvidence:
+    by_file: dict[int, list[int]] = {}
+    for file, number in sorted(frames):
+        by_file.setdefault(file, []).append(number)
+    lists = [FrameList(file_name(file), tuple(numbers)) for file, numbers in by_file.items()]
+    if not lists:
+        return AlertEvidence(None, (), ())
+    return AlertEvidence(lists[0].file, lists[0].frames, tuple(lists[1:]))

@@ -1,0 +1,135 @@
+"""What happened, as a sentence of an analyst."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from string import Formatter
+
+from otmon.model.event import Event
+from otmon.model.rule import Match
+
+_PROTOCOLS = {
+    "modbus": "Modbus",
+    "modbus_rtu": "Modbus RTU",
+    "umas": "UMAS",
+    "s7comm": "S7comm",
+    "dnp3": "DNP3",
+}
+
+_SENTENCES: Mapping[str, str] = {
+    "firmware_update": "{client} updated firmware of {server}",
+    "program_download": "{client} loaded program into {server}",
+    "program_delete": "{client} deleted program of {server}",
+    "factory_reset": "{client} reset the memory of {server}",
+    "mode_stop": "{client} stopped the controller {server}",
+    "restart": "{client} restarted {server}",
+    "force": "{client} forced inputs or outputs of {server}",
+    "mode_start": "{client} started the controller {server}",
+    "mode_other": "{client} changed the operating mode of {server}",
+    "command": "{client} commanded {server}",
+    "write": "{client} wrote to {server}",
+    "config_write": "{client} changed the configuration of {server}",
+    "auth_change": "{client} changed users or protection of {server}",
+    "time_set": "{client} set the clock of {server}",
+    "report_disable": "{client} silenced reports of {server}",
+    "alarm_config": "{client} changed alarms of {server}",
+    "file_write": "{client} wrote a file to {server}",
+    "file_delete": "{client} deleted a file of {server}",
+    "diag_clear": "{client} cleared diagnostics of {server}",
+    "lock": "{client} reserved {server}",
+    "unlock": "{client} released {server}",
+    "program_upload": "{client} read program out of {server}",
+    "auth_login": "{client} logged in to {server}",
+    "file_read": "{client} read a file of {server}",
+    "identify": "{client} asked {server} what it is",
+    "browse": "{client} listed what {server} holds",
+}
+
+PLACES = frozenset(
+    (
+        "client",
+        "server",
+        "protocol",
+        "operation",
+        "target",
+        "unit",
+        "value",
+        "status",
+        "count",
+        "anomalies",
+        "file",
+        "expected",
+        "observed",
+    )
+)
+"""What a rule's own sentence may name in braces."""
+
+
+def places_of(template: str) -> set[str]:
+    """The names in braces of a rule's sentence.
+
+    Raises:
+        ValueError: The braces do not fit.
+    """
+    return {name for _, name, _, _ in Formatter().parse(template) if name is not None}
+
+
+def message_of(match: Match, client: str | None, server: str | None, count: int) -> str:
+    """The sentence of an alert: who did what to whom, how, and what came of it.
+
+    Args:
+        match: What raised it.
+        client: Who did it, None where several did.
+        server: To whom, None where it was done to several.
+        count: How many operations it stands for.
+    """
+    event = match.event
+    template = match.rule.message or _SENTENCES.get(event.operation_class or "")
+    places = {
+        "client": client or "several clients",
+        "server": server or "several servers",
+        "protocol": _protocol(event) or "unknown protocol",
+        "operation": event.text("ot.function.name") or "unknown operation",
+        "target": event.text("ot.object.id") or "nothing named",
+        "unit": event.text("ot.unit.id") or "none",
+        "value": event.text("ot.value") or "none",
+        "status": event.text("ot.status.name") or "none",
+        "count": str(count),
+        "anomalies": event.text("ot.anomaly") or "none",
+        "file": event.text("file.name") or "unnamed",
+        "expected": event.text("anomaly.expected") or "unknown",
+        "observed": event.text("anomaly.observed") or "unknown",
+    }
+    if template is None:
+        sentence = f"{match.rule.title}: {places['client']} to {places['server']}"
+    else:
+        sentence = template.format_map(places)
+    if match.group is not None:
+        return sentence
+    return f"{sentence}{_detail(event)}{_outcome(event)}"
+
+
+def _protocol(event: Event) -> str | None:
+    name = event.service
+    return None if name is None else _PROTOCOLS.get(name, name)
+
+
+def _detail(event: Event) -> str:
+    """The protocol's own words, in brackets."""
+    words = [_protocol(event), event.text("ot.function.name") or event.text("file.name")]
+    said = " ".join(word for word in words if word)
+    target, unit = event.text("ot.object.id"), event.text("ot.unit.id")
+    if target:
+        said += f" on {target}"
+    if unit:
+        said += f", unit {unit}"
+    return f" ({said})" if said else ""
+
+
+def _outcome(event: Event) -> str:
+    match event.get("event.outcome"):
+        case "success":
+            return ", accepted" if event.get("ot.role") == "request" else ""
+        case "failure":
+            return f", refused: {event.text('ot.status.name')}"
+    return ", no answer seen" if event.get("ot.answered") is False else ""

@@ -1,0 +1,1 @@
+"""Code with memory that emits events, for what rules cannot say."""

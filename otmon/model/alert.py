@@ -1,0 +1,94 @@
+"""An alert: what people are told, once, with a count and with evidence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from otmon.model.document import Time
+
+LEVELS: tuple[str, ...] = ("informational", "low", "medium", "high", "critical")
+"""The names of severities, lowest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertRule:
+    """The rule that raised an alert."""
+
+    id: str
+    title: str
+    level: str
+    """The level of its impact and confidence alone."""
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One thing that was done, as often as it was."""
+
+    operation: str
+    target: str | None
+    value: str | None
+    status: str | None
+    count: int
+    first_seen: Time
+    last_seen: Time
+
+
+@dataclass(frozen=True, slots=True)
+class FrameList:
+    """Frames of one capture file, as Wireshark counts."""
+
+    file: str
+    frames: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AlertEvidence:
+    """The frames behind an alert."""
+
+    file: str | None
+    """The capture file of `frames`; none where no frame was kept."""
+    frames: tuple[int, ...]
+    continued: tuple[FrameList, ...]
+    """Frames in further files, where one timeline has several."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alert:
+    """What people are told: one thing that happened, however often."""
+
+    id: int
+    """Its number among the alerts of a run, in the order in which they were raised."""
+    fingerprint: str
+    """The same for the same rule, client, server and protocol on every run and sensor."""
+    rule: AlertRule
+    techniques: tuple[str, ...]
+    """Ids of MITRE ATT&CK for ICS v19."""
+    technique_names: tuple[str, ...]
+    """Their names, in the same order."""
+    severity: int
+    """From 0 to 100."""
+    level: str
+    confidence: float
+    """Belief that it is what the rule says, from 0 to 1."""
+    first_seen: Time
+    last_seen: Time
+    count: int
+    """How many operations it stands for."""
+    client: str | None
+    """Who did it; none where several did."""
+    server: str | None
+    """To whom; none where it was done to several."""
+    protocol: str | None
+    message: str
+    why: tuple[str, ...]
+    """What made the rule hold, then what made the severity."""
+    violations: tuple[Violation, ...]
+    """What was done, in the order of the first time; bounded."""
+    violations_left_out: int
+    """Further rows for which there was no room."""
+    evidence: AlertEvidence
+    triage: tuple[str, ...]
+    """What to look at and whom to ask, in plant terms."""
+    false_positives: tuple[str, ...]
+    """What benign causes look the same."""

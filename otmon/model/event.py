@@ -1,0 +1,389 @@
+"""An event: one thing that rules judge, as a flat mapping of catalogue fields.
+
+Most events are judged by a handful of conditions and then forgotten, so a field
+is worked out when it is asked for, and never stored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from otmon.fields import CHANGE_CLASSES, NOTABLE_CLASSES, PROGRAM_CLASSES
+
+if TYPE_CHECKING:
+    from otmon._engine import Behaviour, Content, Transaction, Value
+
+Scalar = bool | int | float | str
+FieldValue = Scalar | tuple[Scalar, ...] | None
+"""What a field holds: one value, several, or nothing."""
+
+Frame = tuple[int, int]
+"""A frame: the place of its file in the input, and its number as Wireshark counts."""
+
+_Getter = Callable[[Any], FieldValue]
+
+
+@dataclass(frozen=True, slots=True)
+class AssetFacts:
+    """What the inventory knew of a device before an event."""
+
+    id: str | None = None
+    roles: tuple[str, ...] = ()
+    """Confirmed roles only."""
+    vendor: str | None = None
+    zone: str | None = None
+    purdue_level: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where an end of a flow is."""
+
+    ip: str | None
+    mac: str | None
+    vlan: int | None
+
+
+Enrichment = Callable[[Address], AssetFacts | None]
+"""Gives what is known of an address; nothing where it is no known asset."""
+
+
+class Event:
+    """One thing that rules judge.
+
+    `get` gives a field by its name in the catalogue, a tuple where the field is
+    a list, and None where the event does not carry it.
+    """
+
+    __slots__ = (
+        "_enrich",
+        "_getters",
+        "_own",
+        "category",
+        "operation_class",
+        "record",
+        "service",
+        "time_ns",
+    )
+
+    def __init__(
+        self,
+        category: str,
+        service: str | None,
+        operation_class: str | None,
+        time_ns: int,
+        record: Any,
+        getters: Mapping[str, _Getter],
+        own: Mapping[str, FieldValue] | None = None,
+        enrich: Enrichment | None = None,
+    ) -> None:
+        self.category = category
+        self.service = service
+        self.operation_class = operation_class
+        self.time_ns = time_ns
+        self.record = record
+        """The engine's record, or whatever the event was made from."""
+        self._getters = getters
+        self._own = own
+        self._enrich = enrich
+
+    def __repr__(self) -> str:
+        return f"Event({self.category}, {self.service}, {self.operation_class}, {self.time_ns})"
+
+    def get(self, field: str) -> FieldValue:
+        """The value of a field, or None."""
+        if self._own is not None and field in self._own:
+            return self._own[field]
+        getter = self._getters.get(field)
+        if getter is not None:
+            return getter(self.record)
+        if field[:13] == "source.asset.":
+            return self._asset("source", field[13:])
+        if field[:18] == "destination.asset.":
+            return self._asset("destination", field[18:])
+        added: Mapping[str, Value] | None = getattr(self.record, "fields", None)
+        value = added.get(field) if added else None
+        return None if value is None else _plain(value)
+
+    def text(self, field: str) -> str | None:
+        """A field as one piece of text, or None."""
+        value = self.get(field)
+        if value is None or value == ():
+            return None
+        if isinstance(value, tuple):
+            return ", ".join(_text(part) for part in value)
+        return _text(value)
+
+    def facts(self, end: str) -> AssetFacts | None:
+        """What the inventory knew of the `source` or the `destination` before.
+
+        None where nobody asked the inventory; facts without anything in them
+        where it knew nothing.
+        """
+        if self._enrich is None:
+            return None
+        ip, mac = self.get(f"{end}.ip"), self.get(f"{end}.mac")
+        vlan = self.get("network.vlan.id")
+        address = Address(
+            ip if isinstance(ip, str) else None,
+            mac if isinstance(mac, str) else None,
+            vlan if isinstance(vlan, int) else None,
+        )
+        return self._enrich(address) or AssetFacts()
+
+    def derive(self, category: str, own: Mapping[str, FieldValue]) -> Event:
+        """The same thing as another kind of event, with fields of its own."""
+        return Event(
+            category,
+            self.service,
+            self.operation_class,
+            self.time_ns,
+            self.record,
+            self._getters,
+            own if self._own is None else {**self._own, **own},
+            self._enrich,
+        )
+
+    @property
+    def frames(self) -> tuple[Frame, ...]:
+        """The frames that carried it, in order."""
+        several: Sequence[Frame] | None = getattr(self.record, "frames", None)
+        if several is not None:
+            return tuple(several)
+        one: Frame | None = getattr(self.record, "frame", None)
+        return () if one is None else (one,)
+
+    def _asset(self, end: str, attribute: str) -> FieldValue:
+        facts = self.facts(end)
+        if facts is None:
+            return None
+        match attribute:
+            case "role":
+                return facts.roles
+            case "id":
+                return facts.id
+            case "vendor":
+                return facts.vendor
+            case "zone":
+                return facts.zone
+            case "purdue_level":
+                return facts.purdue_level
+        return None
+
+
+def event_from_transaction(
+    transaction: Transaction, enrich: Enrichment | None = None, category: str = "ot_operation"
+) -> Event:
+    """The operation as an event; `ot_conformance` judges its anomalies."""
+    return Event(
+        category,
+        transaction.protocol,
+        transaction.operation_class,
+        transaction.time_ns,
+        transaction,
+        _TRANSACTION,
+        None,
+        enrich,
+    )
+
+
+def event_from_behaviour(
+    behaviour: Behaviour, enrich: Enrichment | None = None, category: str = "ot_operation"
+) -> Event:
+    """A behaviour seen for the first time as an event, `ot.first_seen` being true."""
+    return Event(
+        category,
+        behaviour.protocol,
+        behaviour.operation_class,
+        behaviour.first_seen_ns,
+        behaviour,
+        _BEHAVIOUR,
+        None,
+        enrich,
+    )
+
+
+def event_from_content(content: Content, enrich: Enrichment | None = None) -> Event:
+    """A transferred program, firmware or file as an event."""
+    return Event(
+        "ot_file",
+        content.protocol,
+        None,
+        content.last_seen_ns,
+        content,
+        _CONTENT,
+        None,
+        enrich,
+    )
+
+
+def stands_alone(behaviour: Behaviour) -> bool:
+    """Whether a new behaviour is news that no transaction has brought.
+
+    Notable classes, failures, requests without answer and whatever carries an
+    anomaly leave the engine as transactions as well.
+    """
+    if behaviour.operation_class in NOTABLE_CLASSES or behaviour.anomalies:
+        return False
+    if behaviour.status not in (None, "ok"):
+        return False
+    return behaviour.answered or behaviour.role != "request"
+
+
+def _text(value: Scalar) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
+
+
+def _plain(value: Value) -> Scalar:
+    return value.hex() if isinstance(value, bytes) else value
+
+
+def _outcome(record: Any) -> str:
+    status = record.status
+    if status is None:
+        return "unknown"
+    return "success" if status == "ok" else "failure"
+
+
+def _targets(record: Any) -> tuple[str, ...]:
+    targets: tuple[str, ...] = record.targets
+    return targets
+
+
+def _target(record: Any) -> tuple[str, ...]:
+    return () if record.target is None else (record.target,)
+
+
+def _types(targets: Callable[[Any], tuple[str, ...]]) -> _Getter:
+    return lambda record: tuple(target.partition(":")[0] for target in targets(record))
+
+
+def _bounds(targets: Callable[[Any], tuple[str, ...]], end: int) -> _Getter:
+    """Lowest (0) or highest (1) addresses of targets such as `hr:100-139`."""
+
+    def bounds(record: Any) -> tuple[int, ...]:
+        found = []
+        for target in targets(record):
+            first, _, last = target.partition(":")[2].partition("-")
+            number = (first, last or first)[end]
+            if number.isascii() and number.isdigit():
+                found.append(int(number))
+        return tuple(found)
+
+    return bounds
+
+
+def _values(record: Any) -> tuple[str, ...]:
+    return tuple(_text(_plain(value)) for value in record.values)
+
+
+def _value_numbers(record: Any) -> tuple[float, ...]:
+    return tuple(float(value) for value in record.values if isinstance(value, (bool, int, float)))
+
+
+def _optional_text(name: str) -> _Getter:
+    def text(record: Any) -> str | None:
+        value = getattr(record, name)
+        return None if value is None else str(value)
+
+    return text
+
+
+def _attribute(name: str) -> _Getter:
+    def attribute(record: Any) -> FieldValue:
+        value: FieldValue = getattr(record, name)
+        return value
+
+    return attribute
+
+
+def _address(side: str) -> _Getter:
+    ip, mac = f"{side}_ip", f"{side}_mac"
+
+    def address(record: Any) -> FieldValue:
+        value: FieldValue = getattr(record, ip) or getattr(record, mac)
+        return value
+
+    return address
+
+
+def _endpoint(role: str, side: str) -> dict[str, _Getter]:
+    return {
+        f"{role}.address": _address(side),
+        f"{role}.ip": _attribute(f"{side}_ip"),
+        f"{role}.mac": _attribute(f"{side}_mac"),
+        f"{role}.port": _attribute(f"{side}_port"),
+    }
+
+
+_FLOW: dict[str, _Getter] = {
+    **_endpoint("source", "client"),
+    **_endpoint("client", "client"),
+    **_endpoint("destination", "server"),
+    **_endpoint("server", "server"),
+    "network.protocol": _attribute("protocol"),
+    "network.transport": _attribute("transport"),
+    "network.vlan.id": _attribute("vlan"),
+    "otmon.identified_by": _attribute("identified_by"),
+}
+
+_OPERATION: dict[str, _Getter] = {
+    **_FLOW,
+    "event.outcome": _outcome,
+    "ot.operation.class": _attribute("operation_class"),
+    "ot.operation.is_write": lambda record: record.operation_class in CHANGE_CLASSES,
+    "ot.operation.is_program": lambda record: record.operation_class in PROGRAM_CLASSES,
+    "ot.function.code": _attribute("function_code"),
+    "ot.function.name": _attribute("operation"),
+    "ot.role": _attribute("role"),
+    "ot.answered": _attribute("answered"),
+    "ot.unit.id": _optional_text("unit"),
+    "ot.status.name": _attribute("status"),
+    "ot.status.code": _optional_text("status_code"),
+    "ot.anomaly": _attribute("anomalies"),
+}
+
+_TRANSACTION: dict[str, _Getter] = {
+    **_OPERATION,
+    "@timestamp": _attribute("time_ns"),
+    "event.duration": _attribute("latency_ns"),
+    "ot.phase": _attribute("phase"),
+    "ot.object.id": _targets,
+    "ot.object.type": _types(_targets),
+    "ot.object.address_low": _bounds(_targets, 0),
+    "ot.object.address_high": _bounds(_targets, 1),
+    "ot.object.quantity": _attribute("quantity"),
+    "ot.value": _values,
+    "ot.value_number": _value_numbers,
+    "ot.value_count": _attribute("value_count"),
+    "ot.first_seen": lambda record: False,
+    "ot.history.read_count": lambda record: record.history.read_count,
+    "ot.history.change_count": lambda record: record.history.change_count,
+    "ot.history.first_seen_at": lambda record: record.history.first_seen_ns,
+}
+
+_BEHAVIOUR: dict[str, _Getter] = {
+    **_OPERATION,
+    "@timestamp": _attribute("first_seen_ns"),
+    "ot.object.id": _target,
+    "ot.object.type": _types(_target),
+    "ot.object.address_low": _bounds(_target, 0),
+    "ot.object.address_high": _bounds(_target, 1),
+    "ot.first_seen": lambda record: True,
+}
+
+_CONTENT: dict[str, _Getter] = {
+    **_FLOW,
+    "@timestamp": _attribute("last_seen_ns"),
+    "event.outcome": lambda record: "success" if record.complete else "unknown",
+    "file.name": _attribute("name"),
+    "file.size": _attribute("size"),
+    "file.hash.sha256": _attribute("sha256"),
+    "ot.content.kind": _attribute("kind"),
+    "ot.content.to_server": _attribute("to_server"),
+    "ot.content.complete": _attribute("complete"),
+}

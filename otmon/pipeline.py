@@ -1,0 +1,352 @@
+"""The only wiring: engine to inventory, detectors, rules, alerts, result document.
+
+`analyze` and `pdus` are the public API. Rules are loaded while the engine
+already reads, on its own thread.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+from otmon import _engine
+from otmon.alerts.aggregate import Aggregator
+from otmon.detectors.detector import detectors
+from otmon.inventory.merge import Inventory
+from otmon.model import result as document
+from otmon.model.alert import Alert
+from otmon.model.document import Time
+from otmon.model.event import (
+    Event,
+    event_from_behaviour,
+    event_from_content,
+    event_from_transaction,
+    stands_alone,
+)
+from otmon.model.link_type import link_type_name
+from otmon.model.result import Result
+from otmon.ruleset.judge import Judge
+
+Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
+Progress = Callable[[int, int], None]
+"""Takes the bytes read so far and those of all inputs (0 where not known)."""
+
+ONE_SIDED_SHARE = 0.8
+"""Share of TCP flows with one direction only from which a capture is one-sided."""
+MIN_TCP_FLOWS = 5
+"""Fewer flows do not tell whether a capture is one-sided."""
+WAIT_S = 0.1
+"""How long a wait for the engine lasts before progress is drawn and Ctrl-C noticed."""
+
+
+def analyze(
+    paths: Paths, *, keep_duplicates: bool = False, progress: Progress | None = None
+) -> Result:
+    """What capture files show, as the document of `otmon analyze --format json`.
+
+    Args:
+        paths: One or several capture files, directories of them, or `-` for
+            standard input. Several are one timeline.
+        keep_duplicates: Count frames that a mirror port delivered twice.
+        progress: Called now and then with the bytes read so far and in all.
+
+    Raises:
+        CaptureError: No input is usable. Malformed traffic never raises.
+
+    A KeyboardInterrupt ends the reading; what was found so far is the result.
+    """
+    engine = _engine.Engine(_listed(paths), keep_duplicates=keep_duplicates)
+    analysis = _Analysis(engine)
+    analysis.run(progress)
+    return analysis.result()
+
+
+def pdus(paths: Paths, *, keep_duplicates: bool = False) -> Iterator[dict[str, Any]]:
+    """Every industrial message of capture files in capture order, as `otmon pdus` prints it.
+
+    Raises:
+        CaptureError: No input is usable.
+    """
+    for lines in pdu_lines(paths, keep_duplicates=keep_duplicates):
+        yield from map(json.loads, lines.splitlines())
+
+
+def pdu_lines(
+    paths: Paths, *, keep_duplicates: bool = False, progress: Progress | None = None
+) -> Iterator[bytes]:
+    """The same as whole JSON lines, many at a time."""
+    engine = _engine.Engine(_listed(paths), keep_duplicates=keep_duplicates, pdu_log=True)
+    while lines := engine.read_pdus():
+        yield lines
+        if progress is not None:
+            progress(*engine.progress())
+
+
+def _listed(paths: Paths) -> Sequence[str | os.PathLike[str]]:
+    return [paths] if isinstance(paths, str | os.PathLike) else paths
+
+
+class _Analysis:
+    """One run from the first frame to the result."""
+
+    def __init__(self, engine: _engine.Engine) -> None:
+        # Imported here: pySigma takes most of the time that otmon needs to start.
+        from otmon.ruleset.load import load_rules
+
+        rules = load_rules()
+        self._engine = engine
+        self._judge = Judge(rules.events, rules.correlations)
+        self._rule_errors = tuple(str(error) for error in rules.errors)
+        self._detectors = detectors()
+        self._aggregator = Aggregator()
+        self._inventory = Inventory()
+        self._behaviours: dict[str, _engine.Behaviour] = {}
+        self._conversations: dict[int, _engine.Conversation] = {}
+        self._contents: list[_engine.Content] = []
+        self._interrupted = False
+        self._take: dict[type, Callable[[Any], None]] = {
+            _engine.Transaction: self._transaction,
+            _engine.Behaviour: self._behaviour,
+            _engine.Conversation: self._conversation,
+            _engine.Address: self._inventory.address,
+            _engine.Claim: self._inventory.claim,
+            _engine.Content: self._content,
+        }
+
+    def run(self, progress: Progress | None) -> None:
+        """Take every observation; Ctrl-C ends the reading and keeps what was found."""
+        take = self._take
+        while True:
+            try:
+                batch = self._engine.read_batch(timeout_s=WAIT_S)
+                if batch is None:
+                    break
+                for observation in batch:
+                    take[type(observation)](observation)
+                if progress is not None:
+                    progress(*self._engine.progress())
+            except KeyboardInterrupt:
+                if self._interrupted:
+                    raise
+                self._interrupted = True
+                self._engine.close()
+
+    def _transaction(self, transaction: _engine.Transaction) -> None:
+        self._watch(event_from_transaction(transaction))
+        if transaction.anomalies:
+            self._judge_event(event_from_transaction(transaction, category="ot_conformance"))
+
+    def _behaviour(self, behaviour: _engine.Behaviour) -> None:
+        self._behaviours[behaviour.id] = behaviour
+        if behaviour.new and stands_alone(behaviour):
+            self._watch(event_from_behaviour(behaviour))
+
+    def _conversation(self, conversation: _engine.Conversation) -> None:
+        self._conversations[conversation.id] = conversation
+
+    def _content(self, content: _engine.Content) -> None:
+        self._contents.append(content)
+        self._judge_event(event_from_content(content))
+
+    def _watch(self, event: Event) -> None:
+        """Show an operation to the detectors, then judge it and what they say."""
+        for detector in self._detectors:
+            for shown in detector.advance(event.time_ns):
+                self._judge_event(shown)
+        self._judge_event(event)
+        for detector in self._detectors:
+            for shown in detector.observe(event):
+                self._judge_event(shown)
+
+    def _judge_event(self, event: Event) -> None:
+        self._aggregator.add_all(self._judge.judge(event))
+
+    def result(self) -> Result:
+        """The document of everything taken."""
+        inventory = self._inventory
+        inventory.conversations(self._conversations.values())
+        inventory.behaviours(self._behaviours.values())
+        inventory.resolve()
+        files = self._engine.files()
+        counters = {name: count for name, count in self._engine.counters().items() if count}
+
+        def file_name(number: int) -> str:
+            return files[number].path
+
+        return document.Result(
+            otmon=document.About(_engine.version(), document.SCHEMA_VERSION),
+            capture=self._capture(files, counters),
+            protocols=tuple(self._protocols(counters)),
+            assets=inventory.assets(file_name),
+            conversations=tuple(
+                _conversation(talk, inventory) for talk in self._conversations.values()
+            ),
+            behaviours=tuple(
+                _behaviour(behaviour, inventory)
+                for behaviour in sorted(
+                    self._behaviours.values(), key=lambda one: (one.first_seen_ns, one.id)
+                )
+            ),
+            contents=tuple(_content(content, inventory) for content in self._contents),
+            deviations=(),
+            alerts=tuple(self._alerts(file_name)),
+        )
+
+    def _alerts(self, file_name: Callable[[int], str]) -> Iterator[Alert]:
+        """Every alert, most severe first, numbered in that order."""
+        raised = self._aggregator.alerts(file_name)
+        for number, alert in enumerate(sorted(raised, key=lambda one: (-one.severity, one.id)), 1):
+            yield dataclasses.replace(alert, id=number)
+
+    def _capture(
+        self, files: Sequence[_engine.CaptureFile], counters: dict[str, int]
+    ) -> document.Capture:
+        first = [file.first_seen_ns for file in files if file.first_seen_ns is not None]
+        last = [file.last_seen_ns for file in files if file.last_seen_ns is not None]
+        tcp = [talk for talk in self._conversations.values() if talk.transport == "tcp"]
+        flows = sum(talk.flow_count for talk in tcp)
+        one_sided = counters.get("one_sided_flows", 0)
+        return document.Capture(
+            files=tuple(_file(file) for file in files),
+            packets=counters.get("frames", 0),
+            bytes=counters.get("bytes", 0),
+            first_seen=Time(min(first)) if first else None,
+            last_seen=Time(max(last)) if last else None,
+            pdus=sum(count for name, count in counters.items() if name.startswith("pdus.")),
+            gap_bytes=counters.get("tcp_gap_bytes", 0),
+            duplicate_frames=counters.get("duplicate_frames", 0),
+            undecoded_bytes=sum(
+                count for name, count in counters.items() if name.startswith("undecoded_bytes.")
+            ),
+            one_sided=flows >= MIN_TCP_FLOWS and one_sided > ONE_SIDED_SHARE * flows,
+            interrupted=self._interrupted,
+            rule_errors=self._rule_errors,
+            counters=counters,
+        )
+
+    def _protocols(self, counters: dict[str, int]) -> Iterator[document.Protocol]:
+        anomalies: dict[str, Counter[str]] = {}
+        for behaviour in self._behaviours.values():
+            if behaviour.anomalies:
+                seen = anomalies.setdefault(behaviour.protocol, Counter())
+                seen.update(dict.fromkeys(behaviour.anomalies, behaviour.count))
+        for info in _engine.protocols():
+            talks = [t for t in self._conversations.values() if t.protocol == info.name]
+            if not counters.get(f"pdus.{info.name}"):
+                continue
+            yield document.Protocol(
+                name=info.name,
+                flows=sum(talk.flow_count for talk in talks),
+                pdus=counters[f"pdus.{info.name}"],
+                anomalies=dict(sorted(anomalies.get(info.name, Counter()).items())),
+                identified_by=tuple(sorted({t.identified_by for t in talks if t.identified_by})),
+            )
+
+
+def _file(file: _engine.CaptureFile) -> document.CaptureFile:
+    return document.CaptureFile(
+        path=file.path,
+        format=file.format,
+        link_types=tuple(map(link_type_name, file.link_types)),
+        packets=file.packets,
+        bytes=file.bytes,
+        first_seen=_time(file.first_seen_ns),
+        last_seen=_time(file.last_seen_ns),
+        truncated=file.truncated,
+        skipped_bytes=file.skipped_bytes,
+        error=file.error,
+    )
+
+
+def _time(time_ns: int | None) -> Time | None:
+    return None if time_ns is None else Time(time_ns)
+
+
+def _conversation(talk: _engine.Conversation, inventory: Inventory) -> document.Conversation:
+    vlan, client_ip, server_ip = talk.vlan, talk.client_ip, talk.server_ip
+    return document.Conversation(
+        client=inventory.asset_id(client_ip, talk.client_mac, vlan),
+        server=inventory.asset_id(server_ip, talk.server_mac, vlan),
+        client_ip=client_ip,
+        server_ip=server_ip,
+        protocol=talk.protocol,
+        transport=talk.transport,
+        port=talk.server_port,
+        first_seen=Time(talk.first_seen_ns),
+        last_seen=Time(talk.last_seen_ns),
+        flows=talk.flow_count,
+        packets=talk.packets,
+        bytes=talk.bytes,
+        pdus=talk.pdus,
+        classes=talk.classes,
+        failures=talk.failure_count,
+        one_sided=talk.one_sided,
+        gap_bytes=talk.gap_bytes,
+    )
+
+
+def _behaviour(behaviour: _engine.Behaviour, inventory: Inventory) -> document.Behaviour:
+    vlan, facts = behaviour.vlan, behaviour.values
+    return document.Behaviour(
+        id=behaviour.id,
+        client=inventory.asset_id(behaviour.client_ip, behaviour.client_mac, vlan),
+        server=inventory.asset_id(behaviour.server_ip, behaviour.server_mac, vlan),
+        protocol=behaviour.protocol,
+        role=behaviour.role,
+        unit=behaviour.unit,
+        operation=behaviour.operation,
+        function_code=behaviour.function_code,
+        operation_class=behaviour.operation_class,
+        target=behaviour.target,
+        intervals=tuple(
+            str(first) if first == last else f"{first}-{last}"
+            for first, last in behaviour.intervals
+        ),
+        status=behaviour.status,
+        answered=behaviour.answered,
+        count=behaviour.count,
+        first_seen=Time(behaviour.first_seen_ns),
+        last_seen=Time(behaviour.last_seen_ns),
+        period_ms=_milliseconds(behaviour.period_ns),
+        latency_ms=_milliseconds(behaviour.latency_ns),
+        values=facts and _values(facts),
+        anomalies=behaviour.anomalies,
+        overflow=behaviour.overflow,
+    )
+
+
+def _values(facts: _engine.ValueFacts) -> document.Values:
+    last = facts.last
+    return document.Values(
+        kind=facts.kind,
+        min=facts.min,
+        max=facts.max,
+        last=last.hex() if isinstance(last, bytes) else last,
+        changes=facts.change_count,
+    )
+
+
+def _milliseconds(duration_ns: float | None) -> float | None:
+    """Rounded to the microsecond, which is what most captures have."""
+    return None if duration_ns is None else round(duration_ns / 1e6, 3)
+
+
+def _content(content: _engine.Content, inventory: Inventory) -> document.Content:
+    return document.Content(
+        client=inventory.asset_id(content.client_ip, content.client_mac, content.vlan),
+        server=inventory.asset_id(content.server_ip, content.server_mac, content.vlan),
+        protocol=content.protocol,
+        kind=content.kind,
+        name=content.name,
+        to_server=content.to_server,
+        size=content.size,
+        sha256=content.sha256,
+        complete=content.complete,
+        first_seen=Time(content.first_seen_ns),
+        last_seen=Time(content.last_seen_ns),
+        frames=tuple(number for _, number in content.frames),
+    )

@@ -1,0 +1,1 @@
+"""Sigma rules: found, read, compiled, judged and proven."""

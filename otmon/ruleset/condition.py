@@ -1,0 +1,177 @@
+"""Conditions and correlations as otmon evaluates them, free of the rule reader."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from otmon.model.rule import Rule
+
+Comparison = Literal["lt", "lte", "gt", "gte", "eq"]
+TimePart = Literal["minute", "hour", "day", "week", "month", "year"]
+
+
+@dataclass(frozen=True, slots=True)
+class Equals:
+    """The field is one of these values; text without regard to case, unless `cased`."""
+
+    values: tuple[bool | int | float | str, ...]
+    cased: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Like:
+    """The field fits a pattern, whose parts stand between its `*`; None is one `?`."""
+
+    parts: tuple[tuple[str | None, ...], ...]
+    cased: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Regex:
+    """The field contains what a regular expression describes."""
+
+    pattern: str
+    flags: str
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """The field is a number on this side of another."""
+
+    operator: Comparison
+    number: float
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """The field is an address in this network."""
+
+    network: str
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """The event does not carry the field."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exists:
+    """Whether the event carries the field."""
+
+    exists: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SameAs:
+    """The field equals another field of the same event."""
+
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class PartOfTime:
+    """A part of a time, in the time zone of the site, compared with a number."""
+
+    part: TimePart
+    operator: Comparison
+    number: int
+
+
+Criterion = Equals | Like | Regex | Compare | Within | Missing | Exists | SameAs | PartOfTime
+
+
+@dataclass(frozen=True, slots=True)
+class Test:
+    """One field held against one criterion."""
+
+    __test__ = False
+
+    field: str
+    criterion: Criterion
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    """All parts hold."""
+
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    """Any part holds."""
+
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The part does not hold."""
+
+    part: Condition
+
+
+Condition = And | Or | Not | Test
+
+
+@dataclass(frozen=True, slots=True)
+class EventRule:
+    """A rule about single events."""
+
+    rule: Rule
+    name: str | None
+    category: str | None
+    service: str | None
+    condition: Condition
+
+
+@dataclass(frozen=True, slots=True)
+class CorrelationRule:
+    """A rule about how many events, or how many distinct values, come together."""
+
+    rule: Rule
+    name: str | None
+    kind: Literal["event_count", "value_count"]
+    members: tuple[str, ...]
+    """Ids of the rules whose matches it counts."""
+    group_by: tuple[str, ...]
+    aliases: dict[str, dict[str, str]]
+    """Of each alias, the field that stands for it in each member."""
+    timespan_s: int
+    threshold: int
+    """The count from which on it holds."""
+    field: str | None
+    """Whose distinct values are counted."""
+    generate: bool
+    """Whether its members alert as well."""
+
+
+def necessary_values(condition: Condition, field: str) -> frozenset[str] | None:
+    """The only values of `field` with which `condition` can hold.
+
+    None where it can hold with any, or where that cannot be told.
+    """
+    match condition:
+        case Test(field=name, criterion=Equals(values=values)) if name == field:
+            return frozenset(str(value).lower() for value in values)
+        case And(parts=parts):
+            bounds = [necessary_values(part, field) for part in parts]
+            known = [bound for bound in bounds if bound is not None]
+            return frozenset.intersection(*known) if known else None
+        case Or(parts=parts):
+            bounds = [necessary_values(part, field) for part in parts]
+            known = [bound for bound in bounds if bound is not None]
+            return frozenset.union(*known) if len(known) == len(bounds) else None
+    return None
+
+
+def tests_of(condition: Condition) -> list[Test]:
+    """Every test of a condition, in the order of its text."""
+    match condition:
+        case Test():
+            return [condition]
+        case Not(part=part):
+            return tests_of(part)
+        case And(parts=parts) | Or(parts=parts):
+            return [test for part in parts for test in tests_of(part)]

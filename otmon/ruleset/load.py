@@ -1,0 +1,594 @@
+"""Rule files to rules, through pySigma: the only module that imports it.
+
+A rule that cannot be used is reported with its file and line, and the others
+load. What the evaluator does not support is an error, never ignored.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import yaml
+from sigma.conditions import (
+    ConditionAND,
+    ConditionFieldEqualsValueExpression,
+    ConditionNOT,
+    ConditionOR,
+)
+from sigma.correlations import SigmaCorrelationCondition, SigmaCorrelationRule
+from sigma.exceptions import SigmaError
+from sigma.rule import SigmaRule
+from sigma.rule.base import SigmaYAMLLoader
+from sigma.types import (
+    SigmaBool,
+    SigmaCasedString,
+    SigmaCIDRExpression,
+    SigmaCompareExpression,
+    SigmaExists,
+    SigmaFieldReference,
+    SigmaNull,
+    SigmaNumber,
+    SigmaRegularExpression,
+    SigmaString,
+    SigmaTimestampPart,
+    SpecialChars,
+)
+
+from otmon.fields import CATEGORIES, FIELDS, Field, Kind
+from otmon.model.rule import IMPACTS, Rule
+from otmon.ruleset import attack
+from otmon.ruleset.compile import linear_regex
+from otmon.ruleset.condition import (
+    And,
+    Compare,
+    Comparison,
+    Condition,
+    CorrelationRule,
+    Criterion,
+    Equals,
+    EventRule,
+    Exists,
+    Like,
+    Missing,
+    Not,
+    Or,
+    PartOfTime,
+    Regex,
+    SameAs,
+    Test,
+    TimePart,
+    Within,
+    tests_of,
+)
+
+MODIFIERS = frozenset(
+    (
+        "contains",
+        "startswith",
+        "endswith",
+        "all",
+        "cased",
+        "exists",
+        "neq",
+        "re",
+        "i",
+        "m",
+        "s",
+        "lt",
+        "lte",
+        "gt",
+        "gte",
+        "cidr",
+        "fieldref",
+        "minute",
+        "hour",
+        "day",
+        "week",
+        "month",
+        "year",
+    )
+)
+"""The modifiers that the evaluator supports."""
+
+MAX_THRESHOLD = 10_000
+"""The highest count that a correlation can wait for: so many times it remembers."""
+
+Path_ = tuple[str | int, ...]
+"""Where in a rule file something stands, as keys and places in lists."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadError:
+    """Why a rule could not be used, and where that stands."""
+
+    path: Path
+    line: int
+    """Counted from 1."""
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.line}: {self.message}"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A rule file as it was read."""
+
+    path: Path
+    folder: Path
+    """The rule folder that it was found in."""
+    text: str
+    document: Mapping[str, Any]
+
+    def line(self, where: Path_) -> int:
+        """The line, counted from 1, of what stands at `where`, or of what should hold it."""
+        return _line(self.text, where)
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSet:
+    """What was found in the rule folders."""
+
+    events: tuple[EventRule, ...]
+    correlations: tuple[CorrelationRule, ...]
+    errors: tuple[LoadError, ...]
+    sources: Mapping[str, Source]
+    """The file of each rule, by the rule's id."""
+    experimental: int
+    """Rules that were left out because they are experimental."""
+
+    @property
+    def rules(self) -> Iterator[EventRule | CorrelationRule]:
+        """Every rule that can be used."""
+        yield from self.events
+        yield from self.correlations
+
+
+class _UnusableError(Exception):
+    """A rule cannot be used; `where` says what in its file is to blame."""
+
+    def __init__(self, message: str, *where: str | int) -> None:
+        super().__init__(message)
+        self.where = where
+
+
+def shipped_rules() -> Path:
+    """The folder of the rules that come with otmon; of a checkout its own `rules/`."""
+    package = Path(__file__).resolve().parents[1]
+    checkout = package.parent
+    if (checkout / "rules").is_dir() and (checkout / "pyproject.toml").is_file():
+        return checkout / "rules"
+    return package / "bundled" / "rules"
+
+
+def load_rules(
+    folders: Sequence[Path] | None = None,
+    fields: Mapping[str, Field] = FIELDS,
+    experimental: bool = False,
+) -> RuleSet:
+    """Every rule under `folders`, in the order of their ids, and what was wrong with others.
+
+    Args:
+        folders: Folders or single files; without them, the rules that come with otmon.
+        fields: The field catalogue. Fields of a protocol that it does not know at
+            all are let through.
+        experimental: Whether rules of that status are used as well.
+    """
+    errors: list[LoadError] = []
+    events: dict[str, EventRule] = {}
+    correlations: dict[str, CorrelationRule] = {}
+    sources: dict[str, Source] = {}
+    left_out = 0
+    for folder in folders if folders is not None else [shipped_rules()]:
+        for source in _read(folder, errors):
+            try:
+                found = _rule(source, fields)
+                if found.rule.id in sources:
+                    other = sources[found.rule.id].path
+                    raise _UnusableError(f"has the same id as {other}", "id")
+            except _UnusableError as error:
+                errors.append(LoadError(source.path, source.line(error.where), str(error)))
+                continue
+            if found.rule.status == "experimental" and not experimental:
+                left_out += 1
+                continue
+            sources[found.rule.id] = source
+            if isinstance(found, EventRule):
+                events[found.rule.id] = found
+            else:
+                correlations[found.rule.id] = found
+    usable = _resolved(events, correlations, sources, errors)
+    return RuleSet(
+        tuple(events[key] for key in sorted(events)),
+        tuple(usable),
+        tuple(errors),
+        sources,
+        left_out,
+    )
+
+
+def _read(folder: Path, errors: list[LoadError]) -> Iterator[Source]:
+    """The rule files of a folder, in the order of their names."""
+    paths = sorted(folder.rglob("*.yml")) if folder.is_dir() else [folder]
+    for path in paths:
+        try:
+            text = path.read_text(encoding="utf-8")
+            documents = list(yaml.load_all(text, Loader=SigmaYAMLLoader))
+        except yaml.MarkedYAMLError as error:
+            line = error.problem_mark.line + 1 if error.problem_mark else 1
+            errors.append(LoadError(path, line, f"is not YAML: {error.problem}"))
+        except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
+            errors.append(LoadError(path, 1, f"cannot be read: {error}"))
+        else:
+            if len(documents) != 1 or not isinstance(documents[0], dict):
+                errors.append(LoadError(path, 1, "holds not exactly one rule"))
+            else:
+                yield Source(path, folder, text, documents[0])
+
+
+def _line(text: str, where: Path_) -> int:
+    node = yaml.compose(text, Loader=yaml.CSafeLoader)
+    line = 1
+    for step in where:
+        if isinstance(node, yaml.MappingNode):
+            pairs = [pair for pair in node.value if pair[0].value == str(step)]
+            if not pairs:
+                break
+            key, node = pairs[0]
+            line = key.start_mark.line + 1
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int):
+            if step >= len(node.value):
+                break
+            node = node.value[step]
+            line = node.start_mark.line + 1
+        else:
+            break
+    return int(line)
+
+
+def _rule(source: Source, fields: Mapping[str, Field]) -> EventRule | CorrelationRule:
+    document = source.document
+    if "filter" in document:
+        raise _UnusableError("filters are not supported yet", "filter")
+    rule = _facts(source)
+    name = document.get("name")
+    if "correlation" in document:
+        return _correlation(document, rule, name, fields)
+    return _event_rule(document, rule, name, fields)
+
+
+def _facts(source: Source) -> Rule:
+    """What people are told about the rule."""
+    document = source.document
+    for key in ("title", "id", "level", "otmon"):
+        if not document.get(key):
+            raise _UnusableError(f"has no {key}", key)
+    own = document["otmon"]
+    if not isinstance(own, dict):
+        raise _UnusableError("otmon is not a map", "otmon")
+    if own.get("impact") not in IMPACTS:
+        raise _UnusableError(f"impact is none of {', '.join(IMPACTS)}", "otmon", "impact")
+    confidence = own.get("confidence")
+    if not isinstance(confidence, (int, float)) or not 0 <= confidence <= 1:
+        raise _UnusableError("confidence is no number from 0 to 1", "otmon", "confidence")
+    techniques, legacy = attack.split(_texts(document, "tags"))
+    canonical = json.dumps(document, sort_keys=True, default=str).encode()
+    return Rule(
+        id=str(document["id"]),
+        title=str(document["title"]),
+        description=str(document.get("description") or ""),
+        level=str(document["level"]),
+        version=hashlib.sha256(canonical).hexdigest()[:12],
+        status=str(document.get("status") or "experimental"),
+        impact=own["impact"],
+        confidence=float(confidence),
+        techniques=techniques,
+        legacy_techniques=legacy,
+        triage=_texts(own, "triage"),
+        false_positives=_texts(document, "falsepositives"),
+        references=_texts(document, "references"),
+        fields=_texts(document, "fields"),
+        message=own.get("message"),
+        aggregate_by=_texts(own, "aggregate_by"),
+        always=own.get("always") is True,
+        path=source.path.relative_to(source.folder).as_posix()
+        if source.folder.is_dir()
+        else source.path.name,
+    )
+
+
+def _texts(document: Mapping[str, Any], key: str) -> tuple[str, ...]:
+    values = document.get(key) or ()
+    if not isinstance(values, (list, tuple)):
+        raise _UnusableError(f"{key} is not a list", key)
+    return tuple(str(value) for value in values)
+
+
+def _event_rule(
+    document: Mapping[str, Any], rule: Rule, name: str | None, fields: Mapping[str, Field]
+) -> EventRule:
+    detection = document.get("detection")
+    if not isinstance(detection, dict):
+        raise _UnusableError("has no detection", "detection")
+    if not isinstance(detection.get("condition"), str):
+        raise _UnusableError("needs exactly one condition", "detection", "condition")
+    for selection, definition in detection.items():
+        if selection != "condition":
+            _check_selection(definition, fields, ("detection", selection))
+    parsed = _parsed(SigmaRule, document, "detection")
+    source = parsed.logsource
+    if source.product != "otmon":
+        raise _UnusableError("logsource.product is not otmon", "logsource", "product")
+    if source.category is None and source.service is None:
+        raise _UnusableError("logsource names neither category nor service", "logsource")
+    if source.category is not None and source.category not in CATEGORIES:
+        raise _UnusableError(
+            f"logsource.category {source.category} is none of {', '.join(CATEGORIES)}",
+            "logsource",
+            "category",
+        )
+    try:
+        tree = parsed.detection.parsed_condition[0].parsed
+    except SigmaError as error:
+        raise _UnusableError(_sentence(error), "detection", "condition") from error
+    condition = _condition(tree)
+    for test in tests_of(condition):
+        _check_values(test, fields, detection)
+    return EventRule(rule, name, source.category, source.service, condition)
+
+
+def _parsed(kind: Any, document: Mapping[str, Any], part: str) -> Any:
+    try:
+        rule = kind.from_dict(dict(document), collect_errors=True)
+    except SigmaError as error:
+        raise _UnusableError(_sentence(error), part) from error
+    if rule.errors:
+        raise _UnusableError(_sentence(rule.errors[0]), _blamed(rule.errors[0], part))
+    return rule
+
+
+def _blamed(error: SigmaError, otherwise: str) -> str:
+    """The key that pySigma complains about, by the name of its error."""
+    key = re.sub(r"^Sigma|Error$", "", type(error).__name__).lower()
+    keys = {"identifier": "id", "falsepositives": "falsepositives", "tag": "tags"}
+    known = ("title", "level", "status", "date", "references", "fields", "logsource", "author")
+    return keys.get(key) or (key if key in known else otherwise)
+
+
+def _sentence(error: Exception) -> str:
+    return " ".join(str(error).split())
+
+
+def _check_selection(definition: Any, fields: Mapping[str, Field], where: Path_) -> None:
+    """Refuses what the evaluator does not support, with its place in the file."""
+    if isinstance(definition, list):
+        for place, item in enumerate(definition):
+            if not isinstance(item, dict):
+                raise _UnusableError("searches for text without a field", *where, place)
+            _check_selection(item, fields, (*where, place))
+        return
+    if not isinstance(definition, dict):
+        raise _UnusableError("searches for text without a field", *where)
+    for key in definition:
+        field, *modifiers = str(key).split("|")
+        if not field:
+            raise _UnusableError("searches for text without a field", *where, key)
+        for modifier in modifiers:
+            if modifier not in MODIFIERS:
+                raise _UnusableError(f"modifier {modifier} is not supported", *where, key)
+        if "re" in modifiers:
+            values = definition[key]
+            for pattern in values if isinstance(values, list) else [values]:
+                _check_regex(str(pattern), (*where, key))
+        _check_field(field, fields, (*where, key))
+
+
+def _check_regex(pattern: str, where: Path_) -> None:
+    try:
+        linear_regex(pattern, "")
+    except ValueError as error:
+        raise _UnusableError(str(error), *where) from error
+    except ImportError as error:
+        raise _UnusableError("regular expressions need google-re2: install it", *where) from error
+
+
+def _check_field(field: str, fields: Mapping[str, Field], where: Path_) -> None:
+    root = field.partition(".")[0]
+    if field not in fields and any(name.partition(".")[0] == root for name in fields):
+        raise _UnusableError(f"there is no field {field}", *where)
+
+
+def _check_values(test: Test, fields: Mapping[str, Field], detection: Mapping[str, Any]) -> None:
+    """Refuses a value that its field never has."""
+    known = fields.get(test.field)
+    if known is None or not isinstance(test.criterion, Equals):
+        return
+    for value in test.criterion.values:
+        where = _where(detection, test.field)
+        if known.values is not None and str(value).lower() not in known.values:
+            raise _UnusableError(f"{test.field} never has the value {value}", *where)
+        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if known.kind in (Kind.LONG, Kind.FLOAT) and not is_number:
+            raise _UnusableError(f"{test.field} is a number and never {value!r}", *where)
+        if known.kind is Kind.BOOLEAN and not isinstance(value, bool):
+            raise _UnusableError(f"{test.field} is true or false and never {value!r}", *where)
+
+
+def _where(detection: Mapping[str, Any], field: str) -> Path_:
+    """The first place in the selections that names a field."""
+
+    def search(definition: Any, where: Path_) -> Path_ | None:
+        if isinstance(definition, list):
+            for place, item in enumerate(definition):
+                found = search(item, (*where, place))
+                if found:
+                    return found
+        if isinstance(definition, dict):
+            for key in definition:
+                if str(key).split("|")[0] == field:
+                    return (*where, key)
+        return None
+
+    for selection, definition in detection.items():
+        found = search(definition, ("detection", selection))
+        if found:
+            return found
+    return ("detection",)
+
+
+def _condition(tree: Any) -> Condition:
+    """The tree that pySigma read, as otmon's own."""
+    if isinstance(tree, ConditionAND):
+        return And(tuple(_condition(part) for part in tree.args))
+    if isinstance(tree, ConditionOR):
+        return Or(tuple(_condition(part) for part in tree.args))
+    if isinstance(tree, ConditionNOT):
+        return Not(_condition(tree.args[0]))
+    if isinstance(tree, ConditionFieldEqualsValueExpression):
+        return Test(tree.field, _criterion(tree.value))
+    raise _UnusableError("searches for text without a field", "detection")
+
+
+def _criterion(value: Any) -> Criterion:
+    match value:
+        case SigmaString():
+            return _text_criterion(value)
+        case SigmaTimestampPart():
+            return PartOfTime(_part(value), "eq", int(value.number))
+        case SigmaNumber():
+            return Equals((value.number,))
+        case SigmaBool():
+            return Equals((value.boolean,))
+        case SigmaNull():
+            return Missing()
+        case SigmaExists():
+            return Exists(value.exists)
+        case SigmaCompareExpression():
+            operator = cast(Comparison, value.op.name.lower())
+            if isinstance(value.number, SigmaTimestampPart):
+                return PartOfTime(_part(value.number), operator, int(value.number.number))
+            return Compare(operator, value.number.number)
+        case SigmaCIDRExpression():
+            return Within(str(value.network))
+        case SigmaFieldReference(starts_with=False, ends_with=False):
+            return SameAs(value.field)
+        case SigmaRegularExpression():
+            flags = "".join(sorted(value.sigma_to_re_flag[flag] for flag in value.flags))
+            return Regex(str(value.regexp.original), flags)
+    raise _UnusableError(f"{type(value).__name__} is not supported", "detection")
+
+
+def _part(value: SigmaTimestampPart) -> TimePart:
+    return cast(TimePart, value.timestamp_part.name.lower())
+
+
+def _text_criterion(value: SigmaString) -> Equals | Like:
+    cased = isinstance(value, SigmaCasedString)
+    parts: list[list[str | None]] = [[]]
+    for part in value.s:
+        if part is SpecialChars.WILDCARD_MULTI:
+            parts.append([])
+        elif part is SpecialChars.WILDCARD_SINGLE:
+            parts[-1].append(None)
+        else:
+            parts[-1].append(str(part))
+    if len(parts) == 1 and None not in parts[0]:
+        return Equals(("".join(text or "" for text in parts[0]),), cased)
+    return Like(tuple(tuple(part) for part in parts), cased)
+
+
+def _correlation(
+    document: Mapping[str, Any], rule: Rule, name: str | None, fields: Mapping[str, Field]
+) -> CorrelationRule:
+    definition = document["correlation"]
+    if not isinstance(definition, dict):
+        raise _UnusableError("correlation is not a map", "correlation")
+    kind = definition.get("type")
+    if kind not in ("event_count", "value_count"):
+        raise _UnusableError(f"correlation {kind} is not supported", "correlation", "type")
+    parsed = _parsed(SigmaCorrelationRule, document, "correlation")
+    if not parsed.group_by:
+        raise _UnusableError("has no group-by", "correlation")
+    aliases = {
+        alias.alias: {reference.reference: field for reference, field in alias.mapping.items()}
+        for alias in parsed.aliases
+    }
+    for field in parsed.group_by:
+        if field not in aliases:
+            _check_field(field, fields, ("correlation", "group-by"))
+    for mapping in aliases.values():
+        for field in mapping.values():
+            _check_field(field, fields, ("correlation", "aliases"))
+    condition = parsed.condition
+    if not isinstance(condition, SigmaCorrelationCondition):
+        raise _UnusableError("this condition is not supported", "correlation", "condition")
+    operator = condition.op.name.lower()
+    if operator not in ("gt", "gte"):
+        raise _UnusableError(f"condition {operator} is not supported", "correlation", "condition")
+    threshold = int(condition.count) + (operator == "gt")
+    if threshold != condition.count + (operator == "gt") or not 1 <= threshold <= MAX_THRESHOLD:
+        raise _UnusableError(
+            f"condition is no whole number from 1 to {MAX_THRESHOLD}", "correlation", "condition"
+        )
+    field = condition.fieldref
+    if kind == "value_count":
+        if not isinstance(field, str):
+            raise _UnusableError("needs exactly one field", "correlation", "condition")
+        _check_field(field, fields, ("correlation", "condition", "field"))
+    return CorrelationRule(
+        rule=rule,
+        name=name,
+        kind=kind,
+        members=tuple(reference.reference for reference in parsed.rules or ()),
+        group_by=tuple(parsed.group_by),
+        aliases=aliases,
+        timespan_s=parsed.timespan.seconds,
+        threshold=threshold,
+        field=field if isinstance(field, str) else None,
+        generate=parsed.generate,
+    )
+
+
+def _resolved(
+    events: Mapping[str, EventRule],
+    correlations: Mapping[str, CorrelationRule],
+    sources: Mapping[str, Source],
+    errors: list[LoadError],
+) -> Iterable[CorrelationRule]:
+    """The correlations whose members are known, those named by their ids."""
+    ids = {found.name: key for key, found in events.items() if found.name}
+    usable = []
+    for key in sorted(correlations):
+        found = correlations[key]
+        missing = [one for one in found.members if one not in ids and one not in events]
+        if missing:
+            source = sources[key]
+            line = source.line(("correlation", "rules"))
+            errors.append(
+                LoadError(source.path, line, f"there is no event rule {', '.join(missing)}")
+            )
+            continue
+        usable.append(
+            CorrelationRule(
+                rule=found.rule,
+                name=found.name,
+                kind=found.kind,
+                members=tuple(ids.get(one, one) for one in found.members),
+                group_by=found.group_by,
+                aliases={
+                    alias: {ids.get(one, one): field for one, field in mapping.items()}
+                    for alias, mapping in found.aliases.items()
+                },
+                timespan_s=found.timespan_s,
+                threshold=found.threshold,
+                field=found.field,
+                generate=found.generate,
+            )
+        )
+    return usable

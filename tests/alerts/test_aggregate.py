@@ -1,0 +1,192 @@
+"""Matches of one thing are one alert, with a count and with evidence."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from otmon.alerts.aggregate import MAX_FRAMES, Aggregator
+from otmon.alerts.severity import severity_of
+from otmon.model.event import AssetFacts, event_from_transaction
+from otmon.model.rule import Match, Rule
+from tests.records import SECOND, START, Transaction
+
+RULE = Rule(
+    id="r-1",
+    title="Controller stopped",
+    description="",
+    level="critical",
+    version="0",
+    status="test",
+    impact="control",
+    confidence=0.95,
+    techniques=(),
+    legacy_techniques=(),
+    triage=("Look at the process.",),
+    false_positives=(),
+    references=(),
+    fields=(),
+    message="{client} stopped the controller {server}",
+    aggregate_by=(),
+    always=False,
+    path="x.yml",
+)
+STOP = Transaction(
+    protocol="s7comm",
+    operation_class="mode_stop",
+    operation="plc_stop",
+    targets=(),
+    unit=None,
+    function_code=0x29,
+)
+
+
+def stop(at_s: float = 0, frame: int = 1, rule: Rule = RULE, enrich=None, **changes) -> Match:
+    record = replace(
+        STOP,
+        time_ns=START + int(at_s * SECOND),
+        frames=[(0, frame), (0, frame + 1)],
+        **changes,
+    )
+    return Match(rule, event_from_transaction(record, enrich), reasons=lambda: ("it held",))
+
+
+def alerts_of(*matches: Match):
+    aggregator = Aggregator()
+    aggregator.add_all(matches)
+    return aggregator.alerts()
+
+
+def test_matches_of_one_rule_client_and_server_are_one_alert_with_a_count():
+    (alert,) = alerts_of(stop(0, 1), stop(5, 7))
+
+    assert (1, 2, START, START + 5 * SECOND) == (
+        alert.id,
+        alert.count,
+        alert.first_seen,
+        alert.last_seen,
+    )
+    assert (1, 2, 7, 8) == alert.evidence.frames
+    assert [2] == [row.count for row in alert.violations]
+
+
+def test_another_client_is_another_alert():
+    assert [1, 2] == [alert.id for alert in alerts_of(stop(), stop(client_ip="10.0.0.67"))]
+
+
+def test_an_hour_of_quiet_ends_an_alert():
+    assert [1, 1] == [alert.count for alert in alerts_of(stop(0), stop(3601))]
+    assert [2] == [alert.count for alert in alerts_of(stop(0), stop(3600))]
+
+
+def test_a_day_ends_an_alert_that_goes_on():
+    matches = [stop(hour * 3600) for hour in range(26)]
+
+    assert [25, 1] == [alert.count for alert in alerts_of(*matches)]
+
+
+def test_a_field_of_aggregate_by_splits_alerts():
+    rule = replace(RULE, aggregate_by=("ot.unit.id",))
+
+    assert 2 == len(alerts_of(stop(rule=rule, unit=1), stop(rule=rule, unit=2)))
+
+
+def test_each_different_thing_that_was_done_has_its_row():
+    (alert,) = alerts_of(
+        stop(0, operation="write", targets=("hr:1",), values=[1]),
+        stop(1, operation="write", targets=("hr:1",), values=[2]),
+        stop(2, operation="write", targets=("hr:1",), values=[1]),
+    )
+
+    assert [("hr:1", "1", 2), ("hr:1", "2", 1)] == [
+        (row.target, row.value, row.count) for row in alert.violations
+    ]
+
+
+def test_evidence_is_bounded():
+    (alert,) = alerts_of(*(stop(n / 100, 2 * n + 1) for n in range(150)))
+
+    assert (150, MAX_FRAMES) == (alert.count, len(alert.evidence.frames))
+
+
+def test_a_match_that_continues_raises_nothing_by_itself():
+    assert () == alerts_of(replace(stop(), continues=True))
+    assert [2] == [alert.count for alert in alerts_of(stop(), replace(stop(1), continues=True))]
+
+
+def test_frames_of_several_files_are_told_apart():
+    record = replace(STOP, frames=[(0, 9), (1, 2)])
+    aggregator = Aggregator()
+    aggregator.add(Match(RULE, event_from_transaction(record)))
+    (alert,) = aggregator.alerts(["a.pcap", "b.pcap"].__getitem__)
+
+    assert ("a.pcap", (9,)) == (alert.evidence.file, alert.evidence.frames)
+    assert [("b.pcap", (2,))] == [(one.file, one.frames) for one in alert.evidence.continued]
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({}, "10.0.0.66 stopped the controller 10.0.0.11 (S7comm plc_stop), accepted"),
+        (
+            {"status": "access_denied"},
+            "10.0.0.66 stopped the controller 10.0.0.11 (S7comm plc_stop), refused: access_denied",
+        ),
+        (
+            {"status": None, "answered": False},
+            "10.0.0.66 stopped the controller 10.0.0.11 (S7comm plc_stop), no answer seen",
+        ),
+    ],
+)
+def test_a_message_says_who_did_what_to_whom_and_what_came_of_it(changes, expected):
+    (alert,) = alerts_of(stop(**changes))
+
+    assert expected == alert.message
+
+
+@pytest.mark.parametrize(
+    ("roles", "score", "level"),
+    [((), 94, "critical"), (("engineering_station",), 43, "medium"), (("plc",), 86, "critical")],
+)
+def test_severity_depends_on_who_the_client_is(roles, score, level):
+    def enrich(address):
+        return AssetFacts("a-1", roles if address.ip == "10.0.0.66" else ("plc",))
+
+    severity = severity_of(RULE, stop(enrich=enrich).event)
+
+    assert (score, level) == (severity.score, severity.level)
+
+
+def test_without_an_inventory_the_client_neither_raises_nor_lowers_severity():
+    assert 86 == severity_of(RULE, stop().event).score
+
+
+def test_a_change_of_a_safety_controller_is_about_safety():
+    def enrich(address):
+        safety = address.ip == "10.0.0.11"
+        return AssetFacts("a-1", ("safety_controller",) if safety else ("engineering_station",))
+
+    assert 86 == severity_of(RULE, stop(enrich=enrich).event).score
+
+
+def test_a_refusal_and_an_unproved_protocol_lower_severity():
+    assert 68 == severity_of(RULE, stop(status="access_denied").event).score
+    unproved = stop(status=None, answered=False, identified_by="port")
+    assert 51 == severity_of(RULE, unproved.event).score
+
+
+def test_every_factor_of_the_severity_is_told():
+    (alert,) = alerts_of(stop(status="access_denied"))
+
+    assert (
+        "it held",
+        "severity 68: impact control 90 x confidence of the rule 0.95 "
+        "x protocol proved by request and answer 1 x server refused 0.8",
+    ) == alert.why
+
+
+def test_the_worst_match_gives_the_alert_its_severity():
+    (alert,) = alerts_of(stop(status="access_denied"), stop(1))
+
+    assert (86, "critical", 2) == (alert.severity, alert.level, alert.count)

@@ -1,0 +1,131 @@
+"""Claims and traffic become devices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from inventory.observations import S, address, behaviour, claim, conversation
+
+from otmon.inventory.merge import Inventory
+from otmon.model.asset import Asset
+
+PLC_MAC, HMI_MAC, ROUTER_MAC = "00:1b:1b:00:00:01", "00:14:22:00:00:02", "00:00:0c:00:00:03"
+
+
+def assets(
+    addresses: Iterable[Any],
+    conversations: Iterable[Any] = (),
+    behaviours: Iterable[Any] = (),
+    claims: Iterable[Any] = (),
+) -> list[Asset]:
+    """The assets that these observations make."""
+    inventory = Inventory()
+    for one in addresses:
+        inventory.address(one)
+    for one in claims:
+        inventory.claim(one)
+    inventory.conversations(conversations)
+    inventory.behaviours(behaviours)
+    inventory.resolve()
+    return list(inventory.assets(lambda number: f"file {number}"))
+
+
+def test_a_device_with_two_addresses_is_one_asset() -> None:
+    (asset,) = assets([address(PLC_MAC, "10.0.0.2"), address(PLC_MAC, "10.0.0.1")])
+
+    assert ("10.0.0.1", "10.0.0.2") == asset.ip
+    assert (PLC_MAC,) == asset.mac
+    assert "Siemens AG" == asset.vendor
+
+
+def test_the_same_address_in_two_vlans_is_two_assets() -> None:
+    found = assets([address(PLC_MAC, "10.0.0.1", vlan=5), address(HMI_MAC, "10.0.0.1", vlan=6)])
+
+    assert [5, 6] == [asset.vlan for asset in found]
+    assert ["vlan 5 10.0.0.0/24", "vlan 6 10.0.0.0/24"] == [asset.zone for asset in found]
+
+
+def test_a_router_never_gives_its_vendor_to_what_is_behind_it() -> None:
+    found = assets(
+        [
+            address(ROUTER_MAC, "10.0.0.254", arp=True),
+            address(ROUTER_MAC, "10.1.0.5", ttl=63),
+            address(ROUTER_MAC, "10.2.0.6", ttl=127),
+        ]
+    )
+
+    router, first, second = found
+    assert (("10.0.0.254",), ("network_device",)) == (router.ip, router.roles)
+    assert (None, True, ()) == (first.vendor, first.routed, first.mac)
+    assert (None, True) == (second.vendor, second.routed)
+
+
+def test_a_device_says_who_it_is_and_the_claim_can_be_checked() -> None:
+    (asset,) = assets(
+        [address(PLC_MAC, "10.0.0.1")],
+        claims=[claim("10.0.0.1", "vendor", "Schneider"), claim("10.0.0.1", "model", "M340")],
+    )
+
+    assert ("Schneider", "M340") == (asset.vendor, asset.model)
+    model = next(item for item in asset.evidence if item.attribute == "model")
+    assert ("modbus.read_device_identification", "file 0", 7) == (
+        model.source,
+        model.file,
+        model.frame,
+    )
+
+
+def test_a_controller_answers_and_an_operator_station_reads_and_writes() -> None:
+    hmi, plc = assets(
+        [address(HMI_MAC, "10.0.0.1"), address(PLC_MAC, "10.0.0.2")],
+        [conversation("10.0.0.1", "10.0.0.2", "s7comm", classes={"read": 100, "write": 3})],
+    )
+
+    assert (("hmi",), 2.0) == (hmi.roles, hmi.purdue_level)
+    assert (("plc",), 1.0) == (plc.roles, plc.purdue_level)
+
+
+def test_a_role_is_never_earned_by_dangerous_operations_alone() -> None:
+    attacker, _ = assets(
+        [address(HMI_MAC, "10.0.0.1"), address(PLC_MAC, "10.0.0.2")],
+        [conversation("10.0.0.1", "10.0.0.2", "s7comm", classes={"program_download": 9})],
+    )
+
+    assert ((), ("engineering_station",)) == (attacker.roles, attacker.role_candidates)
+
+
+def test_stations_behind_a_gateway_are_assets_of_their_own() -> None:
+    gateway, first, second = assets(
+        [address(PLC_MAC, "10.0.0.2")],
+        [conversation("10.0.0.1", "10.0.0.2", "modbus")],
+        [behaviour("10.0.0.2", 1), behaviour("10.0.0.2", 2)],
+        [claim("10.0.0.2", "model", "flow meter", unit=2)],
+    )
+
+    assert "gateway" in gateway.roles
+    assert [(gateway.id, 1, None), (gateway.id, 2, "flow meter")] == [
+        (unit.gateway, unit.unit, unit.model) for unit in (first, second)
+    ]
+
+
+def test_a_sweep_of_units_makes_no_ghosts() -> None:
+    swept = [behaviour("10.0.0.2", unit, count=1) for unit in range(1, 248)]
+    found = assets([address(PLC_MAC, "10.0.0.2")], behaviours=[behaviour("10.0.0.2", 1), *swept])
+
+    assert 1 == len(found)
+
+
+def test_a_public_address_is_a_peer_outside() -> None:
+    (asset,) = assets([address(PLC_MAC, "8.8.8.8", ttl=57)])
+
+    assert (("public_peer",), "internet") == (asset.roles, asset.zone)
+
+
+def test_ids_depend_on_the_key_alone() -> None:
+    (first,) = assets([address(PLC_MAC, "10.0.0.1")])
+    (again,) = assets([address(PLC_MAC, "10.0.0.9", first_seen_ns=5 * S)])
+
+    assert first.id == again.id
+    assert first.id.startswith("a-")
+    assert 12 == len(first.id)

@@ -1,0 +1,22 @@
+"""Vendors of hardware addresses."""
+
+from __future__ import annotations
+
+import pytest
+
+from otmon.inventory.vendor import vendor
+
+
+@pytest.mark.parametrize(
+    ("mac", "expected"),
+    [
+        ("00:1b:1b:12:34:56", "Siemens AG"),
+        ("00:80:f4:00:00:01", "TELEMECANIQUE ELECTRIQUE"),
+        ("00:00:bc:00:00:01", "Rockwell Automation"),
+        ("02:1b:1b:12:34:56", None),
+        ("01:00:5e:00:00:01", None),
+    ],
+)
+def test_an_assigned_address_tells_its_vendor(mac: str, expected: str | None) -> None:
+    """Locally administered and group addresses belong to nobody."""
+    assert expected == vendor(mac)

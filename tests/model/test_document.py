@@ -1,0 +1,64 @@
+"""Documents and their schema come from the same types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated
+
+import jsonschema
+
+from otmon.model.document import Key, Time, json_schema, render_time, to_document
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part."""
+
+    name: str
+    seen: Time | None
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A whole."""
+
+    operation_class: Annotated[str, Key("class")]
+    parts: tuple[Part, ...]
+    counts: dict[str, int]
+    ratio: float | None
+    names: tuple[str, ...]
+
+
+WHOLE = Whole("write", (Part("a", Time(1)), Part("b", None)), {"x": 2}, None, ("n",))
+
+
+def test_a_dataclass_becomes_plain_json_types_in_the_order_of_declaration() -> None:
+    document = to_document(WHOLE)
+
+    assert {
+        "class": "write",
+        "parts": [
+            {"name": "a", "seen": "1970-01-01T00:00:00.000000001Z"},
+            {"name": "b", "seen": None},
+        ],
+        "counts": {"x": 2},
+        "ratio": None,
+        "names": ["n"],
+    } == document
+    assert ["class", "parts", "counts", "ratio", "names"] == list(document)
+
+
+def test_the_schema_accepts_what_is_rendered_and_nothing_more() -> None:
+    validator = jsonschema.Draft202012Validator(json_schema(Whole, "whole"))
+
+    document = to_document(WHOLE)
+    assert [] == list(validator.iter_errors(document))
+    document["parts"][0]["extra"] = 1
+    assert 1 == len(list(validator.iter_errors(document)))
+
+
+def test_a_time_has_nine_digits_and_a_broken_clock_stays_a_time() -> None:
+    assert "2026-03-02T06:00:00.123456789Z" == render_time(1_772_431_200_123_456_789)
+    assert "1969-12-31T23:59:59.999999999Z" == render_time(-1)
+    assert "2262-04-11T23:47:16.854775807Z" == render_time(2**63 - 1)
+    assert render_time(-(2**63)).startswith("1677-09-21T")

@@ -1,0 +1,92 @@
+"""Records as the engine gives them, for tests that need no capture."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+SECOND = 1_000_000_000
+START = 1_700_000_000 * SECOND
+
+
+@dataclass(frozen=True)
+class History:
+    """What the two ends had done before."""
+
+    read_count: int = 0
+    change_count: int = 0
+    first_seen_ns: int = START
+
+
+@dataclass(frozen=True)
+class Flow:
+    """What every record has of its flow."""
+
+    client_ip: str | None = "10.0.0.66"
+    client_mac: str | None = "00:00:5e:00:53:66"
+    client_port: int = 50000
+    server_ip: str | None = "10.0.0.11"
+    server_mac: str | None = "00:00:5e:00:53:11"
+    server_port: int = 502
+    vlan: int | None = None
+    transport: str = "tcp"
+    identified_by: str | None = "pairing"
+    protocol: str = "modbus"
+
+
+@dataclass(frozen=True)
+class Transaction(Flow):
+    """A request with its answer."""
+
+    time_ns: int = START
+    frames: list[tuple[int, int]] = field(default_factory=lambda: [(0, 1), (0, 2)])
+    latency_ns: int | None = 1_000_000
+    role: str = "request"
+    answered: bool = True
+    function_code: int = 3
+    operation: str = "read_holding_registers"
+    operation_class: str = "read"
+    unit: int | None = 1
+    targets: tuple[str, ...] = ("hr:100-139",)
+    quantity: int | None = 40
+    values: list[Any] = field(default_factory=list)
+    value_count: int = 0
+    status: str | None = "ok"
+    status_code: int | None = None
+    phase: str | None = None
+    anomalies: tuple[str, ...] = ()
+    fields: dict[str, Any] = field(default_factory=dict)
+    history: History = field(default_factory=History)
+
+
+@dataclass(frozen=True)
+class Behaviour(Flow):
+    """Something that is done, for the first time."""
+
+    role: str = "request"
+    answered: bool = True
+    function_code: int = 3
+    operation: str = "read_holding_registers"
+    operation_class: str = "read"
+    unit: int | None = 1
+    target: str | None = "hr"
+    status: str | None = "ok"
+    status_code: int | None = None
+    anomalies: tuple[str, ...] = ()
+    first_seen_ns: int = START
+    frame: tuple[int, int] = (0, 1)
+
+
+@dataclass(frozen=True)
+class Content(Flow):
+    """Something that was transferred."""
+
+    kind: str = "program"
+    name: str = "OB1"
+    to_server: bool = True
+    size: int = 100
+    sha256: str = "00" * 32
+    complete: bool = True
+    first_seen_ns: int = START
+    last_seen_ns: int = START
+    frames: tuple[tuple[int, int], tuple[int, int]] = ((0, 1), (0, 9))

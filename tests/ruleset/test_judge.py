@@ -1,0 +1,171 @@
+"""Rules are held against the events that they can hold on, and correlations count."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from otmon.model.event import event_from_transaction
+from otmon.model.rule import Rule
+from otmon.ruleset.condition import CorrelationRule, Equals, EventRule, Test
+from otmon.ruleset.judge import Judge
+from tests.records import SECOND, START, Transaction
+
+RULE = Rule(
+    id="r-1",
+    title="Something was seen",
+    description="",
+    level="critical",
+    version="0",
+    status="test",
+    impact="control",
+    confidence=0.95,
+    techniques=(),
+    legacy_techniques=(),
+    triage=(),
+    false_positives=(),
+    references=(),
+    fields=(),
+    message=None,
+    aggregate_by=(),
+    always=False,
+    path="x.yml",
+)
+STOPPED = EventRule(
+    RULE, "stopped", "ot_operation", None, Test("ot.operation.class", Equals(("mode_stop",)))
+)
+REFUSED = EventRule(
+    replace(RULE, id="r-2"),
+    "refused",
+    "ot_operation",
+    None,
+    Test("event.outcome", Equals(("failure",))),
+)
+STORM = CorrelationRule(
+    rule=replace(RULE, id="r-3"),
+    name=None,
+    kind="event_count",
+    members=("r-2",),
+    group_by=("client.address", "server.address"),
+    aliases={},
+    timespan_s=60,
+    threshold=3,
+    field=None,
+    generate=False,
+)
+SWEEP = replace(STORM, rule=replace(RULE, id="r-4"), kind="value_count", field="ot.function.code")
+
+
+def refusal(at_s: float, code: int = 3, client: str = "10.0.0.66"):
+    return event_from_transaction(
+        Transaction(
+            client_ip=client,
+            time_ns=START + int(at_s * SECOND),
+            function_code=code,
+            status="illegal_function",
+        )
+    )
+
+
+def fired(judge: Judge, *events) -> list[list[tuple[int, bool]]]:
+    return [[(one.event_count, one.continues) for one in judge.judge(event)] for event in events]
+
+
+def test_a_rule_is_held_only_against_the_classes_that_it_needs():
+    judge = Judge([STOPPED])
+
+    assert judge.wants("ot_operation", "modbus", "mode_stop")
+    assert not judge.wants("ot_operation", "modbus", "read")
+    assert not judge.wants("ot_file", "modbus", None)
+
+
+def test_a_rule_of_one_service_is_silent_on_another():
+    judge = Judge([replace(STOPPED, service="s7comm")])
+    stop = Transaction(operation_class="mode_stop", protocol="s7comm")
+
+    assert 1 == len(judge.judge(event_from_transaction(stop)))
+    assert 0 == len(judge.judge(event_from_transaction(replace(stop, protocol="umas"))))
+
+
+def test_a_match_tells_what_held():
+    (match,) = Judge([STOPPED]).judge(
+        event_from_transaction(Transaction(operation_class="mode_stop"))
+    )
+
+    assert ("ot.operation.class is mode_stop",) == match.reasons()
+
+
+def test_a_correlation_fires_when_its_condition_turns_true_and_then_counts_on():
+    judge = Judge([REFUSED], [STORM])
+
+    assert [[], [], [(3, False)], [(1, True)]] == fired(
+        judge, refusal(0), refusal(1), refusal(2), refusal(3)
+    )
+
+
+def test_a_window_slides_over_the_turn_of_a_minute():
+    judge = Judge([REFUSED], [STORM])
+
+    assert [[], [], [], [(3, False)]] == fired(
+        judge, refusal(0), refusal(50), refusal(70), refusal(100)
+    )
+
+
+def test_a_correlation_fires_again_only_after_its_timespan():
+    judge = Judge([REFUSED], [STORM])
+    times = [0, 1, 2, *range(12, 70, 10)]
+    found = fired(judge, *(refusal(at) for at in times))
+
+    assert [2, 62] == [
+        at for at, some in zip(times, found, strict=True) if (1, True) not in some and some
+    ]
+
+
+def test_groups_are_counted_apart():
+    judge = Judge([REFUSED], [STORM])
+
+    assert [[], [], [], []] == fired(
+        judge,
+        refusal(0),
+        refusal(1),
+        refusal(2, client="10.0.0.67"),
+        refusal(3, client="10.0.0.67"),
+    )
+
+
+def test_distinct_values_are_counted_once_each():
+    judge = Judge([REFUSED], [SWEEP])
+
+    assert [[], [], [], [(4, False)], [(1, True)]] == fired(
+        judge, refusal(0, 1), refusal(1, 1), refusal(2, 2), refusal(3, 3), refusal(4, 9)
+    )
+
+
+def test_a_value_leaves_the_window_when_it_was_not_seen_for_a_timespan():
+    judge = Judge([REFUSED], [SWEEP])
+
+    assert [[], [], []] == fired(judge, refusal(0, 1), refusal(50, 2), refusal(61, 3))
+
+
+def test_a_late_event_does_not_move_time_back():
+    judge = Judge([REFUSED], [STORM])
+
+    assert [[], [], [(3, False)]] == fired(judge, refusal(100), refusal(99), refusal(100))
+
+
+def test_members_are_no_alerts_unless_the_correlation_lets_them():
+    loud = replace(STORM, generate=True)
+
+    assert [[(1, False)]] == fired(Judge([REFUSED], [loud]), refusal(0))
+    assert [[]] == fired(Judge([REFUSED], [STORM]), refusal(0))
+
+
+def test_the_members_of_a_group_are_evidence():
+    judge = Judge([REFUSED], [STORM])
+    *_, (match,) = (judge.judge(refusal(at)) for at in range(3))
+
+    assert [START, START + SECOND] == [event.time_ns for event in match.members]
+    assert (
+        ("client.address", "10.0.0.66"),
+        ("server.address", "10.0.0.11"),
+    ) == match.group
+    assert ("3 events within 60 s; the rule fires from 3 on",) == match.reasons()
