@@ -207,3 +207,8 @@ pub(super) const fn name(code: u16) -> &'static str {
         _ => "unknown_error",
     }
 }
+
+/// Whether the code says that a password was wrong.
+pub(super) const fn is_wrong_password(code: u16) -> bool {
+    matches!(code, 0x0119 | 0xd602)
+}

@@ -4,7 +4,7 @@
 
 use super::fields::{MAX_AMQ_CALLED, MAX_AMQ_CALLING, PDU_LENGTH};
 use super::item::{self, Address, Data};
-use super::{ACKNOWLEDGE, Flow, Message};
+use super::{ACKNOWLEDGE, Flow, Message, block};
 use crate::anomaly::Anomaly;
 use crate::dissector::Context;
 use crate::operation::{Class, Operation};
@@ -91,18 +91,17 @@ pub(super) fn job(flow: &mut Flow, message: &Message<'_>, cx: &Context<'_>, out:
         READ_VAR => read_request(&mut parameter, pdu),
         WRITE_VAR => write_request(&mut parameter, &mut data, pdu),
         SETUP => setup(&mut parameter, pdu),
-        _ => {
-            parameter.take_up_to(usize::MAX);
-            data.take_up_to(usize::MAX);
-            Some(())
-        }
+        REQUEST_DOWNLOAD..=END_UPLOAD => block::transfer_job(code, flow, &mut parameter, pdu),
+        PI_SERVICE => block::pi_service(message.parameter, &mut parameter, pdu),
+        PLC_STOP => block::plc_stop(&mut parameter, pdu),
+        _ => all(&mut parameter, &mut data),
     };
     finish(code, whole, &parameter, &data, pdu);
 }
 
 /// Reads an acknowledgement, with or without data.
 pub(super) fn acknowledgement(
-    _flow: &mut Flow,
+    flow: &mut Flow,
     message: &Message<'_>,
     cx: &Context<'_>,
     out: &mut Sink,
@@ -133,19 +132,38 @@ pub(super) fn acknowledgement(
     let code = u8::try_from(code).unwrap_or(0);
     let mut parameter = Reader::new(message.parameter.get(1..).unwrap_or_default());
     let mut data = Reader::new(message.data);
+    let mut piece = None;
     let whole = match code {
         // A refused job comes back without its items.
         READ_VAR | WRITE_VAR if parameter.is_empty() && data.is_empty() => Some(()),
         READ_VAR => read_response(&mut parameter, &mut data, open, pdu),
         WRITE_VAR => write_response(&mut parameter, &mut data, open, pdu),
         SETUP => setup(&mut parameter, pdu),
-        _ => {
-            parameter.take_up_to(usize::MAX);
-            data.take_up_to(usize::MAX);
-            Some(())
+        REQUEST_DOWNLOAD..=END_UPLOAD => {
+            let answer = block::transfer_answer(code, flow, &mut parameter, &mut data, pdu);
+            if let Some(job) = open {
+                block::ended(code, flow, job);
+            }
+            piece = answer.flatten();
+            answer.map(|_| ())
         }
+        // Controllers add a byte to some refusals.
+        PI_SERVICE | PLC_STOP if parameter.len() == 1 => all(&mut parameter, &mut data),
+        PI_SERVICE | PLC_STOP | 0 => Some(()),
+        _ => all(&mut parameter, &mut data),
     };
     finish(code, whole, &parameter, &data, pdu);
+    if let Some((bytes, last)) = piece {
+        let target = pdu.target.clone();
+        block::content(code, target.as_ref(), bytes, last, out);
+    }
+}
+
+/// Takes what no layout is known of.
+fn all(parameter: &mut Reader<'_>, data: &mut Reader<'_>) -> Option<()> {
+    parameter.take_up_to(usize::MAX);
+    data.take_up_to(usize::MAX);
+    Some(())
 }
 
 /// Notes what does not fit.

@@ -14,20 +14,28 @@
 //! icsnpp-s7comm, plc4x) with tshark 4.0.17 as reference; names of codes from STEP 7's
 //! documentation (SFC and SFB reference, SSL reference).
 
+mod alarm;
+mod block;
 mod error;
 mod fields;
 mod function;
 mod item;
+mod programmer;
+mod szl;
 mod time;
+mod userdata;
 
 use crate::anomaly::Anomaly;
-use crate::dissector::{Context, Dissector, Frame, OffPort, Probe, Registration, Sender};
+use crate::dissector::{
+    Context, Direction, Dissector, Frame, OffPort, Probe, Registration, Sender,
+};
 use crate::operation::{Class, Operation};
 use crate::pdu::{Pdu, Role, Status};
 use crate::reader::{Reader, byte};
 use crate::registry::ProtocolId;
 use crate::sink::Sink;
 use fields::{ERROR_CODE, FIELDS, PDU_REFERENCE, ROSCTR};
+use userdata::Head;
 
 /// The first byte of every message.
 pub(crate) const PROTOCOL: u8 = 0x32;
@@ -143,6 +151,7 @@ pub(crate) fn sender(bytes: &[u8]) -> Sender {
     match message.rosctr {
         JOB if client_asks => Sender::Client,
         ACK_DATA if client_asks => Sender::Server,
+        USERDATA => Head::read(message.parameter).map_or(Sender::Unknown, |head| head.sender()),
         _ => Sender::Unknown,
     }
 }
@@ -152,6 +161,10 @@ pub(crate) fn sender(bytes: &[u8]) -> Sender {
 pub struct Flow {
     /// Whether a setup was seen, or its absence was already noted.
     set_up: bool,
+    /// Uploads by their number.
+    uploads: block::Uploads,
+    /// The latest answer in parts.
+    under_way: Option<userdata::UnderWay>,
 }
 
 /// S7comm, inside COTP.
@@ -207,14 +220,22 @@ impl Dissector for S7comm {
         match message.rosctr {
             JOB => function::job(flow, &message, cx, out),
             ACK | ACK_DATA => function::acknowledgement(flow, &message, cx, out),
+            USERDATA => userdata::userdata(flow, &message, cx, out),
             rosctr => {
                 let code = rosctr.into();
-                let pdu = message.pdu(Role::Unknown, code, Operation::unknown(code), out);
-                if rosctr != USERDATA {
-                    pdu.anomaly(Anomaly::IllegalType);
-                }
+                message
+                    .pdu(Role::Unknown, code, Operation::unknown(code), out)
+                    .anomaly(Anomaly::IllegalType);
             }
         }
+    }
+
+    fn joined(_flow: &mut Flow, _key: u64, whole: &[u8], _cx: &Context<'_>, out: &mut Sink) {
+        szl::joined(whole, out);
+    }
+
+    fn gap(flow: &mut Flow, _direction: Direction, _lost: Option<u32>) {
+        flow.under_way = None;
     }
 }
 
@@ -232,7 +253,7 @@ const ACKNOWLEDGE: Operation = Operation::new("acknowledge", Class::Unknown);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dissector::{Direction, Frames, OpenRequest, Transport};
+    use crate::dissector::{Frames, OpenRequest, Transport};
     use crate::value::Value;
     use alloc::vec;
     use std::string::ToString;

@@ -8,7 +8,8 @@
 use crate::value::Value;
 
 const DAY_NS: i64 = 86_400_000_000_000;
-/// Days from 1970-01-01 to 1990-01-01.
+/// Days from 1970-01-01 to 1984-01-01 and to 1990-01-01.
+const DAYS_TO_1984: i64 = 5113;
 const DAYS_TO_1990: i64 = 7305;
 
 /// Two decimal digits, or `None` where they are none.
@@ -76,6 +77,14 @@ pub(super) fn date(bytes: [u8; 2]) -> Value {
     Value::Time(days.saturating_mul(DAY_NS))
 }
 
+/// The time stamp of a block: milliseconds of the day, and days since 1984.
+pub(super) fn block_time(bytes: [u8; 6]) -> Value {
+    let [a, b, c, d, e, f] = bytes;
+    let millis = i64::from(u32::from_be_bytes([a, b, c, d]));
+    let days = i64::from(u16::from_be_bytes([e, f])).saturating_add(DAYS_TO_1984);
+    Value::Time(days.saturating_mul(DAY_NS).saturating_add(millis.saturating_mul(1_000_000)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -91,6 +100,7 @@ mod tests {
     fn years_from_90_on_belong_to_1900() {
         assert_eq!(Some(631_152_000_000_000_000), nanoseconds([0x90, 1, 1, 0, 0, 0, 0, 0]));
         assert_eq!(Value::Time(631_152_000_000_000_000), date([0, 0]));
+        assert_eq!(Value::Time(441_763_200_000_000_000), block_time([0; 6]));
     }
 
     #[test]
