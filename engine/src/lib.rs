@@ -9,12 +9,18 @@
 //! Nothing here but [`capture`] does I/O, and nothing asks the time: it comes
 //! from packets.
 
+mod address;
+mod behaviour;
 pub mod capture;
+mod claim;
+mod content;
+mod conversation;
 pub mod counters;
 pub mod decode;
 mod dissect;
 pub mod duplicate;
 pub mod engine;
+mod exchange;
 mod flow;
 pub mod fragment;
 mod identify;
@@ -24,7 +30,10 @@ pub mod observation;
 pub mod observer;
 pub mod packet;
 mod pairing;
+mod pdu_json;
+mod pdu_log;
 mod reassembly;
+mod token_bucket;
 
 pub use dissectors;
 pub use engine::{Engine, Options};

@@ -42,6 +42,8 @@ pub struct Limits {
     pub behaviours_per_source_percent: usize,
     /// Address intervals kept per behaviour.
     pub intervals: usize,
+    /// Address ranges whose rhythm is kept, per behaviour.
+    pub request_groups: usize,
     /// Conversations.
     pub conversations: usize,
     /// Pairs of hardware and IP address.
@@ -58,6 +60,11 @@ pub struct Limits {
     pub new_behaviours: (u32, u32),
     /// Notable PDUs per source, class and second, and their burst.
     pub notable: (u32, u32),
+    /// Failed or unanswered reads that leave one by one, per behaviour and
+    /// second, and their burst.
+    pub failed_reads: (u32, u32),
+    /// Bytes of the PDU log that wait for earlier frames.
+    pub pdu_log_waiting: usize,
     /// Frame copies remembered by the duplicate filter.
     pub duplicate_ring: usize,
     /// Nanoseconds within which the same bytes are a copy.
@@ -100,6 +107,7 @@ impl Default for Limits {
             behaviours: 200_000,
             behaviours_per_source_percent: 10,
             intervals: 16,
+            request_groups: 64,
             conversations: 65_536,
             addresses: 65_536,
             claims: 65_536,
@@ -108,6 +116,8 @@ impl Default for Limits {
             observation_values: 256,
             new_behaviours: (20, 200),
             notable: (50, 500),
+            failed_reads: (1, 20),
+            pdu_log_waiting: 8 << 20,
             duplicate_ring: 4_096,
             duplicate_window_ns: 10_000_000,
             duplicate_unidentified_ns: 1_000_000,

@@ -344,3 +344,17 @@ pub enum Observation {
     /// Something that was transferred.
     Content(Box<Content>),
 }
+
+impl Observation {
+    /// Its number in the run.
+    pub fn sequence_mut(&mut self) -> &mut u64 {
+        match self {
+            Self::Transaction(own) => &mut own.sequence,
+            Self::Behaviour(own) => &mut own.sequence,
+            Self::Conversation(own) => &mut own.sequence,
+            Self::Address(own) => &mut own.sequence,
+            Self::Claim(own) => &mut own.sequence,
+            Self::Content(own) => &mut own.sequence,
+        }
+    }
+}

@@ -4,14 +4,24 @@
 use std::sync::Arc;
 
 use dissectors::dissector::{FrameId, Frames, OpenRequest};
-use dissectors::pdu::Pdu;
+use dissectors::operation::Class;
+use dissectors::pdu::{Item, Pdu, Role, Status};
 use dissectors::registry::ProtocolId;
 use dissectors::sink;
+use dissectors::value::Value;
 
+use crate::address::{Addresses, Seen};
+use crate::behaviour::{Behaviours, Key, Noted, Occurrence, REMEMBERED, TargetRef};
+use crate::claim::Claims;
+use crate::content::Contents;
+use crate::conversation::{Conversations, Counted, is_carrier};
 use crate::counters::Counters;
+use crate::exchange::Exchange;
 use crate::limits::Limits;
-use crate::observation::{FlowFacts, Observation};
+use crate::observation::{FlowFacts, History, Observation};
 use crate::packet::{Ip, Link};
+use crate::pdu_json;
+use crate::pdu_log::PduLog;
 
 /// What the observer remembers in a flow, so that the usual packet needs no look-up.
 ///
@@ -19,9 +29,9 @@ use crate::packet::{Ip, Link};
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FlowMemo {
     /// Conversation slot plus one; 0 is none yet.
-    _conversation: u32,
+    conversation: u32,
     /// Behaviour slots plus one that the flow used lately, by key digest.
-    _recent: [u32; 8],
+    recent: [u32; REMEMBERED],
 }
 
 /// An answer, or a message that stands alone.
@@ -84,102 +94,464 @@ pub struct FlowTotals {
 /// Folds, counts and emits.
 #[derive(Debug)]
 pub struct Observer {
+    limits: Limits,
     batch: Vec<Observation>,
+    sequence: u64,
+    /// The latest packet time: rates are counted by it.
+    now_ns: i64,
+    exchanges: u64,
+    conversations: Conversations,
+    behaviours: Behaviours,
+    addresses: Addresses,
+    claims: Claims,
+    contents: Contents,
+    pdu_log: Option<PduLog>,
 }
 
 impl Observer {
-    /// An observer that has seen nothing.
+    /// An observer that has seen nothing. With `pdu_log` it writes every PDU as a
+    /// line and makes no observations.
     #[must_use]
-    pub fn new(_limits: &Limits, _pdu_log: bool) -> Self {
-        Self { batch: Vec::new() }
+    pub fn new(limits: &Limits, pdu_log: bool) -> Self {
+        Self {
+            limits: limits.clone(),
+            batch: Vec::new(),
+            sequence: 0,
+            now_ns: i64::MIN,
+            exchanges: 0,
+            conversations: Conversations::new(limits),
+            behaviours: Behaviours::new(limits),
+            addresses: Addresses::new(limits),
+            claims: Claims::new(limits),
+            contents: Contents::new(limits),
+            pdu_log: pdu_log.then(|| PduLog::new(limits.pdu_log_waiting)),
+        }
     }
 
     /// The next frame of the input begins. `oldest_waiting` is the earliest frame
     /// whose payload still waits somewhere in the engine (for identification, for
     /// an earlier segment): the log of PDUs is written up to it.
-    pub fn frame(&mut self, _frame: FrameId, _oldest_waiting: Option<FrameId>) {}
+    #[inline]
+    pub fn frame(&mut self, frame: FrameId, oldest_waiting: Option<FrameId>) {
+        if let Some(log) = &mut self.pdu_log {
+            log.frame(frame, oldest_waiting);
+        }
+    }
 
     /// A sender's addresses: called for the first packet of each direction of a
     /// flow, when a flow's MAC changes, and for ARP.
     pub fn address(
         &mut self,
-        _link: &Link,
-        _ip: Option<&Ip>,
-        _arp: bool,
-        _frame: FrameId,
-        _time_ns: i64,
+        link: &Link,
+        ip: Option<&Ip>,
+        arp: bool,
+        frame: FrameId,
+        time_ns: i64,
     ) {
+        let (Some(mac), None) = (link.source, &self.pdu_log) else { return };
+        let seen = Seen {
+            mac,
+            ip: ip.map(|ip| ip.source),
+            vlan: link.vlan,
+            // ARP has no time to live.
+            ttl: ip.filter(|_| !arp).map_or(0, |ip| ip.ttl),
+            arp,
+            frame,
+            time_ns,
+        };
+        if let Some(address) = self.addresses.note(&seen) {
+            self.emit(Observation::Address(address));
+        }
     }
 
     /// A PDU, as soon as it was decoded, for the log of every PDU; `request` is
     /// the one that it answers.
+    #[inline]
     pub fn pdu(
         &mut self,
-        _facts: &Arc<FlowFacts>,
-        _answer: Answer<'_>,
-        _request: Option<&OpenRequest>,
+        facts: &Arc<FlowFacts>,
+        answer: Answer<'_>,
+        request: Option<&OpenRequest>,
     ) {
+        if let Some(log) = &mut self.pdu_log {
+            log.add(answer.frames.last, |out| pdu_json::write(out, facts, &answer, request));
+        }
     }
 
     /// A finished exchange.
     pub fn pair(
         &mut self,
-        _facts: &Arc<FlowFacts>,
-        _memo: &mut FlowMemo,
-        _pair: Pair<'_>,
-        _counters: &mut Counters,
+        facts: &Arc<FlowFacts>,
+        memo: &mut FlowMemo,
+        pair: Pair<'_>,
+        counters: &mut Counters,
     ) {
+        if self.pdu_log.is_some() {
+            return;
+        }
+        let Some(exchange) = Exchange::new(&pair) else { return };
+        self.now_ns = self.now_ns.max(exchange.time_ns);
+        self.exchanges = self.exchanges.saturating_add(1);
+        let slot = self.conversation(facts, memo, &exchange);
+        let counted = slot.and_then(|slot| {
+            let entry = self.conversations.get_mut(slot)?;
+            let history = entry.count(Counted {
+                class: exchange.class,
+                pdus: exchange.pdus(),
+                answered: exchange.answered(),
+                failed: exchange.status.is_failure(),
+                time_ns: exchange.time_ns,
+            });
+            Some((slot, entry.source, history))
+        });
+        let mut folded = None;
+        if let Some((slot, source, _)) = counted {
+            self.conversations.mark(slot);
+            let class = exchange.class;
+            if !matches!(class, Class::SessionOpen | Class::SessionClose) {
+                self.emit_conversation(slot);
+            }
+            folded = self.fold(facts, memo, &exchange, slot, source, counters);
+        }
+        let history = counted.map_or(History::default(), |(_, _, history)| history);
+        let source = counted.map(|(_, source, _)| source);
+        if self.leaves(&exchange, source, folded, counters) {
+            let frames =
+                (pair.request.map(|open| &open.frames), pair.answer.map(|answer| answer.frames));
+            let history = match history.first_seen_ns {
+                i64::MIN => History { first_seen_ns: exchange.time_ns, ..history },
+                _ => history,
+            };
+            let most = self.limits.observation_values;
+            let record = exchange.transaction(facts, frames, history, most);
+            self.emit(Observation::Transaction(Box::new(record)));
+        }
     }
 
     /// Something that a dissector said about an asset.
     pub fn claim(
         &mut self,
-        _facts: &Arc<FlowFacts>,
-        _claim: &sink::Claim,
-        _origin: Origin,
-        _counters: &mut Counters,
+        facts: &Arc<FlowFacts>,
+        claim: &sink::Claim,
+        origin: Origin,
+        counters: &mut Counters,
     ) {
+        if self.pdu_log.is_some() {
+            return;
+        }
+        if let Some(claim) = self.claims.note(facts, claim, origin, counters) {
+            self.emit(Observation::Claim(Box::new(claim)));
+        }
     }
 
     /// A piece of a transfer.
     pub fn content(
         &mut self,
-        _facts: &Arc<FlowFacts>,
-        _content: &sink::Content,
-        _bytes: &[u8],
-        _origin: Origin,
-        _counters: &mut Counters,
+        facts: &Arc<FlowFacts>,
+        content: &sink::Content,
+        bytes: &[u8],
+        origin: Origin,
+        counters: &mut Counters,
     ) {
+        if self.pdu_log.is_some() {
+            return;
+        }
+        for ended in self.contents.note(facts, content, bytes, origin, counters) {
+            self.emit(Observation::Content(Box::new(ended)));
+        }
     }
 
     /// Bytes of an identified flow were lost: what is being transferred in it is
     /// not seen whole.
-    pub fn gap(&mut self, _facts: &Arc<FlowFacts>) {}
+    pub fn gap(&mut self, facts: &Arc<FlowFacts>) {
+        self.contents.gap(facts);
+    }
 
     /// A flow's facts changed: it was identified, lost its identity, or client and
     /// server were swapped. Its conversation is now that of the new facts.
-    pub fn identified(&mut self, _facts: &Arc<FlowFacts>, _memo: &mut FlowMemo, _time_ns: i64) {}
+    pub fn identified(&mut self, facts: &Arc<FlowFacts>, memo: &mut FlowMemo, time_ns: i64) {
+        if self.pdu_log.is_some() {
+            return;
+        }
+        let Some(protocol) = facts.protocol else {
+            // What the flow did under its old name stays in that conversation.
+            return;
+        };
+        let slot = self.conversations.find(facts, Some(protocol), time_ns);
+        memo.conversation = slot.map_or(0, |slot| slot.saturating_add(1));
+        if let Some(slot) = slot
+            && !is_carrier(protocol)
+        {
+            self.emit_conversation(slot);
+        }
+    }
 
     /// A flow ended, was evicted, or the input did.
     pub fn flow_ended(
         &mut self,
-        _facts: &Arc<FlowFacts>,
-        _memo: FlowMemo,
-        _totals: FlowTotals,
+        facts: &Arc<FlowFacts>,
+        memo: FlowMemo,
+        totals: FlowTotals,
         _counters: &mut Counters,
     ) {
+        if self.pdu_log.is_some() {
+            return;
+        }
+        for ended in self.contents.flow_ended(facts) {
+            self.emit(Observation::Content(Box::new(ended)));
+        }
+        for (end, sent) in [(&facts.client, totals.client), (&facts.server, totals.server)] {
+            if let Some(mac) = end.mac {
+                let key = (mac, end.ip, facts.vlan);
+                self.addresses.add_packets(key, sent.packets, totals.last_seen_ns);
+            }
+        }
+        let slot = match memo.conversation.checked_sub(1) {
+            Some(slot) => Some(slot),
+            None => {
+                let first = totals.first_seen_ns;
+                self.conversations.find(facts, facts.protocol, first)
+            }
+        };
+        if let Some(slot) = slot {
+            self.conversations.add_flow(slot, &totals);
+            self.emit_conversation(slot);
+        }
     }
 
     /// Emits the counts of everything that changed since they were last emitted.
-    pub fn flush(&mut self, _counters: &mut Counters) {}
+    /// A new behaviour that was held back leaves now.
+    pub fn flush(&mut self, counters: &mut Counters) {
+        counters.addresses_overflow = self.addresses.overflow_count;
+        counters.conversations = u64::try_from(self.conversations.len()).unwrap_or(u64::MAX);
+        counters.conversations_overflow = self.conversations.overflow_count;
+        for address in self.addresses.take_changed() {
+            self.emit(Observation::Address(address));
+        }
+        for claim in self.claims.take_changed() {
+            self.emit(Observation::Claim(Box::new(claim)));
+        }
+        for conversation in self.conversations.take_changed() {
+            self.emit(Observation::Conversation(Box::new(conversation)));
+        }
+        for behaviour in self.behaviours.take_changed() {
+            self.emit(Observation::Behaviour(Box::new(behaviour)));
+        }
+    }
 
     /// Takes the JSON lines of the PDU log that are in order, whole lines only.
     pub fn take_pdus(&mut self) -> Vec<u8> {
-        Vec::new()
+        self.pdu_log.as_mut().map(PduLog::take).unwrap_or_default()
     }
 
     /// Takes the observations made since the last call, oldest first.
     pub fn take(&mut self) -> Vec<Observation> {
         std::mem::take(&mut self.batch)
+    }
+
+    /// The conversation of an exchange, through the flow's memory.
+    #[inline]
+    fn conversation(
+        &mut self,
+        facts: &Arc<FlowFacts>,
+        memo: &mut FlowMemo,
+        exchange: &Exchange<'_>,
+    ) -> Option<u32> {
+        let protocol = exchange.asking.protocol;
+        let slot = match memo.conversation.checked_sub(1) {
+            Some(slot) => slot,
+            None => {
+                let of = facts.protocol.or(Some(protocol));
+                self.conversations.find(facts, of, exchange.time_ns)?
+            }
+        };
+        let own = self.conversations.of_pdu(slot, facts, protocol, exchange.time_ns)?;
+        memo.conversation = own.saturating_add(1);
+        Some(own)
+    }
+
+    /// Counts an exchange in the behaviours of its parts; the first of them.
+    fn fold(
+        &mut self,
+        facts: &Arc<FlowFacts>,
+        memo: &mut FlowMemo,
+        exchange: &Exchange<'_>,
+        conversation: u32,
+        source: u32,
+        counters: &mut Counters,
+    ) -> Option<Noted> {
+        let mut fold =
+            Fold { observer: self, facts, memo, exchange, conversation, source, counters };
+        let asking = exchange.asking;
+        let mut noted = None;
+        if asking.items.is_empty() {
+            let target =
+                asking.target.as_ref().or(exchange.answer.and_then(|own| own.target.as_ref()));
+            let values = &exchange.carrying.values;
+            let part = Part { target, class: exchange.class, status: exchange.status, values };
+            noted = fold.note(asking, asking.role, &part);
+        }
+        for (at, item) in asking.items.iter().enumerate() {
+            let own = fold.note(asking, asking.role, &exchange.part(at, item));
+            noted = match (noted, own) {
+                (Some(all), Some(own)) => Some(all.and(own)),
+                (all, own) => all.or(own),
+            };
+        }
+        if let Some(answer) = exchange.answer.filter(|answer| !std::ptr::eq(*answer, asking)) {
+            for item in &answer.items {
+                let asked = asking.items.iter().any(|own| own.target == item.target);
+                if item.target.is_some() && !asked && asking.target != item.target {
+                    fold.note(answer, Role::Response, &exchange.answered_part(answer, item));
+                }
+            }
+        }
+        noted
+    }
+
+    /// Whether an exchange leaves as a record of its own.
+    fn leaves(
+        &mut self,
+        exchange: &Exchange<'_>,
+        source: Option<u32>,
+        folded: Option<Noted>,
+        counters: &mut Counters,
+    ) -> bool {
+        let both = [exchange.request, exchange.answer];
+        if both.into_iter().flatten().any(|pdu| pdu.cyclic) {
+            return false;
+        }
+        let failed = exchange.status.is_failure();
+        let unusual = failed || !exchange.anomalies.is_empty();
+        if !exchange.class.is_notable() && exchange.anomalies.is_empty() {
+            if !failed && !exchange.unanswered() {
+                return false;
+            }
+            // A read that fails again and again is a habit after a while.
+            let now_ns = self.now_ns;
+            let often =
+                folded.is_some_and(|own| !self.behaviours.may_send_failure(own.slot, now_ns));
+            if often {
+                counters.suppressed_notable = counters.suppressed_notable.saturating_add(1);
+                return false;
+            }
+        } else if folded.is_some_and(|own| own.settled) && !unusual && !exchange.unanswered() {
+            counters.settled_writes = counters.settled_writes.saturating_add(1);
+            return false;
+        }
+        let source = source.and_then(|source| self.conversations.source_mut(source));
+        let may =
+            source.is_none_or(|source| source.may_send(exchange.class, self.now_ns, &self.limits));
+        if !may {
+            counters.suppressed_notable = counters.suppressed_notable.saturating_add(1);
+        }
+        may
+    }
+
+    fn emit_conversation(&mut self, slot: u32) {
+        if let Some(conversation) = self.conversations.first_observation(slot) {
+            self.emit(Observation::Conversation(Box::new(conversation)));
+        }
+    }
+
+    fn emit(&mut self, mut observation: Observation) {
+        self.sequence = self.sequence.saturating_add(1);
+        *observation.sequence_mut() = self.sequence;
+        self.batch.push(observation);
+    }
+}
+
+/// A part of an exchange.
+struct Part<'a> {
+    target: Option<&'a dissectors::target::Target>,
+    class: Class,
+    status: Status,
+    values: &'a [Value],
+}
+
+impl<'a> Exchange<'a> {
+    /// Part `at` of the question, with what the answer says of it.
+    fn part(&self, at: usize, item: &'a Item) -> Part<'a> {
+        let answered = self.answer_to(at, item);
+        let status = answered.map_or(item.status, |(_, own)| own.status);
+        let values = match answered {
+            Some((answer, own)) if !std::ptr::eq(self.carrying, self.asking) => {
+                answer.values.get(own.values.clone())
+            }
+            _ => self.asking.values.get(item.values.clone()),
+        };
+        Part {
+            target: item.target.as_ref(),
+            class: item.class.unwrap_or(self.asking.operation.class()),
+            status: if status == Status::None { self.status } else { status },
+            values: values.unwrap_or_default(),
+        }
+    }
+
+    /// A part of the answer that nobody asked for by name.
+    fn answered_part(&self, answer: &'a Pdu, item: &'a Item) -> Part<'a> {
+        Part {
+            target: item.target.as_ref(),
+            class: item.class.unwrap_or(self.class),
+            status: if item.status == Status::None { self.status } else { item.status },
+            values: answer.values.get(item.values.clone()).unwrap_or_default(),
+        }
+    }
+}
+
+/// An exchange on its way into the behaviours.
+struct Fold<'a> {
+    observer: &'a mut Observer,
+    facts: &'a Arc<FlowFacts>,
+    memo: &'a mut FlowMemo,
+    exchange: &'a Exchange<'a>,
+    conversation: u32,
+    source: u32,
+    counters: &'a mut Counters,
+}
+
+impl Fold<'_> {
+    fn note(&mut self, pdu: &Pdu, role: Role, part: &Part<'_>) -> Option<Noted> {
+        let exchange = self.exchange;
+        let observer = &mut *self.observer;
+        let occurrence = Occurrence {
+            key: Key {
+                conversation: self.conversation,
+                protocol: pdu.protocol,
+                role,
+                unit: pdu.unit,
+                operation: pdu.operation,
+                class: part.class,
+                target: TargetRef::of(part.target, part.class),
+                status: part.status,
+            },
+            target: part.target,
+            code: pdu.code,
+            flow: self.facts,
+            frame: exchange.frame,
+            time_ns: exchange.time_ns,
+            answered: exchange.answered(),
+            latency_ns: exchange.latency_ns,
+            values: part.values,
+            anomalies: exchange.anomalies,
+            exchange: observer.exchanges,
+        };
+        let noted = observer.behaviours.note(
+            &occurrence,
+            &mut self.memo.recent,
+            &mut observer.conversations,
+            self.source,
+            observer.now_ns,
+            self.counters,
+        );
+        for evicted in observer.behaviours.take_evicted() {
+            observer.emit(Observation::Behaviour(Box::new(evicted)));
+        }
+        if let Some(Noted { slot, news: true, .. }) = noted
+            && let Some(behaviour) = observer.behaviours.observation(slot)
+        {
+            observer.emit(Observation::Behaviour(Box::new(behaviour)));
+        }
+        noted
     }
 }

@@ -1,0 +1,75 @@
+//! Finds a behaviour's slot by its key.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
+
+use super::key::Key;
+
+/// Finds keys by a hash that the sender of packets cannot aim at.
+///
+/// The table maps a keyed hash to a slot; two keys of one hash take neighbours.
+#[derive(Debug, Default)]
+pub struct Index {
+    slots: HashMap<u64, u32, BuildIdentity>,
+    state: RandomState,
+}
+
+impl Index {
+    /// The slot of `key`, by what `is` says of a slot.
+    pub fn find(&self, key: &Key<'_>, is: impl Fn(u32) -> bool) -> Option<u32> {
+        let mut hash = self.state.hash_one(key);
+        while let Some(slot) = self.slots.get(&hash) {
+            if is(*slot) {
+                return Some(*slot);
+            }
+            hash = hash.wrapping_add(1);
+        }
+        None
+    }
+
+    /// Adds a key that is not there.
+    pub fn insert(&mut self, key: &Key<'_>, slot: u32) {
+        let mut hash = self.state.hash_one(key);
+        while self.slots.contains_key(&hash) {
+            hash = hash.wrapping_add(1);
+        }
+        self.slots.insert(hash, slot);
+    }
+
+    /// Takes a key out. What stood beside it because of the same hash may then
+    /// be found no more; that has a chance of one in 2^64.
+    pub fn remove(&mut self, key: &Key<'_>, slot: u32) {
+        let mut hash = self.state.hash_one(key);
+        while let Some(found) = self.slots.get(&hash) {
+            if *found == slot {
+                self.slots.remove(&hash);
+                return;
+            }
+            hash = hash.wrapping_add(1);
+        }
+    }
+}
+
+/// The keys of [`Index`] are hashes already.
+#[derive(Clone, Copy, Debug, Default)]
+struct Identity(u64);
+
+impl Hasher for Identity {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+    fn write(&mut self, _: &[u8]) {}
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct BuildIdentity;
+
+impl BuildHasher for BuildIdentity {
+    type Hasher = Identity;
+    fn build_hasher(&self) -> Identity {
+        Identity::default()
+    }
+}
