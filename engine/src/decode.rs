@@ -75,7 +75,7 @@ struct Walk<'c> {
 
 impl Walk<'_> {
     /// The end of the way: what was found.
-    #[inline]
+    #[inline(always)]
     const fn found<'a>(&self, payload: Payload<'a>, body: &'a [u8]) -> Packet<'a> {
         Packet { link: self.link, payload, body }
     }
@@ -94,7 +94,7 @@ impl Walk<'_> {
     }
 
     /// The first `declared` bytes, as many as there are; the others are missing.
-    #[inline]
+    #[inline(always)]
     fn bound<'a>(&mut self, bytes: &'a [u8], declared: usize) -> &'a [u8] {
         if let Some(whole) = bytes.get(..declared) {
             self.missing = 0;

@@ -23,7 +23,7 @@ impl Walk<'_> {
 
     /// An IPv4 packet (RFC 791, 3.1). Bytes after its length are padding; a
     /// length of 0 is a segment that the network card was still to cut.
-    #[inline]
+    #[inline(always)]
     pub(super) fn ipv4<'a>(&mut self, bytes: &'a [u8]) -> Packet<'a> {
         let Some(head) = Reader::new(bytes).array::<20>() else { return self.short(bytes) };
         let [first, _, l1, l0, i1, i0, f1, f0, ttl, protocol, _, _, addresses @ ..] = head;
@@ -122,7 +122,7 @@ impl Walk<'_> {
     }
 
     /// What an unfragmented IP packet carries.
-    #[inline]
+    #[inline(always)]
     pub(super) fn transport<'a>(&mut self, ip: Ip, protocol: u8, bytes: &'a [u8]) -> Packet<'a> {
         match protocol {
             6 => self.tcp(ip, bytes),
@@ -156,7 +156,7 @@ impl Walk<'_> {
     }
 
     /// A TCP segment (RFC 9293, 3.1).
-    #[inline]
+    #[inline(always)]
     fn tcp<'a>(&mut self, ip: Ip, bytes: &'a [u8]) -> Packet<'a> {
         let Some(head) = Reader::new(bytes).array::<20>() else { return self.short(bytes) };
         let [s1, s0, d1, d0, q3, q2, q1, q0, a3, a2, a1, a0, offset, flags, ..] = head;
@@ -181,7 +181,7 @@ impl Walk<'_> {
     ///
     /// Bytes after its length belong to nobody. A length of 0 reaches to the end
     /// (RFC 2675, 4); one beyond the IP packet is malformed, as receivers see it.
-    #[inline]
+    #[inline(always)]
     fn udp<'a>(&mut self, ip: Ip, bytes: &'a [u8]) -> Packet<'a> {
         let Some([s1, s0, d1, d0, l1, l0, _, _]) = Reader::new(bytes).array::<8>() else {
             return self.short(bytes);

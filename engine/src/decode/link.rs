@@ -27,7 +27,7 @@ const BRIDGED: u16 = 0x6558;
 
 impl Walk<'_> {
     /// A whole frame, as its capture file says what it is.
-    #[inline]
+    #[inline(always)]
     pub(super) fn link_type<'a>(&mut self, link_type: u16, bytes: &'a [u8]) -> Packet<'a> {
         match link_type {
             1 => self.ethernet(bytes),
@@ -46,7 +46,7 @@ impl Walk<'_> {
     }
 
     /// An Ethernet frame: the link layer of what is inside it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn ethernet<'a>(&mut self, bytes: &'a [u8]) -> Packet<'a> {
         let mut reader = Reader::new(bytes);
         let (Some(destination), Some(source), Some(kind)) =
@@ -60,7 +60,7 @@ impl Walk<'_> {
     }
 
     /// Tags, then what the innermost ethertype says.
-    #[inline]
+    #[inline(always)]
     pub(super) fn ethertype<'a>(&mut self, kind: u16, bytes: &'a [u8]) -> Packet<'a> {
         match kind {
             IPV4 => {
