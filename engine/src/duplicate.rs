@@ -241,3 +241,155 @@ fn fold(x: u64, y: u64) -> u64 {
     let (low, high) = x.carrying_mul(y, 0);
     low ^ high
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::packet::{Link, Udp};
+
+    const MILLISECOND: i64 = 1_000_000;
+
+    /// A filter, and whether it takes what it gets for copies.
+    struct Bench {
+        filter: DuplicateFilter,
+        counters: Counters,
+    }
+
+    impl Bench {
+        fn new() -> Self {
+            let filter = DuplicateFilter::new(&Limits::default());
+            Self { filter, counters: Counters::new() }
+        }
+
+        fn is_copy(&mut self, packet: &Packet<'_>, time_ns: i64) -> bool {
+            self.filter.is_duplicate(packet, time_ns, &mut self.counters)
+        }
+    }
+
+    fn ip(id: Option<u32>) -> Ip {
+        let (source, destination) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
+        Ip { source, destination, ttl: 64, id }
+    }
+
+    fn datagram(ip: Ip, body: &[u8]) -> Packet<'_> {
+        let payload = body.get(8..).unwrap_or_default();
+        let udp = Udp { source_port: 1, destination_port: 2, payload, cut: 0 };
+        Packet { link: Link::default(), payload: Payload::Udp(ip, udp), body }
+    }
+
+    fn frame(ethertype: u16, redundancy: Option<u16>) -> Packet<'static> {
+        let link = Link { source: Some([2; 6]), redundancy, ..Link::default() };
+        let payload = Payload::Ethernet { ethertype, bytes: b"pdu", cut: 0 };
+        Packet { link, payload, body: b"pdu" }
+    }
+
+    #[test]
+    fn the_same_packet_within_ten_milliseconds_is_a_copy() {
+        for (later, expected) in
+            [(0, true), (10 * MILLISECOND, true), (10 * MILLISECOND + 1, false)]
+        {
+            let mut bench = Bench::new();
+            assert!(!bench.is_copy(&datagram(ip(Some(7)), b"header__pdu"), 5));
+
+            assert_eq!(expected, bench.is_copy(&datagram(ip(Some(7)), b"header__pdu"), 5 + later));
+            assert_eq!(u64::from(expected), bench.counters.duplicate_frames);
+        }
+    }
+
+    #[test]
+    fn a_copy_may_have_another_vlan_and_time_to_live() {
+        let mut bench = Bench::new();
+        let first = datagram(ip(Some(7)), b"header__pdu");
+        let mut routed = first;
+        routed.link.vlan = Some(9);
+        routed.link.source = Some([3; 6]);
+        routed.payload = datagram(Ip { ttl: 63, ..ip(Some(7)) }, b"header__pdu").payload;
+        assert!(!bench.is_copy(&first, 0));
+
+        assert!(bench.is_copy(&routed, 1));
+    }
+
+    #[test]
+    fn what_differs_in_one_place_is_no_copy() {
+        let mut bench = Bench::new();
+        let mut bytes = [0_u8; 75];
+        assert!(!bench.is_copy(&datagram(ip(Some(7)), &bytes), 0));
+        for place in 0..bytes.len() {
+            bytes[place] ^= 1;
+            assert!(!bench.is_copy(&datagram(ip(Some(7)), &bytes), 0), "byte {place}");
+            bytes[place] ^= 1;
+        }
+        for length in 0..bytes.len() {
+            assert!(!bench.is_copy(&datagram(ip(Some(7)), &bytes[..length]), 0), "length {length}");
+        }
+
+        assert!(!bench.is_copy(&datagram(ip(Some(8)), &bytes), 0));
+        let mut other = ip(Some(7));
+        std::mem::swap(&mut other.source, &mut other.destination);
+        assert!(!bench.is_copy(&datagram(other, &bytes), 0));
+        assert!(bench.is_copy(&datagram(ip(Some(7)), &bytes), 0));
+    }
+
+    #[test]
+    fn without_an_identification_only_a_millisecond_counts() {
+        for id in [None, Some(0)] {
+            let mut bench = Bench::new();
+            assert!(!bench.is_copy(&datagram(ip(id), b"header__pdu"), 0));
+            assert!(bench.is_copy(&datagram(ip(id), b"header__pdu"), MILLISECOND));
+
+            assert!(!bench.is_copy(&datagram(ip(id), b"header__pdu"), MILLISECOND + 1));
+        }
+    }
+
+    #[test]
+    fn a_copy_prolongs_nothing() {
+        let mut bench = Bench::new();
+        let times = [0, 6, 12, 18, 24].map(|time| time * MILLISECOND);
+        let copies = times.map(|time| bench.is_copy(&datagram(ip(Some(7)), b"header__pdu"), time));
+
+        assert_eq!([false, true, false, true, false], copies);
+    }
+
+    #[test]
+    fn a_packet_4096_packets_ago_is_forgotten() {
+        let mut bench = Bench::new();
+        for id in 1..=4097 {
+            assert!(!bench.is_copy(&datagram(ip(Some(id)), b"header__pdu"), 0));
+        }
+
+        assert!(bench.is_copy(&datagram(ip(Some(2)), b"header__pdu"), 0));
+        assert!(!bench.is_copy(&datagram(ip(Some(1)), b"header__pdu"), 0));
+    }
+
+    #[test]
+    fn both_copies_of_a_redundant_network_are_one_frame() {
+        let mut bench = Bench::new();
+        assert!(!bench.is_copy(&frame(0x88b8, Some(1)), 0));
+        assert!(bench.is_copy(&frame(0x88b8, Some(1)), 1));
+        assert!(!bench.is_copy(&frame(0x88b8, Some(2)), 2));
+
+        assert_eq!((1, 0), (bench.counters.redundant_frames, bench.counters.duplicate_frames));
+    }
+
+    #[test]
+    fn cyclic_frames_without_a_counter_are_never_copies() {
+        let mut bench = Bench::new();
+        for ethertype in [0x88a4, 0x88ab] {
+            assert!(!bench.is_copy(&frame(ethertype, None), 0));
+            assert!(!bench.is_copy(&frame(ethertype, None), 0));
+        }
+        assert!(!bench.is_copy(&frame(0x8892, None), 0));
+
+        assert!(bench.is_copy(&frame(0x8892, None), 0));
+    }
+
+    #[test]
+    fn the_clock_may_be_anywhere() {
+        let mut bench = Bench::new();
+        let packet = datagram(ip(Some(7)), b"header__pdu");
+
+        assert!(!bench.is_copy(&packet, i64::MIN));
+        assert!(!bench.is_copy(&packet, i64::MAX));
+        assert!(!bench.is_copy(&packet, 0));
+    }
+}

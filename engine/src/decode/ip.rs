@@ -217,3 +217,198 @@ fn skip_extension(authentication: bool, reader: &mut Reader<'_>) -> Option<u8> {
     reader.skip(more.saturating_add(6))?;
     Some(next)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use crate::decode::frames::{
+        ETHERNET, IPV4, TCP, UDP, datagram, ipv4, ipv6, nothing, read, tcp, udp,
+    };
+    use crate::packet::{Fragment, Payload};
+
+    #[test]
+    fn a_tcp_segment_is_read_with_its_addresses() {
+        let frame = [ETHERNET, IPV4, &ipv4(6, TCP)].concat();
+        let packet = read(1, &frame);
+        let (ip, tcp) = tcp(&packet);
+
+        assert_eq!(Some([2, 0, 0, 0, 0, 2]), packet.link.source);
+        assert_eq!(Some([2, 0, 0, 0, 0, 1]), packet.link.destination);
+        assert_eq!(IpAddr::from([10, 0, 0, 1]), ip.source);
+        assert_eq!(IpAddr::from([10, 0, 0, 2]), ip.destination);
+        assert_eq!((64, Some(7)), (ip.ttl, ip.id));
+        assert_eq!(
+            (1025, 502, 1, 2),
+            (tcp.source_port, tcp.destination_port, tcp.sequence, tcp.acknowledgement)
+        );
+        assert_eq!((0x18, b"pdu".as_slice(), 0), (tcp.flags, tcp.payload, tcp.cut));
+        assert_eq!(TCP, packet.body);
+    }
+
+    #[test]
+    fn padding_after_a_short_packet_is_not_payload() {
+        let frame = [ETHERNET, IPV4, &ipv4(6, TCP), &[0; 3]].concat();
+
+        assert_eq!(b"pdu", tcp(&read(1, &frame)).1.payload);
+    }
+
+    #[test]
+    fn a_packet_of_length_0_reaches_to_the_end_of_its_frame() {
+        let mut packet = ipv4(6, TCP);
+        packet[2..4].fill(0);
+
+        assert_eq!(b"pdu", tcp(&read(101, &packet)).1.payload);
+    }
+
+    #[test]
+    fn a_datagram_is_read_over_both_versions_of_ip() {
+        let (old, new) = (ipv4(17, UDP), ipv6(17, UDP));
+
+        assert_eq!(b"pdu!", udp(&read(228, &old)).1.payload);
+        let packet = read(229, &new);
+        let (ip, udp) = udp(&packet);
+        assert_eq!(
+            (1025, 20000, b"pdu!".as_slice()),
+            (udp.source_port, udp.destination_port, udp.payload)
+        );
+        assert_eq!("fd00::1", ip.source.to_string());
+        assert_eq!("fd00::2", ip.destination.to_string());
+    }
+
+    #[test]
+    fn a_data_offset_outside_the_segment_is_malformed() {
+        for offset in [0x40, 0x60] {
+            let mut segment = TCP[..20].to_vec();
+            segment[12] = offset;
+
+            assert_eq!("malformed", nothing(&read(101, &ipv4(6, &segment))));
+        }
+    }
+
+    #[test]
+    fn a_fragment_says_where_it_belongs() {
+        let mut packet = ipv4(17, b"12345678");
+        packet[6..8].copy_from_slice(&[0x20, 0x03]);
+        let Payload::Fragment(_, Fragment { protocol, offset, more, bytes, .. }) =
+            read(101, &packet).payload
+        else {
+            panic!("fragment")
+        };
+
+        assert_eq!((17, 24, true, b"12345678".as_slice()), (protocol, offset, more, bytes));
+    }
+
+    #[test]
+    fn options_of_ip_and_tcp_are_not_payload() {
+        let mut segment = TCP.to_vec();
+        segment[12] = 0x60;
+        segment.splice(20..20, [1, 1, 1, 1]);
+        let mut packet = ipv4(6, &segment);
+        packet[0] = 0x46;
+        packet[3] += 4;
+        packet.splice(20..20, [1, 1, 1, 1]);
+
+        assert_eq!(b"pdu", tcp(&read(101, &packet)).1.payload);
+    }
+
+    #[test]
+    fn an_ip_header_that_contradicts_itself_is_malformed() {
+        for (place, value) in [(0, 0x44), (0, 0x35), (3, 19)] {
+            let mut packet = ipv4(6, TCP);
+            packet[place] = value;
+
+            assert_eq!("malformed", nothing(&read(228, &packet)));
+        }
+    }
+
+    #[test]
+    fn a_length_beyond_the_frame_counts_as_cut() {
+        let mut packet = ipv4(6, TCP);
+        packet[3] += 5;
+        let packet = read(101, &packet);
+
+        assert_eq!((b"pdu".as_slice(), 5), (tcp(&packet).1.payload, tcp(&packet).1.cut));
+    }
+
+    #[test]
+    fn extension_headers_are_passed_over() {
+        let hop = [43, 0, 1, 4, 0, 0, 0, 0];
+        let routing = [60, 0, 4, 0, 0, 0, 0, 0];
+        let options = [51, 1, 1, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+        let authentication = [44, 4, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1];
+        let check = [0; 12];
+        let whole = [6, 0, 0, 0, 0, 0, 0, 9];
+        let body = [&hop[..], &routing, &options, &authentication, &check, &whole, TCP].concat();
+        let packet = ipv6(0, &body);
+
+        assert_eq!((b"pdu".as_slice(), Some(9)), {
+            let packet = read(101, &packet);
+            let (ip, tcp) = tcp(&packet);
+            (tcp.payload, ip.id)
+        });
+    }
+
+    #[test]
+    fn endless_extension_headers_are_malformed() {
+        let body = [60, 0, 1, 4, 0, 0, 0, 0].repeat(40);
+
+        assert_eq!("malformed", nothing(&read(101, &ipv6(60, &body))));
+    }
+
+    #[test]
+    fn an_authentication_header_hides_nothing() {
+        let header = [6, 4, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1];
+        let body = [&header[..], &[0; 12], TCP].concat();
+
+        assert_eq!(b"pdu", tcp(&read(101, &ipv4(51, &body))).1.payload);
+    }
+
+    #[test]
+    fn an_ipv6_fragment_says_where_it_belongs() {
+        let packet = ipv6(44, &[&[17, 0, 0, 0x19, 0, 0, 0, 9], b"12345678".as_slice()].concat());
+        let Payload::Fragment(ip, Fragment { protocol, offset, more, bytes, .. }) =
+            read(101, &packet).payload
+        else {
+            panic!("fragment")
+        };
+
+        assert_eq!((17, 24, true, b"12345678".as_slice()), (protocol, offset, more, bytes));
+        assert_eq!(Some(9), ip.id);
+    }
+
+    #[test]
+    fn a_datagram_ends_where_its_length_says() {
+        let longer = [UDP, b"trailer"].concat();
+        let packet = ipv4(17, &longer);
+
+        assert_eq!(b"pdu!", udp(&read(101, &packet)).1.payload);
+    }
+
+    #[test]
+    fn a_datagram_of_length_0_reaches_to_the_end() {
+        let mut jumbo = datagram(20000, b"pdu!");
+        jumbo[5] = 0;
+
+        assert_eq!(b"pdu!", udp(&read(101, &ipv4(17, &jumbo))).1.payload);
+    }
+
+    #[test]
+    fn a_datagram_longer_than_its_packet_is_malformed() {
+        for length in [7, 13] {
+            let mut wrong = datagram(20000, b"pdu!");
+            wrong[5] = length;
+
+            assert_eq!("malformed", nothing(&read(101, &ipv4(17, &wrong))));
+        }
+    }
+
+    #[test]
+    fn another_protocol_is_named_by_its_number() {
+        let packet = ipv4(1, b"ping");
+        let packet = read(101, &packet);
+
+        assert!(matches!(packet.payload, Payload::OtherIp(_, 1)));
+        assert_eq!(b"ping", packet.body);
+    }
+}

@@ -108,7 +108,8 @@ impl Walk<'_> {
             0x8847 | 0x8848 => self.mpls(bytes),
             0x8864 => self.pppoe(bytes),
             0x88e5 => self.macsec(bytes),
-            0x88e7 => self.backbone(bytes),
+            0x88e7 => self.backbone(bytes.get(4..)),
+            0x8903 => self.backbone(bytes.get(2..)),
             BRIDGED => self.inner_ethernet(bytes),
             0x8870 => self.llc(bytes),
             0..=LARGEST_LENGTH => {
@@ -146,11 +147,12 @@ impl Walk<'_> {
         if self.enter(None) { self.ethernet(bytes) } else { self.nothing("tunnel_depth", bytes) }
     }
 
-    /// IEEE 802.1ah: service tag, then the customer's frame.
-    fn backbone<'a>(&mut self, bytes: &'a [u8]) -> Packet<'a> {
-        match bytes.get(4..) {
+    /// The customer's frame after the tag of a backbone: IEEE 802.1ah (four
+    /// bytes) or Cisco FabricPath (two).
+    fn backbone<'a>(&mut self, inner: Option<&'a [u8]>) -> Packet<'a> {
+        match inner {
             Some(inner) => self.inner_ethernet(inner),
-            None => self.short(bytes),
+            None => self.short(&[]),
         }
     }
 
@@ -404,8 +406,9 @@ impl Walk<'_> {
     }
 }
 
-/// Whether bytes under a label are an IPv4 packet: the length fits, and the
-/// header sums up as RFC 791 wants it.
+/// Whether bytes under a label are an IPv4 packet: the length fits, and either
+/// exactly or the header sums up as RFC 791 wants it (anonymised captures have
+/// wrong sums).
 fn is_ipv4(bytes: &[u8], available: u32) -> bool {
     let header = bytes.first().map_or(0, |first| usize::from(first & 0x0f) << 2);
     let Some(head) = bytes.get(..header) else { return false };
@@ -421,7 +424,7 @@ fn is_ipv4(bytes: &[u8], available: u32) -> bool {
     }
     sum = (sum & 0xffff).wrapping_add(sum >> 16);
     sum = (sum & 0xffff).wrapping_add(sum >> 16);
-    header >= 20 && sum == 0xffff && total <= available
+    header >= 20 && (total == available || (sum == 0xffff && total <= available))
 }
 
 /// Whether bytes under a label are an IPv6 packet: the length fits, and a header
@@ -447,5 +450,290 @@ fn is_ethernet(bytes: &[u8]) -> bool {
         0x88e5 | 0x88e7 | 0x88f7 | 0x88fb | 0x8902 | 0x890f | 0x892f => true,
         3..=LARGEST_LENGTH => bytes.len().checked_sub(14).is_some_and(|n| usize::from(kind) <= n),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use crate::decode::frames::{
+        ETHERNET, IPV4, TAG_7, TAG_9, TCP, ethernet, inner_frame, ipv4, ipv6, nothing, read, tcp,
+        tunnelled,
+    };
+    use crate::packet::Payload;
+
+    #[test]
+    fn the_outermost_vlan_is_kept() {
+        let frame = [ETHERNET, TAG_7, TAG_9, IPV4, &ipv4(6, TCP)].concat();
+        let packet = read(1, &frame);
+
+        assert_eq!(Some(7), packet.link.vlan);
+        assert_eq!(b"pdu", tcp(&packet).1.payload);
+    }
+
+    #[test]
+    fn a_priority_tag_names_no_vlan() {
+        let frame = [ETHERNET, &[0x81, 0, 0xc0, 0], IPV4, &ipv4(6, TCP)].concat();
+
+        assert_eq!(None, read(1, &frame).link.vlan);
+    }
+
+    #[test]
+    fn a_fifth_tag_is_not_read() {
+        let four = [TAG_7, TAG_7, TAG_7, TAG_7].concat();
+        let frame = [ETHERNET, &four, IPV4, &ipv4(6, TCP)].concat();
+        let deeper = [ETHERNET, &four, TAG_7, IPV4, &ipv4(6, TCP)].concat();
+
+        assert_eq!(b"pdu", tcp(&read(1, &frame)).1.payload);
+        assert_eq!("tag_depth", nothing(&read(1, &deeper)));
+    }
+
+    #[test]
+    fn arp_tells_whose_address_is_whose() {
+        let message =
+            [0, 1, 8, 0, 6, 4, 0, 2, 2, 0, 0, 0, 0, 2, 10, 0, 0, 1, 2, 0, 0, 0, 0, 1, 10, 0, 0, 2];
+        let frame = [ETHERNET, &[0x08, 0x06], &message, &[0; 18]].concat();
+        let Payload::Arp { mac, ip, target, reply } = read(1, &frame).payload else {
+            panic!("ARP")
+        };
+
+        assert_eq!(([2, 0, 0, 0, 0, 2], true), (mac, reply));
+        assert_eq!((IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2])), (ip, target));
+    }
+
+    /// A frame with PRP's trailer after `payload`; `size` is what the trailer says.
+    fn redundant(payload: &[u8], lan: u16, size: usize) -> Vec<u8> {
+        let lan_and_size = (lan | u16::try_from(size).unwrap()).to_be_bytes();
+        [ETHERNET, &[0x88, 0xb8], payload, &[0x12, 0x34], &lan_and_size, &[0x88, 0xfb]].concat()
+    }
+
+    #[test]
+    fn another_ethertype_is_handed_over() {
+        let frame = [ETHERNET, &[0x88, 0x92], b"pdu"].concat();
+
+        assert_eq!((0x8892, b"pdu".as_slice()), ethernet(&read(1, &frame)));
+    }
+
+    #[test]
+    fn a_tag_of_a_switch_fabric_is_passed_over() {
+        let vn_tag = [ETHERNET, &[0x89, 0x26, 0, 0, 0, 1], IPV4, &ipv4(6, TCP)].concat();
+        let e_tag = [ETHERNET, &[0x89, 0x3f, 0, 0, 0, 1, 0, 0], IPV4, &ipv4(6, TCP)].concat();
+
+        assert_eq!(b"pdu", tcp(&read(1, &vn_tag)).1.payload);
+        assert_eq!(b"pdu", tcp(&read(1, &e_tag)).1.payload);
+    }
+
+    #[test]
+    fn a_prp_trailer_is_cut_off_where_its_size_fits() {
+        let fits = redundant(b"goose", 0xb000, 11);
+        let packet = read(1, &fits);
+
+        assert_eq!((0x88b8, b"goose".as_slice()), ethernet(&packet));
+        assert_eq!(Some(0x1234), packet.link.redundancy);
+        for wrong in [redundant(b"goose", 0xb000, 12), redundant(b"goose", 0xc000, 11)] {
+            assert_eq!(None, read(1, &wrong).link.redundancy);
+        }
+    }
+
+    #[test]
+    fn an_hsr_tag_is_removed() {
+        let frame =
+            [ETHERNET, &[0x89, 0x2f, 0x00, 0x0b, 0x12, 0x34, 0x88, 0xb8], b"goose"].concat();
+        let packet = read(1, &frame);
+
+        assert_eq!((0x88b8, b"goose".as_slice()), ethernet(&packet));
+        assert_eq!(Some(0x1234), packet.link.redundancy);
+    }
+
+    #[test]
+    fn an_llc_frame_ends_where_its_length_says() {
+        let frame = [ETHERNET, &[0, 3, 0x42, 0x42, 0x03], &[0; 43]].concat();
+
+        assert_eq!((0, [0x42, 0x42, 0x03].as_slice()), ethernet(&read(1, &frame)));
+    }
+
+    #[test]
+    fn snap_with_an_ethertype_is_read_on() {
+        let packet = ipv4(6, TCP);
+        let length = u16::try_from(packet.len()).unwrap().saturating_add(8).to_be_bytes();
+        let frame = [ETHERNET, &length, &[0xaa, 0xaa, 3, 0, 0, 0, 8, 0], &packet].concat();
+        let cisco = [ETHERNET, &[0, 9, 0xaa, 0xaa, 3, 0, 0, 0x0c, 0x20, 0, 1]].concat();
+
+        assert_eq!(b"pdu", tcp(&read(1, &frame)).1.payload);
+        assert_eq!((0, &cisco[14..]), ethernet(&read(1, &cisco)));
+    }
+
+    #[test]
+    fn arp_for_another_protocol_is_left_to_others() {
+        let frame = [ETHERNET, &[8, 6, 0, 1, 0x86, 0xdd, 6, 16, 0, 1], &[0; 44]].concat();
+
+        assert_eq!(0x0806, ethernet(&read(1, &frame)).0);
+    }
+
+    #[test]
+    fn macsec_is_seen_and_read_only_in_the_clear() {
+        let channel = [0, 20, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2, 0, 1];
+        let clear =
+            [ETHERNET, &[0x88, 0xe5, 0x20], &channel[1..], IPV4, &ipv4(6, TCP), &[0xff; 16]]
+                .concat();
+        let mut encrypted = clear.clone();
+        encrypted[14] = 0x2c;
+
+        assert_eq!(b"pdu", tcp(&read(1, &clear)).1.payload);
+        assert_eq!("encrypted", nothing(&read(1, &encrypted)));
+    }
+
+    #[test]
+    fn a_backbone_frame_gives_the_customers() {
+        let provider = [ETHERNET, TAG_9, &[0x88, 0xe7, 0, 0, 0, 1], &inner_frame()].concat();
+        let fabric_path = [ETHERNET, &[0x89, 0x03, 0, 0x40], &inner_frame()].concat();
+
+        for frame in [provider, fabric_path] {
+            assert_eq!((None, Some(7), Some([2, 0, 0, 0, 0, 4])), tunnelled(&read(1, &frame)));
+        }
+    }
+
+    #[test]
+    fn under_labels_there_is_ip() {
+        let stack = [0, 1, 0, 64, 0, 2, 1, 64];
+        let old = [ETHERNET, &[0x88, 0x47], &stack, &ipv4(6, TCP)].concat();
+        let new = [ETHERNET, &[0x88, 0x47], &stack, &ipv6(6, TCP)].concat();
+
+        assert_eq!(b"pdu", tcp(&read(1, &old)).1.payload);
+        assert_eq!(b"pdu", tcp(&read(1, &new)).1.payload);
+    }
+
+    #[test]
+    fn under_labels_there_is_a_pseudo_wire_with_a_control_word_or_without() {
+        let label = [0x88, 0x47, 0, 1, 1, 64];
+        let with = [ETHERNET, &label, &[0, 0, 0, 9], &inner_frame()].concat();
+        let without = [ETHERNET, &label, &inner_frame()].concat();
+
+        for frame in [with, without] {
+            assert_eq!((None, Some(7), Some([2, 0, 0, 0, 0, 4])), tunnelled(&read(1, &frame)));
+        }
+    }
+
+    #[test]
+    fn what_is_not_known_under_a_label_stays_unread() {
+        let frame = [ETHERNET, &[0x88, 0x47, 0, 1, 1, 64, 0x45], &[0xff; 40]].concat();
+
+        assert_eq!((0x8847, &frame[14..]), ethernet(&read(1, &frame)));
+    }
+
+    #[test]
+    fn a_pppoe_session_carries_ip() {
+        let packet = ipv4(6, TCP);
+        let length = u16::try_from(packet.len()).unwrap().saturating_add(2).to_be_bytes();
+        let head = [0x88, 0x64, 0x11, 0, 0, 9, length[0], length[1], 0x00, 0x21];
+        let frame = [ETHERNET, &head, &packet, &[0; 4]].concat();
+        let control = [ETHERNET, &head[..8], &[0xc0, 0x21], &packet].concat();
+
+        assert_eq!(b"pdu", tcp(&read(1, &frame)).1.payload);
+        assert_eq!("unknown_ppp_protocol", nothing(&read(1, &control)));
+    }
+
+    #[test]
+    fn ppp_is_read_with_every_way_of_saving_bytes() {
+        for head in [&[0xff, 3, 0, 0x21][..], &[0, 0x21], &[0x21], &[0xff, 3, 0x21]] {
+            for link_type in [9, 50] {
+                let frame = [head, &ipv4(6, TCP)].concat();
+
+                assert_eq!(b"pdu", tcp(&read(link_type, &frame)).1.payload);
+            }
+        }
+    }
+
+    #[test]
+    fn cisco_hdlc_names_an_ethertype() {
+        let frame = [&[0x0f, 0], IPV4, &ipv4(6, TCP)].concat();
+
+        assert_eq!(b"pdu", tcp(&read(104, &frame)).1.payload);
+        assert_eq!(b"pdu", tcp(&read(50, &frame)).1.payload);
+    }
+
+    #[test]
+    fn loopback_frames_name_the_family_in_either_byte_order() {
+        for link_type in [0, 108] {
+            for family in [[2, 0, 0, 0], [0, 0, 0, 2]] {
+                let frame = [&family[..], &ipv4(6, TCP)].concat();
+
+                assert_eq!(b"pdu", tcp(&read(link_type, &frame)).1.payload);
+            }
+        }
+        for family in [10, 23, 24, 28, 30] {
+            let frame = [&[family, 0, 0, 0][..], &ipv6(6, TCP)].concat();
+
+            assert_eq!(b"pdu", tcp(&read(0, &frame)).1.payload);
+        }
+    }
+
+    #[test]
+    fn raw_frames_are_ip_of_either_version() {
+        for link_type in [12, 14, 101, 228, 229] {
+            assert_eq!(b"pdu", tcp(&read(link_type, &ipv4(6, TCP))).1.payload);
+            assert_eq!(b"pdu", tcp(&read(link_type, &ipv6(6, TCP))).1.payload);
+            assert_eq!("malformed", nothing(&read(link_type, &[0x50; 40])));
+        }
+    }
+
+    #[test]
+    fn a_cooked_frame_names_its_sender_and_its_ethertype() {
+        let address = [2, 0, 0, 0, 0, 2, 0, 0];
+        let first =
+            [&[0, 4, 0, 1, 0, 6], &address[..], &[0x81, 0, 0, 7], IPV4, &ipv4(6, TCP)].concat();
+        let second =
+            [&[0x81, 0, 0, 0, 0, 0, 0, 3, 0, 1, 4, 6], &address[..], &[0, 7], IPV4, &ipv4(6, TCP)]
+                .concat();
+
+        for (link_type, frame) in [(113, first), (276, second)] {
+            let packet = read(link_type, &frame);
+
+            assert_eq!((None, Some(7), Some([2, 0, 0, 0, 0, 2])), tunnelled(&packet));
+            assert_eq!(None, packet.link.destination);
+        }
+    }
+
+    #[test]
+    fn a_cooked_frame_without_an_address_has_no_sender() {
+        let frame = [&[0, 0, 3, 4, 0, 6], &[0; 8][..], IPV4, &ipv4(6, TCP)].concat();
+
+        assert_eq!((None, None, None), tunnelled(&read(113, &frame)));
+    }
+
+    #[test]
+    fn netanalyzer_frames_end_with_their_check_sequence() {
+        let frame = [ETHERNET, &[0x88, 0x92], b"pdu"].concat();
+        let plain = [&[0; 4], &frame[..], b"fcs!"].concat();
+        let transparent = [&[0; 4], &[0x55; 7][..], &[0xd5], &frame, b"fcs!"].concat();
+
+        assert_eq!((0x8892, b"pdu".as_slice()), ethernet(&read(240, &plain)));
+        assert_eq!((0x8892, b"pdu".as_slice()), ethernet(&read(241, &transparent)));
+        assert_eq!("malformed", nothing(&read(241, &plain)));
+    }
+
+    #[test]
+    fn a_serial_line_tells_who_sent() {
+        let line = |event| [&[0, 0, 0, 1, 0, 0, 0, 2, event, 0, 0, 0], b"pdu".as_slice()].concat();
+
+        for (event, expected) in [(1, Some(true)), (2, Some(false)), (3, Some(true)), (7, None)] {
+            let frame = line(event);
+            let Payload::Serial { link_type, sent, bytes } = read(250, &frame).payload else {
+                panic!("serial")
+            };
+            assert_eq!((250, expected, b"pdu".as_slice()), (link_type, sent, bytes));
+        }
+        assert_eq!("line_status", nothing(&read(250, &line(0)[..12])));
+    }
+
+    #[test]
+    fn serial_frames_of_field_buses_are_handed_over() {
+        for expected in [165, 257] {
+            let Payload::Serial { link_type, sent, bytes } = read(expected, b"pdu").payload else {
+                panic!("serial")
+            };
+            assert_eq!((expected, None, b"pdu".as_slice()), (link_type, sent, bytes));
+        }
     }
 }

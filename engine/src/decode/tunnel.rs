@@ -1,8 +1,8 @@
 //! GRE, ERSPAN, VXLAN, GENEVE and TZSP: another packet inside this one.
 //!
 //! Sources: RFC 2784, 2890, 1701, 2637 (GRE); draft-foschiano-erspan-03 (ERSPAN);
-//! RFC 7637 (NVGRE); RFC 7348 and draft-smith-vxlan-group-policy-05 (VXLAN);
-//! RFC 8926 (GENEVE).
+//! RFC 7637 (NVGRE); RFC 7348, draft-smith-vxlan-group-policy-05 and
+//! draft-ietf-nvo3-vxlan-gpe-13 (VXLAN); RFC 8926 (GENEVE).
 
 use dissectors::reader::Reader;
 
@@ -11,6 +11,7 @@ use crate::packet::{Ip, Packet, Payload, Tunnel};
 
 const VXLAN_PORT: u16 = 4789;
 const VXLAN_PORT_OF_LINUX: u16 = 8472;
+const VXLAN_PORT_GENERIC: u16 = 4790;
 const GENEVE_PORT: u16 = 6081;
 const TZSP_PORT: u16 = 37008;
 
@@ -67,7 +68,7 @@ impl Walk<'_> {
     #[inline]
     pub(super) fn udp_tunnel<'a>(&mut self, port: u16, bytes: &'a [u8]) -> Option<Packet<'a>> {
         match port {
-            VXLAN_PORT | VXLAN_PORT_OF_LINUX | GENEVE_PORT | TZSP_PORT => {
+            VXLAN_PORT | VXLAN_PORT_OF_LINUX | VXLAN_PORT_GENERIC | GENEVE_PORT | TZSP_PORT => {
                 self.known_udp_tunnel(port, bytes)
             }
             _ => None,
@@ -156,10 +157,13 @@ fn erspan_3(bytes: &[u8]) -> Option<(Inner, &[u8])> {
     }
 }
 
-/// VXLAN: the bit for a network id, no bits but those of the group policy.
+/// VXLAN: the bit for a network id, no bits but those of the group policy or of
+/// the generic extension, which says what follows.
 fn vxlan(bytes: &[u8]) -> Option<(Inner, &[u8])> {
     match bytes {
         [0x08, 0, 0, 0, _, _, _, 0, frame @ ..] => Some((Inner::Ethernet, frame)),
+        [0x0c, 0, 0, 1 | 2, _, _, _, 0, packet @ ..] => Some((Inner::Ip, packet)),
+        [0x0c, 0, 0, 3, _, _, _, 0, frame @ ..] => Some((Inner::Ethernet, frame)),
         [0x88, policy, _, _, _, _, _, 0, frame @ ..] if policy & 0xb7 == 0 => {
             Some((Inner::Ethernet, frame))
         }
@@ -208,5 +212,191 @@ fn strip_hdlc(bytes: &[u8]) -> &[u8] {
     match bytes {
         [0xff, 0x03, rest @ ..] => rest,
         _ => bytes,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::decode::frames::{
+        ETHERNET, IPV4, IPV6, TCP, datagram, inner_frame, ipv4, ipv6, nothing, read, tcp,
+        tunnelled, udp,
+    };
+    use crate::packet::{Payload, Tunnel};
+
+    /// Who sent [`inner_frame`].
+    const INNER: Option<[u8; 6]> = Some([2, 0, 0, 0, 0, 4]);
+
+    /// A GRE packet: flags and version, protocol, the rest.
+    fn gre(head: [u8; 4], rest: &[u8]) -> Vec<u8> {
+        [ETHERNET, IPV4, &ipv4(47, &[&head, rest].concat())].concat()
+    }
+
+    fn over_udp(port: u16, head: &[u8], rest: &[u8]) -> Vec<u8> {
+        [ETHERNET, IPV4, &ipv4(17, &datagram(port, &[head, rest].concat()))].concat()
+    }
+
+    #[test]
+    fn gre_carries_ip_with_every_optional_field() {
+        let key = [0, 0, 0, 1];
+        for (flags, fields) in [
+            (0x00, vec![]),
+            (0x80, vec![0, 0, 0, 0]),
+            (0x20, key.to_vec()),
+            (0x10, key.to_vec()),
+            (0xb0, [[0; 4], key, key].concat()),
+            (0x40, vec![0, 0, 0, 0, 0, 2, 0, 4, 10, 0, 0, 9, 0, 0, 0, 0]),
+        ] {
+            let frame = gre([flags, 0, 8, 0], &[&fields, &ipv4(6, TCP)[..]].concat());
+
+            assert_eq!((Some(Tunnel::Gre), None, None), tunnelled(&read(1, &frame)));
+        }
+    }
+
+    #[test]
+    fn gre_carries_ipv6_labels_and_ppp() {
+        let new = gre([0, 0, 0x86, 0xdd], &ipv6(6, TCP));
+        let labelled = gre([0, 0, 0x88, 0x47], &[&[0, 1, 1, 64], &ipv4(6, TCP)[..]].concat());
+        let pptp = [0x30, 0x81, 0x88, 0x0b];
+        let fields = [0, 43, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0xff, 0x03, 0x21];
+        let pptp = gre(pptp, &[&fields, &ipv4(6, TCP)[..]].concat());
+
+        for frame in [new, labelled, pptp] {
+            assert_eq!((Some(Tunnel::Gre), None, None), tunnelled(&read(1, &frame)));
+        }
+    }
+
+    #[test]
+    fn gre_carries_ethernet() {
+        let bridged = gre([0, 0, 0x65, 0x58], &inner_frame());
+        let nvgre = gre([0x20, 0, 0x65, 0x58], &[&[0, 0, 5, 1], &inner_frame()[..]].concat());
+
+        for frame in [bridged, nvgre] {
+            assert_eq!((Some(Tunnel::Gre), Some(7), INNER), tunnelled(&read(1, &frame)));
+        }
+    }
+
+    #[test]
+    fn an_unknown_protocol_in_gre_stays_unread() {
+        for head in [[0, 0, 0x20, 0x01], [0, 2, 8, 0]] {
+            let frame = gre(head, &ipv4(6, TCP));
+
+            assert!(matches!(read(1, &frame).payload, Payload::OtherIp(_, 47)));
+        }
+    }
+
+    #[test]
+    fn a_mirrored_frame_is_read_in_all_types_of_erspan() {
+        let sequence = [0, 0, 0, 1];
+        let one = gre([0, 0, 0x88, 0xbe], &inner_frame());
+        let head = [0x10, 7, 0, 1, 0, 0, 0, 1];
+        let two = gre([0x10, 0, 0x88, 0xbe], &[&sequence, &head[..], &inner_frame()].concat());
+        let mut head = vec![0x20, 7, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0];
+        let three = gre([0x10, 0, 0x22, 0xeb], &[&sequence, &head[..], &inner_frame()].concat());
+        head[11] = 1;
+        let platform =
+            gre([0x10, 0, 0x22, 0xeb], &[&sequence, &head[..], &[0; 8], &inner_frame()].concat());
+
+        for frame in [one, two, three, platform] {
+            assert_eq!((Some(Tunnel::Erspan), Some(7), INNER), tunnelled(&read(1, &frame)));
+        }
+    }
+
+    #[test]
+    fn erspan_3_carries_ip_too() {
+        let head = [0, 0, 0, 1, 0x20, 7, 0, 1, 0, 0, 0, 1, 0, 0, 0x08, 0];
+        let frame = gre([0x10, 0, 0x22, 0xeb], &[&head, &ipv4(6, TCP)[..]].concat());
+
+        assert_eq!((Some(Tunnel::Erspan), None, None), tunnelled(&read(1, &frame)));
+    }
+
+    #[test]
+    fn vxlan_carries_ethernet() {
+        for port in [4789, 8472] {
+            for head in [[8, 0, 0, 0, 0, 0, 9, 0], [0x88, 0x48, 0, 5, 0, 0, 9, 0]] {
+                let frame = over_udp(port, &head, &inner_frame());
+
+                assert_eq!((Some(Tunnel::Vxlan), Some(7), INNER), tunnelled(&read(1, &frame)));
+            }
+        }
+    }
+
+    #[test]
+    fn generic_vxlan_says_what_it_carries() {
+        let bridged = over_udp(4789, &[0x0c, 0, 0, 3, 0, 0, 9, 0], &inner_frame());
+        let routed = over_udp(4790, &[0x0c, 0, 0, 1, 0, 0, 9, 0], &ipv4(6, TCP));
+
+        assert_eq!((Some(Tunnel::Vxlan), Some(7), INNER), tunnelled(&read(1, &bridged)));
+        assert_eq!((Some(Tunnel::Vxlan), None, None), tunnelled(&read(1, &routed)));
+    }
+
+    #[test]
+    fn geneve_carries_ethernet_and_ip_after_its_options() {
+        let option = [1, 2, 3, 1, 0, 0, 0, 0];
+        let bridged = over_udp(6081, &[0, 0, 0x65, 0x58, 0, 0, 9, 0], &inner_frame());
+        let routed =
+            over_udp(6081, &[&[2, 0x40, 0x08, 0, 0, 0, 9, 0], &option[..]].concat(), &ipv4(6, TCP));
+
+        assert_eq!((Some(Tunnel::Geneve), Some(7), INNER), tunnelled(&read(1, &bridged)));
+        assert_eq!((Some(Tunnel::Geneve), None, None), tunnelled(&read(1, &routed)));
+    }
+
+    #[test]
+    fn tzsp_carries_ethernet_after_its_tags() {
+        let frame = over_udp(37008, &[1, 0, 0, 1, 0, 10, 1, 0xaa, 1], &inner_frame());
+
+        assert_eq!((Some(Tunnel::Tzsp), Some(7), INNER), tunnelled(&read(1, &frame)));
+    }
+
+    #[test]
+    fn a_datagram_to_a_tunnels_port_is_plain_where_its_header_is_not_that_tunnels() {
+        for (port, head) in [
+            (4789, &[0, 0, 0, 0, 0, 0, 9, 0][..]),
+            (4789, &[8, 0, 0, 0, 0, 0, 9, 1]),
+            (4789, &[8, 1, 0, 0, 0, 0, 9, 0]),
+            (6081, &[0x40, 0, 0x65, 0x58, 0, 0, 9, 0]),
+            (6081, &[1, 0, 0x65, 0x58, 0, 0, 9, 0, 0, 0, 0, 9]),
+            (6081, &[0, 0, 0x12, 0x34, 0, 0, 9, 0]),
+            (37008, &[1, 0, 0, 0x12, 1]),
+            (37008, &[2, 0, 0, 1, 1]),
+        ] {
+            let frame = over_udp(port, head, &inner_frame());
+            let packet = read(1, &frame);
+
+            assert_eq!((None, port), (packet.link.tunnel, udp(&packet).1.destination_port));
+        }
+    }
+
+    #[test]
+    fn ip_in_ip_is_read_in_all_four_ways() {
+        for frame in [
+            [ETHERNET, IPV4, &ipv4(4, &ipv4(6, TCP))].concat(),
+            [ETHERNET, IPV4, &ipv4(41, &ipv6(6, TCP))].concat(),
+            [ETHERNET, IPV6, &ipv6(4, &ipv4(6, TCP))].concat(),
+            [ETHERNET, IPV6, &ipv6(41, &ipv6(6, TCP))].concat(),
+        ] {
+            assert_eq!((Some(Tunnel::IpInIp), None, None), tunnelled(&read(1, &frame)));
+        }
+    }
+
+    #[test]
+    fn the_seventh_tunnel_is_not_opened() {
+        let mut packet = ipv4(6, TCP);
+        for _ in 0..6 {
+            packet = ipv4(4, &packet);
+        }
+
+        assert_eq!(b"pdu", tcp(&read(101, &packet)).1.payload);
+        assert_eq!("tunnel_depth", nothing(&read(101, &ipv4(4, &packet))));
+    }
+
+    #[test]
+    fn a_frame_cut_inside_a_tunnel_says_what_is_missing_of_its_payload() {
+        let frame = over_udp(4789, &[8, 0, 0, 0, 0, 0, 9, 0], &inner_frame());
+        let captured = &frame[..frame.len() - 2];
+        let original = u32::try_from(frame.len()).unwrap();
+        let packet =
+            crate::decode::decode(1, captured, original, &mut crate::counters::Counters::new());
+
+        assert_eq!((b"p".as_slice(), 2), (tcp(&packet).1.payload, tcp(&packet).1.cut));
     }
 }
