@@ -38,7 +38,8 @@ fn target(space: Space, number: u32, width: usize) -> Target {
 }
 
 /// Reads what a message of the CPU says, system status lists apart.
-pub(super) fn read(head: &Head, role: Role, reader: &mut Reader<'_>, pdu: &mut Pdu) -> Option<()> {
+pub(super) fn read(head: &Head, reader: &mut Reader<'_>, pdu: &mut Pdu) -> Option<()> {
+    let role = head.role;
     if reader.is_empty() {
         return Some(());
     }
@@ -110,8 +111,13 @@ fn subscription(reader: &mut Reader<'_>, pdu: &mut Pdu) -> Option<()> {
     Some(())
 }
 
+/// Whether a subscription comes from the run time of an operator panel, which names itself.
+pub(super) fn is_hmi(subscription: &[u8]) -> bool {
+    subscription.get(2..8) == Some(b"HmiRtm")
+}
+
 /// An entry of the diagnostic buffer, as it happens.
-pub(super) fn diagnostic(reader: &mut Reader<'_>, pdu: &mut Pdu) -> Option<()> {
+fn diagnostic(reader: &mut Reader<'_>, pdu: &mut Pdu) -> Option<()> {
     let event = reader.u16_be()?;
     pdu.target(target(EVENT, event.into(), 6)).field(EVENT_ID, event);
     pdu.field(PRIORITY, reader.u8()?);

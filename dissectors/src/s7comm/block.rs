@@ -148,7 +148,7 @@ impl Upload {
 
 /// The uploads under way, latest first; the jobs after the first name only their id.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Uploads([Option<Upload>; 3]);
+pub(super) struct Uploads([Option<Upload>; 2]);
 
 impl Uploads {
     fn begin(&mut self, id: u32, target: &Target) {

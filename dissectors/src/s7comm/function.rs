@@ -187,13 +187,6 @@ fn setup(parameter: &mut Reader<'_>, pdu: &mut Pdu) -> Option<()> {
     Some(())
 }
 
-/// Passes over the byte that makes an address of `specification` even.
-fn pad(specification: &[u8], reader: &mut Reader<'_>) {
-    if specification.len() % 2 == 1 && !reader.is_empty() {
-        reader.take_up_to(1);
-    }
-}
-
 /// What a read asks for.
 fn read_request(parameter: &mut Reader<'_>, pdu: &mut Pdu) -> Option<()> {
     let count = parameter.u8()?;
@@ -202,7 +195,7 @@ fn read_request(parameter: &mut Reader<'_>, pdu: &mut Pdu) -> Option<()> {
     }
     for _ in 0..count {
         let (address, specification) = Address::read(parameter)?;
-        pad(specification, parameter);
+        item::pad(specification, parameter);
         address.put(specification, count > 1, pdu);
     }
     Some(())
@@ -216,7 +209,7 @@ fn write_request(parameter: &mut Reader<'_>, data: &mut Reader<'_>, pdu: &mut Pd
     }
     for n in 1..=count {
         let (address, specification) = Address::read(parameter)?;
-        pad(specification, parameter);
+        item::pad(specification, parameter);
         let element = address.element;
         if address.process_image {
             pdu.anomaly(Anomaly::WriteToProcessImage);

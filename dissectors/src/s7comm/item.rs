@@ -164,7 +164,7 @@ impl Address {
 }
 
 /// The address of an element of a type in an area, S7ANY.
-fn any(reader: &mut Reader<'_>) -> Option<Address> {
+pub(super) fn any(reader: &mut Reader<'_>) -> Option<Address> {
     let element = reader.u8()?;
     let count = reader.u16_be()?;
     let db = reader.u16_be()?;
@@ -386,6 +386,13 @@ impl<'a> Data<'a> {
     }
 }
 
+/// Whether the data of a message is exactly one item, or nothing.
+pub(super) fn is_whole(data: &[u8]) -> bool {
+    let mut reader = Reader::new(data);
+    data.is_empty()
+        || Data::read(&mut reader, true).is_some_and(|item| !item.short && reader.is_empty())
+}
+
 /// Adds a value for every `N` bytes, giving what is left.
 fn each<'a, const N: usize>(
     bytes: &'a [u8],
@@ -397,6 +404,37 @@ fn each<'a, const N: usize>(
         pdu.value(value(*element));
     }
     rest
+}
+
+/// Passes over the byte that makes an address of `specification` even.
+pub(super) fn pad(specification: &[u8], reader: &mut Reader<'_>) {
+    if specification.len() % 2 == 1 {
+        reader.take_up_to(1);
+    }
+}
+
+/// Adds what an answer says about one item besides its values: as a part of its
+/// own when there are `several`, else as how the whole went.
+pub(super) fn put_result(
+    target: Option<Target>,
+    quantity: Option<u32>,
+    data: &Data<'_>,
+    several: bool,
+    pdu: &mut Pdu,
+) {
+    let status = return_code(data.return_code);
+    if !several {
+        if pdu.target.is_none() {
+            pdu.target = target;
+            pdu.quantity = quantity;
+        }
+        if status.is_failure() {
+            pdu.status(status);
+        }
+    } else if let Some(item) = pdu.item(target) {
+        item.quantity = quantity;
+        item.status = status;
+    }
 }
 
 /// What a request said about its `n`th item: target, quantity and element type.

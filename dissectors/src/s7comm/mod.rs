@@ -16,6 +16,7 @@
 
 mod alarm;
 mod block;
+mod cyclic;
 mod error;
 mod fields;
 mod function;
@@ -151,7 +152,9 @@ pub(crate) fn sender(bytes: &[u8]) -> Sender {
     match message.rosctr {
         JOB if client_asks => Sender::Client,
         ACK_DATA if client_asks => Sender::Server,
-        USERDATA => Head::read(message.parameter).map_or(Sender::Unknown, |head| head.sender()),
+        USERDATA if item::is_whole(message.data) => {
+            Head::read(message.parameter).map_or(Sender::Unknown, |head| head.sender())
+        }
         _ => Sender::Unknown,
     }
 }
@@ -163,6 +166,8 @@ pub struct Flow {
     set_up: bool,
     /// Uploads by their number.
     uploads: block::Uploads,
+    /// The latest subscription to cyclic data.
+    subscription: Option<cyclic::Subscription>,
     /// The latest answer in parts.
     under_way: Option<userdata::UnderWay>,
 }

@@ -80,7 +80,6 @@ const fn class(subfunction: u8) -> Class {
 /// Reads a test function.
 pub(super) fn read(
     head: &Head,
-    role: Role,
     reader: &mut Reader<'_>,
     open: Option<&Pdu>,
     pdu: &mut Pdu,
@@ -88,6 +87,7 @@ pub(super) fn read(
     if reader.is_empty() {
         return Some(());
     }
+    let role = head.role;
     let parameter_length = reader.u16_be()?;
     let data_length = reader.u16_be()?;
     let mut parameter = Reader::new(reader.take(parameter_length.into())?);
@@ -195,15 +195,7 @@ fn values(data: &mut Reader<'_>, open: Option<&Pdu>, pdu: &mut Pdu) -> Option<()
         let value = Data::read(data, n.saturating_add(1) == count)?;
         let (target, quantity, element) =
             open.map(|request| item::asked(request, n.into(), count > 1)).unwrap_or_default();
-        let status = item::return_code(value.return_code);
-        if count > 1 {
-            if let Some(item) = pdu.item(target) {
-                item.quantity = quantity;
-                item.status = status;
-            }
-        } else if status.is_failure() {
-            pdu.status(status);
-        }
+        item::put_result(target, quantity, &value, count > 1, pdu);
         value.put(element, pdu);
     }
     Some(())

@@ -105,7 +105,8 @@ impl List {
 }
 
 /// Reads a request for a list, or an answer.
-pub(super) fn read(flow: &mut Flow, head: &Head, role: Role, bytes: &[u8], out: &mut Sink) {
+pub(super) fn read(flow: &mut Flow, head: &Head, bytes: &[u8], out: &mut Sink) {
+    let role = head.role;
     let under_way = flow.under_way.filter(|way| {
         role == Role::Response && head.reference != 0 && way.reference == head.reference
     });

@@ -16,18 +16,18 @@
 use super::error;
 use super::fields::{
     AUTHOR, BLOCK_CHECKSUM, BLOCK_NAME, BLOCK_VERSION, CODE_LENGTH, CODE_TIME, DEVICE_TIME,
-    ERROR_CODE, FAMILY, FILE_SYSTEM, INTERFACE_TIME, INTERVAL_MS, JOB_SEQUENCE, KNOW_HOW_PROTECTED,
-    LANGUAGE, LOAD_LENGTH, LOCAL_DATA_LENGTH, MORE_FOLLOWS, OPERATING_MODE, RETURN_CODE, SEQUENCE,
+    ERROR_CODE, FAMILY, FILE_SYSTEM, INTERFACE_TIME, KNOW_HOW_PROTECTED, LANGUAGE, LOAD_LENGTH,
+    LOCAL_DATA_LENGTH, MORE_FOLLOWS, OPERATING_MODE, RETURN_CODE, SEQUENCE,
 };
-use super::item::{self, Address, Data};
-use super::{Flow, Message, alarm, block, programmer, status, szl, time};
+use super::item::{self, Data};
+use super::{Flow, Message, alarm, block, cyclic, programmer, status, szl, time};
 use crate::anomaly::Anomaly;
 use crate::dissector::{Context, Sender};
 use crate::operation::{Class, Operation};
 use crate::pdu::{Pdu, Role};
 use crate::reader::Reader;
 use crate::registry::ProtocolId;
-use crate::sink::Sink;
+use crate::sink::{Attribute, Sink, Subject};
 use crate::target::{Space, Span, Target};
 use crate::value::{Value, text};
 
@@ -45,10 +45,13 @@ const PBC: u8 = 6;
 const CLOCK: u8 = 7;
 const NC: u8 = 15;
 
+/// The code of a subscription to messages, request and answer.
+const MESSAGE_SERVICE: u16 = 0x0402;
+
 /// The parameter of user data.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Head {
-    role: Role,
+    pub role: Role,
     group: u8,
     pub subfunction: u8,
     pub sequence: u8,
@@ -107,14 +110,7 @@ const fn operation(group: u8, subfunction: u8) -> Operation {
     match group {
         MODE => MODE_TRANSITION,
         PROGRAMMER => programmer::operation(subfunction),
-        CYCLIC => match subfunction {
-            1 => Operation::new("subscribe_cyclic", Class::Subscribe),
-            4 => Operation::new("unsubscribe_cyclic", Class::ReportDisable),
-            5 => Operation::new("subscribe_changes", Class::Subscribe),
-            7 => Operation::new("modify_subscription", Class::Subscribe),
-            8 => Operation::new("read_data_record", Class::Read),
-            _ => Operation::unknown(0x200 | subfunction as u16),
-        },
+        CYCLIC => cyclic::operation(subfunction),
         BLOCK => match subfunction {
             1 => Operation::new("list_blocks", Class::Browse),
             2 => Operation::new("list_blocks_of_type", Class::Browse),
@@ -251,14 +247,14 @@ pub(super) fn userdata(flow: &mut Flow, message: &Message<'_>, cx: &Context<'_>,
             }
             Some(())
         }
-        PROGRAMMER => programmer::read(&head, head.role, &mut reader, open, pdu),
-        CYCLIC => cyclic(&head, &mut reader, open, pdu),
+        PROGRAMMER => programmer::read(&head, &mut reader, open, pdu),
+        CYCLIC => cyclic::read(flow, &head, message.reference, &mut reader, open, pdu),
         BLOCK => block_functions(flow, &head, &mut reader, pdu),
         CPU if head.subfunction == 1 => {
-            szl::read(flow, &head, head.role, bytes, out);
+            szl::read(flow, &head, bytes, out);
             return;
         }
-        CPU => alarm::read(&head, head.role, &mut reader, pdu),
+        CPU => alarm::read(&head, &mut reader, pdu),
         PBC => block_send(&mut reader, pdu),
         CLOCK => clock(&mut reader, pdu),
         // The password stays here. Programs of a numerical control are not known well enough.
@@ -266,6 +262,9 @@ pub(super) fn userdata(flow: &mut Flow, message: &Message<'_>, cx: &Context<'_>,
     };
     if whole.is_none() {
         pdu.anomaly(Anomaly::LengthMismatch);
+    }
+    if head.code() == MESSAGE_SERVICE && alarm::is_hmi(bytes) {
+        out.claim(Subject::Sender, Attribute::Role, b"hmi", "message_service_subscriber", 60);
     }
 }
 
@@ -291,77 +290,6 @@ fn answer_status(head: &Head, data: Option<Data<'_>>, pdu: &mut Pdu) {
             pdu.status(item::return_code(code)).field(RETURN_CODE, code);
         }
     }
-}
-
-/// Cyclic and change driven data, and data records.
-fn cyclic(head: &Head, reader: &mut Reader<'_>, open: Option<&Pdu>, pdu: &mut Pdu) -> Option<()> {
-    if reader.is_empty() {
-        return Some(());
-    }
-    match (head.subfunction, head.role) {
-        (1 | 5 | 7, Role::Request) => {
-            let count = reader.u16_be()?;
-            let unit: u32 = match reader.u8()? {
-                0 => 100,
-                1 => 1000,
-                _ => 10_000,
-            };
-            pdu.field(INTERVAL_MS, u32::from(reader.u8()?).saturating_mul(unit));
-            for _ in 0..count {
-                let (address, specification) = Address::read(reader)?;
-                if specification.len() % 2 == 1 {
-                    reader.take_up_to(1);
-                }
-                address.put(specification, count > 1, pdu);
-            }
-        }
-        (1 | 5 | 7, Role::Response | Role::Event) => {
-            pdu.cyclic = head.role == Role::Event;
-            if head.role == Role::Event {
-                pdu.operation = Operation::new("cyclic_data", Class::Read);
-            }
-            let count = reader.u16_be()?;
-            for n in 0..count {
-                let value = Data::read(reader, n.saturating_add(1) == count)?;
-                let (target, quantity, element) = open
-                    .map(|request| item::asked(request, n.into(), count > 1))
-                    .unwrap_or_default();
-                let status = item::return_code(value.return_code);
-                if count > 1 {
-                    if let Some(item) = pdu.item(target) {
-                        item.quantity = quantity;
-                        item.status = status;
-                    }
-                } else if status.is_failure() {
-                    pdu.status(status);
-                }
-                value.put(element, pdu);
-            }
-        }
-        (4, Role::Request) => {
-            reader.skip(1)?;
-            pdu.field(JOB_SEQUENCE, reader.u8()?);
-        }
-        (8, Role::Request) => {
-            reader.skip(1)?;
-            let count = reader.u8()?;
-            for _ in 0..count {
-                let (address, specification) = Address::read(reader)?;
-                address.put(specification, count > 1, pdu);
-            }
-        }
-        (8, Role::Response | Role::Event) => {
-            reader.skip(2)?;
-            pdu.status(item::return_code(reader.u8()?));
-            reader.skip(1)?;
-            let status = reader.u8()?;
-            reader.skip(status.into())?;
-            let length = reader.u16_be()?;
-            pdu.value(Value::bytes(reader.take(length.into())?));
-        }
-        _ => {}
-    }
-    Some(())
 }
 
 /// Lists of blocks, and what one block is.
