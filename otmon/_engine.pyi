@@ -549,8 +549,14 @@ class CaptureFile:
     def path(self) -> str:
         """As it was named, or found in a directory; `-` is standard input."""
     @property
-    def format(self) -> str:
-        """`pcap` or `pcapng`, and what it is packed with."""
+    def format(self) -> str | None:
+        """`pcap` or `pcapng`; none where that could not be told."""
+    @property
+    def compression(self) -> str | None:
+        """`gzip` or `zstd`."""
+    @property
+    def size(self) -> int:
+        """Bytes on disk; 0 where not known."""
     @property
     def link_types(self) -> list[int]:
         """LINKTYPE_ values of its interfaces."""
@@ -572,6 +578,18 @@ class CaptureFile:
     @property
     def skipped_bytes(self) -> int:
         """Bytes passed over because they were damaged."""
+    @property
+    def untimed_packets(self) -> int:
+        """Frames without a time of their own: they have that of the frame before."""
+    @property
+    def late(self) -> bool:
+        """Whether it was read later than its time: too many files overlap."""
+    @property
+    def dropped_packets(self) -> int:
+        """Frames that the capturing machine says it lost."""
+    @property
+    def comments(self) -> list[str]:
+        """Comments of people and programs in the file."""
     @property
     def error(self) -> str | None:
         """Why it was not read to its end."""

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use engine::capture::{Compression, Container, FileFacts};
 use engine::observation::Observation;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyList};
 
+use crate::fault::engine_error;
 use crate::fault::errors::{CaptureError, OptionsError};
-use crate::fault::{caught, engine_error};
 use crate::observation::to_python;
 use crate::worker::{Batch, Options, Waited, Worker};
 
@@ -21,7 +22,9 @@ const SLICE: Duration = Duration::from_millis(100);
 #[pyclass(frozen, get_all, module = "otmon._engine")]
 pub struct CaptureFile {
     path: String,
-    format: String,
+    format: Option<&'static str>,
+    compression: Option<&'static str>,
+    size: u64,
     link_types: Vec<u16>,
     packets: u64,
     bytes: u64,
@@ -29,7 +32,39 @@ pub struct CaptureFile {
     last_seen_ns: Option<i64>,
     truncated: bool,
     skipped_bytes: u64,
+    untimed_packets: u64,
+    late: bool,
+    dropped_packets: u64,
+    comments: Vec<String>,
     error: Option<String>,
+}
+
+impl From<FileFacts> for CaptureFile {
+    fn from(facts: FileFacts) -> Self {
+        Self {
+            path: facts.path.to_string_lossy().into_owned(),
+            format: facts.container.map(Container::as_str),
+            compression: facts.compression.map(Compression::as_str),
+            size: facts.size,
+            link_types: facts.link_types,
+            packets: facts.packets,
+            bytes: facts.bytes,
+            first_seen_ns: facts.first_seen_ns,
+            last_seen_ns: facts.last_seen_ns,
+            truncated: facts.truncated,
+            skipped_bytes: facts.skipped_bytes,
+            untimed_packets: facts.untimed_packets,
+            late: facts.late,
+            // What an interface did not take, and what the system did not deliver.
+            // The drops noted on single frames are the same ones once more.
+            dropped_packets: facts
+                .dropped_by_interface
+                .saturating_add(facts.dropped_by_system)
+                .max(facts.dropped_before_frames),
+            comments: facts.comments,
+            error: facts.error.map(|error| error.to_string()),
+        }
+    }
 }
 
 /// Handed over by the thread, but not yet to Python.
@@ -88,10 +123,19 @@ impl Engine {
         pdu_log: bool,
     ) -> PyResult<Self> {
         let options = Options { paths, keep_duplicates, pdu_log };
-        let worker = py
-            .detach(|| caught(|| Worker::start(&options)))
-            .map_err(|fault| engine_error(&fault))?
-            .map_err(CaptureError::new_err)?;
+        let worker = Worker::start(options).map_err(|fault| engine_error(&fault))?;
+        loop {
+            let opened =
+                py.detach(|| worker.opened(SLICE)).map_err(|fault| engine_error(&fault))?;
+            match opened {
+                Some(usable) => {
+                    usable.map_err(CaptureError::new_err)?;
+                    break;
+                }
+                // Standard input may be slow to begin.
+                None => py.check_signals()?,
+            }
+        }
         Ok(Self { worker, waiting: Mutex::default(), pdu_log })
     }
 
@@ -140,19 +184,7 @@ impl Engine {
     }
 
     fn files(&self) -> Vec<CaptureFile> {
-        let file = |file: crate::worker::File| CaptureFile {
-            path: file.path,
-            format: file.format,
-            link_types: file.link_types,
-            packets: file.packets,
-            bytes: file.bytes,
-            first_seen_ns: file.first_seen_ns,
-            last_seen_ns: file.last_seen_ns,
-            truncated: file.truncated,
-            skipped_bytes: file.skipped_bytes,
-            error: file.error,
-        };
-        self.worker.files().into_iter().map(file).collect()
+        self.worker.files().into_iter().map(CaptureFile::from).collect()
     }
 
     fn counters(&self) -> BTreeMap<String, u64> {

@@ -7,14 +7,27 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use engine::Engine;
+use engine::capture::{FileFacts, Timeline, expand};
+use engine::counters::Counters;
+use engine::limits::Limits;
 use engine::observation::Observation;
+
+use crate::fault::caught;
 
 /// Batches that may wait for Python.
 const WAITING_BATCHES: usize = 64;
+/// Observations, and bytes of the PDU log, that are worth a batch.
+const FULL_OBSERVATIONS: usize = 1024;
+const FULL_PDUS: usize = 256 << 10;
+/// Frames after which the thread looks for them, and for a wish to stop.
+const LOOK: u64 = 256;
+/// Frames after which counters and file facts are told, and any batch goes.
+const PUBLISH: u64 = 65_536;
 
 /// What to read, and how.
 #[derive(Debug, Default)]
@@ -36,29 +49,26 @@ pub struct Batch {
     pub pdus: Vec<u8>,
 }
 
-/// The facts about an input file.
-#[derive(Clone, Debug, Default)]
-pub struct File {
-    /// As it was named, or found in a directory.
-    pub path: String,
-    /// `pcap`, `pcapng`, and what it is packed with.
-    pub format: String,
-    /// LINKTYPE_ values of its interfaces.
-    pub link_types: Vec<u16>,
-    /// Frames read.
-    pub packets: u64,
-    /// Bytes of them on the wire.
-    pub bytes: u64,
-    /// Packet time of the first one.
-    pub first_seen_ns: Option<i64>,
-    /// Packet time of the last one.
-    pub last_seen_ns: Option<i64>,
-    /// Whether it ends in the middle of a record.
-    pub truncated: bool,
-    /// Bytes passed over because they were damaged.
-    pub skipped_bytes: u64,
-    /// Why it was not read to its end.
-    pub error: Option<String>,
+impl Batch {
+    /// Takes what the engine has.
+    fn take(&mut self, engine: &mut Engine) {
+        let mut observations = engine.drain();
+        let mut pdus = engine.take_pdus();
+        if self.is_empty() {
+            *self = Self { observations, pdus };
+        } else {
+            self.observations.append(&mut observations);
+            self.pdus.append(&mut pdus);
+        }
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.observations.is_empty() && self.pdus.is_empty()
+    }
+
+    const fn is_full(&self) -> bool {
+        self.observations.len() >= FULL_OBSERVATIONS || self.pdus.len() >= FULL_PDUS
+    }
 }
 
 /// What the thread says about itself while it runs.
@@ -67,9 +77,24 @@ struct Shared {
     stop: AtomicBool,
     read: AtomicU64,
     total: AtomicU64,
-    counters: Mutex<BTreeMap<String, u64>>,
-    files: Mutex<Vec<File>>,
+    counters: Mutex<Counters>,
+    files: Mutex<Vec<FileFacts>>,
     fault: Mutex<Option<String>>,
+}
+
+impl Shared {
+    fn publish_progress(&self, timeline: &Timeline) {
+        let (read, total) = timeline.progress();
+        self.read.store(read, Ordering::Relaxed);
+        self.total.store(total, Ordering::Relaxed);
+    }
+
+    fn publish(&self, timeline: &Timeline, engine: &Engine) {
+        self.publish_progress(timeline);
+        locked(&self.counters).clone_from(engine.counters());
+        let files = timeline.files();
+        files.clone_into(&mut locked(&self.files));
+    }
 }
 
 /// The end of what the thread has to say.
@@ -90,44 +115,60 @@ pub enum Waited {
 pub struct Worker {
     shared: Arc<Shared>,
     batches: Mutex<Receiver<Batch>>,
+    opened: Mutex<Receiver<Result<(), String>>>,
 }
 
 impl Worker {
-    /// Opens the inputs and starts reading.
-    ///
-    /// # Errors
-    ///
-    /// A text for people, where no input is usable.
-    pub fn start(options: &Options) -> Result<Self, String> {
-        let missing = |path: &&PathBuf| path.as_os_str() != "-" && !path.exists();
-        if let Some(path) = options.paths.iter().find(missing) {
-            return Err(format!("{} does not exist. Check the path.", path.display()));
-        }
+    /// Starts the thread, which opens the inputs first: see [`Worker::opened`].
+    pub fn start(options: Options) -> Result<Self, String> {
         let shared = Arc::new(Shared::default());
         let (send, batches) = sync_channel(WAITING_BATCHES);
+        let (tell_opened, opened) = sync_channel(1);
         let own = Arc::clone(&shared);
-        let (keep_duplicates, pdu_log) = (options.keep_duplicates, options.pdu_log);
         let run = move || {
-            let work = || read(&own, &send, keep_duplicates, pdu_log);
-            if let Err(fault) = crate::fault::caught(work) {
-                *own.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(fault);
+            let all = || {
+                let (mut timeline, mut engine) = match open(options) {
+                    Ok(both) => both,
+                    Err(problem) => {
+                        let _ = tell_opened.send(Err(problem));
+                        return;
+                    }
+                };
+                own.publish(&timeline, &engine);
+                let _ = tell_opened.send(Ok(()));
+                read(&mut timeline, &mut engine, &own, &send);
+            };
+            if let Err(fault) = caught(all) {
+                *locked(&own.fault) = Some(fault);
             }
         };
         thread::Builder::new()
             .name("otmon-engine".to_owned())
             .spawn(run)
-            .map_err(|error| format!("The engine's thread did not start: {error}. Try again."))?;
-        Ok(Self { shared, batches: Mutex::new(batches) })
+            .map_err(|error| format!("the thread did not start: {error}"))?;
+        Ok(Self { shared, batches: Mutex::new(batches), opened: Mutex::new(opened) })
+    }
+
+    /// Waits until the inputs are open: none where it takes longer, else whether
+    /// one is usable, or a text for people about why not.
+    pub fn opened(&self, time: Duration) -> Result<Option<Result<(), String>>, String> {
+        match locked(&self.opened).recv_timeout(time) {
+            Ok(result) => Ok(Some(result)),
+            Err(RecvTimeoutError::Timeout) => Ok(None),
+            Err(RecvTimeoutError::Disconnected) => {
+                Err(locked(&self.shared.fault).take().unwrap_or_default())
+            }
+        }
     }
 
     /// Waits for the next batch.
     pub fn wait(&self, time: Duration) -> Waited {
-        let batches = self.batches.lock().unwrap_or_else(PoisonError::into_inner);
+        let batches = locked(&self.batches);
         match batches.recv_timeout(time) {
             Ok(batch) => Waited::Batch(batch),
             Err(RecvTimeoutError::Timeout) => Waited::TimedOut,
             Err(RecvTimeoutError::Disconnected) => {
-                let fault = self.shared.fault.lock().unwrap_or_else(PoisonError::into_inner).take();
+                let fault = locked(&self.shared.fault).take();
                 fault.map_or(Waited::Ended, Waited::Failed)
             }
         }
@@ -143,16 +184,67 @@ impl Worker {
         (self.shared.read.load(Ordering::Relaxed), self.shared.total.load(Ordering::Relaxed))
     }
 
-    /// The engine's counters, as of the last batch.
+    /// The engine's counters, as they were lately.
     pub fn counters(&self) -> BTreeMap<String, u64> {
-        self.shared.counters.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        locked(&self.shared.counters).named()
     }
 
-    /// The facts about the input files, as of the last batch.
-    pub fn files(&self) -> Vec<File> {
-        self.shared.files.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// The facts about the input files, as they were lately.
+    pub fn files(&self) -> Vec<FileFacts> {
+        locked(&self.shared.files).clone()
     }
 }
 
-/// Nothing is read yet: the stages are being built.
-fn read(_shared: &Shared, _send: &SyncSender<Batch>, _keep_duplicates: bool, _pdu_log: bool) {}
+impl Drop for Worker {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// What a lock guards; a panic of another holder leaves it usable.
+fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn open(options: Options) -> Result<(Timeline, Engine), String> {
+    let inputs = expand(&options.paths).map_err(|error| error.to_string())?;
+    let timeline = Timeline::open(inputs).map_err(|error| error.to_string())?;
+    let engine = Engine::new(engine::Options {
+        limits: Limits::default(),
+        keep_duplicates: options.keep_duplicates,
+        pdu_log: options.pdu_log,
+    });
+    Ok((timeline, engine))
+}
+
+/// Reads to the end, or until somebody says stop or nobody listens.
+fn read(timeline: &mut Timeline, engine: &mut Engine, shared: &Shared, send: &SyncSender<Batch>) {
+    let mut batch = Batch::default();
+    let mut frames = 0u64;
+    while let Some(frame) = timeline.next() {
+        engine.push(&frame);
+        frames = frames.wrapping_add(1);
+        if !frames.is_multiple_of(LOOK) {
+            continue;
+        }
+        batch.take(engine);
+        shared.publish_progress(timeline);
+        if frames.is_multiple_of(PUBLISH) {
+            shared.publish(timeline, engine);
+        }
+        if (batch.is_full() || frames.is_multiple_of(PUBLISH))
+            && !batch.is_empty()
+            && send.send(std::mem::take(&mut batch)).is_err()
+        {
+            return;
+        }
+        if shared.stop.load(Ordering::Relaxed) {
+            break;
+        }
+    }
+    engine.finish();
+    batch.take(engine);
+    shared.publish(timeline, engine);
+    // Where nobody listens any more, nobody misses it.
+    let _ = send.send(batch);
+}

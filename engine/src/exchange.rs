@@ -209,12 +209,9 @@ impl<'a> Exchange<'a> {
     #[must_use]
     pub fn answer_to(&self, at: usize, item: &Item) -> Option<(&'a Pdu, &'a Item)> {
         let answer = self.answer.filter(|answer| !std::ptr::eq(*answer, self.asking))?;
-        let same = |own: &&Item| own.target.is_some() && own.target == item.target;
-        let by_place = || {
-            let fits = answer.items.len() == self.asking.items.len();
-            answer.items.get(at).filter(|own| fits && (own.target.is_none() || same(own)))
-        };
-        by_place().or_else(|| answer.items.iter().find(same)).map(|own| (answer, own))
+        let fits = answer.items.len() == self.asking.items.len();
+        let same = |own: &&Item| own.target.is_none() || own.target == item.target;
+        answer.items.get(at).filter(|own| fits && same(own)).map(|own| (answer, own))
     }
 }
 

@@ -398,11 +398,19 @@ impl Observer {
                 (all, own) => all.or(own),
             };
         }
-        if let Some(answer) = exchange.answer.filter(|answer| !std::ptr::eq(*answer, asking)) {
-            for item in &answer.items {
-                let asked = asking.items.iter().any(|own| own.target == item.target);
-                if item.target.is_some() && !asked && asking.target != item.target {
-                    fold.note(answer, Role::Response, &exchange.answered_part(answer, item));
+        let read = (!exchange.class.is_change()).then_some(exchange.answer).flatten();
+        if let Some(answer) = read.filter(|answer| !std::ptr::eq(*answer, asking)) {
+            for (at, item) in answer.items.iter().enumerate() {
+                let by_place = answer.items.len() == asking.items.len()
+                    && asking.items.get(at).is_some_and(|own| own.target == item.target);
+                if item.target.is_none() || by_place || asking.target == item.target {
+                    continue;
+                }
+                let part = exchange.answered_part(answer, item);
+                if exchange.asks_for(&part) {
+                    fold.note(asking, asking.role, &part);
+                } else {
+                    fold.note(answer, Role::Response, &part);
                 }
             }
         }
@@ -488,7 +496,19 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    /// A part of the answer that nobody asked for by name.
+    /// Whether the question names what a part of the answer is about, as far as
+    /// behaviours tell targets apart.
+    fn asks_for(&self, part: &Part<'_>) -> bool {
+        let wanted = TargetRef::of(part.target, part.class);
+        let own = self.asking.operation.class();
+        let items = self.asking.items.iter();
+        let mut asked = items.map(|item| (item.target.as_ref(), item.class.unwrap_or(own)));
+        let whole = (self.asking.target.as_ref(), self.class);
+        asked.any(|(target, class)| class == part.class && TargetRef::of(target, class) == wanted)
+            || TargetRef::of(whole.0, whole.1) == wanted
+    }
+
+    /// A part of the answer, by what it says itself.
     fn answered_part(&self, answer: &'a Pdu, item: &'a Item) -> Part<'a> {
         Part {
             target: item.target.as_ref(),
