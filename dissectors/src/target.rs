@@ -75,6 +75,15 @@ pub enum Span {
         /// The index.
         index: u32,
     },
+    /// Elements `first` to `last` of a numbered part: `file:4/0-9`.
+    Part {
+        /// The file, block or segment.
+        part: u32,
+        /// The lowest element.
+        first: u32,
+        /// The highest element.
+        last: u32,
+    },
     /// By name: `block:OB1`, `pi:_INSE`. Made from [`crate::value::text`].
     Named(Box<str>),
 }
@@ -85,6 +94,12 @@ impl Span {
     #[must_use]
     pub const fn range(first: u32, quantity: u32) -> Self {
         Self::Range { first, last: first.saturating_add(quantity.saturating_sub(1)) }
+    }
+
+    /// `quantity` elements of `part` from `first` on, as in [`Span::range`].
+    #[must_use]
+    pub const fn part(part: u32, first: u32, quantity: u32) -> Self {
+        Self::Part { part, first, last: first.saturating_add(quantity.saturating_sub(1)) }
     }
 }
 
@@ -109,7 +124,7 @@ impl Target {
     #[must_use]
     pub fn interval(&self) -> Option<(u32, u32)> {
         match self.span {
-            Span::Range { first, last } => Some((first, last)),
+            Span::Range { first, last } | Span::Part { first, last, .. } => Some((first, last)),
             Span::Bit { byte, bit } => {
                 let at = byte.saturating_mul(8).saturating_add(bit.into());
                 Some((at, at))
@@ -129,6 +144,8 @@ impl fmt::Display for Target {
             Span::Range { first, last } => write!(f, ":{first}-{last}"),
             Span::Bit { byte, bit } => write!(f, ":{byte}.{bit}"),
             Span::Entry { list, index } => write!(f, ":{list:#06x}/{index}"),
+            Span::Part { part, first, last } if first == last => write!(f, ":{part}/{first}"),
+            Span::Part { part, first, last } => write!(f, ":{part}/{first}-{last}"),
             Span::Named(name) => write!(f, ":{name}"),
         }
     }
@@ -148,6 +165,7 @@ mod tests {
         assert_eq!("hr:4", text(Space::new("hr"), Span::range(4, 1)));
         assert_eq!("DB10:4.3", text(Space::numbered("DB", 10), Span::Bit { byte: 4, bit: 3 }));
         assert_eq!("SZL:0x0011/1", text(Space::new("SZL"), Span::Entry { list: 0x11, index: 1 }));
+        assert_eq!("file:4/0-9", text(Space::new("file"), Span::part(4, 0, 10)));
         assert_eq!("block:OB1", text(Space::new("block"), Span::Named("OB1".into())));
         assert_eq!("g60v1", text(Space::new("g60v1"), Span::Whole));
     }

@@ -130,6 +130,10 @@ impl Key<'_> {
                     Span::Entry { list, index } => {
                         mixer.add(u64::from(*list) << 32 | u64::from(*index))
                     }
+                    Span::Part { part, first, last } => {
+                        mixer.add(u64::from(*part));
+                        mixer.add(u64::from(*first) << 32 | u64::from(*last));
+                    }
                     Span::Named(name) => name.bytes().for_each(|byte| mixer.add(byte.into())),
                 }
             }
