@@ -1,7 +1,7 @@
 //! ICS protocol dissectors: bytes in, PDUs out.
 //!
 //! Each protocol is one file with pure functions over bytes; [`dissector`] holds
-//! the contract, [`registry`] the list. Copy `modbus.rs` to add one.
+//! the contract, [`registry`] the list. Copy `modbus` to add one.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -23,5 +23,7 @@ pub mod value;
 
 mod dnp3;
 mod modbus;
+mod modbus_rtu;
 mod s7comm;
 mod tpkt;
+mod umas;

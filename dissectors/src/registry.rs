@@ -117,6 +117,8 @@ macro_rules! dissectors {
 
 dissectors! {
     Modbus = crate::modbus::Modbus,
+    ModbusRtu = crate::modbus_rtu::ModbusRtu,
+    Umas = crate::umas::Umas,
     Cotp = crate::tpkt::Cotp,
     S7comm = crate::s7comm::S7comm,
     Dnp3 = crate::dnp3::Dnp3,

@@ -1,0 +1,549 @@
+//! UMAS: how Schneider's engineering software reads, writes, programs and stops
+//! Modicon controllers. It travels in Modbus function 90.
+//!
+//! ```text
+//!  request    | key | function            | data ...     little-endian
+//!  response   | key | fe done, fd refused | data ...     no function code: its request has it
+//! ```
+//!
+//! `key` is 0 without a reservation; the answer to `take_reservation` gives the
+//! one that the client then shows.
+//!
+//! Sources: bytes of modicon_test.pcap, a 140 CPU 311 10 and its software, frames
+//! named below [V]; code lists published by several people who took the protocol
+//! apart, and the variable layout of an open client [pub]. No specification is public.
+
+use core::fmt::Write as _;
+
+use alloc::string::String;
+
+use crate::anomaly::Anomaly;
+use crate::dissector::{
+    Context, Direction, Dissector, Frame, OffPort, Probe, Registration, Sender,
+};
+use crate::operation::{Class, Operation};
+use crate::pdu::{Pdu, Role, Status};
+use crate::reader::{Reader, byte};
+use crate::registry::ProtocolId;
+use crate::sink::{Attribute, ContentKind, Sink, Subject};
+use crate::target::{Space, Span, Target};
+use crate::value::{Value, text};
+
+crate::fields! {
+    KEY "key" Integer "Reservation key shown by the sender; 0 is none.";
+    RESERVATION "reservation" Integer "Reservation key that the controller gave out.";
+    CLIENT_NAME "client_name" Text "Host name of the client that takes the reservation.";
+    MAX_FRAME "max_frame" Integer "Longest message that the controller takes, in bytes.";
+    CPU_NAME "cpu_name" Text "Name of the controller's CPU.";
+    FIRMWARE "firmware" Text "Firmware version of the CPU.";
+    PROJECT_NAME "project_name" Text "Name of the project in the controller.";
+    PROJECT_VERSION "project_version" Integer "Version counter of the project.";
+    CREATED "created" Text "When the project was created, by the engineer's clock.";
+    MODIFIED "modified" Text "When the project was changed, by the engineer's clock.";
+    SUBCODE "subcode" Integer "What kind of information is asked for.";
+    BLOCK "block" Integer "Number of the program block, or how many there were.";
+    CHECKSUM "checksum" Integer "Checksum of the project that variables belong to.";
+    BYTES "bytes" Bytes "Data that is not told apart further, at most 64 bytes.";
+}
+
+/// The answer was done.
+const DONE: u8 = 0xfe;
+/// The answer was refused.
+const REFUSED: u8 = 0xfd;
+/// Most that is handed over.
+const MAX_PDU: usize = 1024;
+
+/// Memory and variables count within a block: `mem:19:100-255`, `var:2:4660-4663`.
+const MEMORY: &str = "mem:";
+const VARIABLES: &str = "var:";
+const PROGRAM: Target = Target::new(Space::new("program"), Span::Whole);
+const IO_OBJECTS: Target = Target::new(Space::new("io"), Span::Whole);
+
+/// The operation of a function code. Those without a mark were seen [V].
+const fn operation(code: u8) -> Operation {
+    macro_rules! operation {
+        ($name:literal, $class:ident) => {
+            const { Operation::new($name, Class::$class) }
+        };
+    }
+    match code {
+        0x01 => operation!("init_comm", SessionOpen),
+        0x02 => operation!("read_plc_id", Identify),
+        0x03 => operation!("read_project_info", Identify),
+        0x04 => operation!("read_plc_status", Read),
+        0x06 => operation!("read_card_info", Identify), // [pub]
+        0x0a => operation!("echo", Keepalive),
+        0x10 => operation!("take_reservation", Lock),
+        0x11 => operation!("release_reservation", Unlock), // [pub]
+        0x12 => operation!("keep_reservation", Keepalive),
+        0x20 => operation!("read_memory_block", Read),
+        0x21 => operation!("write_memory_block", Write), // [M]
+        0x22 => operation!("read_variables", Read),      // [pub]
+        0x23 => operation!("write_variables", Write),    // [pub]
+        0x24 => operation!("read_coils_registers", Read), // [pub]
+        0x25 => operation!("write_coils_registers", Write), // [pub]
+        0x26 => operation!("read_dictionary", Browse),   // [pub]
+        // Public lists call 30 to 32 an upload and 33 to 35 a download. Class and
+        // name follow the bytes: 33 to 35 moved 12 555 of them to the client [V].
+        0x30 => operation!("begin_download", ProgramDownload), // [pub]
+        0x31 => operation!("download_block", ProgramDownload), // [pub]
+        0x32 => operation!("end_download", ProgramDownload),   // [pub]
+        0x33 => operation!("begin_upload", ProgramUpload),
+        0x34 => operation!("upload_block", ProgramUpload),
+        0x35 => operation!("end_upload", ProgramUpload),
+        0x36 => operation!("backup", FileWrite), // [M]
+        0x39 => operation!("read_ethernet_data", ConfigRead), // [pub]
+        0x40 => operation!("start_plc", ModeStart), // [pub]
+        0x41 => operation!("stop_plc", ModeStop), // [pub]
+        0x50 => operation!("monitor", Read),
+        0x58 => operation!("check_plc", Read),
+        0x6d | 0x6e => operation!("authenticate", AuthLogin), // [M]
+        0x70 => operation!("read_io_object", Read),           // [pub]
+        0x71 => operation!("write_io_object", Force),         // [pub]
+        0x73 => operation!("read_module_status", Read),       // [pub]
+        _ => Operation::unknown(code as u16),
+    }
+}
+
+/// What the whole of a program is, or nothing, by function code.
+const fn target(code: u8) -> Option<Target> {
+    match code {
+        0x30..=0x35 => Some(PROGRAM),
+        0x70 | 0x71 => Some(IO_OBJECTS),
+        _ => None,
+    }
+}
+
+/// Whether a controller does this only for the client that reserved it.
+const fn needs_reservation(code: u8) -> bool {
+    matches!(code, 0x30..=0x32 | 0x40 | 0x41 | 0x71)
+}
+
+/// Who holds the controller, as far as this flow tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Reservation {
+    /// The flow began before, or bytes were lost.
+    #[default]
+    NotKnown,
+    /// Given back.
+    Free,
+    /// Taken; the client must show this key.
+    Held(u8),
+}
+
+/// What is remembered of a flow.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Flow {
+    reservation: Reservation,
+    /// Transfers of programs begun so far.
+    transfers: u32,
+}
+
+/// UMAS inside Modbus function 90.
+pub struct Umas;
+
+impl Dissector for Umas {
+    const REGISTRATION: Registration = Registration {
+        id: ProtocolId::Umas,
+        name: "umas",
+        tcp: &[],
+        udp: &[],
+        parents: &[ProtocolId::Modbus, ProtocolId::ModbusRtu],
+        max_pdu: MAX_PDU,
+        resync_window: 0,
+        off_port: OffPort::Never,
+        open_requests: 64,
+        fields: FIELDS,
+    };
+
+    type Flow = Flow;
+
+    fn probe(_bytes: &[u8], _cx: &Context<'_>) -> Probe {
+        // Without function 90 around it nothing marks it.
+        Probe::No
+    }
+
+    fn frame(bytes: &[u8], _cx: &Context<'_>) -> Frame {
+        match bytes.len() {
+            0 | 1 => Frame::NeedBytes(2),
+            n if n <= MAX_PDU => Frame::Pdu(n),
+            _ => Frame::Bad(Anomaly::Oversize),
+        }
+    }
+
+    fn sender(pdu: &[u8], _cx: &Context<'_>) -> Sender {
+        match byte(pdu, 1) {
+            Some(DONE | REFUSED) => Sender::Server,
+            Some(code) if operation(code).class() != Class::Unknown => Sender::Client,
+            _ => Sender::Unknown,
+        }
+    }
+
+    fn decode(flow: &mut Flow, bytes: &[u8], cx: &Context<'_>, out: &mut Sink) {
+        let mut reader = Reader::new(bytes);
+        let (Some(key), Some(code)) = (reader.u8(), reader.u8()) else { return };
+        let mut found = Found::default();
+        let pdu = match code {
+            DONE | REFUSED => answer(flow, code, &mut reader, cx, out, &mut found),
+            _ => ask(flow, key, code, &mut reader, cx, out, &mut found),
+        };
+        pdu.field(KEY, key);
+        if found.too_short {
+            pdu.anomaly(Anomaly::LengthMismatch);
+        }
+        if let Some(unit) = cx.carried.unit {
+            pdu.unit(unit);
+        }
+        if let Some(key) = cx.carried.pairing_key {
+            pdu.pairing_key(key);
+        }
+        found.hand_over(flow.transfers, out);
+    }
+
+    fn gap(flow: &mut Flow, _direction: Direction, _lost: Option<u32>) {
+        flow.reservation = Reservation::NotKnown;
+    }
+}
+
+/// What a message gives besides its PDU.
+#[derive(Default)]
+struct Found<'a> {
+    /// It ended before its data did.
+    too_short: bool,
+    /// What it says about its sender.
+    claims: [Option<(Attribute, &'a [u8], &'static str)>; 2],
+    /// A version that it says its sender runs.
+    firmware: Option<String>,
+    /// A part of a program: to the server, its bytes, whether it is the last.
+    program: Option<(bool, &'a [u8], bool)>,
+}
+
+impl Found<'_> {
+    fn hand_over(self, transfers: u32, out: &mut Sink) {
+        for (attribute, value, source) in self.claims.into_iter().flatten() {
+            out.claim(Subject::Sender, attribute, value, source, 95);
+        }
+        if let Some(firmware) = self.firmware {
+            let source = "umas_read_plc_id";
+            out.claim(Subject::Sender, Attribute::Firmware, firmware.as_bytes(), source, 95);
+        }
+        if let Some((to_server, bytes, last)) = self.program {
+            let kind = ContentKind::Program;
+            out.content(transfers.into(), kind, "program", to_server, bytes, last);
+        }
+    }
+}
+
+/// Begins the PDU of a request and reads its data.
+fn ask<'s, 'a>(
+    flow: &mut Flow,
+    key: u8,
+    code: u8,
+    reader: &mut Reader<'a>,
+    cx: &Context<'_>,
+    out: &'s mut Sink,
+    found: &mut Found<'a>,
+) -> &'s mut Pdu {
+    let operation = operation(code);
+    let pdu = out.pdu(Role::Request, code.into(), operation);
+    pdu.target = target(code);
+    if operation.class() == Class::Unknown {
+        pdu.anomaly(Anomaly::UnknownFunction);
+    }
+    if cx.sender == Sender::Server {
+        pdu.anomaly(Anomaly::RequestFromServer);
+    }
+    let is_held = match flow.reservation {
+        Reservation::Held(held) => key == held,
+        Reservation::Free => false,
+        Reservation::NotKnown => key != 0,
+    };
+    if needs_reservation(code) && !is_held {
+        pdu.anomaly(Anomaly::IllegalState);
+    }
+    if matches!(code, 0x30 | 0x33) {
+        flow.transfers = flow.transfers.wrapping_add(1);
+    }
+    found.too_short = request(code, reader, pdu, found).is_none();
+    pdu
+}
+
+/// Reads the data of a request. `None` where it ends too early.
+fn request<'a>(
+    code: u8,
+    reader: &mut Reader<'a>,
+    pdu: &mut Pdu,
+    found: &mut Found<'a>,
+) -> Option<()> {
+    match code {
+        0x03 => {
+            pdu.field(SUBCODE, reader.u8()?);
+        }
+        0x10 => {
+            // Four bytes not known, then the client's host name [V frame 49]. What
+            // follows it on newer controllers comes from a password: not shown.
+            reader.skip(4)?;
+            let length = reader.u8()?;
+            let name = reader.take(length.into())?;
+            pdu.field(CLIENT_NAME, Value::text(name));
+            found.claims = [Some((Attribute::Hostname, name, "umas_take_reservation")), None];
+        }
+        // What these carry comes from a password.
+        0x6d | 0x6e => {}
+        0x20 | 0x21 => {
+            // [V frame 25]
+            reader.skip(1)?;
+            let block = reader.u16_le()?;
+            let offset = reader.u32_le()?;
+            let count = reader.u16_le()?;
+            let memory = Space::numbered(MEMORY, block.into());
+            pdu.target(Target::new(memory, Span::range(offset, count.into()))).quantity(count);
+            if code == 0x21 {
+                pdu.field(BYTES, Value::bytes(reader.take(count.into())?));
+            }
+        }
+        0x22 | 0x23 => variables(code, reader, pdu)?,
+        0x31 => {
+            // As in the answer of 34: block number, count and bytes [M].
+            reader.skip(2)?;
+            pdu.field(BLOCK, reader.u16_le()?);
+            let count = reader.u16_le()?;
+            found.program = Some((true, reader.take(count.into())?, false));
+        }
+        0x32 => {
+            reader.skip(2)?;
+            pdu.field(BLOCK, reader.u16_le()?);
+            found.program = Some((true, &[], true));
+        }
+        0x34 | 0x35 => {
+            // [V frames 78 and 186]
+            reader.skip(2)?;
+            pdu.field(BLOCK, reader.u16_le()?);
+        }
+        _ => rest(reader, pdu),
+    }
+    Some(())
+}
+
+/// Begins the PDU of an answer and reads its data, by the request's function.
+fn answer<'s, 'a>(
+    flow: &mut Flow,
+    status: u8,
+    reader: &mut Reader<'a>,
+    cx: &Context<'_>,
+    out: &'s mut Sink,
+    found: &mut Found<'a>,
+) -> &'s mut Pdu {
+    let asked = cx
+        .carried
+        .pairing_key
+        .and_then(|key| cx.request(ProtocolId::Umas, key))
+        .map(|open| &open.pdu);
+    let code = asked.and_then(|asked| u8::try_from(asked.code).ok());
+    let operation = match (asked, status) {
+        (Some(asked), _) => asked.operation,
+        (None, REFUSED) => const { Operation::new("answer", Class::Exception) },
+        (None, _) => const { Operation::new("answer", Class::Unknown) },
+    };
+    let pdu = out.pdu(Role::Response, code.unwrap_or(status).into(), operation);
+    if let Some(asked) = asked {
+        pdu.target.clone_from(&asked.target);
+        pdu.quantity = asked.quantity;
+    }
+    if cx.sender == Sender::Client {
+        pdu.anomaly(Anomaly::IllegalState);
+    } else if status == REFUSED {
+        let number = reader.u8().unwrap_or(0);
+        pdu.status(Status::Failed {
+            code: number.into(),
+            name: const { crate::name::Name::new("refused") },
+        });
+    } else {
+        pdu.status(Status::Ok);
+    }
+    if status == DONE
+        && let (Some(code), Some(asked)) = (code, asked)
+    {
+        found.too_short = response(flow, code, asked, reader, pdu, found).is_none();
+    } else {
+        rest(reader, pdu);
+    }
+    pdu
+}
+
+/// Reads what a done request gave. `None` where it ends too early.
+fn response<'a>(
+    flow: &mut Flow,
+    code: u8,
+    asked: &Pdu,
+    reader: &mut Reader<'a>,
+    pdu: &mut Pdu,
+    found: &mut Found<'a>,
+) -> Option<()> {
+    match code {
+        0x01 => {
+            pdu.field(MAX_FRAME, reader.u16_le()?);
+            rest(reader, pdu);
+        }
+        0x02 => identity(reader, pdu, found)?,
+        0x03 if asks_for_project(asked) => project(reader, pdu, found)?,
+        0x10 => {
+            let key = reader.u8()?;
+            pdu.field(RESERVATION, key);
+            if pdu.status == Status::Ok {
+                flow.reservation = Reservation::Held(key);
+            }
+        }
+        0x11 => {
+            if pdu.status == Status::Ok {
+                flow.reservation = Reservation::Free;
+            }
+        }
+        0x20 => {
+            // [V frame 26]
+            reader.skip(1)?;
+            let count = reader.u16_le()?;
+            if pdu.quantity.is_some_and(|quantity| quantity != count.into()) {
+                pdu.anomaly(Anomaly::LengthMismatch);
+            }
+            pdu.field(BYTES, Value::bytes(reader.take(count.into())?));
+        }
+        0x22 => variable_values(reader, asked, pdu),
+        0x34 => {
+            // A first byte of 1 marks the last block; count and bytes [V frames 81, 185].
+            let last = reader.u8()? == 1;
+            reader.skip(1)?;
+            let count = reader.u16_le()?;
+            pdu.quantity(count);
+            found.program = Some((false, reader.take(count.into())?, last));
+        }
+        _ => rest(reader, pdu),
+    }
+    Some(())
+}
+
+/// Bytes whose meaning is not known.
+fn rest(reader: &mut Reader<'_>, pdu: &mut Pdu) {
+    let bytes = reader.take_up_to(usize::MAX);
+    if !bytes.is_empty() {
+        pdu.field(BYTES, Value::bytes(bytes));
+    }
+}
+
+/// The CPU's name and versions [V frame 6].
+fn identity<'a>(reader: &mut Reader<'a>, pdu: &mut Pdu, found: &mut Found<'a>) -> Option<()> {
+    // Two bytes of range, four of type, two of model; then the version, binary coded decimal.
+    reader.skip(8)?;
+    let [minor, major] = reader.array()?;
+    let mut firmware = String::new();
+    let _ = write!(firmware, "{major:x}.{minor:02x}");
+    // Patch, internal and hardware version, crash code, two bytes not known.
+    reader.skip(12)?;
+    let length = reader.u8()?;
+    let name = reader.take(length.into())?;
+    pdu.field(CPU_NAME, Value::text(name));
+    pdu.field(FIRMWARE, Value::Text(text(firmware.as_bytes())));
+    found.claims = [
+        Some((Attribute::Vendor, b"Schneider Electric", "umas_read_plc_id")),
+        Some((Attribute::Model, name, "umas_read_plc_id")),
+    ];
+    found.firmware = Some(firmware);
+    Some(())
+}
+
+/// Whether the project's name was asked for, not one of its tables.
+fn asks_for_project(asked: &Pdu) -> bool {
+    asked.fields.contains(&(SUBCODE, Value::Unsigned(0)))
+}
+
+/// The project's name and times [V frame 12].
+fn project<'a>(reader: &mut Reader<'a>, pdu: &mut Pdu, found: &mut Found<'a>) -> Option<()> {
+    reader.skip(18)?;
+    for field in [CREATED, MODIFIED] {
+        // Weekday, second, minute, hour, day, month, year.
+        let [_, second, minute, hour, day, month, low, high] = reader.array()?;
+        let year = u16::from_le_bytes([low, high]);
+        let mut time = String::new();
+        let _ = write!(time, "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}");
+        pdu.field(field, Value::Text(text(time.as_bytes())));
+    }
+    pdu.field(PROJECT_VERSION, reader.u32_le()?);
+    let length = reader.u8()?;
+    let name = reader.take(length.into())?;
+    pdu.field(PROJECT_NAME, Value::text(name));
+    found.claims = [Some((Attribute::Tag, name, "umas_read_project_info")), None];
+    Some(())
+}
+
+/// How many bytes a variable of this size index has [pub].
+const fn variable_size(index: u8) -> Option<u32> {
+    match index {
+        1 => Some(1),
+        2 => Some(2),
+        3 => Some(4),
+        4 => Some(8),
+        _ => None,
+    }
+}
+
+/// References to variables, and what is written to them [pub]. The offset stands
+/// in another order when it is read: 16 bits above 8, against 16 below 16.
+fn variables(code: u8, reader: &mut Reader<'_>, pdu: &mut Pdu) -> Option<()> {
+    pdu.field(CHECKSUM, reader.u32_le()?);
+    let count = reader.u8()?;
+    for _ in 0..count {
+        let kind = reader.u8()?;
+        let block = reader.u16_le()?;
+        let offset = if code == 0x22 {
+            reader.skip(1)?;
+            let high = reader.u16_le()?;
+            u32::from(high) << 8 | u32::from(reader.u8()?)
+        } else {
+            reader.u32_le()?
+        };
+        let elements = if kind >> 4 == 0 { 1 } else { u32::from(reader.u16_le()?) };
+        let Some(size) = variable_size(kind & 0x0f) else {
+            pdu.anomaly(Anomaly::UnknownObject);
+            rest(reader, pdu);
+            return Some(());
+        };
+        let bytes = size.saturating_mul(elements);
+        let variables = Space::numbered(VARIABLES, block.into());
+        let target = Target::new(variables, Span::range(offset, bytes));
+        if let Some(item) = pdu.item(Some(target)) {
+            item.quantity = Some(bytes);
+        }
+        if code == 0x23 {
+            push_value(reader.take(usize::try_from(bytes).ok()?)?, pdu);
+        }
+    }
+    Some(())
+}
+
+/// The values of variables, one after the other [pub]; left as bytes where they
+/// are not as long as was asked.
+fn variable_values(reader: &mut Reader<'_>, asked: &Pdu, pdu: &mut Pdu) {
+    let sizes = || asked.items.iter().map(|item| item.quantity.unwrap_or(0));
+    let wanted = sizes().fold(0u32, u32::saturating_add);
+    if usize::try_from(wanted) != Ok(reader.len()) {
+        pdu.anomaly(Anomaly::LengthMismatch);
+        rest(reader, pdu);
+        return;
+    }
+    for item in &asked.items {
+        let bytes = usize::try_from(item.quantity.unwrap_or(0)).unwrap_or(usize::MAX);
+        if let Some(answered) = pdu.item(item.target.clone()) {
+            answered.quantity = item.quantity;
+        }
+        push_value(reader.take_up_to(bytes), pdu);
+    }
+}
+
+/// A variable of up to eight bytes is a number, a longer one bytes.
+fn push_value(bytes: &[u8], pdu: &mut Pdu) {
+    if bytes.len() <= 8 {
+        pdu.value(bytes.iter().rev().fold(0u64, |number, byte| number << 8 | u64::from(*byte)));
+    } else {
+        pdu.value(Value::bytes(bytes));
+    }
+}
