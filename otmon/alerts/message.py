@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from string import Formatter
 
 from otmon.model.event import Event
 from otmon.model.rule import Match
@@ -44,34 +43,6 @@ _SENTENCES: Mapping[str, str] = {
     "identify": "{client} asked {server} what it is",
     "browse": "{client} listed what {server} holds",
 }
-
-PLACES = frozenset(
-    (
-        "client",
-        "server",
-        "protocol",
-        "operation",
-        "target",
-        "unit",
-        "value",
-        "status",
-        "count",
-        "anomalies",
-        "file",
-        "expected",
-        "observed",
-    )
-)
-"""What a rule's own sentence may name in braces."""
-
-
-def places_of(template: str) -> set[str]:
-    """The names in braces of a rule's sentence.
-
-    Raises:
-        ValueError: The braces do not fit.
-    """
-    return {name for _, name, _, _ in Formatter().parse(template) if name is not None}
 
 
 def message_of(match: Match, client: str | None, server: str | None, count: int) -> str:

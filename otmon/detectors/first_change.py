@@ -9,8 +9,9 @@ from otmon.model.event import Event
 
 MIN_READS = 20
 """Looks that make a habit of looking."""
-MIN_SPAN_NS = 10 * 1_000_000_000
-"""How long the habit must have lasted: a client that starts may read a lot before it writes."""
+MIN_WATCH_NS = 60 * 1_000_000_000
+"""How long there must have been something to see: a client that changes something now
+and then may not have done so yet when a capture begins."""
 
 
 class FirstChange:
@@ -20,26 +21,31 @@ class FirstChange:
     a change that was not seen is followed by one that is.
     """
 
+    def __init__(self) -> None:
+        self._watched_since_ns: int | None = None
+
     def observe(self, event: Event) -> Iterable[Event]:
         """Gives `first_change` where the operation is one."""
+        if self._watched_since_ns is None:
+            self._watched_since_ns = event.time_ns
         if event.operation_class not in CHANGE_CLASSES or event.get("ot.role") != "request":
+            return ()
+        if event.get("ot.history.change_count") != 0:
             return ()
         reads = event.get("ot.history.read_count")
         since_ns = event.get("ot.history.first_seen_at")
-        if event.get("ot.history.change_count") != 0:
-            return ()
         if not isinstance(reads, int) or not isinstance(since_ns, int) or reads < MIN_READS:
             return ()
-        span_ns = event.time_ns - since_ns
-        if span_ns < MIN_SPAN_NS:
+        if event.time_ns - self._watched_since_ns < MIN_WATCH_NS:
             return ()
+        seconds = (event.time_ns - since_ns) // 1_000_000_000
         found = event.derive(
             "ot_anomaly",
             {
                 "event.provider": "first_change",
                 "anomaly.type": "first_change",
-                "anomaly.expected": f"only reads: {reads} in {span_ns // 1_000_000_000} s",
-                "anomaly.observed": f"{event.text('ot.function.name')}",
+                "anomaly.expected": f"{reads} reads in {seconds} s and no change",
+                "anomaly.observed": event.text("ot.function.name"),
                 "anomaly.since": since_ns,
             },
         )

@@ -20,6 +20,26 @@ _LOWEST: tuple[tuple[int, str], ...] = (
 """The lowest severity of each level, highest first."""
 
 
+PLACES: frozenset[str] = frozenset(
+    (
+        "client",
+        "server",
+        "protocol",
+        "operation",
+        "target",
+        "unit",
+        "value",
+        "status",
+        "count",
+        "anomalies",
+        "file",
+        "expected",
+        "observed",
+    )
+)
+"""What a rule's own sentence may name in braces."""
+
+
 def level_of(severity: float) -> str:
     """The name of a severity from 0 to 100."""
     return next((name for lowest, name in _LOWEST if severity >= lowest), "informational")

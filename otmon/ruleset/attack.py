@@ -50,6 +50,11 @@ def legacy_ids() -> frozenset[str]:
     return frozenset(old for entry in techniques().values() for old in entry.v18_ids)
 
 
+def successors(old: str) -> list[str]:
+    """The sub-techniques of v19 that a retired id of v18 became."""
+    return [entry.id for entry in techniques().values() if old in entry.v18_ids and entry.parent]
+
+
 def ids_of(tags: Iterable[str]) -> list[str]:
     """The technique ids among a rule's tags: `attack.t0843.001` is T0843.001."""
     return [

@@ -40,10 +40,9 @@ from sigma.types import (
     SpecialChars,
 )
 
-from otmon.fields import CATEGORIES, FIELDS, Field, Kind
+from otmon.fields import CATEGORIES, FIELDS, Field
 from otmon.model.rule import IMPACTS, Rule
 from otmon.ruleset import attack
-from otmon.ruleset.compile import linear_regex
 from otmon.ruleset.condition import (
     And,
     Compare,
@@ -66,69 +65,11 @@ from otmon.ruleset.condition import (
     Within,
     tests_of,
 )
-
-MODIFIERS = frozenset(
-    (
-        "contains",
-        "startswith",
-        "endswith",
-        "all",
-        "cased",
-        "exists",
-        "neq",
-        "re",
-        "i",
-        "m",
-        "s",
-        "lt",
-        "lte",
-        "gt",
-        "gte",
-        "cidr",
-        "fieldref",
-        "minute",
-        "hour",
-        "day",
-        "week",
-        "month",
-        "year",
-    )
-)
-"""The modifiers that the evaluator supports."""
+from otmon.ruleset.source import LoadError, Source, UnusableError
+from otmon.ruleset.support import check_field, check_selection, check_values
 
 MAX_THRESHOLD = 10_000
 """The highest count that a correlation can wait for: so many times it remembers."""
-
-Path_ = tuple[str | int, ...]
-"""Where in a rule file something stands, as keys and places in lists."""
-
-
-@dataclass(frozen=True, slots=True)
-class LoadError:
-    """Why a rule could not be used, and where that stands."""
-
-    path: Path
-    line: int
-    """Counted from 1."""
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.line}: {self.message}"
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A rule file as it was read."""
-
-    path: Path
-    folder: Path
-    """The rule folder that it was found in."""
-    text: str
-    document: Mapping[str, Any]
-
-    def line(self, where: Path_) -> int:
-        """The line, counted from 1, of what stands at `where`, or of what should hold it."""
-        return _line(self.text, where)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,14 +89,6 @@ class RuleSet:
         """Every rule that can be used."""
         yield from self.events
         yield from self.correlations
-
-
-class _UnusableError(Exception):
-    """A rule cannot be used; `where` says what in its file is to blame."""
-
-    def __init__(self, message: str, *where: str | int) -> None:
-        super().__init__(message)
-        self.where = where
 
 
 def shipped_rules() -> Path:
@@ -191,8 +124,8 @@ def load_rules(
                 found = _rule(source, fields)
                 if found.rule.id in sources:
                     other = sources[found.rule.id].path
-                    raise _UnusableError(f"has the same id as {other}", "id")
-            except _UnusableError as error:
+                    raise UnusableError(f"has the same id as {other}", "id")
+            except UnusableError as error:
                 errors.append(LoadError(source.path, source.line(error.where), str(error)))
                 continue
             if found.rule.status == "experimental" and not experimental:
@@ -232,30 +165,10 @@ def _read(folder: Path, errors: list[LoadError]) -> Iterator[Source]:
                 yield Source(path, folder, text, documents[0])
 
 
-def _line(text: str, where: Path_) -> int:
-    node = yaml.compose(text, Loader=yaml.CSafeLoader)
-    line = 1
-    for step in where:
-        if isinstance(node, yaml.MappingNode):
-            pairs = [pair for pair in node.value if pair[0].value == str(step)]
-            if not pairs:
-                break
-            key, node = pairs[0]
-            line = key.start_mark.line + 1
-        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int):
-            if step >= len(node.value):
-                break
-            node = node.value[step]
-            line = node.start_mark.line + 1
-        else:
-            break
-    return int(line)
-
-
 def _rule(source: Source, fields: Mapping[str, Field]) -> EventRule | CorrelationRule:
     document = source.document
     if "filter" in document:
-        raise _UnusableError("filters are not supported yet", "filter")
+        raise UnusableError("filters are not supported yet", "filter")
     rule = _facts(source)
     name = document.get("name")
     if "correlation" in document:
@@ -268,15 +181,15 @@ def _facts(source: Source) -> Rule:
     document = source.document
     for key in ("title", "id", "level", "otmon"):
         if not document.get(key):
-            raise _UnusableError(f"has no {key}", key)
+            raise UnusableError(f"has no {key}", key)
     own = document["otmon"]
     if not isinstance(own, dict):
-        raise _UnusableError("otmon is not a map", "otmon")
+        raise UnusableError("otmon is not a map", "otmon")
     if own.get("impact") not in IMPACTS:
-        raise _UnusableError(f"impact is none of {', '.join(IMPACTS)}", "otmon", "impact")
+        raise UnusableError(f"impact is none of {', '.join(IMPACTS)}", "otmon", "impact")
     confidence = own.get("confidence")
     if not isinstance(confidence, (int, float)) or not 0 <= confidence <= 1:
-        raise _UnusableError("confidence is no number from 0 to 1", "otmon", "confidence")
+        raise UnusableError("confidence is no number from 0 to 1", "otmon", "confidence")
     techniques, legacy = attack.split(_texts(document, "tags"))
     canonical = json.dumps(document, sort_keys=True, default=str).encode()
     return Rule(
@@ -306,7 +219,7 @@ def _facts(source: Source) -> Rule:
 def _texts(document: Mapping[str, Any], key: str) -> tuple[str, ...]:
     values = document.get(key) or ()
     if not isinstance(values, (list, tuple)):
-        raise _UnusableError(f"{key} is not a list", key)
+        raise UnusableError(f"{key} is not a list", key)
     return tuple(str(value) for value in values)
 
 
@@ -315,20 +228,20 @@ def _event_rule(
 ) -> EventRule:
     detection = document.get("detection")
     if not isinstance(detection, dict):
-        raise _UnusableError("has no detection", "detection")
+        raise UnusableError("has no detection", "detection")
     if not isinstance(detection.get("condition"), str):
-        raise _UnusableError("needs exactly one condition", "detection", "condition")
+        raise UnusableError("needs exactly one condition", "detection", "condition")
     for selection, definition in detection.items():
         if selection != "condition":
-            _check_selection(definition, fields, ("detection", selection))
+            check_selection(definition, fields, ("detection", selection))
     parsed = _parsed(SigmaRule, document, "detection")
     source = parsed.logsource
     if source.product != "otmon":
-        raise _UnusableError("logsource.product is not otmon", "logsource", "product")
+        raise UnusableError("logsource.product is not otmon", "logsource", "product")
     if source.category is None and source.service is None:
-        raise _UnusableError("logsource names neither category nor service", "logsource")
+        raise UnusableError("logsource names neither category nor service", "logsource")
     if source.category is not None and source.category not in CATEGORIES:
-        raise _UnusableError(
+        raise UnusableError(
             f"logsource.category {source.category} is none of {', '.join(CATEGORIES)}",
             "logsource",
             "category",
@@ -336,10 +249,10 @@ def _event_rule(
     try:
         tree = parsed.detection.parsed_condition[0].parsed
     except SigmaError as error:
-        raise _UnusableError(_sentence(error), "detection", "condition") from error
+        raise UnusableError(_sentence(error), "detection", "condition") from error
     condition = _condition(tree)
     for test in tests_of(condition):
-        _check_values(test, fields, detection)
+        check_values(test, fields, detection)
     return EventRule(rule, name, source.category, source.service, condition)
 
 
@@ -347,9 +260,9 @@ def _parsed(kind: Any, document: Mapping[str, Any], part: str) -> Any:
     try:
         rule = kind.from_dict(dict(document), collect_errors=True)
     except SigmaError as error:
-        raise _UnusableError(_sentence(error), part) from error
+        raise UnusableError(_sentence(error), part) from error
     if rule.errors:
-        raise _UnusableError(_sentence(rule.errors[0]), _blamed(rule.errors[0], part))
+        raise UnusableError(_sentence(rule.errors[0]), _blamed(rule.errors[0], part))
     return rule
 
 
@@ -365,83 +278,6 @@ def _sentence(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _check_selection(definition: Any, fields: Mapping[str, Field], where: Path_) -> None:
-    """Refuses what the evaluator does not support, with its place in the file."""
-    if isinstance(definition, list):
-        for place, item in enumerate(definition):
-            if not isinstance(item, dict):
-                raise _UnusableError("searches for text without a field", *where, place)
-            _check_selection(item, fields, (*where, place))
-        return
-    if not isinstance(definition, dict):
-        raise _UnusableError("searches for text without a field", *where)
-    for key in definition:
-        field, *modifiers = str(key).split("|")
-        if not field:
-            raise _UnusableError("searches for text without a field", *where, key)
-        for modifier in modifiers:
-            if modifier not in MODIFIERS:
-                raise _UnusableError(f"modifier {modifier} is not supported", *where, key)
-        if "re" in modifiers:
-            values = definition[key]
-            for pattern in values if isinstance(values, list) else [values]:
-                _check_regex(str(pattern), (*where, key))
-        _check_field(field, fields, (*where, key))
-
-
-def _check_regex(pattern: str, where: Path_) -> None:
-    try:
-        linear_regex(pattern, "")
-    except ValueError as error:
-        raise _UnusableError(str(error), *where) from error
-    except ImportError as error:
-        raise _UnusableError("regular expressions need google-re2: install it", *where) from error
-
-
-def _check_field(field: str, fields: Mapping[str, Field], where: Path_) -> None:
-    root = field.partition(".")[0]
-    if field not in fields and any(name.partition(".")[0] == root for name in fields):
-        raise _UnusableError(f"there is no field {field}", *where)
-
-
-def _check_values(test: Test, fields: Mapping[str, Field], detection: Mapping[str, Any]) -> None:
-    """Refuses a value that its field never has."""
-    known = fields.get(test.field)
-    if known is None or not isinstance(test.criterion, Equals):
-        return
-    for value in test.criterion.values:
-        where = _where(detection, test.field)
-        if known.values is not None and str(value).lower() not in known.values:
-            raise _UnusableError(f"{test.field} never has the value {value}", *where)
-        is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if known.kind in (Kind.LONG, Kind.FLOAT) and not is_number:
-            raise _UnusableError(f"{test.field} is a number and never {value!r}", *where)
-        if known.kind is Kind.BOOLEAN and not isinstance(value, bool):
-            raise _UnusableError(f"{test.field} is true or false and never {value!r}", *where)
-
-
-def _where(detection: Mapping[str, Any], field: str) -> Path_:
-    """The first place in the selections that names a field."""
-
-    def search(definition: Any, where: Path_) -> Path_ | None:
-        if isinstance(definition, list):
-            for place, item in enumerate(definition):
-                found = search(item, (*where, place))
-                if found:
-                    return found
-        if isinstance(definition, dict):
-            for key in definition:
-                if str(key).split("|")[0] == field:
-                    return (*where, key)
-        return None
-
-    for selection, definition in detection.items():
-        found = search(definition, ("detection", selection))
-        if found:
-            return found
-    return ("detection",)
-
-
 def _condition(tree: Any) -> Condition:
     """The tree that pySigma read, as otmon's own."""
     if isinstance(tree, ConditionAND):
@@ -452,7 +288,7 @@ def _condition(tree: Any) -> Condition:
         return Not(_condition(tree.args[0]))
     if isinstance(tree, ConditionFieldEqualsValueExpression):
         return Test(tree.field, _criterion(tree.value))
-    raise _UnusableError("searches for text without a field", "detection")
+    raise UnusableError("searches for text without a field", "detection")
 
 
 def _criterion(value: Any) -> Criterion:
@@ -481,7 +317,7 @@ def _criterion(value: Any) -> Criterion:
         case SigmaRegularExpression():
             flags = "".join(sorted(value.sigma_to_re_flag[flag] for flag in value.flags))
             return Regex(str(value.regexp.original), flags)
-    raise _UnusableError(f"{type(value).__name__} is not supported", "detection")
+    raise UnusableError(f"{type(value).__name__} is not supported", "detection")
 
 
 def _part(value: SigmaTimestampPart) -> TimePart:
@@ -508,39 +344,39 @@ def _correlation(
 ) -> CorrelationRule:
     definition = document["correlation"]
     if not isinstance(definition, dict):
-        raise _UnusableError("correlation is not a map", "correlation")
+        raise UnusableError("correlation is not a map", "correlation")
     kind = definition.get("type")
     if kind not in ("event_count", "value_count"):
-        raise _UnusableError(f"correlation {kind} is not supported", "correlation", "type")
+        raise UnusableError(f"correlation {kind} is not supported", "correlation", "type")
     parsed = _parsed(SigmaCorrelationRule, document, "correlation")
     if not parsed.group_by:
-        raise _UnusableError("has no group-by", "correlation")
+        raise UnusableError("has no group-by", "correlation")
     aliases = {
         alias.alias: {reference.reference: field for reference, field in alias.mapping.items()}
         for alias in parsed.aliases
     }
     for field in parsed.group_by:
         if field not in aliases:
-            _check_field(field, fields, ("correlation", "group-by"))
+            check_field(field, fields, ("correlation", "group-by"))
     for mapping in aliases.values():
         for field in mapping.values():
-            _check_field(field, fields, ("correlation", "aliases"))
+            check_field(field, fields, ("correlation", "aliases"))
     condition = parsed.condition
     if not isinstance(condition, SigmaCorrelationCondition):
-        raise _UnusableError("this condition is not supported", "correlation", "condition")
+        raise UnusableError("this condition is not supported", "correlation", "condition")
     operator = condition.op.name.lower()
     if operator not in ("gt", "gte"):
-        raise _UnusableError(f"condition {operator} is not supported", "correlation", "condition")
+        raise UnusableError(f"condition {operator} is not supported", "correlation", "condition")
     threshold = int(condition.count) + (operator == "gt")
     if threshold != condition.count + (operator == "gt") or not 1 <= threshold <= MAX_THRESHOLD:
-        raise _UnusableError(
+        raise UnusableError(
             f"condition is no whole number from 1 to {MAX_THRESHOLD}", "correlation", "condition"
         )
     field = condition.fieldref
     if kind == "value_count":
         if not isinstance(field, str):
-            raise _UnusableError("needs exactly one field", "correlation", "condition")
-        _check_field(field, fields, ("correlation", "condition", "field"))
+            raise UnusableError("needs exactly one field", "correlation", "condition")
+        check_field(field, fields, ("correlation", "condition", "field"))
     return CorrelationRule(
         rule=rule,
         name=name,

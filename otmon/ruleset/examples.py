@@ -1,0 +1,109 @@
+"""Whether rules fire on the captures that they name, and are silent on others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from otmon.model.alert import Alert
+from otmon.ruleset.load import RuleSet
+from otmon.ruleset.source import Source
+
+Analyse = Callable[[Path], Sequence[Alert]]
+"""Gives the alerts that all rules together raise on a capture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """What a rule says of one capture."""
+
+    rule_id: str
+    title: str
+    source: Source
+    place: tuple[str | int, ...]
+    capture: str
+    count: int
+    """Alerts of this rule that are expected: none on a negative example."""
+    frames: tuple[int, ...]
+    """Frames that must be in the evidence."""
+
+    @property
+    def line(self) -> int:
+        """Where it stands in the file of the rule."""
+        return self.source.line(self.place)
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An example that does not behave as told."""
+
+    example: Example
+    message: str
+
+    def __str__(self) -> str:
+        place = f"{self.example.source.path}:{self.example.line}"
+        return f"{place}: {self.example.capture}: {self.message}"
+
+
+def examples(rules: RuleSet) -> Iterator[Example]:
+    """Every example of every rule, in the order of the rules' ids."""
+    for one in rules.rules:
+        source = rules.sources[one.rule.id]
+        tests = source.document["otmon"].get("tests") or {}
+        for kind in ("positive", "negative"):
+            for place, told in enumerate(tests.get(kind) or ()):
+                yield Example(
+                    rule_id=one.rule.id,
+                    title=one.rule.title,
+                    source=source,
+                    place=("otmon", "tests", kind, place),
+                    capture=str(told["capture"]),
+                    count=int(told.get("count", 1)) if kind == "positive" else 0,
+                    frames=tuple(told.get("frames") or ()),
+                )
+
+
+def failures(some: Sequence[Example], captures: Path, analyse: Analyse) -> list[Failure]:
+    """The examples that do not behave as told; each capture is read once.
+
+    Args:
+        some: The examples.
+        captures: The folder that their captures are named in.
+        analyse: Runs all rules on one capture.
+    """
+    known: dict[str, Sequence[Alert]] = {}
+    found = []
+    for example in some:
+        path = captures / example.capture
+        if not path.is_file():
+            found.append(Failure(example, "the capture does not exist"))
+            continue
+        if example.capture not in known:
+            known[example.capture] = analyse(path)
+        alerts = [one for one in known[example.capture] if one.rule.id == example.rule_id]
+        found += [Failure(example, message) for message in _wrong(example, alerts)]
+    return found
+
+
+def _wrong(example: Example, alerts: Sequence[Alert]) -> Iterator[str]:
+    if len(alerts) != example.count:
+        said = "; ".join(alert.message for alert in alerts) or "silent"
+        yield f"{example.title}: {len(alerts)} alerts instead of {example.count}: {said}"
+    seen = {frame for alert in alerts for frame in alert.evidence.frames}
+    missing = [frame for frame in example.frames if frame not in seen]
+    if missing:
+        yield f"{example.title}: frames {missing} are not in the evidence"
+
+
+def matrix(
+    rules: RuleSet, captures: Sequence[str], folder: Path, analyse: Analyse
+) -> Mapping[tuple[str, str], int]:
+    """How many alerts each rule raises on each capture, by title and capture; none left out."""
+    titles = {one.rule.id: one.rule.title for one in rules.rules}
+    counts: dict[tuple[str, str], int] = {}
+    for capture in captures:
+        for alert in analyse(folder / capture):
+            key = (titles[alert.rule.id], capture)
+            counts[key] = counts.get(key, 0) + 1
+    return counts

@@ -1,0 +1,187 @@
+"""Lints of what a rule means: technique, level, fields, condition, examples."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from otmon.fields import Field
+from otmon.model.rule import IMPACTS, level_of, round_half_up
+from otmon.ruleset import attack
+from otmon.ruleset.condition import (
+    And,
+    Condition,
+    EventRule,
+    Not,
+    Or,
+    Test,
+    necessary_values,
+    tests_of,
+)
+from otmon.ruleset.lint_subject import Found, Lint, Subject
+
+
+class AttackTag(Lint):
+    """A tag that is no technique, no successor's, or no tactic of its techniques."""
+
+    name = "ATT&CK tag"
+    advice = "take ids and tactics from otmon/vendored/attack_ics.json"
+
+    def check(self, subject: Subject) -> Found:
+        """Gives every tag that does not fit the vendored list."""
+        known, tags = attack.techniques(), [str(tag) for tag in subject.source.document["tags"]]
+        ids = attack.ids_of(tags)
+        tactics = {tactic for one in ids if one in known for tactic in known[one].tactics}
+        for place, tag in enumerate(tags):
+            where = ("tags", place)
+            if tag.startswith("attack-ics."):
+                if tag.removeprefix("attack-ics.") not in tactics:
+                    yield f"none of the techniques has the tactic {tag}", where
+            elif tag != tag.lower() or not attack.ids_of([tag]):
+                yield f"{tag} is neither a technique nor a tactic", where
+            elif (one := attack.ids_of([tag])[0]) not in known:
+                heirs = attack.successors(one)
+                if not heirs:
+                    yield f"there is no technique {one}", where
+                elif not set(heirs) & set(ids):
+                    yield f"{one} is retired: its successor is {', '.join(heirs)}", where
+        if not ids:
+            yield "no technique is named", ("tags",)
+
+
+class LevelProduct(Lint):
+    """A level that is not that of impact and confidence."""
+
+    name = "level"
+    advice = "the level is the name of impact x confidence"
+
+    def check(self, subject: Subject) -> Found:
+        """Gives the level that it should be."""
+        rule = subject.found.rule
+        level = level_of(round_half_up(IMPACTS[rule.impact] * rule.confidence))
+        if rule.level != level:
+            yield f"impact x confidence is {level}, not {rule.level}", ("level",)
+
+
+class FieldOfOther(Lint):
+    """A field that events of this kind never carry."""
+
+    name = "field"
+    advice = "see the field catalogue, docs/fields.md"
+
+    def check(self, subject: Subject) -> Found:
+        """Gives every such field of the condition, of `fields` and of `aggregate_by`."""
+        found = subject.found
+        if isinstance(found, EventRule):
+            for test in tests_of(found.condition):
+                known = subject.fields.get(test.field)
+                if known and found.category and found.category not in known.categories:
+                    yield f"{found.category} never carries {test.field}", ("detection",)
+        for key, names, where in (
+            ("fields", found.rule.fields, ("fields",)),
+            ("aggregate_by", found.rule.aggregate_by, ("otmon", "aggregate_by")),
+        ):
+            for name in names:
+                if name not in subject.fields and name.partition(".")[0] in _roots(subject.fields):
+                    yield f"{key} names {name}, which does not exist", where
+
+
+class DeadCondition(Lint):
+    """A condition that can never hold."""
+
+    name = "dead condition"
+    advice = "two of its parts exclude one another"
+
+    def check(self, subject: Subject) -> Found:
+        """Gives every field that would need two values at once."""
+        if subject.condition is None:
+            return
+        for part in _conjunctions(subject.condition):
+            for field in sorted({test.field for test in tests_of(part)}):
+                known = subject.fields.get(field)
+                if known is not None and known.many:
+                    continue
+                if necessary_values(part, field) == frozenset():
+                    yield f"{field} would need two values at once", ("detection",)
+            for one in part.parts:
+                if isinstance(one, Not) and one.part in part.parts:
+                    yield "a part and its opposite must hold", ("detection", "condition")
+
+
+class DirectionUnbound(Lint):
+    """A condition that holds on a request as well as on a report of it."""
+
+    name = "direction"
+    advice = "test class, function, role, outcome or anomaly"
+    _BINDING = re.compile(
+        r"ot\.(operation|function|role|answered|status|anomaly|first_seen)|event\."
+    )
+
+    def check(self, subject: Subject) -> Found:
+        """Gives a condition about operations that says nothing of what they are."""
+        found = subject.found
+        if not isinstance(found, EventRule) or found.category not in (None, "ot_operation"):
+            return
+        if not any(self._BINDING.match(test.field) for test in tests_of(found.condition)):
+            yield "the condition does not say what is done", ("detection",)
+
+
+class Examples(Lint):
+    """A rule that was never seen to fire, or whose example does not exist."""
+
+    name = "examples"
+    advice = "name a capture on which it fires and one on which it is silent"
+
+    def check(self, subject: Subject) -> Found:
+        """Gives missing examples, missing captures, and examples that say too little."""
+        if subject.found.rule.status != "experimental" and not subject.counted_only:
+            for kind in ("positive", "negative"):
+                if not subject.examples(kind):
+                    yield f"there is no {kind} example", ("otmon", "tests", kind)
+        for kind, key in (("positive", "count"), ("negative", "why")):
+            for place, example in enumerate(subject.examples(kind)):
+                where = ("otmon", "tests", kind, place)
+                if key not in example:
+                    yield f"the example has no {key}", where
+                capture = example.get("capture")
+                if subject.captures is None:
+                    continue
+                if not isinstance(capture, str) or not (subject.captures / capture).is_file():
+                    yield f"there is no capture {capture}", where
+
+
+class ContextNeeded(Lint):
+    """An operation that is also legitimate, judged without its context."""
+
+    name = "context"
+    advice = "test role, zone or baseline, or keep the confidence at 0.6 or below"
+    severity = "warning"
+    _CONTEXT = re.compile(r"(source|destination)\.asset\.|baseline\.|source\.ip|anomaly\.")
+
+    def check(self, subject: Subject) -> Found:
+        """Gives a rule about techniques that need context, which has none."""
+        found, known = subject.found, attack.techniques()
+        if not isinstance(found, EventRule) or found.rule.confidence <= 0.6:
+            return
+        ratings = {known[one.id].rating for one in found.rule.techniques}
+        tested = any(self._CONTEXT.match(test.field) for test in tests_of(found.condition))
+        if ratings and ratings <= {"C"} and not tested:
+            yield "every technique of it is also legitimate", ("tags",)
+
+
+def _roots(fields: Mapping[str, Field]) -> set[str]:
+    return {name.partition(".")[0] for name in fields}
+
+
+def _conjunctions(condition: Condition) -> Iterator[And]:
+    """Every `and` of a condition, but those under a `not`."""
+    match condition:
+        case And(parts=parts):
+            yield condition
+            for part in parts:
+                yield from _conjunctions(part)
+        case Or(parts=parts):
+            for part in parts:
+                yield from _conjunctions(part)
+        case Not() | Test():
+            return

@@ -1,0 +1,206 @@
+"""Each lint finds what it is there for, and says nothing of a good rule."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from otmon.ruleset.lint import LINTS, lint
+from otmon.ruleset.load import load_rules
+
+GOOD = """\
+title: Modbus communications restarted
+id: 00000000-0000-4000-8000-00000000000a
+status: test
+description: A client restarted the communication port of a device.
+references:
+    - https://attack.mitre.org/techniques/T0816/
+author: otmon
+date: 2026-11-25
+taxonomy: otmon
+logsource:
+    product: otmon
+    service: modbus
+    category: ot_operation
+detection:
+    selection:
+        ot.operation.class: restart
+    condition: selection
+falsepositives:
+    - Diagnostics.
+fields:
+    - source.ip
+level: medium
+tags:
+    - attack.t0816
+    - attack-ics.inhibit-response-function
+otmon:
+    impact: view
+    confidence: 0.8
+    message: '{client} restarted {server}'
+    triage:
+        - Look at the device.
+        - Ask the technician.
+    evidence:
+        - request
+    aliases: {}
+    tests:
+        positive:
+            - capture: modbus/restart.pcapng
+              count: 1
+        negative:
+            - capture: modbus/restart.pcapng
+              why: it is only an example
+"""
+
+
+def lint_text(folder: Path, text: str, name: str = "modbus_communications_restarted.yml"):
+    """The findings of a rule file, as `lint: message` with the line in front."""
+    rules, captures = folder / "modbus", folder / "pcaps"
+    rules.mkdir(exist_ok=True)
+    (captures / "modbus").mkdir(parents=True, exist_ok=True)
+    (captures / "modbus" / "restart.pcapng").touch()
+    (rules / name).write_text(text)
+    found = lint(load_rules([rules], experimental=True), captures=captures)
+    return [f"{one.line}: {one.lint}: {one.message}" for one in found]
+
+
+def test_a_good_rule_has_no_findings(tmp_path):
+    assert [] == lint_text(tmp_path, GOOD)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "expected"),
+    [
+        ("author: otmon", "autor: otmon", "7: unknown key: nobody reads autor"),
+        ("    aliases: {}", "    alias: {}", "35: unknown key: nobody reads alias"),
+        ("falsepositives:\n    - Diagnostics.\n", "", "1: missing key: there is no falsepositives"),
+        ("taxonomy: otmon", "taxonomy: sigma", "9: missing key: taxonomy is not otmon"),
+        (
+            "title: Modbus communications restarted",
+            "title: Modbus restarted",
+            "1: place and title: the file of this title is modbus_restarted.yml",
+        ),
+        (
+            "service: modbus",
+            "service: dnp3",
+            "10: place and title: the folder of this log source is dnp3",
+        ),
+        ("attack.t0816", "attack.t9999", "24: ATT&CK tag: there is no technique T9999"),
+        (
+            "    - attack.t0816\n",
+            "    - attack.t0816\n    - attack.t0855\n",
+            "25: ATT&CK tag: T0855 is retired: its successor is T1692.001",
+        ),
+        (
+            "inhibit-response-function",
+            "collection",
+            "25: ATT&CK tag: none of the techniques has the tactic attack-ics.collection",
+        ),
+        ("level: medium", "level: high", "22: level: impact x confidence is medium, not high"),
+        (
+            "class: restart\n",
+            "class: restart\n        anomaly.type: x\n",
+            "14: field: ot_operation never carries anomaly.type",
+        ),
+        (
+            "    - source.ip",
+            "    - source.pi",
+            "20: field: fields names source.pi, which does not exist",
+        ),
+        (
+            "class: restart\n    condition: selection",
+            "class: restart\n    other:\n        ot.operation.class: write\n"
+            "    condition: selection and other",
+            "14: dead condition: ot.operation.class would need two values at once",
+        ),
+        (
+            "    condition: selection",
+            "    condition: selection and not selection",
+            "17: dead condition: a part and its opposite must hold",
+        ),
+        (
+            "    condition: selection",
+            "    other:\n        ot.unit.id: 1\n    condition: selection",
+            "17: unused selection: the condition does not name other",
+        ),
+        (
+            "ot.operation.class: restart",
+            "source.ip: 10.0.0.1",
+            "14: direction: the condition does not say what is done",
+        ),
+        (
+            "{client} restarted",
+            "{cleint} restarted",
+            "29: message: the message has a place 'cleint'",
+        ),
+        ("        - Ask the technician.\n", "", "30: triage and evidence: triage has 1 steps"),
+        ("        - request\n", "        - reqest\n", None),
+        (
+            "            - capture: modbus/restart.pcapng\n              count: 1\n",
+            "            - capture: modbus/none.pcapng\n              count: 1\n",
+            "38: examples: there is no capture modbus/none.pcapng",
+        ),
+        ("              count: 1\n", "", "38: examples: the example has no count"),
+        (
+            "ot.operation.class: restart",
+            "ot.operation.class|all: restart",
+            "16: needless modifier: all has one value to match",
+        ),
+        (
+            "ot.operation.class: restart",
+            "ot.function.name|re: restart.*",
+            "16: needless modifier: a wildcard does what the regular expression does",
+        ),
+    ],
+)
+def test_a_lint_names_what_is_wrong_and_its_line(tmp_path, old, new, expected):
+    assert old in GOOD
+    found = lint_text(tmp_path, GOOD.replace(old, new, 1))
+
+    if expected is None:
+        expected = (
+            "33: triage and evidence: evidence reqest is none of "
+            "request, response, handshake, whole_transfer"
+        )
+    assert expected in found
+
+
+def test_a_rule_that_was_never_seen_to_fire_stays_experimental(tmp_path):
+    without = (
+        GOOD[: GOOD.index("        positive:")] + "        positive: []\n        negative: []\n"
+    )
+
+    assert [
+        "37: examples: there is no positive example",
+        "38: examples: there is no negative example",
+    ] == lint_text(tmp_path, without)
+    assert [] == lint_text(tmp_path, without.replace("status: test", "status: experimental"))
+
+
+def test_two_rules_of_one_title_are_told_apart(tmp_path):
+    lint_text(tmp_path, GOOD)
+    other = GOOD.replace("00000000000a", "00000000000b")
+    found = lint_text(tmp_path, other, "other.yml")
+
+    assert 2 == found.count("1: duplicate: another rule has this title")
+
+
+def test_an_operation_that_is_also_legitimate_needs_its_context(tmp_path):
+    text = GOOD.replace("attack.t0816", "attack.t0836").replace(
+        "inhibit-response-function", "impair-process-control"
+    )
+
+    assert ["23: context: every technique of it is also legitimate"] == lint_text(tmp_path, text)
+
+
+def test_load_errors_are_findings(tmp_path):
+    assert ["16: load: there is no field ot.operation.klass"] == lint_text(
+        tmp_path, GOOD.replace("ot.operation.class", "ot.operation.klass")
+    )
+
+
+def test_every_lint_says_what_to_do():
+    assert len(LINTS) == len({one.name for one in LINTS})
+    assert all(one.advice for one in LINTS)

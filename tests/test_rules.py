@@ -1,0 +1,31 @@
+"""The shipped rules: sound in form and meaning, and as fast as they must be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from places import PCAPS, ROOT
+
+from otmon.ruleset.lint import lint
+from otmon.ruleset.load import RuleSet, load_rules
+
+RULES: RuleSet = load_rules(experimental=True)
+
+
+def test_no_rule_has_a_finding():
+    assert [] == [str(finding) for finding in lint(RULES, captures=PCAPS)]
+
+
+def test_the_folder_of_a_correlation_is_a_service_or_a_category():
+    known = {path.name for path in (ROOT / "rules").iterdir() if path.is_dir()}
+    singles = {one.service or one.category for one in RULES.events}
+
+    assert known == singles
+    assert {Path(one.rule.path).parent.name for one in RULES.correlations} <= singles
+
+
+def test_every_member_of_a_correlation_is_counted_by_it_alone():
+    silent = {one for rule in RULES.correlations if not rule.generate for one in rule.members}
+    named = {one.rule.id for one in RULES.events if one.name}
+
+    assert named == silent
