@@ -153,13 +153,15 @@ impl Pcap {
         Some(TRIED)
     }
 
-    #[inline]
     fn record(&self, ahead: &[u8]) -> Option<Record> {
+        if self.big { self.record_in::<true>(ahead) } else { self.record_in::<false>(ahead) }
+    }
+
+    #[inline]
+    fn record_in<const BIG: bool>(&self, ahead: &[u8]) -> Option<Record> {
         let words = ahead.first_chunk::<RECORD>()?;
         let [s0, s1, s2, s3, f0, f1, f2, f3, c0, c1, c2, c3, o0, o1, o2, o3] = *words;
-        let word = |bytes| {
-            if self.big { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
-        };
+        let word = |bytes| if BIG { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) };
         let (first, second) = (word([c0, c1, c2, c3]), word([o0, o1, o2, o3]));
         let (captured, original) = match self.lengths {
             Lengths::CapturedFirst => (first, second),
@@ -170,16 +172,51 @@ impl Pcap {
         Some(Record { seconds, fraction, captured, original })
     }
 
-    /// Reads the next frame; none at the end of what can be read.
+    /// Reads the next frame into `head`; false at the end of what can be read.
     #[inline]
-    pub fn advance(&mut self, window: &mut Window, facts: &mut FileFacts) -> Option<Head> {
-        if self.rest > 0 {
-            self.finish(window, facts)?;
+    pub fn advance(&mut self, window: &mut Window, facts: &mut FileFacts, head: &mut Head) -> bool {
+        if self.big {
+            self.advance_in::<true>(window, facts, head)
+        } else {
+            self.advance_in::<false>(window, facts, head)
+        }
+    }
+
+    #[inline]
+    fn advance_in<const BIG: bool>(
+        &mut self,
+        window: &mut Window,
+        facts: &mut FileFacts,
+        head: &mut Head,
+    ) -> bool {
+        if self.rest == 0 {
+            let ahead = window.ahead();
+            if let Some(record) = self.record_in::<BIG>(ahead) {
+                let whole = self.header.wrapping_add(record.len());
+                if !self.is_odd(&record) && whole <= ahead.len() {
+                    self.take(&record, record.len(), window, head);
+                    return true;
+                }
+            }
+        }
+        self.advance_slowly(window, facts, head)
+    }
+
+    /// Reads the next frame where more bytes are needed, or something is odd.
+    #[cold]
+    fn advance_slowly(
+        &mut self,
+        window: &mut Window,
+        facts: &mut FileFacts,
+        head: &mut Head,
+    ) -> bool {
+        if self.rest > 0 && !self.finish(window, facts) {
+            return false;
         }
         loop {
             let Some(record) = self.record(window.want(self.header)) else {
                 facts.truncated |= !window.ahead().is_empty();
-                return None;
+                return false;
             };
             if self.is_odd(&record) {
                 match self.judge(&record, window, facts) {
@@ -189,44 +226,46 @@ impl Pcap {
                         facts.skip(count as u64);
                         continue;
                     }
-                    Verdict::Stop => return None,
+                    Verdict::Stop => return false,
                 }
             }
             let len = record.len().min(MAX_FRAME);
             let whole = self.header.saturating_add(len);
             if window.want(whole).len() < whole {
                 facts.truncated = true;
-                return None;
+                return false;
             }
-            let mark = window.mark().saturating_add(self.header);
-            window.consume(whole);
+            self.take(&record, len, window, head);
             self.rest = record.len().saturating_sub(len) as u64;
-            self.last = Some(record.seconds);
-            let fraction = u64::from(record.fraction).wrapping_mul(u64::from(self.unit_ns));
-            // Seconds and fraction have 32 bits each: the sum is below 2^63.
-            let time_ns = i64::from(record.seconds)
-                .wrapping_mul(1_000_000_000)
-                .wrapping_add_unsigned(fraction);
-            let head = Head {
-                time_ns,
-                mark,
-                len,
-                original_len: record.original.max(record.captured),
-                interface: 0,
-                link_type: self.link_type,
-            };
-            return Some(head.without_fcs(self.fcs));
+            return true;
         }
+    }
+
+    /// Describes the record ahead, of which `len` bytes are in memory, and leaves
+    /// it behind.
+    #[inline]
+    fn take(&mut self, record: &Record, len: usize, window: &mut Window, head: &mut Head) {
+        head.mark = window.mark().wrapping_add(self.header);
+        window.consume(self.header.wrapping_add(len));
+        self.last = Some(record.seconds);
+        let fraction = u64::from(record.fraction).wrapping_mul(u64::from(self.unit_ns));
+        // Seconds and fraction have 32 bits each: the sum is below 2^63.
+        head.time_ns =
+            i64::from(record.seconds).wrapping_mul(1_000_000_000).wrapping_add_unsigned(fraction);
+        head.len = len;
+        head.original_len = record.original.max(record.captured);
+        head.link_type = self.link_type;
+        head.cut_fcs(self.fcs);
     }
 
     /// Passes over the rest of a frame of which only the front was kept.
     #[cold]
-    fn finish(&mut self, window: &mut Window, facts: &mut FileFacts) -> Option<()> {
+    fn finish(&mut self, window: &mut Window, facts: &mut FileFacts) -> bool {
         let there = window.skip(self.rest);
         let whole = there == self.rest;
         self.rest = 0;
         facts.truncated |= !whole;
-        whole.then_some(())
+        whole
     }
 
     /// Whether a record needs a second look. Old and broken writers make odd

@@ -110,7 +110,6 @@ pub(super) struct Pcapng {
     interfaces: Vec<Interface>,
     /// Interfaces of the sections before.
     base: u32,
-    last_time_ns: i64,
     /// Bytes left of a block that was longer than [`MAX_BLOCK`].
     rest: u64,
     /// The position up to which no block could be found.
@@ -119,7 +118,7 @@ pub(super) struct Pcapng {
 
 /// What a block turned out to be.
 enum Found {
-    Frame(Head),
+    Frame,
     Other,
     /// Well framed, but its content is not: nothing to be had from it.
     Bad,
@@ -130,26 +129,27 @@ impl Pcapng {
     /// Sections are read as they come.
     pub fn start(facts: &mut FileFacts) -> Self {
         facts.container = Some(Container::Pcapng);
-        Self { big: None, interfaces: Vec::new(), base: 0, last_time_ns: 0, rest: 0, barren: 0 }
+        Self { big: None, interfaces: Vec::new(), base: 0, rest: 0, barren: 0 }
     }
 
     fn word(&self, bytes: [u8; 4]) -> u32 {
         options::word(self.big == Some(true), bytes)
     }
 
-    /// Reads blocks up to the next frame; none at the end of what can be read.
+    /// Reads blocks up to the next frame, into `head`; false at the end of what
+    /// can be read.
     #[inline]
-    pub fn advance(&mut self, window: &mut Window, facts: &mut FileFacts) -> Option<Head> {
+    pub fn advance(&mut self, window: &mut Window, facts: &mut FileFacts, head: &mut Head) -> bool {
         loop {
             if self.rest > 0 && !self.finish(window, facts) {
-                return None;
+                return false;
             }
             let ahead = window.want(FRAME_OF_BLOCK);
             let Some([k0, k1, k2, k3, l0, l1, l2, l3, rest @ ..]) =
                 ahead.first_chunk::<FRAME_OF_BLOCK>().copied()
             else {
                 facts.truncated |= !ahead.is_empty();
-                return None;
+                return false;
             };
             let mut kind = self.word([k0, k1, k2, k3]);
             let before = self.big;
@@ -168,27 +168,25 @@ impl Pcapng {
                 if self.resynchronise(kind, len, window, facts) {
                     continue;
                 }
-                return None;
+                return false;
             };
             if len > MAX_BLOCK {
-                if let Some(head) = self.long_block(kind, len, window, facts) {
-                    return Some(head);
+                if self.long_block(kind, len, window, facts, head) {
+                    return true;
                 }
                 continue;
             }
             let mark = window.mark();
             window.consume(len);
             let block = window.at(mark, len);
-            match self.block(kind, block, mark, facts) {
-                Found::Frame(head) => {
-                    self.last_time_ns = head.time_ns;
-                    return Some(head);
-                }
+            head.mark = mark;
+            match self.block(kind, block, facts, head) {
+                Found::Frame => return true,
                 Found::Other => {}
                 Found::Bad => facts.skip(len as u64),
                 Found::Stop(problem) => {
                     facts.fail(problem);
-                    return None;
+                    return false;
                 }
             }
         }
@@ -249,24 +247,22 @@ impl Pcapng {
         len: usize,
         window: &mut Window,
         facts: &mut FileFacts,
-    ) -> Option<Head> {
+        head: &mut Head,
+    ) -> bool {
         window.want(MAX_BLOCK);
         let mark = window.mark();
-        let front = window.at(mark, window.ahead().len().min(MAX_BLOCK));
-        let found = self.block(kind, front, mark, facts);
-        window.consume(MAX_BLOCK);
+        let held = window.ahead().len().min(MAX_BLOCK);
+        let front = window.at(mark, held);
+        head.mark = mark;
+        let found = self.block(kind, front, facts, head);
+        window.consume(held);
         self.rest = len.saturating_sub(MAX_BLOCK) as u64;
         match found {
-            Found::Frame(head) => {
-                self.last_time_ns = head.time_ns;
-                Some(head)
-            }
-            Found::Bad => {
-                facts.skip(len as u64);
-                None
-            }
-            Found::Other | Found::Stop(_) => None,
+            Found::Frame => return true,
+            Found::Bad => facts.skip(len as u64),
+            Found::Other | Found::Stop(_) => {}
         }
+        false
     }
 
     /// Searches the next block after something that is none. False at the end of
@@ -332,20 +328,20 @@ impl Pcapng {
         tail.is_some_and(|tail| options::word(big, *tail) == stated)
     }
 
-    /// Reads one block; `mark` is where in the window it begins.
+    /// Reads one block; `head.mark` is where in the window it begins.
     #[inline]
-    fn block(&mut self, kind: u32, block: &[u8], mark: usize, facts: &mut FileFacts) -> Found {
+    fn block(&mut self, kind: u32, block: &[u8], facts: &mut FileFacts, head: &mut Head) -> Found {
         match kind {
-            ENHANCED_PACKET => self.packet(block, mark, facts, false),
-            PACKET => self.packet(block, mark, facts, true),
-            _ => self.other(kind, block, mark, facts),
+            ENHANCED_PACKET => self.packet(block, facts, head, false),
+            PACKET => self.packet(block, facts, head, true),
+            _ => self.other(kind, block, facts, head),
         }
     }
 
     /// An enhanced packet block, or the obsolete packet block that only differs
     /// in its first word.
     #[inline]
-    fn packet(&mut self, block: &[u8], mark: usize, facts: &mut FileFacts, old: bool) -> Found {
+    fn packet(&mut self, block: &[u8], facts: &mut FileFacts, head: &mut Head, old: bool) -> Found {
         const HEADER: usize = 28;
         let Some((header, body)) = block.split_first_chunk::<HEADER>() else {
             return Found::Bad;
@@ -380,22 +376,19 @@ impl Pcapng {
         let stamp =
             u64::from(self.word([h0, h1, h2, h3])) << 32 | u64::from(self.word([l0, l1, l2, l3]));
         let mut fcs = interface.fcs;
-        let time_ns = interface.clock.time_ns(stamp, interface.offset_ns);
-        let link_type = interface.link_type;
+        head.mark = head.mark.saturating_add(HEADER);
+        head.time_ns = interface.clock.time_ns(stamp, interface.offset_ns);
+        head.len = kept;
+        head.original_len = original.max(captured);
+        head.interface = self.base.saturating_add(id);
+        head.link_type = interface.link_type;
         let tail = len.checked_next_multiple_of(4).unwrap_or(len);
         if body.len() > tail.saturating_add(4) {
             let options = body.get(tail..body.len().saturating_sub(4)).unwrap_or_default();
             fcs = Self::packet_options(Options::new(options, big), fcs, facts);
         }
-        let head = Head {
-            time_ns,
-            mark: mark.saturating_add(HEADER),
-            len: kept,
-            original_len: original.max(captured),
-            interface: self.base.saturating_add(id),
-            link_type,
-        };
-        Found::Frame(head.without_fcs(fcs))
+        head.cut_fcs(fcs);
+        Found::Frame
     }
 
     /// Comments and drops; returns the length of the frame check sequence.
@@ -421,12 +414,12 @@ impl Pcapng {
     }
 
     #[inline(never)]
-    fn other(&mut self, kind: u32, block: &[u8], mark: usize, facts: &mut FileFacts) -> Found {
+    fn other(&mut self, kind: u32, block: &[u8], facts: &mut FileFacts, head: &mut Head) -> Found {
         let body = block.get(8..block.len().saturating_sub(4)).unwrap_or_default();
         match kind {
             SECTION => return self.section(body, facts),
             INTERFACE => return self.interface(body, facts),
-            SIMPLE_PACKET => return self.simple_packet(body, mark, facts),
+            SIMPLE_PACKET => return self.simple_packet(body, facts, head),
             STATISTICS => self.statistics(body, facts),
             NAMES => options::names(body, self.big == Some(true), facts),
             SECRETS => facts.secrets_blocks = facts.secrets_blocks.saturating_add(1),
@@ -509,7 +502,7 @@ impl Pcapng {
     }
 
     /// A frame of the first interface, without time: it gets that of the frame before.
-    fn simple_packet(&self, body: &[u8], mark: usize, facts: &mut FileFacts) -> Found {
+    fn simple_packet(&self, body: &[u8], facts: &mut FileFacts, head: &mut Head) -> Found {
         let (Some((original, bytes)), Some(interface)) =
             (body.split_first_chunk::<4>(), self.interfaces.first())
         else {
@@ -523,15 +516,14 @@ impl Pcapng {
         };
         let len = usize::try_from(captured).unwrap_or(usize::MAX).min(bytes.len()).min(MAX_FRAME);
         facts.untimed_packets = facts.untimed_packets.saturating_add(1);
-        let head = Head {
-            time_ns: self.last_time_ns,
-            mark: mark.saturating_add(12),
-            len,
-            original_len,
-            interface: self.base,
-            link_type: interface.link_type,
-        };
-        Found::Frame(head.without_fcs(interface.fcs))
+        // The time is still that of the frame before, or zero.
+        head.mark = head.mark.saturating_add(12);
+        head.len = len;
+        head.original_len = original_len;
+        head.interface = self.base;
+        head.link_type = interface.link_type;
+        head.cut_fcs(interface.fcs);
+        Found::Frame
     }
 
     fn statistics(&mut self, body: &[u8], facts: &mut FileFacts) {

@@ -32,8 +32,10 @@ const NEVER: (i64, usize) = (i64::MAX, usize::MAX);
 pub struct Timeline {
     facts: Vec<FileFacts>,
     slots: Vec<Slot>,
-    /// The file that gives frames until another one has an earlier frame.
-    current: Option<usize>,
+    /// The file that gives frames until another one has an earlier frame, out of
+    /// its slot; and its index.
+    current: Option<Box<CaptureFile>>,
+    index: usize,
     /// The earliest frame of all other files.
     horizon: (i64, usize),
     /// The next frame of the other open files.
@@ -47,7 +49,7 @@ pub struct Timeline {
 #[derive(Debug)]
 struct Slot {
     input: Input,
-    file: Option<CaptureFile>,
+    file: Option<Box<CaptureFile>>,
     first_ns: Option<i64>,
     read: Arc<AtomicU64>,
 }
@@ -85,6 +87,7 @@ impl Timeline {
             facts,
             slots,
             current: None,
+            index: 0,
             horizon: NEVER,
             waiting: BinaryHeap::new(),
             next: 0,
@@ -97,42 +100,49 @@ impl Timeline {
     #[expect(clippy::should_implement_trait, reason = "an iterator cannot lend its items")]
     #[inline]
     pub fn next(&mut self) -> Option<Frame<'_>> {
-        let index = match self.advance() {
-            Some(index) => index,
-            None => self.choose()?,
-        };
-        let number = u32::try_from(index).unwrap_or(u32::MAX);
-        let packets = self.facts.get(index)?.packets;
-        Some(self.slots.get(index)?.file.as_ref()?.frame(number, packets))
-    }
-
-    /// Reads on in the current file; its index, unless another file has an
-    /// earlier frame now.
-    #[inline]
-    fn advance(&mut self) -> Option<usize> {
-        let index = self.current?;
-        let file = self.slots.get_mut(index)?.file.as_mut()?;
-        match file.advance(self.facts.get_mut(index)?) {
-            Some(time_ns) if (time_ns, index) < self.horizon => return Some(index),
-            Some(time_ns) => self.waiting.push(Reverse((time_ns, index))),
-            None => self.close(index),
+        if !self.advance() && !self.choose() {
+            return None;
         }
-        None
+        let file = u32::try_from(self.index).unwrap_or(u32::MAX);
+        let packets = self.facts.get(self.index)?.packets;
+        Some(self.current.as_ref()?.frame(file, packets))
     }
 
-    /// Makes the file with the earliest frame the current one.
-    #[cold]
-    fn choose(&mut self) -> Option<usize> {
-        self.current = None;
+    /// Reads on in the current file. False if another file has an earlier frame
+    /// now, or has to take over.
+    #[inline]
+    fn advance(&mut self) -> bool {
+        let (Some(file), Some(facts)) = (&mut self.current, self.facts.get_mut(self.index)) else {
+            return false;
+        };
+        match file.advance(facts) {
+            Some(time_ns) if (time_ns, self.index) < self.horizon => return true,
+            Some(time_ns) => {
+                self.waiting.push(Reverse((time_ns, self.index)));
+                if let Some(slot) = self.slots.get_mut(self.index) {
+                    slot.file = self.current.take();
+                }
+            }
+            None => {
+                self.cost = self.cost.saturating_sub(cost(facts));
+                self.current = None;
+            }
+        }
+        false
+    }
+
+    /// Makes the file with the earliest frame the current one; false at the end.
+    fn choose(&mut self) -> bool {
         while self.is_due() {
             self.open_next();
         }
-        let Reverse((_, index)) = self.waiting.pop()?;
+        let Some(Reverse((_, index))) = self.waiting.pop() else { return false };
         let others = self.waiting.peek().map_or(NEVER, |Reverse(next)| *next);
         let unopened = self.unopened().filter(|_| self.cost < MAX_OPEN).unwrap_or(NEVER);
         self.horizon = others.min(unopened);
-        self.current = Some(index);
-        Some(index)
+        self.index = index;
+        self.current = self.slots.get_mut(index).and_then(|slot| slot.file.take());
+        true
     }
 
     /// The first frame of the files that are not open yet.
@@ -175,13 +185,6 @@ impl Timeline {
         if let Some(first_ns) = slot.first_ns {
             self.cost = self.cost.saturating_add(cost(facts));
             self.waiting.push(Reverse((first_ns, index)));
-        }
-    }
-
-    fn close(&mut self, index: usize) {
-        if let (Some(slot), Some(facts)) = (self.slots.get_mut(index), self.facts.get(index)) {
-            slot.file = None;
-            self.cost = self.cost.saturating_sub(cost(facts));
         }
     }
 
@@ -240,7 +243,7 @@ impl Slot {
         let Some(mut file) = CaptureFile::start(opened, buffer, facts) else { return };
         self.first_ns = file.advance(facts);
         if self.first_ns.is_some() {
-            self.file = Some(file);
+            self.file = Some(Box::new(file));
         }
     }
 }

@@ -39,7 +39,13 @@ impl Window {
     /// The bytes ahead that are in memory.
     #[inline]
     pub fn ahead(&self) -> &[u8] {
-        self.buffer.get(self.start..self.end).unwrap_or_default()
+        // A branch, not a default value: where the next record begins depends on
+        // this one's length, and a conditional move in that chain costs as much as
+        // reading the record.
+        match self.buffer.get(self.start..self.end) {
+            Some(ahead) => ahead,
+            None => nothing(),
+        }
     }
 
     /// The bytes ahead: at least `count`, or all that the stream still has.
@@ -87,10 +93,11 @@ impl Window {
         }
     }
 
-    /// Leaves `count` bytes behind, at most those in memory.
+    /// Leaves `count` bytes behind, at most those that [`Window::ahead`] gave.
     #[inline]
     pub fn consume(&mut self, count: usize) {
-        self.start = self.start.saturating_add(count).min(self.end);
+        debug_assert!(count <= self.ahead().len(), "only what was looked at is consumed");
+        self.start = self.start.wrapping_add(count);
     }
 
     /// Leaves `count` bytes behind, however many; returns how many there were.
@@ -117,7 +124,10 @@ impl Window {
     /// `count` bytes from a mark that was taken since the last refill.
     #[inline]
     pub fn at(&self, mark: usize, count: usize) -> &[u8] {
-        self.buffer.get(mark..mark.saturating_add(count)).unwrap_or_default()
+        match self.buffer.get(mark..mark.wrapping_add(count)) {
+            Some(bytes) => bytes,
+            None => nothing(),
+        }
     }
 
     /// Bytes of the stream left behind.
@@ -135,6 +145,11 @@ impl Window {
     pub fn take_failure(&mut self) -> Option<io::Error> {
         self.failure.take()
     }
+}
+
+#[cold]
+fn nothing() -> &'static [u8] {
+    &[]
 }
 
 #[cfg(test)]
