@@ -140,8 +140,11 @@ pub struct FileFacts {
     pub resolution: Option<Resolution>,
     /// LINKTYPE_ values that it declares, sorted.
     pub link_types: Vec<u16>,
-    /// Frames, as Wireshark counts them.
+    /// Frames.
     pub packets: u64,
+    /// Records that Wireshark numbers like frames, but which carry none: custom
+    /// blocks, journal entries, system calls, frames of unknown interfaces.
+    pub other_records: u64,
     /// Bytes of them on the wire.
     pub bytes: u64,
     /// The earliest packet time.
@@ -216,6 +219,11 @@ impl FileFacts {
     /// Counts bytes that are no record.
     pub(super) fn skip(&mut self, count: u64) {
         self.skipped_bytes = self.skipped_bytes.saturating_add(count);
+    }
+
+    /// Counts a record that has a number, but no frame.
+    pub(super) fn number_other(&mut self) {
+        self.other_records = self.other_records.saturating_add(1);
     }
 
     #[inline]

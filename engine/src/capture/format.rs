@@ -29,9 +29,8 @@ struct Foreign {
 
 const EDITCAP: &str = "`editcap FILE out.pcapng`";
 
-/// Formats that are told by their first bytes [V: the writers in Wireshark 4.0
-/// for snoop, NetMon, 5Views, Sniffer, NetXRay, LANalyzer, K12, Visual and iptrace;
-/// S: the format descriptions of the compressors].
+/// Formats that are told by their first bytes [S: the descriptions of the
+/// compressors; V: files written by editcap 4.0, but for those marked M].
 const FOREIGN: &[Foreign] = &[
     foreign(b"\xfd7zXZ\0", "compressed with xz", "`xz -d FILE`"),
     foreign(b"\x04\x22\x4d\x18", "compressed with lz4", "`lz4 -d FILE out.pcap`"),
@@ -50,10 +49,14 @@ const FOREIGN: &[Foreign] = &[
     foreign(b"\xaa\xaa\xaa\xaa", "an InfoVista 5View capture", EDITCAP),
     foreign(b"TRSNIFF data    \x1a", "a DOS Sniffer capture", EDITCAP),
     foreign(b"XCP\0", "a Windows Sniffer capture", EDITCAP),
-    foreign(b"VL\0\0", "a NetXRay capture", EDITCAP),
     foreign(b"\x01\x10\x4c\0", "a LANalyzer capture", EDITCAP),
-    foreign(b"\x00\x00\x02\x00\x12\x05\x00\x10", "a Tektronix K12 capture", EDITCAP),
+    foreign(b"TR\0\x64", "an HP-UX nettl trace", EDITCAP),
+    foreign(b"ObserverPktBuffe", "a Network Instruments Observer capture", EDITCAP),
+    foreign(b"+---------+-----", "a Tektronix K12 text", EDITCAP),
     foreign(b"\x05VNF", "a Visual Networks capture", EDITCAP),
+    // M from here on.
+    foreign(b"VL\0\0", "a NetXRay capture", EDITCAP),
+    foreign(b"\x00\x00\x02\x00\x12\x05\x00\x10", "a Tektronix K12 capture", EDITCAP),
     foreign(b"iptrace ", "an AIX iptrace capture", EDITCAP),
     foreign(b"\x7fver", "a Savvius (EtherPeek) capture", EDITCAP),
     foreign(b"LOGG", "a Vector BLF log", EDITCAP),
@@ -113,16 +116,17 @@ fn is_erf(bytes: &[u8]) -> bool {
     let mut at = 0_usize;
     let mut last = 0;
     for count in 0_u8..3 {
-        let rest = bytes.get(at..).unwrap_or_default();
+        let Some(rest) = bytes.get(at..) else { return count > 1 };
         let Some((record, _)) = rest.split_first_chunk::<16>() else {
             return count > 1 || (count > 0 && rest.is_empty());
         };
         let [_, _, _, _, s0, s1, s2, s3, kind, _, l0, l1, ..] = *record;
         let seconds = u32::from_le_bytes([s0, s1, s2, s3]);
         let length = u16::from_be_bytes([l0, l1]);
-        // Twelve years before 2000 the first of these cards was not yet built.
-        let plausible = (1..=48).contains(&(kind & 0x7f)) && length >= 16 && seconds > 567_993_600;
-        if !plausible || seconds < last {
+        // Records about the capture have no time. The first of these cards was
+        // built after 1988.
+        let dated = seconds == 0 || seconds > 567_993_600 && seconds >= last;
+        if !dated || !(1..=48).contains(&(kind & 0x7f)) || length < 16 {
             return false;
         }
         last = seconds;

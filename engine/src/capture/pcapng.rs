@@ -28,6 +28,8 @@ const STATISTICS: u32 = 5;
 const ENHANCED_PACKET: u32 = 6;
 const JOURNAL: u32 = 9;
 const SECRETS: u32 = 10;
+/// System calls that sysdig recorded.
+const SYSTEM_CALLS: [u32; 6] = [0x204, 0x208, 0x216, 0x217, 0x221, 0x222];
 const CUSTOM: u32 = 0x0000_0bad;
 const CUSTOM_NO_COPY: u32 = 0x4000_0bad;
 
@@ -364,13 +366,13 @@ impl Pcapng {
         let original = self.word([o0, o1, o2, o3]);
         let interface = usize::try_from(id).ok().and_then(|id| self.interfaces.get(id));
         let (Some(interface), Ok(len)) = (interface, usize::try_from(captured)) else {
-            facts.packets = facts.packets.saturating_add(1);
+            facts.number_other();
             return Found::Bad;
         };
         let kept = len.min(MAX_FRAME);
         // Four bytes of the body are the length at its end.
         if body.len() < kept || len <= MAX_FRAME && body.len().saturating_sub(4) < kept {
-            facts.packets = facts.packets.saturating_add(1);
+            facts.number_other();
             return Found::Bad;
         }
         let stamp =
@@ -423,6 +425,8 @@ impl Pcapng {
             STATISTICS => self.statistics(body, facts),
             NAMES => options::names(body, self.big == Some(true), facts),
             SECRETS => facts.secrets_blocks = facts.secrets_blocks.saturating_add(1),
+            JOURNAL | CUSTOM | CUSTOM_NO_COPY => facts.number_other(),
+            _ if SYSTEM_CALLS.contains(&kind) => facts.number_other(),
             _ => {}
         }
         Found::Other
@@ -506,7 +510,7 @@ impl Pcapng {
         let (Some((original, bytes)), Some(interface)) =
             (body.split_first_chunk::<4>(), self.interfaces.first())
         else {
-            facts.packets = facts.packets.saturating_add(1);
+            facts.number_other();
             return Found::Bad;
         };
         let original_len = self.word(*original);

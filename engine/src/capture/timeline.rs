@@ -104,8 +104,9 @@ impl Timeline {
             return None;
         }
         let file = u32::try_from(self.index).unwrap_or(u32::MAX);
-        let packets = self.facts.get(self.index)?.packets;
-        Some(self.current.as_ref()?.frame(file, packets))
+        let facts = self.facts.get(self.index)?;
+        let number = facts.packets.saturating_add(facts.other_records);
+        Some(self.current.as_ref()?.frame(file, number))
     }
 
     /// Reads on in the current file. False if another file has an earlier frame
