@@ -153,8 +153,6 @@ struct Side {
     searched: usize,
     /// Bytes passed over in this search.
     passed: usize,
-    recent: [Recent; 4],
-    turn: u8,
 }
 
 impl Side {
@@ -240,35 +238,39 @@ struct Carrier<'a> {
     end: bool,
 }
 
-/// A flow whose protocol is known.
+/// A flow whose protocol is known. What every PDU needs stands in front.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(crate) struct Session {
-    pub facts: Arc<FlowFacts>,
-    pub memo: FlowMemo,
-    protocol: ProtocolId,
-    state: FlowState,
-    children: Vec<FlowState>,
-    sides: Sides<Side>,
     ring: Ring,
-    joins: Joins,
+    pub facts: Arc<FlowFacts>,
+    protocol: ProtocolId,
+    running: ProtocolId,
     client: Direction,
     roles: RoleSource,
-    contradictions: u8,
-    /// Anomalies of the flow that its next PDU carries.
-    pending: Anomalies,
-    keys: KeyUse,
+    /// Directions whose bytes do not simply go on: carried, or searched through.
+    held_up: Sides<bool>,
     /// Whether a request was joined with its answer.
     paired: bool,
     /// Exchanges to go before absence means something again.
     unsettled: u8,
-    /// Requests that were given up; their answers may still come.
-    given_up: u32,
     /// Places in a row where no PDU could begin.
     bad: u8,
     panics: u8,
-    running: ProtocolId,
+    contradictions: u8,
+    /// Anomalies of the flow that its next PDU carries.
+    pending: Anomalies,
+    /// Requests that were given up; their answers may still come.
+    given_up: u32,
+    pub memo: FlowMemo,
+    recent: Sides<Recent>,
+    keys: KeyUse,
     /// Bytes of this flow in `Waits::carry`.
     counted: usize,
+    children: Vec<FlowState>,
+    joins: Joins,
+    sides: Sides<Side>,
+    state: FlowState,
 }
 
 impl Session {
@@ -285,26 +287,28 @@ impl Session {
             sides.get_mut(direction).after_gap = midstream;
         }
         Self {
-            facts,
-            memo: FlowMemo::default(),
-            protocol,
-            state: FlowState::new(protocol),
-            children: Vec::new(),
-            sides,
             ring: Ring::default(),
-            joins: Joins::default(),
+            facts,
+            protocol,
+            running: protocol,
             client,
             roles,
-            contradictions: 0,
-            pending: Anomalies::NONE,
-            keys: KeyUse::default(),
+            held_up: Sides { a_to_b: midstream, b_to_a: midstream },
             paired: false,
             unsettled: 0,
-            given_up: 0,
             bad: 0,
             panics: 0,
-            running: protocol,
+            contradictions: 0,
+            pending: Anomalies::NONE,
+            given_up: 0,
+            memo: FlowMemo::default(),
+            recent: Sides::default(),
+            keys: KeyUse::default(),
             counted: 0,
+            children: Vec::new(),
+            joins: Joins::default(),
+            sides,
+            state: FlowState::new(protocol),
         }
     }
 
@@ -340,18 +344,19 @@ impl Session {
         if self.panics >= PANICS {
             return;
         }
-        let side = self.sides.get_mut(direction);
         if view.identity.key.transport() == Transport::Tcp {
-            remember(side, chunk);
+            *self.recent.get_mut(direction) = Recent::of(chunk);
         }
-        if side.seeking {
-            self.seek(direction, chunk, view, work);
-        } else if side.carry.is_empty() {
+        if !*self.held_up.get(direction) {
             self.walk(direction, chunk, chunk.bytes, view, work);
+        } else if self.sides.get(direction).seeking {
+            self.seek(direction, chunk, view, work);
         } else {
             self.fill(direction, chunk, chunk.bytes, view, work);
         }
-        self.count_carry(work);
+        if *self.held_up.get(direction) {
+            self.count_carry(work);
+        }
         self.give_up_old(view, work);
     }
 
@@ -441,10 +446,11 @@ impl Session {
     /// are a conflict.
     pub fn repeat(&mut self, direction: Direction, chunk: &Chunk<'_>, counters: &mut Counters) {
         let len = u32::try_from(chunk.bytes.len()).unwrap_or(u32::MAX);
-        let side = self.sides.get(direction);
-        let first =
-            side.recent.iter().find(|seen| seen.sequence == chunk.sequence && seen.len == len);
-        if first.is_some_and(|first| first.digest != digest(chunk.bytes)) {
+        let first = *self.recent.get(direction);
+        if first.sequence == chunk.sequence
+            && first.len == len
+            && first.digest != digest(chunk.bytes)
+        {
             counters.tcp_overlap_conflicts = counters.tcp_overlap_conflicts.saturating_add(1);
             self.pending.add(Anomaly::OverlapConflict);
         }
@@ -512,6 +518,10 @@ impl Session {
     }
 
     fn count_carry(&mut self, work: &mut Work<'_>) {
+        for direction in DIRECTIONS {
+            let side = self.sides.get(direction);
+            *self.held_up.get_mut(direction) = side.seeking || !side.carry.is_empty();
+        }
         let now = self.sides.a_to_b.carry.len().saturating_add(self.sides.b_to_a.carry.len());
         if now == self.counted {
             return;
@@ -531,6 +541,7 @@ impl Session {
                     side.seeking = true;
                     side.after_gap = true;
                     count_bytes(&mut work.counters.skipped_bytes, passed);
+                    *self.held_up.get_mut(direction) = true;
                 }
             }
             self.unsettled = UNSETTLED;
@@ -557,9 +568,15 @@ impl Session {
             carried: Carried::default(),
             segment_start: start,
             segment_end: end,
-            after_gap: self.sides.get(direction).after_gap,
+            after_gap: self.is_after_gap(direction),
             open: self.ring.open(),
         }
+    }
+
+    /// Whether bytes before the next PDU of a direction were not seen.
+    #[inline]
+    const fn is_after_gap(&self, direction: Direction) -> bool {
+        *self.held_up.get(direction) && self.sides.get(direction).after_gap
     }
 
     /// Reads the PDUs at the front of a segment; nothing is carried.
@@ -594,10 +611,12 @@ impl Session {
                     let side = self.sides.get_mut(direction);
                     side.append(rest, chunk);
                     side.wanted = n;
+                    *self.held_up.get_mut(direction) = true;
                     return;
                 }
                 Frame::Skip(n) if n >= 1 => rest = rest.get(n..).unwrap_or_default(),
                 framed => {
+                    *self.held_up.get_mut(direction) = true;
                     self.sides.get_mut(direction).append(rest, chunk);
                     self.lose_sync(framed, direction, chunk, view, work);
                     return;
@@ -746,10 +765,9 @@ impl Session {
         if begins {
             let passed = side.clear();
             side.seeking = false;
+            *self.held_up.get_mut(direction) = side.after_gap;
             count_bytes(&mut work.counters.skipped_bytes, passed);
-            self.walk(direction, chunk, chunk.bytes, view, work);
-            self.sides.get_mut(direction).after_gap = false;
-            return;
+            return self.walk(direction, chunk, chunk.bytes, view, work);
         }
         // After a gap a long PDU may have to end first; else the flow stopped
         // following its protocol.
@@ -819,7 +837,6 @@ impl Session {
         if found == Some(keep_from) {
             side.seeking = false;
             self.fill(direction, chunk, &[], view, work);
-            self.sides.get_mut(direction).after_gap = false;
         }
     }
 
@@ -833,6 +850,9 @@ impl Session {
         let mut budget = bytes.len().saturating_mul(4);
         let layer = Layer { protocol: self.protocol, parent: None, depth: 0 };
         self.message(layer, bytes, Carried::default(), origin, &mut budget, view, work);
+        if self.is_after_gap(origin.direction) {
+            self.sides.get_mut(origin.direction).after_gap = false;
+        }
     }
 
     /// Holds a guessed direction against what a PDU says.
@@ -883,8 +903,9 @@ impl Session {
         let left_out = sink.left_out();
         sink.begin(layer.protocol);
         self.running = layer.protocol;
-        let Self { state, children, ring, client, sides, .. } = self;
-        let cx = layer.context(*client, carried, origin, ring.open(), sides, view);
+        let after_gap = self.is_after_gap(origin.direction);
+        let Self { state, children, ring, client, .. } = self;
+        let cx = layer.context(*client, carried, origin, ring.open(), after_gap, view);
         #[cfg(test)]
         tests::fault_injected(bytes);
         state_of(state, children, layer.protocol).decode(bytes, &cx, &mut sink);
@@ -1003,8 +1024,9 @@ impl Session {
         let left_out = sink.left_out();
         sink.begin(layer.protocol);
         self.running = layer.protocol;
-        let Self { state, children, ring, client, sides, .. } = self;
-        let cx = layer.context(*client, Carried::default(), origin, ring.open(), sides, view);
+        let after_gap = self.is_after_gap(origin.direction);
+        let Self { state, children, ring, client, .. } = self;
+        let cx = layer.context(*client, Carried::default(), origin, ring.open(), after_gap, view);
         state_of(state, children, layer.protocol).joined(key, bytes, &cx, &mut sink);
         count_bytes_u64(
             &mut work.counters.items_left_out,
@@ -1193,7 +1215,7 @@ impl Layer {
         carried: Carried,
         origin: &Carrier<'_>,
         open: &'a [OpenRequest],
-        sides: &Sides<Side>,
+        after_gap: bool,
         view: &View<'_>,
     ) -> Context<'a> {
         let (source_port, destination_port) = view.identity.key.ports(origin.direction);
@@ -1208,7 +1230,7 @@ impl Layer {
             carried,
             segment_start: origin.start,
             segment_end: origin.end,
-            after_gap: sides.get(origin.direction).after_gap,
+            after_gap,
             open,
         }
     }
@@ -1272,14 +1294,12 @@ fn put_sink(sinks: &mut [Sink], depth: usize, sink: Sink) {
     }
 }
 
-/// Keeps the digest of a segment.
-#[inline]
-fn remember(side: &mut Side, chunk: &Chunk<'_>) {
-    let len = u32::try_from(chunk.bytes.len()).unwrap_or(u32::MAX);
-    if let Some(recent) = side.recent.get_mut(usize::from(side.turn & 3)) {
-        *recent = Recent { sequence: chunk.sequence, len, digest: digest(chunk.bytes) };
+impl Recent {
+    #[inline]
+    fn of(chunk: &Chunk<'_>) -> Self {
+        let len = u32::try_from(chunk.bytes.len()).unwrap_or(u32::MAX);
+        Self { sequence: chunk.sequence, len, digest: digest(chunk.bytes) }
     }
-    side.turn = side.turn.wrapping_add(1);
 }
 
 /// A quick digest that tells copies apart. Whoever forges a copy may also forge

@@ -349,6 +349,11 @@ impl Engine {
         let mac = flow.identity.macs.get_mut(direction);
         if first || *mac != link.source {
             *mac = link.source;
+            // The other end's, until it is heard itself: a mirror may never show it.
+            let other = flow.identity.macs.get_mut(direction.reverse());
+            if other.is_none() {
+                *other = link.destination.filter(|[first, ..]| first & 1 == 0);
+            }
             self.observer.address(link, ip, false, arrival.frame, arrival.time_ns);
         }
         Some(slot)

@@ -247,24 +247,27 @@ pub(crate) struct Traffic {
     pub bytes: u64,
 }
 
-/// One flow.
+/// One flow. What every packet needs stands in its first three cache lines.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(crate) struct Flow {
     pub identity: Identity,
-    pub last_ns: i64,
-    pub traffic: Sides<Traffic>,
     pub halves: Sides<HalfFlow>,
-    pub waiting: Option<Box<Waiting>>,
     pub application: Application,
-    pub first_ns: i64,
+    pub traffic: Sides<Traffic>,
+    pub last_ns: i64,
+    pub waiting: Option<Box<Waiting>>,
+    chain: u32,
     /// The direction of the client's packets, where a SYN told it.
     pub syn: Option<Direction>,
-    chain: u32,
     /// The direction of the first packet: its sender is the source that the
     /// share of the table is counted for.
     opened_by: Direction,
     live: bool,
+    pub first_ns: i64,
 }
+
+const _: () = assert!(size_of::<Flow>() <= 256, "a flow takes four cache lines");
 
 /// The stages of one flow, apart from each other.
 pub(crate) struct Parts<'a> {
@@ -327,7 +330,14 @@ impl Flow {
     pub fn complete(&self) -> bool {
         let lost = self.halves.a_to_b.lost.saturating_add(self.halves.b_to_a.lost);
         let seen = self.traffic.a_to_b.bytes.saturating_add(self.traffic.b_to_a.bytes);
-        !self.one_sided() && (lost == 0 || lost.saturating_mul(1000) < seen.saturating_add(lost))
+        // A handshake alone does not show that the way back is seen.
+        let heard = |direction| {
+            let handshake = u64::from(self.halves.get(direction).syn);
+            self.traffic.get(direction).packets > handshake
+        };
+        heard(Direction::AToB)
+            && heard(Direction::BToA)
+            && (lost == 0 || lost.saturating_mul(1000) < seen.saturating_add(lost))
     }
 
     /// Nanoseconds without a packet after which it is forgotten.

@@ -23,7 +23,7 @@ use crate::observation::{FlowFacts, IdentifiedBy};
 use crate::reassembly::{Chunk, Step};
 
 /// Payload bytes after which an unknown flow is looked at once more.
-const SECOND_LOOK: u64 = 10 << 20;
+const SECOND_LOOK: u32 = 10 << 20;
 /// Nanoseconds that payloads are held on a protocol's port before what is there decides.
 const HOLD_NS: i64 = 5_000_000_000;
 
@@ -32,14 +32,14 @@ const HOLD_NS: i64 = 5_000_000_000;
 pub(crate) struct Application {
     session: Option<Box<Session>>,
     held: Option<Box<Held>>,
+    /// Payload bytes that went by since it was found unknown.
+    unseen: u32,
     /// Payloads looked at without a decision.
     looked_at: u16,
     /// Whether no protocol was found.
     unknown: bool,
     /// Whether the flow was looked at a second time.
     looked_twice: bool,
-    /// Payload bytes that went by since it was found unknown.
-    unseen: u64,
     /// A protocol that the flow has stopped following.
     refused: Option<ProtocolId>,
     /// The protocol that was tried last, to name it should it fail.
@@ -213,7 +213,7 @@ impl Application {
         work: &mut Work<'_>,
     ) {
         if self.unknown {
-            let len = u64::try_from(chunk.bytes.len()).unwrap_or(u64::MAX);
+            let len = u32::try_from(chunk.bytes.len()).unwrap_or(u32::MAX);
             self.unseen = self.unseen.saturating_add(len);
             if self.unseen < SECOND_LOOK || self.looked_twice {
                 return;
@@ -266,6 +266,7 @@ impl Application {
         for (bit, protocol) in candidates(view, self.refused) {
             self.tried = Some(protocol);
             match protocol.probe(chunk.bytes, &cx) {
+                Probe::No if is_exact(protocol, chunk.bytes, &cx, view) => weak |= bit,
                 Probe::No => {}
                 Probe::NeedMore | Probe::Weak => weak |= bit,
                 Probe::Strong => {
@@ -506,6 +507,15 @@ fn is_registered(protocol: ProtocolId, view: &View<'_>) -> bool {
     transport == Transport::Serial || ports.contains(&a) || ports.contains(&b)
 }
 
+/// Whether the rest of a segment is one message by its own length, on the port of
+/// the protocol: what breaks a rule of its function is a malformed message there,
+/// not another protocol.
+fn is_exact(protocol: ProtocolId, bytes: &[u8], cx: &Context<'_>, view: &View<'_>) -> bool {
+    view.identity.key.transport() == Transport::Tcp
+        && is_registered(protocol, view)
+        && protocol.frame(bytes, cx) == Frame::Pdu(bytes.len())
+}
+
 /// The protocols that may own a flow, with their bits: those that no other
 /// protocol has to hand its bytes to.
 fn candidates(
@@ -611,8 +621,10 @@ fn weigh(protocol: ProtocolId, held: &Held, view: &View<'_>, sink: &mut Sink) ->
             let cx = context(payload.direction, &chunk, view);
             let probe = protocol.probe(here, &cx);
             let framed = match probe {
-                Probe::No => Frame::Bad(Anomaly::Malformed),
-                Probe::NeedMore | Probe::Weak | Probe::Strong => protocol.frame(here, &cx),
+                Probe::No if !is_exact(protocol, here, &cx, view) => Frame::Bad(Anomaly::Malformed),
+                Probe::No | Probe::NeedMore | Probe::Weak | Probe::Strong => {
+                    protocol.frame(here, &cx)
+                }
             };
             match framed {
                 Frame::Pdu(n) if n >= 1 && n <= here.len() && probe != Probe::NeedMore => {

@@ -20,6 +20,9 @@ const ACK: u8 = 16;
 
 /// Bytes behind the expected ones that no retransmission comes from.
 const STALE: u32 = 1 << 20;
+/// Missing bytes from which on the stream is another one, whose SYN was not seen:
+/// more than any window of the field leaves open.
+const ANEW: u32 = 1 << 24;
 /// Stale segments in a row after which the stream is taken up anew.
 const STALE_SEGMENTS: u8 = 3;
 
@@ -481,7 +484,12 @@ impl Reassembly {
         let half = stream.halves.get_mut(direction);
         let missing = first.sequence.wrapping_sub(half.next);
         half.next = first.sequence;
-        lose(half, missing, direction, counters, deliver);
+        if missing < ANEW {
+            lose(half, missing, direction, counters, deliver);
+        } else {
+            counters.tcp_gaps = counters.tcp_gaps.saturating_add(1);
+            deliver(direction, Step::Lost(None), counters);
+        }
         self.drain(stream, direction, now_ns, counters, deliver);
     }
 
