@@ -72,7 +72,7 @@ def _heading(words: str) -> Text:
 
 
 def _section(heading: str, body: Table | Group | Text) -> Group:
-    return Group(_heading(heading), Padding(body, (0, 0, 0, 2)))
+    return Group(_heading(heading), Padding(body, (0, 0, 0, 2), expand=False))
 
 
 def _grid(*columns: str, wrap: str | None = None) -> Table:
@@ -235,7 +235,7 @@ def _alerts(alerts: tuple[Alert, ...], names: _Names, limit: int | None) -> Grou
         ]
         if alert.triage:
             body.append(Text(f"check: {alert.triage[0]}"))
-        parts += [head, Padding(Group(*body), (0, 0, 0, 6))]
+        parts += [head, Padding(Group(*body), (0, 0, 0, 6), expand=False)]
     return Group(*parts, *_more(len(alerts), limit, "alerts"))
 
 
