@@ -149,23 +149,20 @@ def _warnings(capture: Capture) -> Iterator[str]:
 
 def _devices(assets: tuple[Asset, ...], limit: int | None) -> Group:
     shown = sorted(assets, key=lambda asset: not asset.protocols)
-    table = _grid(
-        "address",
-        "role",
-        ">level",
-        "vendor, model, firmware",
-        "zone",
-        wrap="vendor, model, firmware",
-    )
+    table = _grid("address", "role", ">level", "who it is", wrap="who it is")
     for asset in shown[:limit]:
         table.add_row(
             address(asset),
-            ", ".join(asset.roles) or "-",
+            _roles(asset),
             "-" if asset.purdue_level is None else f"{asset.purdue_level:g}",
             Text(_identity(asset)),
-            asset.zone or "-",
         )
     return Group(_section(f"Devices ({len(assets)})", table), *_more(len(shown), limit, "devices"))
+
+
+def _roles(asset: Asset) -> str:
+    """One role a line; a question mark where a person must confirm it."""
+    return "\n".join((*asset.roles, *(f"{role}?" for role in asset.role_candidates))) or "-"
 
 
 def _identity(asset: Asset) -> str:

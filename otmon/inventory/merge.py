@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from otmon.inventory.role import Activity, purdue_level, roles
+from otmon.inventory.role import POLLED_FROM, Activity, purdue_level, roles
 from otmon.inventory.vendor import vendor
 from otmon.inventory.zone import default_zone, is_public, subnet
 from otmon.model.asset import Asset, Evidence, Module
@@ -202,9 +202,10 @@ class Inventory:
                 continue
             if client is not None:
                 client.activity.protocols.add(talk.protocol)
-                client.activity.asked_protocols.add(talk.protocol)
-                client.activity.asked.update(talk.classes)
-                client.activity.servers.add(talk.server_ip or talk.server_mac or "")
+                for token, count in talk.classes.items():
+                    client.activity.asked[talk.protocol, token] += count
+                if talk.classes.get("read", 0) >= POLLED_FROM:
+                    client.activity.polled.add(talk.server_ip or talk.server_mac or "")
             if server is not None:
                 server.activity.protocols.add(talk.protocol)
                 server.activity.answered[talk.protocol] += talk.answered_count

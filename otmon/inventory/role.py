@@ -26,6 +26,8 @@ _ENGINEERING_CLASSES = ("program_upload", "browse", "lock")
 _CONTROL_CLASSES = ("write", "command")
 _SERVER_ROLE = {"dnp3": "rtu", "s7comm": "plc", "modbus": "plc", "modbus_rtu": "plc", "umas": "plc"}
 _MANY_SERVERS = 5
+POLLED_FROM = 100
+"""Reads of one server from which a client polls it."""
 _MANY_READS = 20
 
 
@@ -35,12 +37,12 @@ class Activity:
 
     answered: Counter[str] = field(default_factory=Counter)
     """Requests it answered, by protocol."""
-    asked: Counter[str] = field(default_factory=Counter)
-    """Operations it asked for, by class."""
-    servers: set[str] = field(default_factory=set)
-    """Whom it asked."""
+    asked: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Operations it asked for, by protocol and class."""
+    polled: set[str] = field(default_factory=set)
+    """Whom it asked for values again and again."""
     protocols: set[str] = field(default_factory=set)
-    asked_protocols: set[str] = field(default_factory=set)
+    """Industrial protocols it speaks."""
     answering_units: int = 0
     """Stations behind it that answered."""
     routes: bool = False
@@ -63,19 +65,22 @@ def roles(activity: Activity) -> tuple[tuple[str, ...], tuple[str, ...]]:
                 give(_SERVER_ROLE[protocol], 0.2)
     if activity.answering_units > 1:
         give("gateway", 0.8)
-    asked = activity.asked
-    reads = asked["read"]
-    controls = sum(asked[token] for token in _CONTROL_CLASSES)
-    if reads >= _MANY_READS:
-        if len(activity.servers) >= _MANY_SERVERS or "dnp3" in activity.asked_protocols:
+    asked: Counter[str] = Counter()
+    for (_, token), count in activity.asked.items():
+        asked[token] += count
+    if asked["read"] >= _MANY_READS and activity.polled:
+        controls = sum(asked[token] for token in _CONTROL_CLASSES)
+        if len(activity.polled) >= _MANY_SERVERS:
             give("scada_server", 0.7)
         elif controls:
-            give("hmi", 0.7 if controls <= reads else 0.4)
+            give("hmi", 0.7 if controls <= asked["read"] else 0.4)
         else:
             give("hmi", 0.5)
+    if activity.asked["dnp3", "read"] >= _MANY_READS:
+        give("scada_server", 0.7)
     engineering = [token for token in _ENGINEERING_CLASSES if asked[token]]
-    dangers = sum(count for token, count in asked.items() if token in DANGER_CLASSES)
-    if engineering:
+    dangers = sum(asked[token] for token in DANGER_CLASSES)
+    if engineering and not dangers:
         give("engineering_station", 0.4 + 0.2 * len(engineering))
     for role, belief in activity.told.items():
         give(role, belief * 0.5)

@@ -29,7 +29,7 @@ class CaptureFile:
     """One input file, and what was wrong with it."""
 
     path: str
-    format: str
+    format: str | None
     link_types: tuple[str, ...]
     packets: int
     bytes: int
