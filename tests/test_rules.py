@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import importlib.util
+from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from places import PCAPS, ROOT
 
+from otmon.model.alert import Alert
+from otmon.ruleset.examples import Example, examples, failures
 from otmon.ruleset.lint import lint
 from otmon.ruleset.load import RuleSet, load_rules
 
@@ -29,3 +35,21 @@ def test_every_member_of_a_correlation_is_counted_by_it_alone():
     named = {one.rule.id for one in RULES.events if one.name}
 
     assert named == silent
+
+
+@functools.cache
+def alerts_of(capture: Path) -> Sequence[Alert]:
+    """The alerts that all shipped rules raise on a capture."""
+    from otmon import analyze
+
+    return analyze(capture).alerts
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("otmon._engine") is None, reason="the engine is not built"
+)
+@pytest.mark.parametrize(
+    "example", list(examples(load_rules())), ids=lambda one: f"{one.title} on {one.capture}"
+)
+def test_an_example_behaves_as_told(example: Example):
+    assert [] == [str(failure) for failure in failures([example], PCAPS, alerts_of)]

@@ -10,7 +10,7 @@ from otmon.alerts.message import message_of
 from otmon.alerts.severity import Severity, severity_of
 from otmon.model.alert import Alert, AlertEvidence, AlertRule, FrameList, Violation
 from otmon.model.document import Time
-from otmon.model.event import Event, Frame
+from otmon.model.event import Event, FieldValue, Frame
 from otmon.model.rule import Match
 
 MAX_ALERTS = 10_000
@@ -23,6 +23,9 @@ IDLE_NS = 3_600 * 1_000_000_000
 """A match this long after the last one is a new alert."""
 SPAN_NS = 24 * 3_600 * 1_000_000_000
 """A match this long after the first one is a new alert."""
+
+_WEIGHTY = ("ot.operation.class", "event.outcome", "ot.answered", "otmon.identified_by")
+"""The fields that severity depends on, each with a handful of values."""
 
 _Key = tuple[str, str | None, str | None, str | None, tuple[str | None, ...]]
 _Row = tuple[str, str | None, str | None, str | None]
@@ -44,6 +47,7 @@ class _Open:
         "rows",
         "server",
         "severity",
+        "weighed",
     )
 
     def __init__(self, number: int, match: Match, client: str | None, server: str | None) -> None:
@@ -51,7 +55,9 @@ class _Open:
         self.match = match
         self.client = client
         self.server = server
-        self.severity: Severity = severity_of(match.rule, match.event)
+        self.severity: Severity = severity_of(match)
+        self.weighed: set[tuple[FieldValue, ...]] = set()
+        """What severity depends on besides client and server, as far as it was weighed."""
         self.reasons = match.reasons()
         self.count = 0
         self.first_ns = match.event.time_ns
@@ -67,7 +73,11 @@ class _Open:
             self._add_event(event)
         if match.continues:
             return
-        severity = severity_of(match.rule, match.event)
+        weight = tuple(map(match.event.get, _WEIGHTY))
+        if weight in self.weighed:
+            return
+        self.weighed.add(weight)
+        severity = severity_of(match)
         if severity.score > self.severity.score:
             self.match, self.severity, self.reasons = match, severity, match.reasons()
 

@@ -58,6 +58,7 @@ def message_of(match: Match, client: str | None, server: str | None, count: int)
     template = match.rule.message or _SENTENCES.get(event.operation_class or "")
     places = {
         "client": client or "several clients",
+        "newest": event.text("client.address") or "a client",
         "server": server or "several servers",
         "protocol": _protocol(event) or "unknown protocol",
         "operation": event.text("ot.function.name") or "unknown operation",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from otmon.fields import CHANGE_CLASSES
 from otmon.model.event import Event
-from otmon.model.rule import IMPACTS, Rule, level_of, round_half_up
+from otmon.model.rule import IMPACTS, Match, level_of, round_half_up
 
 _IDENTIFIED = {"pairing": 1.0, "ethertype": 1.0, "probe": 0.9, "association": 0.9, "port": 0.6}
 """Belief in a flow's protocol, by how it is known."""
@@ -60,8 +60,9 @@ class Severity:
         return level_of(self.score)
 
 
-def severity_of(rule: Rule, event: Event) -> Severity:
-    """The severity of a match of `rule` on `event`."""
+def severity_of(match: Match) -> Severity:
+    """The severity of a match, by its rule and by the event that completed it."""
+    rule, event = match.rule, match.event
     safety = "safety_controller" in _roles(event, "destination")
     changes = event.operation_class in CHANGE_CLASSES
     impact = "safety" if safety and changes else rule.impact
@@ -75,7 +76,7 @@ def severity_of(rule: Rule, event: Event) -> Severity:
     ]
     if safety and changes and rule.impact != "safety":
         factors[0] = f"impact safety {IMPACTS[impact]}, the server being a safety controller"
-    for factor, reason in _context(event, impact):
+    for factor, reason in _context(event, impact, match.group is not None):
         score *= factor
         factors.append(f"{reason} {factor:g}")
     return Severity(round_half_up(min(100.0, score)), round(confidence, 4), tuple(factors))
@@ -93,7 +94,7 @@ def _belief(event: Event) -> tuple[float, str]:
     return _IDENTIFIED.get(how, 1.0), f"protocol known by {how}"
 
 
-def _context(event: Event, impact: str) -> list[tuple[float, str]]:
+def _context(event: Event, impact: str, grouped: bool) -> list[tuple[float, str]]:
     factors = []
     facts = event.facts("source")
     if facts is not None:
@@ -107,7 +108,8 @@ def _context(event: Event, impact: str) -> list[tuple[float, str]]:
         if _is_public(event.get(f"{end}.ip")):
             factors.append((1.2, f"{name} has a public address"))
             break
-    if event.get("event.outcome") == "failure":
+    # What a correlation counts is often refusals themselves: they do not excuse it.
+    if not grouped and event.get("event.outcome") == "failure":
         factors.append((0.8, "server refused"))
     return factors
 

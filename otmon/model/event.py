@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from otmon.fields import CHANGE_CLASSES, NOTABLE_CLASSES, PROGRAM_CLASSES
@@ -293,12 +294,8 @@ def _optional_text(name: str) -> _Getter:
     return text
 
 
-def _attribute(name: str) -> _Getter:
-    def attribute(record: Any) -> FieldValue:
-        value: FieldValue = getattr(record, name)
-        return value
-
-    return attribute
+_attribute: Callable[[str], _Getter] = attrgetter
+"""Gives what reads one attribute of a record."""
 
 
 def _address(side: str) -> _Getter:
@@ -361,9 +358,9 @@ _TRANSACTION: dict[str, _Getter] = {
     "ot.value_number": _value_numbers,
     "ot.value_count": _attribute("value_count"),
     "ot.first_seen": lambda record: False,
-    "ot.history.read_count": lambda record: record.history.read_count,
-    "ot.history.change_count": lambda record: record.history.change_count,
-    "ot.history.first_seen_at": lambda record: record.history.first_seen_ns,
+    "ot.history.read_count": _attribute("history.read_count"),
+    "ot.history.change_count": _attribute("history.change_count"),
+    "ot.history.first_seen_at": _attribute("history.first_seen_ns"),
 }
 
 _BEHAVIOUR: dict[str, _Getter] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from otmon.model.event import Event
 
@@ -23,6 +24,7 @@ _LOWEST: tuple[tuple[int, str], ...] = (
 PLACES: frozenset[str] = frozenset(
     (
         "client",
+        "newest",
         "server",
         "protocol",
         "operation",
@@ -90,9 +92,11 @@ class Rule:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
-class Match:
-    """A rule that held: on one event, or on a group of them."""
+class Match(NamedTuple):
+    """A rule that held: on one event, or on a group of them.
+
+    A named tuple, because a sweep makes one for each of its events.
+    """
 
     rule: Rule
     event: Event

@@ -24,13 +24,18 @@ MAX_MEMBERS = 50
 MAX_HELD = 50_000
 """Events that one correlation holds on to for its matches, over all groups."""
 
+Key = tuple[FieldValue, ...]
+"""The values of `group-by` that the events of a group share."""
+
 
 class _Group:
     """What is remembered of the events that share the values of `group-by`."""
 
-    __slots__ = ("fired_ns", "members", "newest_ns", "times", "values")
+    __slots__ = ("fired_ns", "members", "newest_ns", "shared", "times", "values")
 
-    def __init__(self, threshold: int) -> None:
+    def __init__(self, threshold: int, shared: tuple[tuple[str, str], ...]) -> None:
+        self.shared = shared
+        """The fields of `group-by` and their values, as text."""
         self.newest_ns = -(1 << 63)
         self.fired_ns: int | None = None
         """When it fired last; None while its condition does not hold."""
@@ -50,22 +55,20 @@ class Correlator:
         self.evicted_count = 0
         """Groups that were forgotten because there were too many."""
         self._span_ns = correlation.timespan_s * 1_000_000_000
-        self._groups: OrderedDict[tuple[FieldValue, ...], _Group] = OrderedDict()
+        self._groups: OrderedDict[Key, _Group] = OrderedDict()
         self._held = 0
 
-    def observe(self, member: str, event: Event) -> Match | None:
-        """Counts an event on which the rule `member` held.
+    def observe(self, key: Key, event: Event) -> Match | None:
+        """Counts an event of the group `key`, on which a member rule held.
 
-        An event without one of the `group-by` fields belongs to no group. While
-        the condition goes on to hold, each further event is a match that
+        While the condition goes on to hold, each further event is a match that
         `continues` the one that fired, so that its alert counts them all.
         """
-        key = self._key(member, event)
-        if key is None:
-            return None
         group = self._groups.get(key)
         if group is None:
-            group = self._groups[key] = _Group(self.correlation.threshold)
+            names = self.correlation.group_by
+            shared = tuple((name, _text(value)) for name, value in zip(names, key, strict=True))
+            group = self._groups[key] = _Group(self.correlation.threshold, shared)
             self._make_room()
         else:
             self._groups.move_to_end(key)
@@ -74,17 +77,7 @@ class Correlator:
         self._expire(group, now_ns)
         if not self._count(group, event, now_ns):
             return None
-        return self._match(key, group, event, now_ns)
-
-    def _key(self, member: str, event: Event) -> tuple[FieldValue, ...] | None:
-        key = []
-        for name in self.correlation.group_by:
-            alias = self.correlation.aliases.get(name)
-            value = event.get(alias.get(member, name) if alias else name)
-            if value is None or value == ():
-                return None
-            key.append(value)
-        return tuple(key)
+        return self._match(group, event, now_ns)
 
     def _make_room(self) -> None:
         while len(self._groups) > MAX_GROUPS:
@@ -130,15 +123,12 @@ class Correlator:
     def _size(self, group: _Group) -> int:
         return len(group.times) if self.correlation.kind == "event_count" else len(group.values)
 
-    def _match(
-        self, key: tuple[FieldValue, ...], group: _Group, event: Event, now_ns: int
-    ) -> Match | None:
+    def _match(self, group: _Group, event: Event, now_ns: int) -> Match | None:
         size = self._size(group)
         if size < self.correlation.threshold:
             self._hold(group, event)
             return None
-        names = self.correlation.group_by
-        shared = tuple((name, _text(value)) for name, value in zip(names, key, strict=True))
+        shared = group.shared
         why = partial(self._reasons, size)
         rule = self.correlation.rule
         if group.fired_ns is not None:
@@ -165,11 +155,32 @@ def _text(value: FieldValue) -> str:
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def correlators(rules: Iterable[CorrelationRule]) -> Mapping[str, list[Correlator]]:
-    """A correlator for each correlation, by the id of every rule that it listens to."""
-    listening: dict[str, list[Correlator]] = {}
-    for rule in rules:
-        correlator = Correlator(rule)
-        for member in rule.members:
-            listening.setdefault(member, []).append(correlator)
-    return listening
+Listeners = tuple[tuple[tuple[str, ...], tuple[Correlator, ...]], ...]
+"""The correlators that count one rule, by the fields that they group by."""
+
+
+def grouping(correlation: CorrelationRule, member: str) -> tuple[str, ...]:
+    """The fields by which events of a member rule are grouped, aliases resolved."""
+    return tuple(
+        correlation.aliases.get(name, {}).get(member, name) for name in correlation.group_by
+    )
+
+
+def key_of(fields: tuple[str, ...], event: Event) -> Key | None:
+    """The group of an event; none where it lacks one of the fields."""
+    key = tuple(map(event.get, fields))
+    return None if None in key or () in key else key
+
+
+def listeners(correlations: Iterable[CorrelationRule]) -> Mapping[str, Listeners]:
+    """Who counts the matches of each rule, by its id; those of one grouping together."""
+    listening: dict[str, dict[tuple[str, ...], list[Correlator]]] = {}
+    for correlation in correlations:
+        correlator = Correlator(correlation)
+        for member in correlation.members:
+            by_fields = listening.setdefault(member, {})
+            by_fields.setdefault(grouping(correlation, member), []).append(correlator)
+    return {
+        member: tuple((fields, tuple(some)) for fields, some in by_fields.items())
+        for member, by_fields in listening.items()
+    }

@@ -11,7 +11,7 @@ from otmon.model.event import Event
 from otmon.model.rule import Match
 from otmon.ruleset.compile import Predicate, compile_condition, reasons
 from otmon.ruleset.condition import CorrelationRule, EventRule, necessary_values
-from otmon.ruleset.correlate import Correlator, correlators
+from otmon.ruleset.correlate import Listeners, key_of, listeners
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class _Compiled:
     """The only operation classes with which it can hold."""
     alerts: bool
     """Whether its match is a match of its own, or only counted by correlations."""
-    correlators: tuple[Correlator, ...]
+    listeners: Listeners
 
 
 _Bucket = tuple[_Compiled, ...]
@@ -45,19 +45,21 @@ class Judge:
             time_zone: Of the site, for tests of parts of times.
         """
         silent = {member for rule in correlations if not rule.generate for member in rule.members}
-        listening = correlators(correlations)
+        listening = listeners(correlations)
         self._rules = tuple(
             _Compiled(
                 rule,
                 compile_condition(rule.condition, time_zone),
                 necessary_values(rule.condition, "ot.operation.class"),
                 rule.rule.id not in silent,
-                tuple(listening.get(rule.rule.id, ())),
+                listening.get(rule.rule.id, ()),
             )
             for rule in sorted(events, key=lambda rule: rule.rule.id)
         )
         self._buckets: dict[tuple[str, str | None, str | None], _Bucket] = {}
-        self._correlators = {one for some in listening.values() for one in some}
+        self._correlators = {
+            one for some in listening.values() for _, several in some for one in several
+        }
 
     @property
     def evicted_count(self) -> int:
@@ -78,10 +80,14 @@ class Judge:
             if one.alerts:
                 why = functools.partial(reasons, one.rule.condition, event)
                 matches.append(Match(one.rule.rule, event, reasons=why))
-            for correlator in one.correlators:
-                match = correlator.observe(one.rule.rule.id, event)
-                if match is not None:
-                    fired.append(match)
+            for fields, correlators in one.listeners:
+                key = key_of(fields, event)
+                if key is None:
+                    continue
+                for correlator in correlators:
+                    match = correlator.observe(key, event)
+                    if match is not None:
+                        fired.append(match)
         return matches + fired if fired else matches
 
     def _bucket(self, key: tuple[str, str | None, str | None]) -> _Bucket:

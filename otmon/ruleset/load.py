@@ -6,6 +6,7 @@ load. What the evaluator does not support is an error, never ignored.
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
 import re
@@ -114,36 +115,59 @@ def load_rules(
         experimental: Whether rules of that status are used as well.
     """
     errors: list[LoadError] = []
-    events: dict[str, EventRule] = {}
-    correlations: dict[str, CorrelationRule] = {}
+    found: dict[str, EventRule | CorrelationRule] = {}
     sources: dict[str, Source] = {}
+    counted: set[str] = set()
     left_out = 0
     for folder in folders if folders is not None else [shipped_rules()]:
         for source in _read(folder, errors):
+            counted |= _counted_only(source.document)
             try:
-                found = _rule(source, fields)
-                if found.rule.id in sources:
-                    other = sources[found.rule.id].path
+                rule = _rule(source, fields)
+                if rule.rule.id in found:
+                    other = sources[rule.rule.id].path
                     raise UnusableError(f"has the same id as {other}", "id")
             except UnusableError as error:
                 errors.append(LoadError(source.path, source.line(error.where), str(error)))
                 continue
-            if found.rule.status == "experimental" and not experimental:
+            if rule.rule.status == "experimental" and not experimental:
                 left_out += 1
                 continue
-            sources[found.rule.id] = source
-            if isinstance(found, EventRule):
-                events[found.rule.id] = found
-            else:
-                correlations[found.rule.id] = found
-    usable = _resolved(events, correlations, sources, errors)
+            found[rule.rule.id] = rule
+            sources[rule.rule.id] = source
+    events = {key: one for key, one in found.items() if isinstance(one, EventRule)}
+    correlations = tuple(
+        _resolved(
+            [one for _, one in sorted(found.items()) if isinstance(one, CorrelationRule)],
+            events,
+            sources,
+            errors,
+        )
+    )
+    listened = {member for one in correlations for member in one.members}
     return RuleSet(
-        tuple(events[key] for key in sorted(events)),
-        tuple(usable),
+        tuple(
+            one
+            for key, one in sorted(events.items())
+            if key in listened or not counted & {key, one.name}
+        ),
+        correlations,
         tuple(errors),
         sources,
         left_out,
     )
+
+
+def _counted_only(document: Mapping[str, Any]) -> set[str]:
+    """The rules that a correlation counts without letting them alert themselves.
+
+    They stay silent even where the correlation is left out or cannot be used.
+    """
+    definition = document.get("correlation")
+    if not isinstance(definition, dict) or definition.get("generate") is True:
+        return set()
+    members = definition.get("rules")
+    return set(map(str, members)) if isinstance(members, list) else set()
 
 
 def _read(folder: Path, errors: list[LoadError]) -> Iterator[Source]:
@@ -392,39 +416,27 @@ def _correlation(
 
 
 def _resolved(
+    correlations: Iterable[CorrelationRule],
     events: Mapping[str, EventRule],
-    correlations: Mapping[str, CorrelationRule],
     sources: Mapping[str, Source],
     errors: list[LoadError],
-) -> Iterable[CorrelationRule]:
+) -> Iterator[CorrelationRule]:
     """The correlations whose members are known, those named by their ids."""
     ids = {found.name: key for key, found in events.items() if found.name}
-    usable = []
-    for key in sorted(correlations):
-        found = correlations[key]
+    for found in correlations:
         missing = [one for one in found.members if one not in ids and one not in events]
         if missing:
-            source = sources[key]
+            source = sources[found.rule.id]
             line = source.line(("correlation", "rules"))
             errors.append(
                 LoadError(source.path, line, f"there is no event rule {', '.join(missing)}")
             )
             continue
-        usable.append(
-            CorrelationRule(
-                rule=found.rule,
-                name=found.name,
-                kind=found.kind,
-                members=tuple(ids.get(one, one) for one in found.members),
-                group_by=found.group_by,
-                aliases={
-                    alias: {ids.get(one, one): field for one, field in mapping.items()}
-                    for alias, mapping in found.aliases.items()
-                },
-                timespan_s=found.timespan_s,
-                threshold=found.threshold,
-                field=found.field,
-                generate=found.generate,
-            )
+        yield dataclasses.replace(
+            found,
+            members=tuple(ids.get(one, one) for one in found.members),
+            aliases={
+                alias: {ids.get(one, one): field for one, field in mapping.items()}
+                for alias, mapping in found.aliases.items()
+            },
         )
-    return usable

@@ -111,8 +111,8 @@ def test_evidence_is_bounded():
 
 
 def test_a_match_that_continues_raises_nothing_by_itself():
-    assert () == alerts_of(replace(stop(), continues=True))
-    assert [2] == [alert.count for alert in alerts_of(stop(), replace(stop(1), continues=True))]
+    assert () == alerts_of(stop()._replace(continues=True))
+    assert [2] == [alert.count for alert in alerts_of(stop(), stop(1)._replace(continues=True))]
 
 
 def test_frames_of_several_files_are_told_apart():
@@ -153,13 +153,13 @@ def test_severity_depends_on_who_the_client_is(roles, score, level):
     def enrich(address):
         return AssetFacts("a-1", roles if address.ip == "10.0.0.66" else ("plc",))
 
-    severity = severity_of(RULE, stop(enrich=enrich).event)
+    severity = severity_of(stop(enrich=enrich))
 
     assert (score, level) == (severity.score, severity.level)
 
 
 def test_without_an_inventory_the_client_neither_raises_nor_lowers_severity():
-    assert 86 == severity_of(RULE, stop().event).score
+    assert 86 == severity_of(stop()).score
 
 
 def test_a_change_of_a_safety_controller_is_about_safety():
@@ -167,13 +167,19 @@ def test_a_change_of_a_safety_controller_is_about_safety():
         safety = address.ip == "10.0.0.11"
         return AssetFacts("a-1", ("safety_controller",) if safety else ("engineering_station",))
 
-    assert 86 == severity_of(RULE, stop(enrich=enrich).event).score
+    assert 86 == severity_of(stop(enrich=enrich)).score
 
 
 def test_a_refusal_and_an_unproved_protocol_lower_severity():
-    assert 68 == severity_of(RULE, stop(status="access_denied").event).score
+    assert 68 == severity_of(stop(status="access_denied")).score
     unproved = stop(status=None, answered=False, identified_by="port")
-    assert 51 == severity_of(RULE, unproved.event).score
+    assert 51 == severity_of(unproved).score
+
+
+def test_refusals_that_were_counted_do_not_lower_severity():
+    group = (("client.address", "10.0.0.66"),)
+
+    assert 86 == severity_of(stop(status="access_denied")._replace(group=group)).score
 
 
 def test_every_factor_of_the_severity_is_told():

@@ -174,6 +174,18 @@ def test_a_correlation_names_its_members_by_their_ids(tmp_path):
 
 
 @pytest.mark.parametrize(
+    "change",
+    [("status: test", "status: experimental"), ("type: event_count", "type: temporal")],
+)
+def test_a_counted_rule_is_silent_without_its_correlation(tmp_path, change):
+    member = HEAD + "name: seen\ndetection: {x: {ot.value: a}, condition: x}\n"
+    write(tmp_path, member, "member.yml")
+    write(tmp_path, CORRELATION.replace(*change), "often.yml")
+
+    assert ((), ()) == (load_rules([tmp_path]).events, load_rules([tmp_path]).correlations)
+
+
+@pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
         (
