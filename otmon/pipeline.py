@@ -142,6 +142,7 @@ class _Analysis:
 
     def _behaviour(self, behaviour: _engine.Behaviour) -> None:
         self._behaviours[behaviour.id] = behaviour
+        self._advance(behaviour.last_seen_ns)
         if behaviour.new and stands_alone(behaviour):
             self._watch(event_from_behaviour(behaviour))
 
@@ -154,12 +155,16 @@ class _Analysis:
 
     def _watch(self, event: Event) -> None:
         """Show an operation to the detectors, then judge it and what they say."""
-        for detector in self._detectors:
-            for shown in detector.advance(event.time_ns):
-                self._judge_event(shown)
+        self._advance(event.time_ns)
         self._judge_event(event)
         for detector in self._detectors:
             for shown in detector.observe(event):
+                self._judge_event(shown)
+
+    def _advance(self, time_ns: int) -> None:
+        """Tell the detectors how far packet time has come: what repeats is only counted."""
+        for detector in self._detectors:
+            for shown in detector.advance(time_ns):
                 self._judge_event(shown)
 
     def _judge_event(self, event: Event) -> None:
