@@ -31,6 +31,9 @@ pub(super) fn decode(
     let mut reader = Reader::new(bytes);
     let (Some(octet), Some(code)) = (reader.u8(), reader.u8()) else { return false };
     let sequence = octet & 0x0f;
+    let direction = link;
+    let from_master = function::is_from_master(code).unwrap_or(link.from_master);
+    let link = Addresses { from_master, ..link };
     let role = match code {
         function::RESPONSE | function::AUTHENTICATION_RESPONSE => Role::Response,
         function::UNSOLICITED => Role::Event,
@@ -58,7 +61,7 @@ pub(super) fn decode(
         pdu.pairing_key(key);
     }
     pdu.phase = function::phase(code).or(request.and_then(|open| open.pdu.phase));
-    note_departures(code, octet, role, link, pdu);
+    note_departures(code, octet, role, direction, pdu);
     let mut found = Found::default();
     if code >= function::RESPONSE && function::is_known(code) {
         match reader.array() {

@@ -1,8 +1,8 @@
 //! Secure authentication (group 120): who is challenged, who answers, which keys
 //! change. Challenge data, codes, keys and certificates stay here.
 //!
-//! Source: IEEE 1815-2012, clause 7 and A.45 [M]; variations 1, 2, 3, 5, 6 and 7 as
-//! open stacks lay them out.
+//! Source: IEEE 1815-2012, clause 7 and A.45. Variations 1 to 9 and the code lists
+//! agree with open stacks, 3, 4, 5, 6 and 9 also with captures [V]; 10 to 15 [M].
 
 use super::field;
 use super::point;
@@ -150,11 +150,12 @@ fn user_status_change(reader: &mut Reader<'_>, pdu: &mut Pdu) -> Option<()> {
 
 const fn mac_algorithm(code: u8) -> &'static str {
     match code {
+        0 => "none",
         1 => "hmac_sha1_4",
-        2 => "hmac_sha1_8",
+        2 => "hmac_sha1_10",
         3 => "hmac_sha256_8",
         4 => "hmac_sha256_16",
-        5 => "hmac_sha1_10",
+        5 => "hmac_sha1_8",
         6 => "aes_gmac_12",
         _ => "unknown",
     }

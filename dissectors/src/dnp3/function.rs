@@ -102,9 +102,10 @@ pub(super) const fn is_unanswered(code: u8) -> bool {
     matches!(code, CONFIRM | DIRECT_OPERATE_NO_ACK | 8 | 10 | FREEZE_AT_TIME_NO_ACK | 33)
 }
 
-/// Whether objects follow their headers; the others only name objects.
+/// Whether objects follow their headers; the others only name objects, but for
+/// those that their header gives a size.
 pub(super) const fn carries_objects(code: u8) -> bool {
-    !matches!(code, READ | 7..=15 | 19..=24)
+    !matches!(code, READ | 7..=24)
 }
 
 /// The step of a two-step command.
@@ -179,4 +180,14 @@ pub(super) const fn is_known_link(code: u8, primary: bool) -> bool {
 /// Whether the function takes a time with it.
 pub(super) const fn is_freeze_at_time(code: u8) -> bool {
     matches!(code, FREEZE_AT_TIME | FREEZE_AT_TIME_NO_ACK)
+}
+
+/// Which side sends the function: requests come from masters, responses from
+/// outstations. None for confirms, which both send, and for unknown codes.
+pub(super) const fn is_from_master(code: u8) -> Option<bool> {
+    match code {
+        1..=33 => Some(true),
+        RESPONSE..=AUTHENTICATION_RESPONSE => Some(false),
+        _ => None,
+    }
 }

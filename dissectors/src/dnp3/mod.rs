@@ -19,6 +19,7 @@ mod attribute;
 mod authentication;
 mod control;
 mod crc;
+mod dataset;
 mod field;
 mod file;
 mod function;
@@ -314,10 +315,17 @@ impl Dissector for Dnp3 {
     }
 
     fn sender(pdu: &[u8], _cx: &Context<'_>) -> Sender {
-        match LinkHeader::read(pdu) {
-            Ok(header) if header.addresses.from_master => Sender::Client,
-            Ok(_) => Sender::Server,
-            Err(_) => Sender::Unknown,
+        let Ok(header) = LinkHeader::read(pdu) else { return Sender::Unknown };
+        // Some masters leave the DIR bit clear: their function codes tell on them.
+        let message = pdu.get(HEADER..).filter(|_| header.carries_data()).unwrap_or_default();
+        let told = match message {
+            [octet, _, code, ..] if octet & 0x40 != 0 => function::is_from_master(*code),
+            _ => None,
+        };
+        match (header.addresses.from_master, told) {
+            (true, None | Some(true)) => Sender::Client,
+            (false, None | Some(false)) => Sender::Server,
+            _ => Sender::Unknown,
         }
     }
 

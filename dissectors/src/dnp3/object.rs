@@ -94,7 +94,11 @@ pub(super) enum Layout {
     Authentication,
     /// Flag, association, count, time.
     Statistic(Stamp),
-    /// Sized by its header.
+    /// Description of a data set, sized by its header.
+    DataSetDescription,
+    /// Values of a data set, sized by its header.
+    DataSetValues,
+    /// Sized by its header; what is inside is not read.
     Sized,
 }
 
@@ -103,9 +107,9 @@ pub(super) enum Layout {
 pub(super) const fn layout(group: u8, variation: u8) -> Option<Layout> {
     use Flag::{DoubleState, Quality, State};
     use Layout::{
-        AnalogCommand, Attribute, Authentication, Bits, CommandEvent, CommonTime, Control, Delay,
-        DoubleBits, Empty, File, Octets, Point, Sized, Statistic, TerminalInput, Time,
-        TimeInterval, TimeIntervalUnits,
+        AnalogCommand, Attribute, Authentication, Bits, CommandEvent, CommonTime, Control,
+        DataSetDescription, DataSetValues, Delay, DoubleBits, Empty, File, Octets, Point, Sized,
+        Statistic, TerminalInput, Time, TimeInterval, TimeIntervalUnits,
     };
     use Number::{Decimal, F32, F64, I16, I32, U8, U16, U32};
     use Stamp::{Absolute, Relative};
@@ -163,9 +167,9 @@ pub(super) const fn layout(group: u8, variation: u8) -> Option<Layout> {
         (60, 1..=4) => Empty,
         (70, 1..=8) => File,
         (86, 2) => Point(Flag::None, U8, Stamp::None),
-        (82, 1) | (83, 1 | 2) | (85, 1) | (86, 1 | 3) | (87, 1) | (88, 1) | (90, 1) | (91, 1) => {
-            Sized
-        }
+        (85, 1) | (86, 1) => DataSetDescription,
+        (87, 1) | (88, 1) => DataSetValues,
+        (82, 1) | (83, 1 | 2) | (86, 3) | (90, 1) | (91, 1) => Sized,
         (101, 1) => Point(Flag::None, Decimal(2), Stamp::None),
         (101, 2) => Point(Flag::None, Decimal(4), Stamp::None),
         (101, 3) => Point(Flag::None, Decimal(8), Stamp::None),
@@ -177,6 +181,13 @@ pub(super) const fn layout(group: u8, variation: u8) -> Option<Layout> {
         (122, 2) => Statistic(Absolute),
         _ => return None,
     })
+}
+
+impl Layout {
+    /// Whether only the header tells how long it is.
+    pub(super) const fn needs_size(self) -> bool {
+        matches!(self, Self::DataSetDescription | Self::DataSetValues | Self::Sized)
+    }
 }
 
 /// Whether a request may name the object: a known one, or any variation of a

@@ -2,7 +2,7 @@
 
 use super::header::{Header, Prefix, number};
 use super::object::{self, Layout};
-use super::{Addresses, attribute, authentication, control, field, file, function, point};
+use super::{Addresses, attribute, authentication, control, dataset, field, file, function, point};
 use crate::anomaly::Anomaly;
 use crate::operation::Class;
 use crate::pdu::{MAX_ITEMS, Pdu, Role, Status};
@@ -147,8 +147,9 @@ impl<'a> Objects<'a, '_> {
                 self.single(header, count, Layout::Sized, reader)
             }
             None => {
+                // Unknown, or any variation of a known group, which has no size.
                 self.begin(header, header.range())?;
-                self.stop(Anomaly::UnknownObject)
+                self.stop(Anomaly::Malformed)
             }
         }
     }
@@ -412,7 +413,7 @@ impl<'a> Objects<'a, '_> {
                     whole
                 }
                 // Without a size nobody knows where these end.
-                None if layout == Layout::Sized => return self.stop(Anomaly::Malformed),
+                None if layout.needs_size() => return self.stop(Anomaly::Malformed),
                 None => self.one(header, layout, reader),
             };
             if whole.is_none() {
@@ -474,6 +475,8 @@ impl<'a> Objects<'a, '_> {
                 self.found.content = self.found.content.or(facts.block);
                 self.status(facts.status);
             }
+            Layout::DataSetDescription => dataset::description(reader, self.pdu)?,
+            Layout::DataSetValues => dataset::values(reader, self.pdu)?,
             Layout::Authentication => {
                 let facts = authentication::read(header.variation, reader, self.pdu)?;
                 if let (Some(class), Some(item)) = (facts.class, self.pdu.items.last_mut()) {
