@@ -29,6 +29,10 @@ const MUTATIONS: usize = 20_000;
 /// Random payloads probed per protocol.
 const RANDOM_PAYLOADS: usize = 20_000;
 
+/// Protocols whose every message says which side sent it, under a checksum: who
+/// opened the connection says nothing, and an outstation may open it.
+const SAY_THEIR_SENDER: &[ProtocolId] = &[ProtocolId::Dnp3];
+
 /// Marsaglia's xorshift: the same numbers on every run.
 struct Random(u64);
 
@@ -191,7 +195,8 @@ fn swapped_directions_never_confirm_a_write() {
             Some("server") => vector.way.sender == Sender::Client,
             _ => false,
         };
-        if astray || vector.way.sender == Sender::Unknown {
+        let says = SAY_THEIR_SENDER.contains(&file.protocol);
+        if says || astray || vector.way.sender == Sender::Unknown {
             continue;
         }
         let out = run(file, vector, swapped);
