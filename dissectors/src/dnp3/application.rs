@@ -125,7 +125,9 @@ fn settle(code: u8, request: Option<&OpenRequest>, found: &Found<'_>, pdu: &mut 
         (function::RESPONSE | function::AUTHENTICATION_RESPONSE, Some(open)) => {
             Some(open.pdu.class())
         }
-        (function::RESPONSE, None) if pdu.status.is_failure() => Some(Class::Exception),
+        (function::RESPONSE, None) if pdu.status.is_failure() && pdu.items.is_empty() => {
+            Some(Class::Exception)
+        }
         _ => found.class,
     };
     if let Some(class) = class {

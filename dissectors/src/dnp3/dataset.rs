@@ -8,6 +8,7 @@
 //!
 //! Source: IEEE 1815-2012, 5.4 [M]; the layout of descriptions [V].
 
+use super::point;
 use crate::pdu::Pdu;
 use crate::reader::Reader;
 use crate::target::Span;
@@ -26,13 +27,13 @@ pub(super) fn description(reader: &mut Reader<'_>, pdu: &mut Pdu) -> Option<()> 
             // The number of the prototype or data set.
             (1, [number]) => set_number((*number).into(), pdu),
             (1, [low, high]) => set_number(u16::from_le_bytes([*low, *high]).into(), pdu),
-            // A UUID.
-            (1 | 2, _) => {
+            // A UUID of its own, and of the prototype that stands in its place.
+            (1 | 2 | 6, _) => {
                 pdu.value(Value::bytes(ancillary));
             }
-            // Name space, name, data element, prototype, control.
+            // Name space, name, name of a data element, control.
             _ => {
-                pdu.value(Value::text(ancillary));
+                pdu.value(point::octets(ancillary));
             }
         }
         count = count.saturating_add(1);

@@ -158,7 +158,7 @@ pub(super) fn read<'a>(
         4 => command_status(reader, cx, pdu),
         5 => transport(reader, cx, pdu),
         6 => transport_status(reader, cx, pdu),
-        7 => descriptor(reader, pdu),
+        7 => descriptor(reader, cx, pdu),
         // 8 is a name; 1, an obsolete identifier, has no layout that a source tells.
         8 => {
             name(reader.take_up_to(usize::MAX), pdu);
@@ -301,7 +301,11 @@ fn transport_status<'a>(
 }
 
 /// Variation 7: name, type, size, time and permissions of a file.
-fn descriptor<'a>(reader: &mut Reader<'a>, pdu: &mut Pdu) -> Option<FileFacts<'a>> {
+fn descriptor<'a>(
+    reader: &mut Reader<'a>,
+    cx: &FileContext<'_>,
+    pdu: &mut Pdu,
+) -> Option<FileFacts<'a>> {
     let (_, name_length) = (reader.u16_le()?, reader.u16_le()?);
     let kind = reader.u16_le()?;
     let size = reader.u32_le()?;
@@ -310,12 +314,15 @@ fn descriptor<'a>(reader: &mut Reader<'a>, pdu: &mut Pdu) -> Option<FileFacts<'a
     let request_id = reader.u16_le()?;
     let bytes = string(name_length, reader, pdu);
     name(bytes, pdu);
-    pdu.field(field::FILE_TYPE, if kind == 0 { "directory" } else { "file" })
-        .field(field::FILE_SIZE, size)
-        .field(field::FILE_REQUEST_ID, request_id)
-        .field(field::FILE_PERMISSIONS, permissions);
-    if created != 0 {
-        pdu.field(field::FILE_CREATED, Value::Time(created));
+    pdu.field(field::FILE_REQUEST_ID, request_id);
+    // A request has the name alone.
+    if cx.answers {
+        pdu.field(field::FILE_TYPE, if kind == 0 { "directory" } else { "file" })
+            .field(field::FILE_SIZE, size)
+            .field(field::FILE_PERMISSIONS, permissions);
+        if created != 0 {
+            pdu.field(field::FILE_CREATED, Value::Time(created));
+        }
     }
     Some(FileFacts::default())
 }

@@ -364,10 +364,90 @@ impl Dissector for Dnp3 {
     }
 
     fn joined(flow: &mut Flow, key: u64, whole: &[u8], cx: &Context<'_>, out: &mut Sink) {
-        application::decode(flow, Addresses::from_key(key), whole, cx, out);
+        let link = Addresses::from_key(key);
+        if !application::decode(flow, link, whole, cx, out) {
+            // Fragments of one byte in all: not even a function code.
+            let role = if link.from_master { Role::Request } else { Role::Response };
+            let pdu = out.pdu(role, 4, function::link(4, true).0);
+            pdu.unit(link.outstation()).anomaly(Anomaly::LengthMismatch);
+            pdu.field(field::LAYER, "link")
+                .field(field::SOURCE, link.source)
+                .field(field::DESTINATION, link.destination);
+        }
     }
 
     fn gap(flow: &mut Flow, _direction: Direction, _lost: Option<u32>) {
         flow.lose();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pdu::MAX_ITEMS;
+    use alloc::vec::Vec;
+
+    /// An outstation's response from 10 to 1 with these objects, put together.
+    fn joined(objects: &[u8]) -> Sink {
+        let mut message = Vec::from([0xc0, function::RESPONSE, 0, 0]);
+        message.extend_from_slice(objects);
+        let link = Addresses { source: 10, destination: 1, from_master: false };
+        let mut sink = Sink::new();
+        sink.begin(ProtocolId::Dnp3);
+        let cx = Context::bare(Transport::Tcp);
+        Dnp3::joined(&mut Flow::default(), link.key(), &message, &cx, &mut sink);
+        sink
+    }
+
+    #[test]
+    fn more_bits_than_are_kept_are_cut_and_noticed() {
+        let mut objects = Vec::from([1, 1, 1, 0, 0, 0xff, 0xff]);
+        objects.extend_from_slice(&[0xff; 8192]);
+        let sink = joined(&objects);
+
+        let [pdu] = sink.pdus() else { panic!("one PDU") };
+        assert_eq!(MAX_ITEMS, pdu.values.len());
+        assert!(pdu.anomalies.contains(Anomaly::ItemsTruncated));
+    }
+
+    #[test]
+    fn a_count_without_bytes_makes_no_items() {
+        // g110v0, octet strings without octets, four thousand million of them.
+        let sink = joined(&[110, 0, 9, 0xff, 0xff, 0xff, 0xff, 60, 2, 9, 0xff, 0xff, 0xff, 0xff]);
+
+        let [pdu] = sink.pdus() else { panic!("one PDU") };
+        assert_eq!((1, 0), (pdu.items.len(), pdu.values.len()));
+        assert!(pdu.anomalies.contains(Anomaly::Malformed));
+    }
+
+    #[test]
+    fn addresses_survive_their_key() {
+        for from_master in [false, true] {
+            let link = Addresses { source: 0x1234, destination: 0xfffd, from_master };
+
+            assert_eq!(link, Addresses::from_key(link.key()));
+        }
+    }
+
+    #[test]
+    fn only_the_requests_of_one_pair_are_compared() {
+        let mut flow = Flow::default();
+        for pair in 0..3 {
+            assert!(flow.asked(pair, function::SELECT, 1, 7).is_missing_select());
+        }
+
+        assert!(!flow.asked(1, function::OPERATE, 2, 7).is_missing_select());
+        assert!(flow.asked(2, function::OPERATE, 2, 8).is_missing_select());
+    }
+
+    #[test]
+    fn after_a_loss_a_missing_select_is_not_claimed() {
+        let mut flow = Flow::default();
+        Dnp3::gap(&mut flow, Direction::AToB, None);
+
+        assert!(!flow.asked(1, function::OPERATE, 5, 7).is_missing_select());
+        // The request just before was seen, and was no select.
+        flow.asked(1, function::READ, 6, 7);
+        assert!(flow.asked(1, function::OPERATE, 7, 7).is_missing_select());
     }
 }

@@ -7,7 +7,7 @@ use crate::anomaly::Anomaly;
 use crate::operation::Class;
 use crate::pdu::{MAX_ITEMS, Pdu, Role, Status};
 use crate::reader::Reader;
-use crate::value::{Value, text};
+use crate::value::Value;
 
 /// Most claims of one message.
 const MAX_CLAIMS: usize = 16;
@@ -147,9 +147,10 @@ impl<'a> Objects<'a, '_> {
                 self.single(header, count, Layout::Sized, reader)
             }
             None => {
-                // Unknown, or any variation of a known group, which has no size.
                 self.begin(header, header.range())?;
-                self.stop(Anomaly::Malformed)
+                // Any variation of a known group has no size.
+                let known = object::is_known(header.group, header.variation);
+                self.stop(if known { Anomaly::Malformed } else { Anomaly::UnknownObject })
             }
         }
     }
@@ -357,7 +358,7 @@ impl<'a> Objects<'a, '_> {
             }
             Layout::Octets => {
                 let bytes = reader.take(header.variation.into())?;
-                self.pdu.value(octets(bytes));
+                self.pdu.value(point::octets(bytes));
             }
             Layout::TerminalInput => {
                 // Passwords are typed here.
@@ -443,7 +444,9 @@ impl<'a> Objects<'a, '_> {
                     _ => point::number(kind, reader)?,
                 };
                 self.pdu.value(value);
-                self.command_status(octet & 0x7f);
+                // The report of a failure is no failure of the report.
+                let status = control::status(octet & 0x7f);
+                self.pdu.field(field::COMMAND_STATUS, status.as_str().unwrap_or("ok"));
                 if stamp == object::Stamp::Absolute {
                     self.pdu.time(point::time(reader)?);
                 }
@@ -508,14 +511,4 @@ impl<'a> Objects<'a, '_> {
 /// The bounds, with `index` inside them.
 fn widen(bounds: Option<(u32, u32)>, index: u32) -> (u32, u32) {
     bounds.map_or((index, index), |(low, high)| (low.min(index), high.max(index)))
-}
-
-/// Octets as text where they are, and as bytes where not.
-fn octets(bytes: &[u8]) -> Value {
-    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |at| at.saturating_add(1));
-    let printable = bytes
-        .get(..end)
-        .and_then(|bytes| core::str::from_utf8(bytes).ok())
-        .is_some_and(|text| !text.chars().any(char::is_control));
-    if printable { Value::Text(text(bytes)) } else { Value::bytes(bytes) }
 }

@@ -4,7 +4,7 @@
 
 use super::object::{Flag, Number, Stamp};
 use crate::reader::Reader;
-use crate::value::Value;
+use crate::value::{Value, text};
 
 /// One point as it stands on the wire.
 #[derive(Debug)]
@@ -69,4 +69,15 @@ pub(super) fn number(kind: Number, reader: &mut Reader<'_>) -> Option<Value> {
 pub(super) fn time(reader: &mut Reader<'_>) -> Option<i64> {
     let ms = reader.u48_le()?;
     Some(i64::try_from(ms.saturating_mul(1_000_000)).unwrap_or(i64::MAX))
+}
+
+/// Octets as text where they are text, and as bytes where not.
+pub(super) fn octets(bytes: &[u8]) -> Value {
+    let end = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |at| at.saturating_add(1));
+    let printable = |c: char| !c.is_control() || matches!(c, '\t' | '\r' | '\n');
+    let is_text = bytes
+        .get(..end)
+        .and_then(|bytes| core::str::from_utf8(bytes).ok())
+        .is_some_and(|text| text.chars().all(printable));
+    if is_text { Value::Text(text(bytes)) } else { Value::bytes(bytes) }
 }
