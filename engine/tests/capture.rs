@@ -529,15 +529,19 @@ fn garbage_of_more_than_a_mebibyte_ends_the_file_with_a_reason() {
 
 #[test]
 fn a_hole_of_zeros_is_passed_over_however_long() {
-    let before = pcap(LITTLE, 3);
-    let rest = pcap(LITTLE, 8)[before.len()..].to_vec();
-    let (frames, facts) = read("hole", &[&before[..], &vec![0; 3_000_000], &rest].concat());
-    assert_eq!(expected(8), frames);
-    assert_eq!((3_000_000, false), (facts.skipped_bytes, facts.truncated));
+    for (order, make) in
+        [(LITTLE, pcap as fn(_, _) -> _), (BIG, pcap), (LITTLE, pcapng), (BIG, pcapng)]
+    {
+        let before: Vec<u8> = make(order, 3);
+        let rest = make(order, 8)[before.len()..].to_vec();
+        let (frames, facts) = read("hole", &[&before[..], &vec![0; 3_000_000], &rest].concat());
+        assert_eq!(expected(8), frames);
+        assert_eq!((3_000_000, false), (facts.skipped_bytes, facts.truncated));
 
-    let (frames, facts) = read("tail", &[&before[..], &[0; 5_000]].concat());
-    assert_eq!(expected(3), frames);
-    assert_eq!((5_000, true, None), (facts.skipped_bytes, facts.truncated, facts.error));
+        let (frames, facts) = read("tail", &[&before[..], &[0; 5_000]].concat());
+        assert_eq!(expected(3), frames);
+        assert_eq!((5_000, true, None), (facts.skipped_bytes, facts.truncated, facts.error));
+    }
 }
 
 #[test]
@@ -840,6 +844,48 @@ fn more_files_than_can_be_open_are_read_late_and_said_to_be() {
     assert_eq!(520, frames.len());
     assert_eq!(4, timeline.files().iter().filter(|facts| facts.late).count());
     assert!(timeline.files().iter().all(|facts| facts.packets == 2 && facts.error.is_none()));
+}
+
+#[test]
+fn mutated_captures_end_and_never_invent_long_frames() {
+    let folder = Folder::new("mutated");
+    let seeds = [
+        pcap(LITTLE, 6),
+        pcap(BIG, 6),
+        pcapng(LITTLE, 6),
+        [pcapng(BIG, 3), pcapng(LITTLE, 3)].concat(),
+        gzip(&pcap(LITTLE, 6)),
+        zstd(&pcapng(LITTLE, 6)),
+    ];
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut random = |below: usize| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state % below as u64) as usize
+    };
+    let special = [0, 1, 0x7f, 0x80, 0xff, 0x0a, 0x0d, 6];
+    for round in 0..900 {
+        let mut file = seeds[round % seeds.len()].clone();
+        for _ in 0..=random(4) {
+            let at = random(file.len());
+            match random(5) {
+                0 => file[at] = special[random(special.len())],
+                1 => file[at] ^= 1 << random(8),
+                2 => file.truncate(at.max(1)),
+                3 => drop(file.drain(at..(at + random(40)).min(file.len() - 1).max(at))),
+                _ => file.splice(at..at, vec![random(256) as u8; random(40)]).for_each(drop),
+            }
+        }
+        let length = file.len();
+        let path = folder.file("capture", &file);
+        let Ok(mut timeline) = Timeline::open(vec![Input::Path(path)]) else { continue };
+        let frames = read_all(&mut timeline);
+
+        assert!(frames.iter().all(|frame| frame.bytes.len() <= 262_144), "round {round}");
+        assert!(frames.len() <= length.max(1_000), "round {round}");
+        assert_eq!(frames.len() as u64, timeline.files()[0].packets);
+    }
 }
 
 /// The folder of third-party captures; none where the test has to be skipped.

@@ -112,7 +112,7 @@ impl fmt::Display for CaptureError {
             ),
             Problem::Directory => write!(
                 f,
-                "{path} is a directory inside the one that was named. Name it itself to read its capture files."
+                "{path} is a directory, and a file is needed here. Name the capture files in it."
             ),
             Problem::NoCaptures => write!(
                 f,
@@ -120,7 +120,7 @@ impl fmt::Display for CaptureError {
             ),
             Problem::Empty => write!(
                 f,
-                "{path} is empty. Check that the capture had been written when it was copied."
+                "{path} is empty. Check that the capture had been written before it was copied or read."
             ),
             Problem::CutInHeader => write!(
                 f,

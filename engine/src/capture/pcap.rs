@@ -315,23 +315,12 @@ impl Pcap {
     /// Passes over a run of zeros, however long: the hole of a crashed disk or
     /// the end of a file that was made larger than needed.
     fn zeros(window: &mut Window, facts: &mut FileFacts) -> Verdict {
-        loop {
-            let ahead = window.want(RECORD);
-            if ahead.len() < RECORD {
-                let left = window.skip(u64::MAX);
-                facts.skip(left);
-                facts.truncated = true;
-                return Verdict::Stop;
-            }
-            let zeros = ahead.iter().take_while(|byte| **byte == 0).count();
-            // A record may begin with up to three zeros.
-            let step = zeros.saturating_sub(3);
-            if zeros < ahead.len() {
-                return Verdict::Skip(step.max(1));
-            }
-            window.consume(step);
-            facts.skip(step as u64);
+        facts.skip(window.skip_zeros());
+        if window.want(1).is_empty() {
+            facts.truncated = true;
+            return Verdict::Stop;
         }
+        Verdict::Skip(0)
     }
 
     /// Whether two possible records or the end of the file follow `record`.
@@ -386,5 +375,33 @@ impl Pcap {
             ahead = rest;
         }
         true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn window(bytes: &'static [u8]) -> Window {
+        Window::new(Box::new(bytes), 1_024)
+    }
+
+    #[test]
+    fn the_link_type_word_also_tells_the_frame_check_sequence() {
+        let header = b"\xa1\xb2\xc3\xd4\0\x02\0\x04\0\0\0\0\0\0\0\0\0\0\0\0\x24\x05\0\x71";
+        let mut facts = FileFacts::default();
+        let pcap = Pcap::start(&mut window(header), &mut facts).unwrap();
+
+        assert_eq!((0x71, 4, true, 1_000_000), (pcap.link_type, pcap.fcs, pcap.big, pcap.units));
+    }
+
+    #[test]
+    fn aix_counts_nanoseconds_under_the_common_magic() {
+        let header = b"\xa1\xb2\xc3\xd4\0\x02\0\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x01";
+        let mut facts = FileFacts::default();
+        let pcap = Pcap::start(&mut window(header), &mut facts).unwrap();
+
+        assert_eq!(1_000_000_000, pcap.units);
+        assert_eq!(Some(Resolution::Decimal(9)), facts.resolution);
     }
 }

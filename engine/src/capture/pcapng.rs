@@ -277,10 +277,20 @@ impl Pcapng {
         window: &mut Window,
         facts: &mut FileFacts,
     ) -> bool {
+        let zeros = if kind == 0 && len == 0 { window.skip_zeros() } else { 0 };
+        if zeros > 0 {
+            facts.skip(zeros);
+            if window.want(1).is_empty() {
+                facts.truncated = true;
+                return false;
+            }
+        }
+        // What is ahead is no block, unless zeros came before it.
+        let first = usize::from(zeros == 0);
         let here = window.position();
         let known = usize::try_from(self.barren.saturating_sub(here)).unwrap_or(SCAN);
         let ahead = window.want(SCAN.saturating_add(MAX_BLOCK));
-        let found = (known.max(1)..SCAN.min(ahead.len()))
+        let found = (known.max(first)..SCAN.min(ahead.len()))
             .find(|at| self.begins_block(ahead.get(*at..).unwrap_or_default()));
         if let Some(at) = found {
             window.consume(at);
@@ -291,10 +301,6 @@ impl Pcapng {
         let cut = kind != 0 && (FRAME_OF_BLOCK..=MAX_BLOCK).contains(&len) && ahead.len() < len;
         if cut || self.big.is_none() && ahead.len() < FRAME_OF_BLOCK {
             facts.truncated = true;
-        } else if ahead.iter().all(|byte| *byte == 0) && ahead.len() < SCAN {
-            facts.truncated = true;
-            let left = window.skip(u64::MAX);
-            facts.skip(left);
         } else {
             let what = "the two lengths of the block do not agree";
             facts.fail(Problem::Damaged { offset: here, what });
@@ -554,5 +560,29 @@ impl Pcapng {
             *total = total.saturating_add(count.saturating_sub(*known));
             *known = count.max(*known);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn clocks_finer_than_nanoseconds_do_not_overflow() {
+        let clock = Clock::of(Resolution::Decimal(47));
+        assert_eq!(Clock::Over(10_u128.pow(38)), clock);
+        assert_eq!(0, clock.time_ns(u64::MAX, 0));
+        assert_eq!(Clock::Over(u128::MAX), Clock::of(Resolution::Decimal(127)));
+        assert_eq!(999_999_999, Clock::of(Resolution::Binary(64)).time_ns(u64::MAX, 0));
+    }
+
+    #[test]
+    fn a_block_is_found_by_its_two_lengths() {
+        let pcapng = Pcapng { big: Some(false), ..Pcapng::start(&mut FileFacts::default()) };
+        let mut block = *b"\x06\0\0\0\x10\0\0\0abcd\x10\0\0\0";
+        assert!(pcapng.begins_block(&block));
+
+        block[12] = 0x14;
+        assert!(!pcapng.begins_block(&block));
     }
 }

@@ -115,6 +115,25 @@ impl Window {
         count.saturating_sub(left)
     }
 
+    /// Leaves zeros behind, however many; up to three stay before something else,
+    /// which may begin with zeros itself. Returns how many.
+    pub fn skip_zeros(&mut self) -> u64 {
+        const LOOK: usize = 8;
+        let mut skipped = 0_u64;
+        loop {
+            let ahead = self.want(LOOK);
+            let ends = ahead.len() < LOOK;
+            let zeros = ahead.iter().take_while(|byte| **byte == 0).count();
+            let only_zeros = zeros == ahead.len();
+            let step = if only_zeros && ends { zeros } else { zeros.saturating_sub(3) };
+            self.consume(step);
+            skipped = skipped.saturating_add(step as u64);
+            if ends || !only_zeros {
+                return skipped;
+            }
+        }
+    }
+
     /// Where in the buffer the bytes ahead begin, for [`Window::at`].
     #[inline]
     pub fn mark(&self) -> usize {
@@ -195,6 +214,16 @@ mod tests {
         assert_eq!(60, window.position());
         assert_eq!(40, window.skip(u64::MAX));
         assert_eq!(100, window.position());
+    }
+
+    #[test]
+    fn zeros_are_skipped_up_to_something_else() {
+        let mut window = Window::new(Box::new(&[[0; 50], [5; 50]].concat().leak()[..]), 16);
+        assert_eq!(47, window.skip_zeros());
+        assert_eq!([0, 0, 0, 5], window.want(4)[..4]);
+
+        let mut window = Window::new(Box::new(&[0; 50][..]), 16);
+        assert_eq!(50, window.skip_zeros());
     }
 
     #[test]
