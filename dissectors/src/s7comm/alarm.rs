@@ -62,8 +62,11 @@ pub(super) fn read(head: &Head, reader: &mut Reader<'_>, pdu: &mut Pdu) -> Optio
         (0x13, Role::Response) => {
             // Of the alarms themselves no capture is known: only how the query went.
             reader.skip(2)?;
-            let status = item::return_code(reader.u8()?);
-            pdu.status(status);
+            match reader.u8()? {
+                // There is none to tell of.
+                0x0a => pdu.quantity(0u8),
+                code => pdu.status(item::return_code(code)),
+            };
             Some(())
         }
         _ => Some(()),

@@ -202,7 +202,7 @@ pub(super) fn transfer_job(
     status(reader, pdu)?;
     reader.skip(2)?;
     let id = reader.u32_be()?;
-    if id != 0 || code >= START_UPLOAD {
+    if id != 0 || code > START_UPLOAD {
         pdu.field(UPLOAD_ID, id);
     }
     if code > START_UPLOAD {

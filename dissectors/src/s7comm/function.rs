@@ -6,7 +6,7 @@ use super::fields::{MAX_AMQ_CALLED, MAX_AMQ_CALLING, PDU_LENGTH};
 use super::item::{self, Address, Data};
 use super::{ACKNOWLEDGE, Flow, Message, block};
 use crate::anomaly::Anomaly;
-use crate::dissector::Context;
+use crate::dissector::{Context, Sender};
 use crate::operation::{Class, Operation};
 use crate::pdu::{Pdu, Role, Status};
 use crate::reader::{Reader, byte};
@@ -74,16 +74,18 @@ pub(super) const fn is_asked_by_client(code: u8) -> bool {
 
 /// Reads a job.
 pub(super) fn job(flow: &mut Flow, message: &Message<'_>, cx: &Context<'_>, out: &mut Sink) {
-    let code = byte(message.parameter, 0).unwrap_or(0);
+    let Some(code) = byte(message.parameter, 0) else {
+        message.pdu(Role::Request, 0, Operation::unknown(0), out).anomaly(Anomaly::Malformed);
+        return;
+    };
     let pdu = message.pdu(Role::Request, code.into(), operation(code), out);
     // The transport's key comes only while its opening was seen and nothing was lost.
     if code != SETUP && !flow.set_up && cx.carried.pairing_key.is_some() {
         pdu.anomaly(Anomaly::IllegalState);
     }
     flow.set_up = true;
-    if message.parameter.is_empty() {
-        pdu.anomaly(Anomaly::Malformed);
-        return;
+    if cx.sender == Sender::Server && is_asked_by_client(code) {
+        pdu.anomaly(Anomaly::RequestFromServer);
     }
     let mut parameter = Reader::new(message.parameter.get(1..).unwrap_or_default());
     let mut data = Reader::new(message.data);
@@ -153,9 +155,22 @@ pub(super) fn acknowledgement(
         _ => all(&mut parameter, &mut data),
     };
     finish(code, whole, &parameter, &data, pdu);
+    if cx.sender == Sender::Client && is_asked_by_client(code) {
+        unconfirm(pdu);
+    }
     if let Some((bytes, last)) = piece {
         let target = pdu.target.clone();
         block::content(code, target.as_ref(), bytes, last, out);
+    }
+}
+
+/// Takes back that something was done: only the side that was asked can say so.
+pub(super) fn unconfirm(pdu: &mut Pdu) {
+    let statuses = pdu.items.iter_mut().map(|item| &mut item.status);
+    for status in statuses.chain([&mut pdu.status]) {
+        if *status == Status::Ok {
+            *status = Status::None;
+        }
     }
 }
 

@@ -215,6 +215,9 @@ impl Dissector for S7comm {
     }
 
     fn decode(flow: &mut Flow, bytes: &[u8], cx: &Context<'_>, out: &mut Sink) {
+        if byte(bytes, 0) != Some(PROTOCOL) {
+            return;
+        }
         let Some(message) = Message::read(bytes) else {
             let rosctr = byte(bytes, 1).unwrap_or(0).into();
             out.pdu(Role::Unknown, rosctr, Operation::unknown(rosctr))

@@ -28,6 +28,7 @@ const VARIABLE_STATUS: u8 = 0x02;
 const FORCE_SELECTION: u8 = 0x07;
 const MODIFY_VARIABLE: u8 = 0x08;
 const FORCE: u8 = 0x09;
+const READ_JOB: u8 = 0x11;
 const BLOCK_STATUS_2: u8 = 0x13;
 
 /// The name of a subfunction.
@@ -49,7 +50,7 @@ const fn name(subfunction: u8) -> Option<&'static str> {
         0x0e => "enable_job",
         0x0f => "delete_job",
         0x10 => "read_job_list",
-        0x11 => "read_job",
+        READ_JOB => "read_job",
         0x12 => "replace_job",
         BLOCK_STATUS_2 => "block_status_2",
         0x16 => "flash_led",
@@ -112,11 +113,13 @@ pub(super) fn read(
                 pdu.target(block::coded(u8::try_from(kind).unwrap_or(0), number));
             }
         }
-        (0x0d..=0x0f | 0x11 | 0x12, Role::Request) => {
+        (0x0d..=0x0f | READ_JOB | 0x12, Role::Request) => {
             let function = data.u8()?;
             if let Some(name) = name(function) {
                 pdu.field(JOB_SUBFUNCTION, Value::word(name));
-                pdu.operation = pdu.operation.with_class(class(function));
+                if head.subfunction != READ_JOB {
+                    pdu.operation = pdu.operation.with_class(class(function));
+                }
             }
             pdu.field(JOB_SEQUENCE, data.u8()?);
         }
@@ -179,6 +182,10 @@ fn new_values(data: &mut Reader<'_>, pdu: &mut Pdu) -> Option<()> {
     let mut values = *data;
     values.skip(usize::from(count).checked_mul(6)?)?;
     for n in 0..count {
+        // Areas 1 to 3 are inputs, outputs and periphery.
+        if data.peek().is_some_and(|area| matches!(area >> 4, 1..=3)) {
+            pdu.anomaly(Anomaly::WriteToProcessImage);
+        }
         let element = variable(data, count > 1, pdu)?;
         Data::read(&mut values, n.saturating_add(1) == count)?.put(Some(element), pdu);
     }

@@ -100,7 +100,8 @@ impl List {
     }
 
     fn records<'a>(&self, bytes: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
-        bytes.chunks_exact(usize::from(self.record_length).max(1)).take(self.count.into())
+        let count = if self.record_length == 0 { 0 } else { self.count };
+        bytes.chunks_exact(usize::from(self.record_length).max(1)).take(count.into())
     }
 }
 

@@ -19,6 +19,7 @@ use super::fields::{
     ERROR_CODE, FAMILY, FILE_SYSTEM, INTERFACE_TIME, KNOW_HOW_PROTECTED, LANGUAGE, LOAD_LENGTH,
     LOCAL_DATA_LENGTH, MORE_FOLLOWS, OPERATING_MODE, RETURN_CODE, SEQUENCE,
 };
+use super::function::unconfirm;
 use super::item::{self, Data};
 use super::{Flow, Message, alarm, block, cyclic, programmer, status, szl, time};
 use crate::anomaly::Anomaly;
@@ -209,6 +210,9 @@ pub(super) fn userdata(flow: &mut Flow, message: &Message<'_>, cx: &Context<'_>,
         // Nothing answers a push, and all have reference 0.
         pdu.pairing_key = None;
     }
+    if (head.role, head.sender(), cx.sender) == (Role::Request, Sender::Client, Sender::Server) {
+        pdu.anomaly(Anomaly::RequestFromServer);
+    }
     if head.group != MODE {
         pdu.field(SEQUENCE, head.sequence);
     }
@@ -262,6 +266,10 @@ pub(super) fn userdata(flow: &mut Flow, message: &Message<'_>, cx: &Context<'_>,
     };
     if whole.is_none() {
         pdu.anomaly(Anomaly::LengthMismatch);
+    }
+    if head.role == Role::Response && (head.sender(), cx.sender) == (Sender::Server, Sender::Client)
+    {
+        unconfirm(pdu);
     }
     if head.code() == MESSAGE_SERVICE && alarm::is_hmi(bytes) {
         out.claim(Subject::Sender, Attribute::Role, b"hmi", "message_service_subscriber", 60);
@@ -378,8 +386,8 @@ fn list_under_way(flow: &mut Flow, head: &Head, pdu: &mut Pdu) -> Option<[u8; 2]
 
 /// What a controller says about one block.
 fn block_info(reader: &mut Reader<'_>, pdu: &mut Pdu) -> Option<()> {
-    // Constants, the magic 7070 and attributes.
-    reader.skip(12)?;
+    // Lengths, the magic 7070, version and attributes.
+    reader.skip(10)?;
     if let Some(word) = block::language(reader.u8()?) {
         pdu.field(LANGUAGE, word);
     }
