@@ -359,9 +359,7 @@ impl<'a> Data<'a> {
         });
         let rest = match element {
             BIT => {
-                for bit in self.bytes {
-                    pdu.value(*bit != 0);
-                }
+                pdu.extend_values(self.bytes.iter().map(|bit| *bit != 0));
                 &[]
             }
             4 | 12 | COUNTER | TIMER => {
@@ -374,9 +372,7 @@ impl<'a> Data<'a> {
             9 => each(self.bytes, pdu, time::date),
             15 => each(self.bytes, pdu, time::date_and_time),
             _ => {
-                for byte in self.bytes {
-                    pdu.value(*byte);
-                }
+                pdu.extend_values(self.bytes.iter().copied());
                 &[]
             }
         };
@@ -400,9 +396,7 @@ fn each<'a, const N: usize>(
     value: impl Fn([u8; N]) -> Value,
 ) -> &'a [u8] {
     let (elements, rest) = bytes.as_chunks::<N>();
-    for element in elements {
-        pdu.value(value(*element));
-    }
+    pdu.extend_values(elements.iter().map(|element| value(*element)));
     rest
 }
 
