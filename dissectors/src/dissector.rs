@@ -240,6 +240,10 @@ pub trait Dissector {
     /// Its facts.
     const REGISTRATION: Registration;
 
+    /// Whether it only opens and closes connections for the protocols inside it:
+    /// what two ends do there goes by the name of the protocol inside.
+    const CARRIER: bool = false;
+
     /// What it remembers of a flow; at most 256 bytes, no heap.
     type Flow: Default + Copy + core::fmt::Debug;
 

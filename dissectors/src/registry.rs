@@ -30,6 +30,15 @@ macro_rules! dissectors {
                 }
             }
 
+            /// See [`Dissector::CARRIER`].
+            #[must_use]
+            pub const fn is_carrier(self) -> bool {
+                match self {
+                    ProtocolId::$first => <$first_type as Dissector>::CARRIER,
+                    $(ProtocolId::$variant => <$type as Dissector>::CARRIER,)*
+                }
+            }
+
             /// See [`Dissector::probe`].
             #[must_use]
             pub fn probe(self, bytes: &[u8], cx: &Context<'_>) -> Probe {

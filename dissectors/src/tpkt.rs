@@ -374,6 +374,8 @@ impl Dissector for Cotp {
         fields: FIELDS,
     };
 
+    const CARRIER: bool = true;
+
     type Flow = Flow;
 
     fn probe(bytes: &[u8], cx: &Context<'_>) -> Probe {

@@ -139,13 +139,6 @@ impl Entry {
         before
     }
 
-    /// Whether nothing but sessions was seen: a layer below what is meant.
-    fn only_sessions(&self) -> bool {
-        self.classes
-            .iter()
-            .all(|(class, _)| matches!(class, Class::SessionOpen | Class::SessionClose))
-    }
-
     fn observation(&mut self, id: u32) -> Conversation {
         let new = !self.emitted;
         self.emitted = true;
@@ -251,7 +244,7 @@ impl Conversations {
 
     /// The conversation that a PDU of `protocol` counts in, where the flow's is
     /// `slot`: the same, if one of the two protocols carries the other. A layer
-    /// that only opens and closes sessions gives its name up for the one inside.
+    /// that does nothing but carry gives its name up for the one inside.
     pub fn of_pdu(
         &mut self,
         slot: u32,
@@ -269,7 +262,7 @@ impl Conversations {
         if !protocol.registration().parents.contains(&outer) {
             return self.find(facts, Some(protocol), time_ns);
         }
-        if entry.only_sessions() {
+        if outer.is_carrier() {
             if let Some(known) = self.by_key.get(&key(facts, Some(protocol))) {
                 return Some(*known);
             }
@@ -324,11 +317,14 @@ impl Conversations {
         self.mark(slot);
     }
 
-    /// The observation of a conversation that has not left yet.
-    pub fn first_observation(&mut self, slot: u32) -> Option<Conversation> {
+    /// The observation of a conversation that has not left yet. While only a
+    /// carrying layer was seen it may still get another name, so it waits for its
+    /// flow to end.
+    pub fn first_observation(&mut self, slot: u32, ended: bool) -> Option<Conversation> {
         self.entries
             .get_mut(slot as usize)
             .filter(|entry| !entry.emitted)
+            .filter(|entry| ended || !entry.protocol.is_some_and(ProtocolId::is_carrier))
             .map(|entry| entry.observation(slot))
     }
 
@@ -357,12 +353,6 @@ impl Conversations {
         self.by_client.insert((client, vlan), source);
         Some(source)
     }
-}
-
-/// Whether a protocol only carries others, as far as is known.
-#[must_use]
-pub fn is_carrier(protocol: ProtocolId) -> bool {
-    ProtocolId::ALL.iter().any(|inner| inner.registration().parents.contains(&protocol))
 }
 
 /// A share of a bound, in percent.

@@ -14,7 +14,7 @@ use crate::address::{Addresses, Seen};
 use crate::behaviour::{Behaviours, Key, Noted, Occurrence, REMEMBERED, TargetRef};
 use crate::claim::Claims;
 use crate::content::Contents;
-use crate::conversation::{Conversations, Counted, is_carrier};
+use crate::conversation::{Conversations, Counted};
 use crate::counters::Counters;
 use crate::exchange::Exchange;
 use crate::limits::Limits;
@@ -207,10 +207,7 @@ impl Observer {
         let mut folded = None;
         if let Some((slot, source, _)) = counted {
             self.conversations.mark(slot);
-            let class = exchange.class;
-            if !matches!(class, Class::SessionOpen | Class::SessionClose) {
-                self.emit_conversation(slot);
-            }
+            self.emit_conversation(slot, false);
             folded = self.fold(facts, memo, &exchange, slot, source, counters);
         }
         let history = counted.map_or(History::default(), |(_, _, history)| history);
@@ -279,10 +276,8 @@ impl Observer {
         };
         let slot = self.conversations.find(facts, Some(protocol), time_ns);
         memo.conversation = slot.map_or(0, |slot| slot.saturating_add(1));
-        if let Some(slot) = slot
-            && !is_carrier(protocol)
-        {
-            self.emit_conversation(slot);
+        if let Some(slot) = slot {
+            self.emit_conversation(slot, false);
         }
     }
 
@@ -315,7 +310,7 @@ impl Observer {
         };
         if let Some(slot) = slot {
             self.conversations.add_flow(slot, &totals);
-            self.emit_conversation(slot);
+            self.emit_conversation(slot, true);
         }
     }
 
@@ -456,8 +451,8 @@ impl Observer {
         may
     }
 
-    fn emit_conversation(&mut self, slot: u32) {
-        if let Some(conversation) = self.conversations.first_observation(slot) {
+    fn emit_conversation(&mut self, slot: u32, ended: bool) {
+        if let Some(conversation) = self.conversations.first_observation(slot, ended) {
             self.emit(Observation::Conversation(Box::new(conversation)));
         }
     }

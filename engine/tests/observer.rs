@@ -1,5 +1,13 @@
 //! What becomes of exchanges: what folds, what leaves, and in which order.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that fails may panic"
+)]
+
 use std::sync::Arc;
 
 use engine::counters::Counters;
@@ -131,27 +139,27 @@ fn request(operation: Operation, first: u32, count: u32) -> Pdu {
 }
 
 fn behaviours(observations: &[Observation]) -> Vec<&Behaviour> {
-    let own = |observation| match observation {
-        &Observation::Behaviour(ref own) => Some(&**own),
+    let own = observations.iter().map(|observation| match observation {
+        Observation::Behaviour(own) => Some(&**own),
         _ => None,
-    };
-    observations.iter().filter_map(own).collect()
+    });
+    own.flatten().collect()
 }
 
 fn transactions(observations: &[Observation]) -> Vec<&Transaction> {
-    let own = |observation| match observation {
-        &Observation::Transaction(ref own) => Some(&**own),
+    let own = observations.iter().map(|observation| match observation {
+        Observation::Transaction(own) => Some(&**own),
         _ => None,
-    };
-    observations.iter().filter_map(own).collect()
+    });
+    own.flatten().collect()
 }
 
 fn contents(observations: &[Observation]) -> Vec<&Content> {
-    let own = |observation| match observation {
-        &Observation::Content(ref own) => Some(&**own),
+    let own = observations.iter().map(|observation| match observation {
+        Observation::Content(own) => Some(&**own),
         _ => None,
-    };
-    observations.iter().filter_map(own).collect()
+    });
+    own.flatten().collect()
 }
 
 #[test]
