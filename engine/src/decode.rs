@@ -131,7 +131,10 @@ fn length(bytes: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use frames::{ETHERNET, IPV4, TCP, ipv4, nothing, tcp};
+    use frames::{
+        ETHERNET, IPV4, IPV6, TAG_7, TAG_9, TCP, UDP, datagram, inner_frame, ipv4, ipv6, nothing,
+        tcp,
+    };
 
     #[test]
     fn an_unknown_link_type_is_counted() {
@@ -153,5 +156,130 @@ mod tests {
         assert_eq!((b"p".as_slice(), 2), (tcp.payload, tcp.cut));
         assert_eq!(1, counters.frames_truncated);
         assert_eq!("truncated", nothing(&decode(1, &frame[..40], length(&frame), &mut counters)));
+    }
+
+    /// Frames of every kind with their link types.
+    fn seeds() -> Vec<(u16, Vec<u8>)> {
+        let gre = |head: &[u8], rest: &[u8]| ipv4(47, &[head, rest].concat());
+        let over =
+            |port, head: &[u8], rest: &[u8]| ipv4(17, &datagram(port, &[head, rest].concat()));
+        let inner = inner_frame();
+        let mut fragment = ipv4(17, b"fragment");
+        fragment[6] = 0x20;
+        let packets = [
+            ipv4(6, TCP),
+            ipv6(6, TCP),
+            ipv6(0, &[&[60, 0, 1, 4, 0, 0, 0, 0, 6, 0, 1, 4, 0, 0, 0, 0], TCP].concat()),
+            ipv6(44, &[&[17, 0, 0, 1, 0, 0, 0, 9], b"12345678".as_slice()].concat()),
+            fragment,
+            ipv4(4, &ipv4(41, &ipv6(17, UDP))),
+            gre(&[0xb0, 0, 0x65, 0x58, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1], &inner),
+            gre(&[0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 7, 0, 1, 0, 0, 0, 1], &inner),
+            gre(&[0, 0, 0x88, 0x47, 0, 1, 1, 64], &ipv4(6, TCP)),
+            over(4789, &[8, 0, 0, 0, 0, 0, 9, 0], &inner),
+            over(6081, &[2, 0, 0x65, 0x58, 0, 0, 9, 0, 1, 2, 3, 1, 0, 0, 0, 0], &inner),
+            over(37008, &[1, 0, 0, 1, 0, 10, 1, 0xaa, 1], &inner),
+        ];
+        let mut seeds = vec![
+            (1, [ETHERNET, &[0x88, 0x47, 0, 1, 1, 64, 0, 0, 0, 9], &inner].concat()),
+            (
+                1,
+                [ETHERNET, &[0x88, 0xe5, 0, 20, 0, 0, 0, 1], IPV4, &ipv4(6, TCP), &[0; 16]]
+                    .concat(),
+            ),
+            (1, [ETHERNET, &[0x88, 0xe7, 0, 0, 0, 1], &inner].concat()),
+            (1, [ETHERNET, &[0, 46, 0xaa, 0xaa, 3, 0, 0, 0], IPV4, &ipv4(17, UDP)].concat()),
+            (1, [ETHERNET, &[0x88, 0x64, 0x11, 0, 0, 9, 0, 45, 0, 0x21], &ipv4(6, TCP)].concat()),
+            (113, [&[0, 4, 0, 1, 0, 6], &ETHERNET[..8], TAG_9, IPV4, &ipv4(6, TCP)].concat()),
+            (250, [&[0, 0, 0, 1, 0, 0, 0, 2, 1, 0, 0, 0], TCP].concat()),
+        ];
+        for packet in packets {
+            let kind = if packet[0] >> 4 == 4 { IPV4 } else { IPV6 };
+            seeds.push((1, [ETHERNET, TAG_7, kind, &packet].concat()));
+            seeds.push((101, packet));
+        }
+        seeds
+    }
+
+    /// The payload and how much of it is missing.
+    fn payload<'a>(packet: &Packet<'a>) -> (&'a [u8], u32) {
+        match packet.payload {
+            Payload::Tcp(_, tcp) => (tcp.payload, tcp.cut),
+            Payload::Udp(_, udp) => (udp.payload, udp.cut),
+            Payload::Fragment(_, fragment) => (fragment.bytes, fragment.cut),
+            Payload::Ethernet { bytes, cut, .. } => (bytes, cut),
+            _ => (&[], 0),
+        }
+    }
+
+    #[test]
+    fn a_frame_cut_anywhere_gives_the_front_of_what_the_whole_gives() {
+        for (link_type, frame) in seeds() {
+            let whole = frames::read(link_type, &frame);
+            let (expected, _) = payload(&whole);
+            for end in 0..frame.len() {
+                let packet = decode(link_type, &frame[..end], length(&frame), &mut Counters::new());
+                let same = std::mem::discriminant(&packet.payload)
+                    == std::mem::discriminant(&whole.payload)
+                    && packet.link == whole.link;
+                if same && !matches!(packet.payload, Payload::Serial { .. }) {
+                    let (found, cut) = payload(&packet);
+                    assert!(expected.starts_with(found), "{packet:?} of {whole:?}");
+                    assert_eq!(length(expected), length(found).saturating_add(cut), "{packet:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn mutated_frames_never_panic_and_give_only_their_own_bytes() {
+        let seeds = seeds();
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        let mut random = |below: usize| {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            usize::try_from(state >> 11).unwrap() % below
+        };
+        let types = [0, 1, 9, 50, 101, 104, 108, 113, 165, 240, 241, 250, 257, 276, 105];
+        let limits = crate::limits::Limits::default();
+        let mut defragmenter = crate::fragment::Defragmenter::new(&limits);
+        let mut filter = crate::duplicate::DuplicateFilter::new(&limits);
+        let mut counters = Counters::new();
+        for number in 0..300_000 {
+            let (link_type, frame) = &seeds[random(seeds.len())];
+            let mut frame = frame.clone();
+            for _ in 0..=random(4) {
+                let place = random(frame.len());
+                match random(4) {
+                    0 => frame[place] ^= 1 << random(8),
+                    1 => frame[place] = [0, 1, 0x7f, 0x80, 0xff][random(5)],
+                    2 => frame.truncate(place.max(1)),
+                    _ => drop(
+                        frame.splice(place..place, [0x45, 0, 0, 0].into_iter().take(random(5))),
+                    ),
+                }
+            }
+            let link_type = if random(8) == 0 { types[random(types.len())] } else { *link_type };
+            let missing = u32::try_from(random(3)).unwrap();
+            let original = length(&frame).saturating_add(missing);
+            let packet = decode(link_type, &frame, original, &mut counters);
+            let inside = frame.as_ptr_range();
+            for bytes in [packet.body, payload(&packet).0] {
+                let range = bytes.as_ptr_range();
+                assert!(bytes.is_empty() || inside.start <= range.start && range.end <= inside.end);
+            }
+            let time_ns = i64::from(number) * 1_000_000;
+            filter.is_duplicate(&packet, time_ns, &mut counters);
+            if let Payload::Fragment(ip, fragment) = &packet.payload {
+                let frame = dissectors::dissector::FrameId::default();
+                let whole =
+                    defragmenter.push(&packet.link, ip, fragment, frame, time_ns, &mut counters);
+                if let Some(whole) = whole {
+                    let _ = decode_whole(&whole, &mut counters);
+                }
+            }
+        }
+        assert!(counters.ip_fragments_joined > 0);
     }
 }

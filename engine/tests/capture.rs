@@ -17,6 +17,11 @@ use engine::capture::{
     ByteOrder, Compression, Container, FileFacts, Input, Problem, Resolution, Timeline, expand,
 };
 
+#[path = "harness/captures.rs"]
+mod captures;
+
+use captures::captures;
+
 const SECOND: i64 = 1_000_000_000;
 /// The second of the first frame.
 const START: u32 = 1_500_000_000;
@@ -886,24 +891,6 @@ fn mutated_captures_end_and_never_invent_long_frames() {
         assert!(frames.len() <= length.max(1_000), "round {round}");
         assert_eq!(frames.len() as u64, timeline.files()[0].packets);
     }
-}
-
-/// The folder of third-party captures; none where the test has to be skipped.
-fn captures() -> Option<PathBuf> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let folder =
-        std::env::var_os("OTMON_CAPTURES").map_or("../shared/corpus".into(), PathBuf::from);
-    let folder = root.join(folder);
-    if folder.join("public/MANIFEST.tsv").is_file() {
-        return Some(folder);
-    }
-    assert!(
-        std::env::var_os("OTMON_REQUIRE_CAPTURES").is_none_or(|wanted| wanted != "1"),
-        "no captures in {}: set OTMON_CAPTURES",
-        folder.display()
-    );
-    println!("skipped: no captures in {}", folder.display());
-    None
 }
 
 /// Frames in the file, and what is known about it.
