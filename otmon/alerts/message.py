@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from otmon.fields import CHANGE_CLASSES
 from otmon.model.event import Event
 from otmon.model.rule import Match
+
+MAX_VALUES = 4
+"""Values that a message shows."""
 
 _PROTOCOLS = {
     "modbus": "Modbus",
@@ -77,7 +81,8 @@ def message_of(match: Match, client: str | None, server: str | None, count: int)
     else:
         sentence = template.format_map(places)
     if match.group is not None:
-        return sentence
+        protocol = _protocol(event)
+        return f"{sentence} ({protocol})" if protocol else sentence
     return f"{sentence}{_detail(event)}{_outcome(event)}"
 
 
@@ -87,12 +92,16 @@ def _protocol(event: Event) -> str | None:
 
 
 def _detail(event: Event) -> str:
-    """The protocol's own words, in brackets."""
+    """The protocol's own words, in brackets, with the value where one was set."""
     words = [_protocol(event), event.text("ot.function.name") or event.text("file.name")]
     said = " ".join(word for word in words if word)
     target, unit = event.text("ot.object.id"), event.text("ot.unit.id")
     if target:
         said += f" on {target}"
+    values = event.get("ot.value") if event.operation_class in CHANGE_CLASSES else None
+    if isinstance(values, tuple) and values:
+        shown = ", ".join(map(str, values[:MAX_VALUES]))
+        said += f" = {shown}{' ...' if len(values) > MAX_VALUES else ''}"
     if unit:
         said += f", unit {unit}"
     return f" ({said})" if said else ""

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Protocol
 
 from otmon.detectors.first_change import FirstChange
+from otmon.detectors.newcomer import Newcomer
 from otmon.detectors.report_disabled import ReportDisabled
 from otmon.model.event import Event
 
@@ -29,4 +30,4 @@ class Detector(Protocol):
 
 def detectors() -> tuple[Detector, ...]:
     """One of each, that has seen nothing yet."""
-    return (FirstChange(), ReportDisabled())
+    return (FirstChange(), Newcomer(), ReportDisabled())

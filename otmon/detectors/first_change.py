@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from otmon.detectors.newcomer import MIN_WATCH_NS, NEW_NS
 from otmon.fields import CHANGE_CLASSES
 from otmon.model.event import Event
 
 MIN_READS = 20
 """Looks that make a habit of looking."""
-MIN_WATCH_NS = 60 * 1_000_000_000
-"""How long there must have been something to see: a client that changes something now
-and then may not have done so yet when a capture begins."""
 
 
 class FirstChange:
     """Speaks on the first change of a conversation that had only reads before.
 
-    Packet loss cannot make it speak: it only lowers the number of reads, and
-    a change that was not seen is followed by one that is.
+    There must have been a minute to see: a client that changes something now
+    and then may not have done so yet when a capture begins. Packet loss hardly
+    makes it speak: it lowers the number of reads, too.
     """
 
     def __init__(self) -> None:
@@ -38,6 +37,8 @@ class FirstChange:
             return ()
         if event.time_ns - self._watched_since_ns < MIN_WATCH_NS:
             return ()
+        if since_ns - self._watched_since_ns >= MIN_WATCH_NS and event.time_ns - since_ns <= NEW_NS:
+            return ()  # that is a newcomer's change, and told as one
         seconds = (event.time_ns - since_ns) // 1_000_000_000
         found = event.derive(
             "ot_anomaly",

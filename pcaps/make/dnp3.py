@@ -127,7 +127,8 @@ def disable_unsolicited(cable: Cable) -> None:
     """A stranger silences the outstation's reports and does not switch them on again."""
     master = Master(cable, STRANGER, RTU, 0.1, address=77)
     master.ask(1.0, 21, dnp.EVENTS)
-    master.integrity(2.0)
+    for turn in range(9):
+        master.integrity(2.0 + turn * 5, turn)
 
 
 @case("dnp3")
@@ -198,3 +199,23 @@ def malformed(cable: Cable) -> None:
     master.ask(3.0, 1, b"\xfa\x09\x06", b"", iin=0x0002)
     master.ask(4.0, 4, dnp.control(9, 0x03), dnp.control(9, 0x03, status=2))
     master.integrity(5.0)
+
+
+@case("dnp3")
+def stop_application(cable: Cable) -> None:
+    """A stranger stops an application of the outstation and starts another."""
+    master = Master(cable, STRANGER, RTU, 0.1, address=77)
+    name = b"LOGIC"
+    identifier = bytes([90, 1, 0x5B, 1]) + len(name).to_bytes(2, "little") + name
+    master.ask(1.0, 18, identifier)
+    master.ask(5.0, 17, identifier)
+
+
+@case("dnp3")
+def configuration(cable: Cable) -> None:
+    """A stranger writes a dead band, saves it, and sees what the outstation makes of it."""
+    master = Master(cable, STRANGER, RTU, 0.1, address=77)
+    dead_band = bytes.fromhex("22 01 17 01 00 ffff")
+    master.ask(1.0, 2, dead_band)
+    master.ask(2.0, 19, b"", bytes.fromhex("340207 01 e803"))
+    master.ask(4.0, 1, dnp.CLASSES, dnp.binaries(0, [1, 0, 1, 1]), iin=0x0020)

@@ -207,3 +207,59 @@ def malformed(cable: Cable) -> None:
     client.ask(6.0, 1, b"\x00\x00\x01", mb.exception(0, 1))
     client.session.segment(7.0, True, "PA", mb.adu(99, 1, mb.exception(3, 2)))
     poll(client, 8.0)
+
+
+@case("modbus")
+def umas_download_force(cable: Cable) -> None:
+    """Over UMAS a stranger without a reservation loads program and forces an output."""
+    client = Client(cable, STRANGER, PLC, 0.1)
+    done = b"\x5a\x00\xfe"
+    client.ask(1.0, 0, b"\x5a\x00\x01\x00", done + b"\xfd\x03\x20\x03\x00\x01" + bytes(10))
+    client.ask(2.0, 0, b"\x5a\x00\x30\x00\x01", done + b"\xf4\x03")
+    block = struct.pack("<BBHH", 0, 1, 1, 64) + bytes(range(64))
+    client.ask(3.0, 0, b"\x5a\x00\x31" + block, done)
+    client.ask(4.0, 0, b"\x5a\x00\x32\x00\x01\x00\x00\x00", done)
+    client.ask(6.0, 0, b"\x5a\x00\x71\x01\x00\x02\x01", done)
+
+
+@case("modbus")
+def many_writes(cable: Cable) -> None:
+    """A stranger writes to one register after the other, to see what moves."""
+    client = Client(cable, STRANGER, PLC, 0.1)
+    for place in range(30):
+        register = 100 + place
+        write = mb.write_register(register, 9999)
+        client.ask(1.0 + place * 0.5, 1, write, write)
+
+
+@case("modbus")
+def answered_units(cable: Cable) -> None:
+    """A stranger sweeps the units of a device that answers for all of them."""
+    client = Client(cable, STRANGER, PLC, 0.1)
+    for unit in range(1, 61):
+        client.ask(1.0 + unit * 0.2, unit, mb.read(3, 0, 1), mb.registers(3, [7]))
+
+
+@case("modbus")
+def identify_many(cable: Cable) -> None:
+    """A stranger asks six devices what they are, one after the other."""
+    objects = {0: "Schneider Electric", 1: "BMX P34 2020", 2: "v3.20"}
+    for place in range(6):
+        device = Host(f"00:80:f4:10:02:{0x30 + place:02x}", f"10.20.2.{0x30 + place}")
+        cable.arp(place * 3.0, STRANGER, device)
+        client = Client(cable, STRANGER, device, place * 3.0 + 0.1)
+        client.ask(place * 3.0 + 1.0, 1, mb.IDENTIFY, mb.identification(objects))
+        client.session.close(place * 3.0 + 2.0)
+
+
+@case("modbus")
+def newcomer(cable: Cable) -> None:
+    """A stranger who appears after a minute and a half reads twice, then switches a pump off."""
+    operator = Client(cable, HMI, PLC, 0.1)
+    for turn in range(120):
+        poll(operator, 1.0 + turn, seed=turn)
+    cable.arp(90.0, STRANGER, PLC)
+    stranger = Client(cable, STRANGER, PLC, 90.1)
+    poll(stranger, 91.0)
+    poll(stranger, 93.0)
+    stranger.ask(95.0, 1, mb.write_coil(2, False), mb.write_coil(2, False))

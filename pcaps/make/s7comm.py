@@ -103,7 +103,7 @@ def download_block(client: Client, at: float, kind: str = "OB", number: int = 1)
     session.segment(at + 0.2, False, "PA", s7.job(reference + 1, s7.download(0x1C, name)))
     session.segment(at + 0.21, True, "PA", s7.ack(reference + 1, b"\x1c"))
     session.segment(at + 0.22, False, "A")
-    client.ask(at + 0.3, s7.service("_INSE", b"\x01\x00" + name[1:8]), b"\x28")
+    client.ask(at + 0.3, s7.service("_INSE", b"\x01\x00" + name[1:]), b"\x28")
 
 
 def read_cycle(client: Client, at: float, turn: int) -> None:
@@ -151,7 +151,7 @@ def upload_ob1(cable: Cable) -> None:
 def delete_block(cable: Cable) -> None:
     """A stranger deletes DB 10."""
     client = Client(cable, STRANGER, PLC, 0.1)
-    client.ask(1.0, s7.service("_DELE", b"\x01\x00" + s7.block("DB", 10, "B")[1:8]), b"\x28")
+    client.ask(1.0, s7.service("_DELE", b"\x01\x00" + s7.block("DB", 10, "B")[1:]), b"\x28")
 
 
 @case("s7comm")
@@ -187,3 +187,36 @@ def memory_reset(cable: Cable) -> None:
     client = Client(cable, STRANGER, PLC, 0.1)
     client.ask(1.0, s7.STOP, b"\x29")
     client.user(3.0, 1, 0x0C, bytes(4), bytes(4))
+
+
+@case("s7comm")
+def force(cable: Cable) -> None:
+    """A stranger forces output byte 0 to 255, then lets the program leave its hold."""
+    client = Client(cable, STRANGER, PLC, 0.1)
+    parameters = bytes(20)
+    variables = bytes.fromhex("0001 21 01 0000 0000 ff 04 0008 ff")
+    head = len(parameters).to_bytes(2, "big") + len(variables).to_bytes(2, "big")
+    client.user(1.0, 1, 0x09, head + parameters + variables, b"")
+    client.user(3.0, 1, 0x0B, b"", b"")
+
+
+@case("s7comm")
+def configuration(cable: Cable) -> None:
+    """A stranger copies the work memory to the load memory, so that it outlives a restart."""
+    client = Client(cable, STRANGER, PLC, 0.1)
+    client.ask(1.0, s7.service("_MODU", b"EP"), b"\x28")
+
+
+@case("s7comm")
+def output_write(cable: Cable) -> None:
+    """A stranger writes an output byte past the program."""
+    client = Client(cable, STRANGER, PLC, 0.1)
+    client.read(1.0, s7.item(0x82, 0, 0, 1), b"\x05")
+    client.write(2.0, s7.item(0x82, 0, 0, 1), b"\xff")
+
+
+@case("s7comm")
+def lock_alarm(cable: Cable) -> None:
+    """A stranger locks an alarm, so that operators do not see it."""
+    client = Client(cable, STRANGER, PLC, 0.1)
+    client.user(1.0, 4, 7, bytes.fromhex("00 01 12 08 15 00 60000004"), bytes.fromhex("00 01 ff"))

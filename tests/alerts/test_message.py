@@ -1,0 +1,53 @@
+"""The sentence of an alert: who did what to whom, how, and what came of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from otmon.alerts.message import message_of
+from otmon.model.event import event_from_transaction
+from otmon.model.rule import PLACES, Match
+from tests.alerts.test_aggregate import RULE
+from tests.records import Transaction
+
+WRITE = Transaction(
+    operation_class="write",
+    operation="write_multiple_registers",
+    targets=("hr:101-106",),
+    values=[1, 2, 3, 4, 5, 6],
+)
+
+
+def said(message: str | None, record: Transaction = WRITE, group=None) -> str:
+    """The sentence of a match on one operation."""
+    match = Match(replace(RULE, message=message), event_from_transaction(record), group=group)
+    return message_of(match, "10.0.0.66", "10.0.0.11", 7)
+
+
+def test_a_change_is_told_with_its_first_values():
+    assert (
+        "10.0.0.66 wrote to 10.0.0.11 (Modbus write_multiple_registers on "
+        "hr:101-106 = 1, 2, 3, 4 ..., unit 1), accepted"
+    ) == said(None)
+
+
+def test_what_was_read_is_not_told():
+    record = replace(WRITE, operation_class="read", operation="read_holding_registers")
+
+    assert (
+        "10.0.0.66 read 10.0.0.11 (Modbus read_holding_registers on hr:101-106, unit 1), accepted"
+    ) == said("{client} read {server}", record)
+
+
+def test_without_a_sentence_the_class_gives_one_and_else_the_title():
+    record = replace(WRITE, operation_class="keepalive", values=[])
+
+    assert said(None, record).startswith("Controller stopped: 10.0.0.66 to 10.0.0.11 (Modbus")
+
+
+def test_a_group_is_told_with_its_protocol_and_its_count():
+    assert "10.0.0.66 tried 7 times (Modbus)" == said("{client} tried {count} times", group=())
+
+
+def test_every_place_that_a_rule_may_name_is_filled():
+    assert "{" not in said(" ".join(f"{{{place}}}" for place in sorted(PLACES)))
