@@ -108,8 +108,8 @@ impl Walk<'_> {
             0x8847 | 0x8848 => self.mpls(bytes),
             0x8864 => self.pppoe(bytes),
             0x88e5 => self.macsec(bytes),
-            0x88e7 => self.backbone(bytes.get(4..)),
-            0x8903 => self.backbone(bytes.get(2..)),
+            0x88e7 => self.backbone(bytes, 4),
+            0x8903 => self.backbone(bytes, 2),
             BRIDGED => self.inner_ethernet(bytes),
             0x8870 => self.llc(bytes),
             0..=LARGEST_LENGTH => {
@@ -149,10 +149,10 @@ impl Walk<'_> {
 
     /// The customer's frame after the tag of a backbone: IEEE 802.1ah (four
     /// bytes) or Cisco FabricPath (two).
-    fn backbone<'a>(&mut self, inner: Option<&'a [u8]>) -> Packet<'a> {
-        match inner {
+    fn backbone<'a>(&mut self, bytes: &'a [u8], tag: usize) -> Packet<'a> {
+        match bytes.get(tag..) {
             Some(inner) => self.inner_ethernet(inner),
-            None => self.short(&[]),
+            None => self.short(bytes),
         }
     }
 
