@@ -317,14 +317,18 @@ impl Pdu {
 
     /// Adds values one after the other, as [`Pdu::value`] does, at less cost.
     #[inline]
-    pub fn extend_values<V: Into<Value>>(&mut self, values: impl IntoIterator<Item = V>) {
-        let mut values = values.into_iter();
+    pub fn extend_values<V, I>(&mut self, values: I)
+    where
+        V: Into<Value>,
+        I: IntoIterator<Item = V, IntoIter: ExactSizeIterator>,
+    {
+        let values = values.into_iter();
         let free = MAX_ITEMS.saturating_sub(self.values.len());
-        self.values.extend(values.by_ref().take(free).map(Into::into));
-        self.extend_item(|item, len| item.values.end = len, self.values.len());
-        if values.next().is_some() {
+        if values.len() > free {
             self.anomalies.add(Anomaly::ItemsTruncated);
         }
+        self.values.extend(values.take(free).map(Into::into));
+        self.extend_item(|item, len| item.values.end = len, self.values.len());
     }
 
     /// Adds the number of a point whose value follows or stands alone.

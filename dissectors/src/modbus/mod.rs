@@ -5,15 +5,20 @@
 //!  | txid  | proto | length| unit| fc  | data ...     all big-endian; length counts unit + PDU
 //! ```
 //!
-//! This file frames the header; [`function`] knows the codes and their lengths,
-//! [`pdu`] reads function and data for every transport of Modbus.
+//! This file frames the header and finds the request of an answer. [`function`] knows
+//! the codes and their lengths. [`pdu`] reads function and data for every transport of
+//! Modbus, with [`request`], [`response`] and, for what devices say of themselves,
+//! [`identity`].
 //!
 //! Sources: MODBUS Messaging on TCP/IP Implementation Guide V1.0b, 3.1.3 (header) [S];
 //! MODBUS Application Protocol Specification V1.1b3 (functions, limits, exceptions) [S].
 //! Modbus/UDP is the same in one datagram [V].
 
 pub(crate) mod function;
+mod identity;
 pub(crate) mod pdu;
+mod request;
+mod response;
 
 use crate::anomaly::Anomaly;
 use crate::dissector::{
