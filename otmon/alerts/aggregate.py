@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections import OrderedDict
 from collections.abc import Callable, Iterable
 
 from otmon.alerts.message import message_of
@@ -17,8 +16,12 @@ MAX_ALERTS = 10_000
 """Alerts of one run; what comes after them is counted."""
 MAX_VIOLATIONS = 100
 """Rows of the violation table of one alert."""
+MAX_VALUES = 16
+"""Values that a row shows."""
 MAX_FRAMES = 200
 """Frames of evidence of one alert."""
+MAX_ALL = 200_000
+"""Rows and frames of all alerts of a run; what comes after them is only counted."""
 IDLE_NS = 3_600 * 1_000_000_000
 """A match this long after the last one is a new alert."""
 SPAN_NS = 24 * 3_600 * 1_000_000_000
@@ -67,10 +70,16 @@ class _Open:
         self.left_out = 0
         self.frames: dict[Frame, None] = {}
 
-    def add(self, match: Match) -> None:
+    def add(self, match: Match, room: int) -> int:
+        """Takes a match in; gives how many rows and frames it took of the `room` there is."""
+        before = len(self.rows) + len(self.frames)
         self.count += match.event_count
         for event in (*match.members, match.event):
-            self._add_event(event)
+            self._add_event(event, room)
+        self._weigh(match)
+        return len(self.rows) + len(self.frames) - before
+
+    def _weigh(self, match: Match) -> None:
         if match.continues:
             return
         weight = tuple(map(match.event.get, _WEIGHTY))
@@ -81,14 +90,14 @@ class _Open:
         if severity.score > self.severity.score:
             self.match, self.severity, self.reasons = match, severity, match.reasons()
 
-    def _add_event(self, event: Event) -> None:
+    def _add_event(self, event: Event, room: int) -> None:
         time_ns = event.time_ns
         self.first_ns = min(self.first_ns, time_ns)
         self.last_ns = max(self.last_ns, time_ns)
         row = (
             event.text("ot.function.name") or event.text("file.name") or event.category,
             event.text("ot.object.id"),
-            event.text("ot.value"),
+            _values(event),
             event.text("ot.status.name"),
         )
         known = self.rows.get(row)
@@ -96,11 +105,11 @@ class _Open:
             known[0] += 1
             known[1] = min(known[1], time_ns)
             known[2] = max(known[2], time_ns)
-        elif len(self.rows) < MAX_VIOLATIONS:
+        elif len(self.rows) < MAX_VIOLATIONS and room > 0:
             self.rows[row] = [1, time_ns, time_ns]
         else:
             self.left_out += 1
-        if len(self.frames) < MAX_FRAMES:
+        if len(self.frames) < MAX_FRAMES and room > 0:
             for frame in event.frames[: MAX_FRAMES - len(self.frames)]:
                 self.frames[frame] = None
 
@@ -115,7 +124,8 @@ class Aggregator:
     def __init__(self) -> None:
         self.left_out_count = 0
         """Matches that would have been an alert past `MAX_ALERTS`."""
-        self._open: OrderedDict[_Key, _Open] = OrderedDict()
+        self._room = MAX_ALL
+        self._open: dict[_Key, _Open] = {}
         self._all: list[_Open] = []
 
     def add(self, match: Match) -> None:
@@ -136,7 +146,7 @@ class Aggregator:
             alert = self._open[key] = _Open(len(self._all) + 1, match, client, server)
             self._all.append(alert)
         assert alert is not None  # either it was open or it has just been made
-        alert.add(match)
+        self._room -= alert.add(match, self._room)
 
     def add_all(self, matches: Iterable[Match]) -> None:
         """Takes several matches, in order."""
@@ -212,6 +222,14 @@ def _alert(alert: _Open, file_name: Callable[[int], str]) -> Alert:
         triage=rule.triage,
         false_positives=rule.false_positives,
     )
+
+
+def _values(event: Event) -> str | None:
+    values = event.get("ot.value")
+    if not isinstance(values, tuple) or not values:
+        return None
+    shown = ", ".join(map(str, values[:MAX_VALUES]))
+    return f"{shown} ..." if len(values) > MAX_VALUES else shown
 
 
 def _fingerprint(*parts: str | None) -> str:

@@ -86,7 +86,7 @@ class Alert:
     violations: tuple[Violation, ...]
     """What was done, in the order of the first time; bounded."""
     violations_left_out: int
-    """Further rows for which there was no room."""
+    """Operations that got no row, for lack of room."""
     evidence: AlertEvidence
     triage: tuple[str, ...]
     """What to look at and whom to ask, in plant terms."""

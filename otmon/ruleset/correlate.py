@@ -7,9 +7,9 @@ timespan while it holds. Everything that traffic can fill has a bound.
 
 from __future__ import annotations
 
-from collections import OrderedDict, deque
+import itertools
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from functools import partial
 
 from otmon.model.event import Event, FieldValue
 from otmon.model.rule import Match
@@ -17,11 +17,11 @@ from otmon.ruleset.condition import CorrelationRule
 
 MAX_GROUPS = 10_000
 """Groups that one correlation remembers; the longest untouched goes first."""
-MAX_VALUES = 4_096
-"""Distinct values that one group remembers."""
+MAX_REMEMBERED = 50_000
+"""Times or values that one correlation remembers, over all groups."""
 MAX_MEMBERS = 50
 """Events of a group that go into its match."""
-MAX_HELD = 50_000
+MAX_HELD = 5_000
 """Events that one correlation holds on to for its matches, over all groups."""
 
 Key = tuple[FieldValue, ...]
@@ -31,32 +31,37 @@ Key = tuple[FieldValue, ...]
 class _Group:
     """What is remembered of the events that share the values of `group-by`."""
 
-    __slots__ = ("fired_ns", "members", "newest_ns", "shared", "times", "values")
+    __slots__ = ("fired_ns", "members", "newest_ns", "seen", "shared")
 
-    def __init__(self, threshold: int, shared: tuple[tuple[str, str], ...]) -> None:
-        self.shared = shared
-        """The fields of `group-by` and their values, as text."""
+    def __init__(self) -> None:
         self.newest_ns = -(1 << 63)
         self.fired_ns: int | None = None
         """When it fired last; None while its condition does not hold."""
-        self.times: deque[int] = deque(maxlen=threshold)
-        """The newest times, as many as it takes to fire."""
-        self.values: OrderedDict[FieldValue, int] = OrderedDict()
-        """When each value was seen last, the longest unseen first."""
-        self.members: deque[Event] = deque(maxlen=MAX_MEMBERS)
+        self.seen: dict[FieldValue, int] = {}
+        """When each value was seen last, the longest unseen first. Where events
+        are counted, each of them stands for itself."""
+        self.members: list[Event] = []
         """The newest events of the window, until it fires."""
+        self.shared: tuple[tuple[str, str], ...] = ()
+        """The fields of `group-by` and their values as text, once it has fired."""
 
 
 class Correlator:
-    """One correlation on its way through the events."""
+    """One correlation on its way through the events.
+
+    Of a group it remembers no more than it takes to fire: the condition holds
+    if so many of the newest times, or values, are in the window.
+    """
 
     def __init__(self, correlation: CorrelationRule) -> None:
         self.correlation = correlation
         self.evicted_count = 0
-        """Groups that were forgotten because there were too many."""
+        """Groups that were forgotten because there was too much to remember."""
         self._span_ns = correlation.timespan_s * 1_000_000_000
         self._groups: OrderedDict[Key, _Group] = OrderedDict()
+        self._remembered = 0
         self._held = 0
+        self._number = 0
 
     def observe(self, key: Key, event: Event) -> Match | None:
         """Counts an event of the group `key`, on which a member rule held.
@@ -66,9 +71,7 @@ class Correlator:
         """
         group = self._groups.get(key)
         if group is None:
-            names = self.correlation.group_by
-            shared = tuple((name, _text(value)) for name, value in zip(names, key, strict=True))
-            group = self._groups[key] = _Group(self.correlation.threshold, shared)
+            group = self._groups[key] = _Group()
             self._make_room()
         else:
             self._groups.move_to_end(key)
@@ -77,78 +80,90 @@ class Correlator:
         self._expire(group, now_ns)
         if not self._count(group, event, now_ns):
             return None
-        return self._match(group, event, now_ns)
+        return self._match(key, group, event, now_ns)
 
     def _make_room(self) -> None:
-        while len(self._groups) > MAX_GROUPS:
+        while len(self._groups) > MAX_GROUPS or (
+            self._remembered > MAX_REMEMBERED and len(self._groups) > 1
+        ):
             _, gone = self._groups.popitem(last=False)
             self._held -= len(gone.members)
+            self._remembered -= len(gone.seen)
             self.evicted_count += 1
 
     def _expire(self, group: _Group, now_ns: int) -> None:
         """Forgets what has left the window, and with it that the condition held."""
         oldest_ns = now_ns - self._span_ns
-        times, values, members = group.times, group.values, group.members
-        while times and times[0] < oldest_ns:
-            times.popleft()
-        while values and next(iter(values.values())) < oldest_ns:
-            values.popitem(last=False)
-        while members and members[0].time_ns < oldest_ns:
-            members.popleft()
-            self._held -= 1
-        if self._size(group) < self.correlation.threshold:
+        seen, members = group.seen, group.members
+        gone = 0
+        for time_ns in seen.values():
+            if time_ns >= oldest_ns:
+                break
+            gone += 1
+        if not gone:
+            return
+        for value in list(itertools.islice(seen, gone)):
+            del seen[value]
+        self._remembered -= gone
+        if len(seen) < self.correlation.threshold:
             group.fired_ns = None
+        kept = [event for event in members if event.time_ns >= oldest_ns]
+        self._held -= len(members) - len(kept)
+        group.members = kept
 
     def _count(self, group: _Group, event: Event, now_ns: int) -> bool:
         """Takes the event into the window; False where it has nothing to count."""
-        if self.correlation.kind == "event_count":
-            group.times.append(now_ns)
-            return True
+        seen = group.seen
+        before = len(seen)
         field = self.correlation.field
-        value = event.get(field) if field else None
-        found = value if isinstance(value, tuple) else () if value is None else (value,)
-        for part in found:
-            group.values[part] = now_ns
-            group.values.move_to_end(part)
-            if len(group.values) > MAX_VALUES:
-                group.values.popitem(last=False)
-        return bool(found)
+        if field is None:
+            self._number += 1
+            seen[self._number] = now_ns
+        else:
+            value = event.get(field)
+            if value is None or value == ():
+                return False
+            for part in value if isinstance(value, tuple) else (value,):
+                seen.pop(part, None)
+                seen[part] = now_ns
+        while len(seen) > self.correlation.threshold:
+            del seen[next(iter(seen))]
+        self._remembered += len(seen) - before
+        return True
 
     def _hold(self, group: _Group, event: Event) -> None:
-        if self._held < MAX_HELD:
-            if len(group.members) < MAX_MEMBERS:
-                self._held += 1
-            group.members.append(event)
+        members = group.members
+        if len(members) >= MAX_MEMBERS:
+            del members[0]
+        elif self._held < MAX_HELD:
+            self._held += 1
+        else:
+            return
+        members.append(event)
 
-    def _size(self, group: _Group) -> int:
-        return len(group.times) if self.correlation.kind == "event_count" else len(group.values)
-
-    def _match(self, group: _Group, event: Event, now_ns: int) -> Match | None:
-        size = self._size(group)
-        if size < self.correlation.threshold:
+    def _match(self, key: Key, group: _Group, event: Event, now_ns: int) -> Match | None:
+        if len(group.seen) < self.correlation.threshold:
             self._hold(group, event)
             return None
-        shared = group.shared
-        why = partial(self._reasons, size)
         rule = self.correlation.rule
         if group.fired_ns is not None:
             continues = now_ns - group.fired_ns < self._span_ns
             if not continues:
                 group.fired_ns = now_ns
-            return Match(rule, event, (), 1, shared, continues, why)
+            return Match(rule, event, (), 1, group.shared, continues, self._reasons)
+        names = self.correlation.group_by
+        group.shared = tuple((name, _text(value)) for name, value in zip(names, key, strict=True))
         group.fired_ns = now_ns
         members = tuple(group.members)
         self._held -= len(members)
-        group.members.clear()
-        return Match(rule, event, members, max(size, len(members) + 1), shared, False, why)
+        group.members = []
+        count = max(self.correlation.threshold, len(members) + 1)
+        return Match(rule, event, members, count, group.shared, False, self._reasons)
 
-    def _reasons(self, size: int) -> tuple[str, ...]:
+    def _reasons(self) -> tuple[str, ...]:
         correlation = self.correlation
         what = "events" if correlation.field is None else f"different values of {correlation.field}"
-        return (
-            f"{size} {what} within {correlation.timespan_s} s; "
-            f"the rule fires from {correlation.threshold} on",
-        )
+        return (f"{correlation.threshold} {what} within {correlation.timespan_s} s",)
 
 
 def _text(value: FieldValue) -> str:

@@ -110,6 +110,28 @@ def test_evidence_is_bounded():
     assert (150, MAX_FRAMES) == (alert.count, len(alert.evidence.frames))
 
 
+def test_what_all_alerts_keep_together_is_bounded(monkeypatch):
+    monkeypatch.setattr("otmon.alerts.aggregate.MAX_ALL", 6)
+    alerts = alerts_of(*(stop(n, 2 * n + 1, client_ip=f"10.0.0.{n}") for n in range(9)))
+
+    assert (9, 9) == (len(alerts), sum(alert.count for alert in alerts))
+    assert 6 == sum(len(alert.violations) + len(alert.evidence.frames) for alert in alerts)
+
+
+def test_alerts_past_the_bound_are_counted(monkeypatch):
+    monkeypatch.setattr("otmon.alerts.aggregate.MAX_ALERTS", 2)
+    aggregator = Aggregator()
+    aggregator.add_all(stop(n, client_ip=f"10.0.0.{n}") for n in range(5))
+
+    assert (2, 3) == (len(aggregator.alerts()), aggregator.left_out_count)
+
+
+def test_a_row_shows_the_first_of_many_values():
+    (alert,) = alerts_of(stop(values=list(range(20))))
+
+    assert "0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 ..." == alert.violations[0].value
+
+
 def test_a_match_that_continues_raises_nothing_by_itself():
     assert () == alerts_of(stop()._replace(continues=True))
     assert [2] == [alert.count for alert in alerts_of(stop(), stop(1)._replace(continues=True))]
