@@ -1,0 +1,424 @@
+"""The boundary: what `otmon._engine` promises holds."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from places import ROOT
+from scapy.layers.inet import IP, TCP
+from scapy.layers.l2 import Ether
+from scapy.packet import Packet
+from scapy.utils import PcapWriter, wrpcap
+
+from otmon import _engine
+from otmon.errors import CaptureError, OptionsError, OtmonError
+
+CLIENT, SERVER = "10.0.0.1", "10.0.0.2"
+CLIENT_MAC, SERVER_MAC = "02:00:00:00:00:01", "02:00:00:00:00:02"
+START = 1_700_000_000
+"""Packet time of the first frame, in seconds."""
+
+
+class Poll:
+    """A Modbus client and server in one TCP connection, as frames."""
+
+    def __init__(self) -> None:
+        self.frames: list[Packet] = []
+        self._sent = {CLIENT: 1000, SERVER: 9000}
+        self._transaction = 0
+
+    def frame(self, source: str, payload: bytes, at_s: float, flags: str = "PA") -> None:
+        """Append a segment of `source` with the next bytes of its stream."""
+        client = source == CLIENT
+        ports = (50_000, 502) if client else (502, 50_000)
+        frame = (
+            Ether(
+                src=CLIENT_MAC if client else SERVER_MAC, dst=SERVER_MAC if client else CLIENT_MAC
+            )
+            / IP(src=source, dst=SERVER if client else CLIENT)
+            / TCP(
+                sport=ports[0],
+                dport=ports[1],
+                seq=self._sent[source],
+                ack=self._sent[SERVER if client else CLIENT],
+                flags=flags,
+            )
+            / payload
+        )
+        frame.time = START + at_s
+        self._sent[source] += len(payload) + (1 if "S" in flags else 0)
+        self.frames.append(frame)
+
+    def open(self) -> Poll:
+        """Shake hands."""
+        self.frame(CLIENT, b"", 0, "S")
+        self.frame(SERVER, b"", 0.001, "SA")
+        self.frame(CLIENT, b"", 0.002, "A")
+        return self
+
+    def ask(self, request: bytes, answer: bytes, at_s: float) -> Poll:
+        """Send a request to unit 7 and its answer 2 ms later; both from the function code on."""
+        self._transaction += 1
+        for source, pdu, time_s in ((CLIENT, request, at_s), (SERVER, answer, at_s + 0.002)):
+            header = self._transaction.to_bytes(2) + bytes(2) + (len(pdu) + 1).to_bytes(2) + b"\7"
+            self.frame(source, header + pdu, time_s)
+        return self
+
+
+def read_poll(registers: int, at_s: float, poll: Poll) -> None:
+    """Read holding registers 100 to 101."""
+    poll.ask(b"\3\0\x64\0\2", b"\3\4" + registers.to_bytes(4), at_s)
+
+
+@pytest.fixture
+def capture(tmp_path: Path) -> Path:
+    """Three polls, a write, and a refused read."""
+    poll = Poll().open()
+    for n in range(3):
+        read_poll(n, n + 1.0, poll)
+    poll.ask(b"\6\0\5\1\2", b"\6\0\5\1\2", 5)
+    poll.ask(b"\4\x27\x0f\0\1", b"\x84\2", 6)
+    path = tmp_path / "poll.pcap"
+    wrpcap(str(path), poll.frames)
+    return path
+
+
+@pytest.fixture
+def long_capture(tmp_path: Path) -> Path:
+    """A capture with more frames than the engine reads between two batches."""
+    path = tmp_path / "long.pcap"
+    poll = Poll().open()
+    for n in range(200):
+        poll.ask(b"\6" + n.to_bytes(2) + b"\1\2", b"\6" + n.to_bytes(2) + b"\1\2", n + 1.0)
+    with PcapWriter(str(path)) as writer:
+        for packet in poll.frames:
+            writer.write(packet)
+    raw = path.read_bytes()
+    path.write_bytes(raw + raw[24:] * 500)
+    return path
+
+
+def observed(engine: _engine.Engine, limit: int = 4096) -> list[_engine.Observation]:
+    """Everything to the end."""
+    everything = []
+    while (batch := engine.read_batch(limit)) is not None:
+        everything += batch
+    return everything
+
+
+def last_of(kind: type, observations: Sequence[_engine.Observation]) -> list[object]:
+    """The latest observation of each behaviour or conversation."""
+    latest = {one.id: one for one in observations if isinstance(one, kind)}  # type: ignore[attr-defined]  # both have it
+    return list(latest.values())
+
+
+def test_stub_and_module_agree() -> None:
+    check = [sys.executable, "-m", "mypy.stubtest", "otmon._engine"]
+    result = subprocess.run(check, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert (0, "") == (result.returncode, result.stderr), result.stdout
+
+
+def test_polls_are_one_behaviour_with_addresses_period_and_values(capture: Path) -> None:
+    everything = observed(_engine.Engine([str(capture)]))
+    behaviours = {one.operation: one for one in last_of(_engine.Behaviour, everything)}
+    poll = behaviours["read_holding_registers"]
+
+    assert (CLIENT, CLIENT_MAC, 50_000) == (poll.client_ip, poll.client_mac, poll.client_port)
+    assert (SERVER, SERVER_MAC, 502) == (poll.server_ip, poll.server_mac, poll.server_port)
+    assert ("modbus", 7, "read", "ok") == (
+        poll.protocol,
+        poll.unit,
+        poll.operation_class,
+        poll.status,
+    )
+    assert ("hr", [(100, 101)], 3) == (poll.target, poll.intervals, poll.count)
+    assert (1e9, 2e6) == (poll.period_ns, poll.latency_ns)
+    assert poll.values is not None
+    assert ("integer", 0.0, 2.0, 2) == (
+        poll.values.kind,
+        poll.values.min,
+        poll.values.max,
+        poll.values.change_count,
+    )
+
+
+def test_a_write_is_a_transaction_with_values_frames_and_history(capture: Path) -> None:
+    everything = observed(_engine.Engine([str(capture)]))
+    [write, refused] = [one for one in everything if isinstance(one, _engine.Transaction)]
+
+    assert ("write_single_register", "write", ("hr:5",), [0x0102]) == (
+        write.operation,
+        write.operation_class,
+        write.targets,
+        write.values,
+    )
+    assert ([(0, 10), (0, 11)], 2_000_000) == (write.frames, write.latency_ns)
+    assert (START + 5) * 10**9 == write.time_ns
+    assert {"modbus.transaction_id": 4} == write.fields
+    assert (3, 0) == (write.history.read_count, write.history.change_count)
+    assert ("illegal_data_address", 2) == (refused.status, refused.status_code)
+
+
+def test_a_conversation_counts_packets_and_classes(capture: Path) -> None:
+    everything = observed(_engine.Engine([str(capture)]))
+    [talk] = last_of(_engine.Conversation, everything)
+
+    assert ("modbus", 13, {"write": 1, "read": 4}, 1, 5) == (
+        talk.protocol,
+        talk.packets,
+        talk.classes,
+        talk.failure_count,
+        talk.answered_count,
+    )
+
+
+def test_both_senders_are_addresses(capture: Path) -> None:
+    everything = observed(_engine.Engine([str(capture)]))
+    addresses = {(one.mac, one.ip) for one in everything if isinstance(one, _engine.Address)}
+
+    assert {(CLIENT_MAC, CLIENT), (SERVER_MAC, SERVER)} == addresses
+
+
+def test_sequence_counts_every_observation(capture: Path) -> None:
+    everything = observed(_engine.Engine([str(capture)]), limit=3)
+
+    assert list(range(1, len(everything) + 1)) == [one.sequence for one in everything]
+
+
+def test_a_batch_holds_at_most_its_limit(capture: Path) -> None:
+    engine = _engine.Engine([str(capture)])
+    sizes = []
+    while (batch := engine.read_batch(limit=2)) is not None:
+        sizes.append(len(batch))
+
+    assert 2 == max(sizes)
+
+
+def test_the_end_is_none_and_stays_so(capture: Path) -> None:
+    engine = _engine.Engine([str(capture)])
+    observed(engine)
+
+    assert (None, None) == (engine.read_batch(), engine.read_batch())
+
+
+def test_every_pdu_is_a_json_line_in_capture_order(capture: Path) -> None:
+    engine = _engine.Engine([str(capture)], pdu_log=True)
+    lines = b""
+    while chunk := engine.read_pdus(limit=700):
+        lines += chunk
+    pdus = [json.loads(line) for line in lines.splitlines()]
+
+    assert list(range(4, 14)) == [pdu["frame"] for pdu in pdus]
+    write = pdus[6]
+    assert {
+        "frame": 10,
+        "frames": [10],
+        "file": 0,
+        "time": "2023-11-14T22:13:25.000000000Z",
+        "flow": {
+            "id": write["flow"]["id"],
+            "transport": "tcp",
+            "client_ip": CLIENT,
+            "client_mac": CLIENT_MAC,
+            "client_port": 50_000,
+            "server_ip": SERVER,
+            "server_mac": SERVER_MAC,
+            "server_port": 502,
+            "vlan": None,
+        },
+        "protocol": "modbus",
+        "role": "request",
+        "function_code": 6,
+        "operation": "write_single_register",
+        "class": "write",
+        "unit": 7,
+        "target": "hr:5",
+        "quantity": 1,
+        "values": [0x0102],
+        "status": None,
+        "status_code": None,
+        "phase": None,
+        "transaction": None,
+        "latency_ms": None,
+        "anomalies": [],
+        "items": [],
+        "modbus": {"transaction_id": 4},
+    } == write
+    assert (10, 2.0, "ok") == (
+        pdus[7]["transaction"],
+        pdus[7]["latency_ms"],
+        pdus[7]["status"],
+    )
+    assert ("illegal_data_address", 2) == (pdus[9]["status"], pdus[9]["status_code"])
+
+
+def test_pdus_come_as_whole_lines_however_small_the_limit(capture: Path) -> None:
+    engine = _engine.Engine([str(capture)], pdu_log=True)
+    chunks = []
+    while chunk := engine.read_pdus(limit=1):
+        chunks.append(chunk)
+
+    assert [1] * 10 == [chunk.count(b"\n") for chunk in chunks]
+
+
+def test_observations_and_pdus_exclude_each_other(capture: Path) -> None:
+    with pytest.raises(OptionsError, match="read_pdus"):
+        _engine.Engine([str(capture)], pdu_log=True).read_batch()
+    with pytest.raises(OptionsError, match="pdu_log=True"):
+        _engine.Engine([str(capture)]).read_pdus()
+
+
+@pytest.mark.parametrize(("limit", "timeout_s"), [(0, 1.0), (1, -1.0), (1, float("nan"))])
+def test_an_option_out_of_range_is_told(capture: Path, limit: int, timeout_s: float) -> None:
+    with pytest.raises(OptionsError, match="Give"):
+        _engine.Engine([str(capture)]).read_batch(limit, timeout_s)
+
+
+def test_a_missing_file_is_a_capture_error_of_two_sentences(tmp_path: Path) -> None:
+    with pytest.raises(CaptureError) as caught:
+        _engine.Engine([str(tmp_path / "missing.pcap")])
+
+    assert f"{tmp_path / 'missing.pcap'} does not exist. Check the path." == str(caught.value)
+    assert (3, True) == (caught.value.exit_status, isinstance(caught.value, OtmonError))
+
+
+def test_a_text_file_is_not_a_capture(tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("no packets here, just words")
+
+    with pytest.raises(CaptureError, match=r"notes\.txt"):
+        _engine.Engine([str(tmp_path / "notes.txt")])
+
+
+def test_a_broken_file_among_good_ones_says_why_and_the_rest_goes_on(
+    capture: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "notes.txt").write_text("no packets here, just words")
+    engine = _engine.Engine([str(capture), str(tmp_path / "notes.txt")])
+    observed(engine)
+    errors = {Path(one.path).name: one.error for one in engine.files()}
+
+    assert errors["poll.pcap"] is None
+    assert "notes.txt" in str(errors["notes.txt"])
+
+
+def test_files_have_their_facts(capture: Path) -> None:
+    engine = _engine.Engine([str(capture)])
+    observed(engine)
+    [facts] = engine.files()
+
+    assert (str(capture), "pcap", None, [1]) == (
+        facts.path,
+        facts.format,
+        facts.compression,
+        facts.link_types,
+    )
+    assert (13, False, 0) == (facts.packets, facts.truncated, facts.skipped_bytes)
+    assert (START * 10**9, (START + 6) * 10**9 + 2_000_000) == (
+        facts.first_seen_ns,
+        facts.last_seen_ns,
+    )
+    assert (capture.stat().st_size,) * 2 == engine.progress()
+
+
+def test_a_path_may_be_a_directory_and_a_file_compressed(capture: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / "a.pcap.gz").write_bytes(gzip.compress(capture.read_bytes()))
+    engine = _engine.Engine([folder])
+    observed(engine)
+
+    assert [("pcap", "gzip", 13)] == [
+        (one.format, one.compression, one.packets) for one in engine.files()
+    ]
+
+
+def test_counters_tell_frames_and_pdus(capture: Path) -> None:
+    engine = _engine.Engine([str(capture)])
+    observed(engine)
+    counters = engine.counters()
+
+    assert (13, 10, 5) == (counters["frames"], counters["pdus.modbus"], counters["transactions"])
+    assert set(_engine.counter_meanings()) <= set(counters)
+
+
+def test_closing_in_the_middle_keeps_what_was_found(long_capture: Path) -> None:
+    engine = _engine.Engine([str(long_capture)])
+    first = engine.read_batch(limit=1)
+    engine.close()
+    rest = observed(engine)
+
+    assert first is not None
+    assert any(isinstance(one, _engine.Behaviour) and not one.new for one in rest)
+    assert engine.counters()["frames"] < engine.files()[0].size // 66
+
+
+def test_an_engine_may_be_dropped_unread(long_capture: Path) -> None:
+    before = threading.active_count()
+    for _ in range(20):
+        _engine.Engine([str(long_capture)])
+
+    assert before == threading.active_count()
+
+
+def test_waiting_for_standard_input_blocks_neither_threads_nor_signals(capture: Path) -> None:
+    program = """
+import os, signal, threading
+from otmon import _engine
+
+def interrupt():
+    gate = threading.Event()
+    for _ in range(100):
+        gate.wait(0.001)
+    os.kill(os.getpid(), signal.SIGINT)
+
+engine = _engine.Engine(["-"])
+try:
+    threading.Thread(target=interrupt, daemon=True).start()
+    while engine.read_batch(timeout_s=60) is not None:
+        pass
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", program], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        child.stdin.write(capture.read_bytes())
+        child.stdin.flush()
+        # Standard input stays open: only the signal ends the wait.
+        assert b"interrupted\n" == child.stdout.readline()
+
+
+def test_the_catalogue_names_everything_once() -> None:
+    protocols = _engine.protocols()
+    fields = [field.name for protocol in protocols for field in protocol.fields]
+
+    assert {"modbus", "s7comm", "dnp3"} <= {protocol.name for protocol in protocols}
+    assert len(fields) == len(set(fields))
+    assert all(
+        field.name.startswith(f"{protocol.name}.")
+        for protocol in protocols
+        for field in protocol.fields
+    )
+    kinds = {field.kind for protocol in protocols for field in protocol.fields}
+    assert kinds <= {"bool", "integer", "float", "text", "bytes", "time"}
+    classes = [one.name for one in _engine.classes()]
+    assert (39, "firmware_update", "keepalive") == (len(classes), classes[0], classes[-1])
+    assert all(one.meaning.endswith(".") for one in _engine.classes())
+    assert all(one.meaning.endswith(".") for one in _engine.anomalies())
+
+
+def test_observations_cannot_be_changed(capture: Path) -> None:
+    [first, *_] = observed(_engine.Engine([str(capture)]))
+
+    with pytest.raises(AttributeError):
+        first.sequence = 0  # type: ignore[misc]  # the point of the test
