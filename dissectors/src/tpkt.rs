@@ -39,6 +39,7 @@ crate::fields! {
     CALLED_TSAP "destination_tsap" Text "Transport selector of the called side: text, or its bytes as in 01.02.";
     TPDU_SIZE "tpdu_size" Integer "Longest TPDU in bytes that the sender proposes or accepts.";
     TRANSPORT_CLASS "class" Integer "Transport class, 0 to 4.";
+    REASON "reason" Text "Why a connection was closed or a TPDU rejected.";
     CONNECTION_TYPE "connection_type" Text "What a numbered S7 selector asks for: pg (programming device), op (operator panel) or other.";
     RACK "rack" Integer "Rack that a numbered S7 selector addresses.";
     SLOT "slot" Integer "Slot that a numbered S7 selector addresses.";
@@ -265,31 +266,26 @@ fn opening(flow: &mut Flow, tpdu: &Tpdu<'_>, cx: &Context<'_>, out: &mut Sink) {
     }
 }
 
-/// Reads a DR, DC or ER.
+/// Reads a DR, DC or ER. One that ends a connection request answers it. Else it
+/// is an event: class 0 confirms no disconnect, though some stacks do.
 fn ending(tpdu: &Tpdu<'_>, cx: &Context<'_>, out: &mut Sink) {
     let mut reader = Reader::new(tpdu.header);
     let destination = reader.u16_be();
     let source = if tpdu.kind == ER { None } else { reader.u16_be() };
-    let why = if tpdu.kind == DC { None } else { reader.u8() };
+    let why = match tpdu.kind {
+        DR => reader.u8().map(reason),
+        ER => reader.u8().map(cause),
+        _ => None,
+    };
     let open = destination
         .and_then(|reference| cx.request(ProtocolId::Cotp, reference.into()))
         .map(|open| &open.pdu);
-    let operation = match (tpdu.kind, open) {
-        (_, Some(open)) => open.operation,
-        (ER, None) => REPORT_ERROR,
-        _ => CLOSE_CONNECTION,
-    };
-    let role = match (tpdu.kind, open) {
-        (DC, _) | (_, Some(_)) => Role::Response,
-        _ => Role::Event,
+    let (role, operation) = match (open, tpdu.kind) {
+        (Some(open), _) => (Role::Response, open.operation),
+        (None, ER) => (Role::Event, REPORT_ERROR),
+        (None, _) => (Role::Event, CLOSE_CONNECTION),
     };
     let pdu = out.pdu(role, tpdu.kind.into(), operation);
-    match (tpdu.kind, why) {
-        (DR, Some(why)) => pdu.status(reason(why)),
-        (ER, Some(why)) => pdu.status(cause(why)),
-        (DC, _) => pdu.status(Status::Ok),
-        _ => pdu.anomaly(Anomaly::LengthMismatch),
-    };
     if let Some(destination) = destination {
         pdu.field(DESTINATION_REFERENCE, destination);
         if role == Role::Response {
@@ -298,6 +294,18 @@ fn ending(tpdu: &Tpdu<'_>, cx: &Context<'_>, out: &mut Sink) {
     }
     if let Some(source) = source {
         pdu.field(SOURCE_REFERENCE, source);
+    }
+    match why.and_then(|why| Some((why, why.as_str()?))) {
+        Some((why, _)) if role == Role::Response => {
+            pdu.status(why);
+        }
+        Some((_, word)) => {
+            pdu.field(REASON, word);
+        }
+        None if tpdu.kind == DC && source.is_some() => {}
+        None => {
+            pdu.anomaly(Anomaly::LengthMismatch);
+        }
     }
 }
 
