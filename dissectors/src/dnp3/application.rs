@@ -72,8 +72,9 @@ pub(super) fn decode(
         }
     }
     if function::is_known(code) {
-        let answered = request.is_some();
-        Objects { code, role, link, answered, files: &mut flow.files, found: &mut found, pdu }
+        let asked = request.map(|open| &open.pdu);
+        let files = &mut flow.files;
+        Objects { code, role, link, request: asked, files, found: &mut found, pdu }
             .read(&mut reader);
     }
     settle(code, request, &found, pdu);

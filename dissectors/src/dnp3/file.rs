@@ -11,7 +11,7 @@ use crate::anomaly::Anomaly;
 use crate::operation::Class;
 use crate::pdu::{Pdu, Status};
 use crate::reader::Reader;
-use crate::target::Span;
+use crate::target::{Span, Target};
 use crate::value::{Value, text};
 
 /// Longest file name remembered, in bytes; what is longer is cut.
@@ -119,6 +119,8 @@ pub(super) struct FileContext<'f> {
     pub(super) opens: bool,
     /// Whether the message is an answer.
     pub(super) answers: bool,
+    /// The file that its request named.
+    pub(super) asked: Option<&'f Target>,
 }
 
 /// What became of a file operation.
@@ -264,8 +266,15 @@ fn command_status<'a>(
     if cx.answers && handle != 0 {
         cx.files.opened(cx.outstation, request_id, handle);
     }
-    if let Some(known) = cx.files.name(cx.outstation, handle) {
-        name(known, pdu);
+    match (cx.files.name(cx.outstation, handle), cx.asked) {
+        (Some(known), _) => name(known, pdu),
+        // A file that was not opened has no handle.
+        (None, Some(asked)) => {
+            if let Some(item) = pdu.items.last_mut() {
+                item.target = Some(asked.clone());
+            }
+        }
+        (None, None) => {}
     }
     pdu.field(field::FILE_HANDLE, handle)
         .field(field::FILE_SIZE, size)

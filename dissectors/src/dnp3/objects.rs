@@ -7,6 +7,7 @@ use crate::anomaly::Anomaly;
 use crate::operation::Class;
 use crate::pdu::{MAX_ITEMS, Pdu, Role, Status};
 use crate::reader::Reader;
+use crate::target::{Span, Target};
 use crate::value::Value;
 
 /// Most claims of one message.
@@ -78,8 +79,8 @@ pub(super) struct Objects<'a, 'm> {
     pub(super) code: u8,
     pub(super) role: Role,
     pub(super) link: Addresses,
-    /// Whether the request that this answers is known.
-    pub(super) answered: bool,
+    /// The request that this answers, where it is known.
+    pub(super) request: Option<&'m Pdu>,
     pub(super) files: &'m mut file::OpenFiles,
     pub(super) found: &'m mut Found<'a>,
     pub(super) pdu: &'m mut Pdu,
@@ -168,7 +169,7 @@ impl<'a> Objects<'a, '_> {
         item.class = class;
         if let Some(class) = class {
             self.found.rank(class);
-        } else if self.role == Role::Response && !self.answered {
+        } else if self.role == Role::Response && self.request.is_none() {
             self.found.rank(function::answered_class(header.group));
         }
         self.pdu
@@ -470,6 +471,7 @@ impl<'a> Objects<'a, '_> {
                     outstation: self.link.outstation(),
                     opens: self.code == function::OPEN_FILE,
                     answers: self.role == Role::Response,
+                    asked: self.request.and_then(named_target),
                 };
                 let facts = file::read(header.variation, reader, &mut cx, self.pdu)?;
                 if let Some(class) = facts.class {
@@ -511,4 +513,10 @@ impl<'a> Objects<'a, '_> {
 /// The bounds, with `index` inside them.
 fn widen(bounds: Option<(u32, u32)>, index: u32) -> (u32, u32) {
     bounds.map_or((index, index), |(low, high)| (low.min(index), high.max(index)))
+}
+
+/// What a request addresses by name.
+fn named_target(request: &Pdu) -> Option<&Target> {
+    let mut targets = request.items.iter().filter_map(|item| item.target.as_ref());
+    targets.find(|target| matches!(target.span, Span::Named(_)))
 }
