@@ -15,7 +15,9 @@
 
 use core::fmt::Write as _;
 
+use alloc::borrow::Cow;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use crate::anomaly::Anomaly;
 use crate::dissector::{
@@ -83,6 +85,10 @@ const fn operation(code: u8) -> Operation {
         0x24 => operation!("read_coils_registers", Read), // [pub]
         0x25 => operation!("write_coils_registers", Write), // [pub]
         0x26 => operation!("read_dictionary", Browse),   // [pub]
+        // A Modicon M221 takes and gives its program by these, in published experiments.
+        0x28 => operation!("read_program_memory", ProgramUpload), // [pub]
+        0x29 => operation!("write_program_memory", ProgramDownload), // [pub]
+        0x72 => operation!("continue_upload", ProgramUpload),     // [pub]
         // Public lists call 30 to 32 an upload and 33 to 35 a download. Class and
         // name follow the bytes: 33 to 35 moved 12 555 of them to the client [V].
         0x30 => operation!("begin_download", ProgramDownload), // [pub]
@@ -108,7 +114,7 @@ const fn operation(code: u8) -> Operation {
 /// What the whole of a program is, or nothing, by function code.
 const fn target(code: u8) -> Option<Target> {
     match code {
-        0x30..=0x35 => Some(PROGRAM),
+        0x28 | 0x29 | 0x30..=0x35 | 0x72 => Some(PROGRAM),
         0x70 | 0x71 => Some(IO_OBJECTS),
         _ => None,
     }
@@ -116,7 +122,7 @@ const fn target(code: u8) -> Option<Target> {
 
 /// Whether a controller does this only for the client that reserved it.
 const fn needs_reservation(code: u8) -> bool {
-    matches!(code, 0x30..=0x32 | 0x40 | 0x41 | 0x71)
+    matches!(code, 0x29 | 0x30..=0x32 | 0x40 | 0x41 | 0x71)
 }
 
 /// Who holds the controller, as far as this flow tells.
@@ -210,22 +216,16 @@ impl Dissector for Umas {
 struct Found<'a> {
     /// It ended before its data did.
     too_short: bool,
-    /// What it says about its sender.
-    claims: [Option<(Attribute, &'a [u8], &'static str)>; 2],
-    /// A version that it says its sender runs.
-    firmware: Option<String>,
+    /// What it says about its sender: attribute, value, source, confidence.
+    claims: Vec<(Attribute, Cow<'a, [u8]>, &'static str, u8)>,
     /// A part of a program: to the server, its bytes, whether it is the last.
     program: Option<(bool, &'a [u8], bool)>,
 }
 
 impl Found<'_> {
     fn hand_over(self, transfers: u32, out: &mut Sink) {
-        for (attribute, value, source) in self.claims.into_iter().flatten() {
-            out.claim(Subject::Sender, attribute, value, source, 95);
-        }
-        if let Some(firmware) = self.firmware {
-            let source = "umas_read_plc_id";
-            out.claim(Subject::Sender, Attribute::Firmware, firmware.as_bytes(), source, 95);
+        for (attribute, value, source, confidence) in self.claims {
+            out.claim(Subject::Sender, attribute, &value, source, confidence);
         }
         if let Some((to_server, bytes, last)) = self.program {
             let kind = ContentKind::Program;
@@ -286,7 +286,7 @@ fn request<'a>(
             let length = reader.u8()?;
             let name = reader.take(length.into())?;
             pdu.field(CLIENT_NAME, Value::text(name));
-            found.claims = [Some((Attribute::Hostname, name, "umas_take_reservation")), None];
+            found.claims.push((Attribute::Hostname, name.into(), "umas_take_reservation", 90));
         }
         // What these carry comes from a password.
         0x6d | 0x6e => {}
@@ -304,7 +304,7 @@ fn request<'a>(
         }
         0x22 | 0x23 => variables(code, reader, pdu)?,
         0x31 => {
-            // As in the answer of 34: block number, count and bytes [M].
+            // Block number, count and bytes [pub].
             reader.skip(2)?;
             pdu.field(BLOCK, reader.u16_le()?);
             let count = reader.u16_le()?;
@@ -443,11 +443,13 @@ fn identity<'a>(reader: &mut Reader<'a>, pdu: &mut Pdu, found: &mut Found<'a>) -
     let name = reader.take(length.into())?;
     pdu.field(CPU_NAME, Value::text(name));
     pdu.field(FIRMWARE, Value::Text(text(firmware.as_bytes())));
-    found.claims = [
-        Some((Attribute::Vendor, b"Schneider Electric", "umas_read_plc_id")),
-        Some((Attribute::Model, name, "umas_read_plc_id")),
-    ];
-    found.firmware = Some(firmware);
+    for (attribute, value) in [
+        (Attribute::Vendor, Cow::from(&b"Schneider Electric"[..])),
+        (Attribute::Model, name.into()),
+        (Attribute::Firmware, firmware.into_bytes().into()),
+    ] {
+        found.claims.push((attribute, value, "umas_read_plc_id", 95));
+    }
     Some(())
 }
 
@@ -471,7 +473,7 @@ fn project<'a>(reader: &mut Reader<'a>, pdu: &mut Pdu, found: &mut Found<'a>) ->
     let length = reader.u8()?;
     let name = reader.take(length.into())?;
     pdu.field(PROJECT_NAME, Value::text(name));
-    found.claims = [Some((Attribute::Tag, name, "umas_read_project_info")), None];
+    found.claims.push((Attribute::Tag, name.into(), "umas_read_project_info", 95));
     Some(())
 }
 
