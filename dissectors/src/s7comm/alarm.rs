@@ -23,7 +23,7 @@ use super::item::{self, Data};
 use super::time;
 use super::userdata::Head;
 use crate::anomaly::Anomaly;
-use crate::operation::Class;
+use crate::operation::{Class, Operation};
 use crate::pdu::{Pdu, Role};
 use crate::reader::Reader;
 use crate::target::{Space, Span, Target};
@@ -31,6 +31,29 @@ use crate::value::{Value, text};
 
 const ALARM: Space = Space::new("alarm");
 const EVENT: Space = Space::new("event");
+
+/// The operation of a subfunction of the CPU.
+pub(super) const fn operation(subfunction: u8) -> Operation {
+    match subfunction {
+        1 => Operation::new("read_szl", Class::Read),
+        2 => Operation::new("message_service", Class::Subscribe),
+        3 => Operation::new("diagnostic_message", Class::Read),
+        5 => Operation::new("alarm_8_indication", Class::Read),
+        6 => Operation::new("notify_indication", Class::Read),
+        7 => Operation::new("lock_alarm", Class::AlarmConfig),
+        8 => Operation::new("unlock_alarm", Class::AlarmConfig),
+        9 => Operation::new("scan_indication", Class::Read),
+        0x0b => Operation::new("acknowledge_alarm", Class::AlarmAck),
+        0x0c => Operation::new("alarm_acknowledged_indication", Class::Read),
+        0x0d => Operation::new("alarm_locked_indication", Class::AlarmConfig),
+        0x0e => Operation::new("alarm_unlocked_indication", Class::AlarmConfig),
+        0x11 => Operation::new("alarm_sq_indication", Class::Read),
+        0x12 => Operation::new("alarm_s_indication", Class::Read),
+        0x13 => Operation::new("query_alarms", Class::Read),
+        0x16 => Operation::new("notify_8_indication", Class::Read),
+        _ => Operation::unknown(0x400 | subfunction as u16),
+    }
+}
 
 /// The target of an alarm or event by its number: `alarm:0x6000000a`.
 fn target(space: Space, number: u32, width: usize) -> Target {

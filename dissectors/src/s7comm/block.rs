@@ -1,5 +1,4 @@
-//! Program blocks: their names, their way into and out of a controller, and the program
-//! invocation (PI) services that insert and delete them, start and stop.
+//! Program blocks: their names, and their way into and out of a controller.
 //!
 //! ```text
 //!  request download  1a | status | .. .. | id 4 | name | 1, load length 6, code length 6
@@ -10,12 +9,10 @@
 //!    answer          1d | status | .. .. | id 4 | length as text
 //!  upload            1e | status | .. .. | id 4, answered like a downloaded block
 //!  end upload        1f | status | error | id 4
-//!  PI service        28 | .. x 7 | argument | name
-//!  PLC stop          29 | .. x 5 | name
 //!  name  length, then _ | type 2 | number 5 | file system;   status  1 more, 2 error
 //! ```
 //!
-//! Source: captures tia_s300_downloadHwConfig (download, PI services), cisagov snap7
+//! Source: captures tia_s300_downloadHwConfig (download), cisagov snap7
 //! (upload); block types and languages as tshark 4.0.17 names them.
 
 use alloc::boxed::Box;
@@ -23,13 +20,11 @@ use alloc::format;
 
 use super::Flow;
 use super::fields::{
-    ARGUMENT, BLOCK_LENGTH, CODE_LENGTH, CODE_TIME, FILE_SYSTEM, INTERFACE_TIME,
-    KNOW_HOW_PROTECTED, LANGUAGE, LOAD_LENGTH, MORE_FOLLOWS, UPLOAD_ID,
+    BLOCK_LENGTH, CODE_LENGTH, CODE_TIME, FILE_SYSTEM, INTERFACE_TIME, KNOW_HOW_PROTECTED,
+    LANGUAGE, LOAD_LENGTH, MORE_FOLLOWS, UPLOAD_ID,
 };
 use super::function::{DOWNLOAD_BLOCK, END_UPLOAD, REQUEST_DOWNLOAD, START_UPLOAD};
 use super::time;
-use crate::anomaly::Anomaly;
-use crate::operation::{Class, Operation};
 use crate::pdu::Pdu;
 use crate::reader::Reader;
 use crate::sink::{ContentKind, Sink};
@@ -41,7 +36,6 @@ pub(super) const KNOW_HOW: u32 = 3;
 
 const BLOCK: Space = Space::new("block");
 const FILE: Space = Space::new("file");
-const PI: Space = Space::new("pi");
 
 /// The word of a block type by its two characters.
 pub(super) const fn block_type(code: [u8; 2]) -> Option<&'static str> {
@@ -315,113 +309,5 @@ fn header(piece: &[u8], pdu: &mut Pdu) -> Option<()> {
     pdu.field(INTERFACE_TIME, time::block_time(reader.array()?));
     reader.skip(6)?;
     pdu.field(CODE_LENGTH, reader.u16_be()?);
-    Some(())
-}
-
-/// The operation of a PI service.
-const fn pi_operation(name: &[u8]) -> Operation {
-    const START: Operation = Operation::new("plc_start", Class::ModeStart);
-    const INSERT: Operation = Operation::new("insert_block", Class::ProgramDownload);
-    const DELETE: Operation = Operation::new("delete_block", Class::ProgramDelete);
-    const COPY: Operation = Operation::new("copy_ram_to_rom", Class::ConfigWrite);
-    const COMPRESS: Operation = Operation::new("compress_memory", Class::ConfigWrite);
-    const LOGIN: Operation = Operation::new("nc_login", Class::AuthLogin);
-    const LOGOUT: Operation = Operation::new("nc_logout", Class::SessionClose);
-    const DELETE_FILE: Operation = Operation::new("nc_delete_file", Class::FileDelete);
-    const COPY_FILE: Operation = Operation::new("nc_copy_file", Class::FileWrite);
-    const RENAME_FILE: Operation = Operation::new("nc_rename_file", Class::FileWrite);
-    const SELECT: Operation = Operation::new("nc_select_program", Class::ModeOther);
-    const OTHER: Operation = Operation::new("pi_service", Class::Proprietary);
-    match name {
-        b"P_PROGRAM" => START,
-        b"_INSE" => INSERT,
-        b"_DELE" => DELETE,
-        b"_MODU" => COPY,
-        b"_GARB" => COMPRESS,
-        b"_N_LOGIN_" => LOGIN,
-        b"_N_LOGOUT" => LOGOUT,
-        b"_N_F_DELE" => DELETE_FILE,
-        b"_N_F_COPY" => COPY_FILE,
-        b"_N_F_RENA" => RENAME_FILE,
-        b"_N_SELECT" => SELECT,
-        _ => OTHER,
-    }
-}
-
-/// The services of a numerical control that take nothing but file names.
-const FILE_SERVICES: &[&[u8]] = &[b"_N_F_DELE", b"_N_F_COPY", b"_N_F_RENA", b"_N_SELECT"];
-
-/// Reads a PI service.
-pub(super) fn pi_service(parameter: &[u8], reader: &mut Reader<'_>, pdu: &mut Pdu) -> Option<()> {
-    let Some((argument, name)) = pi_parts(reader) else {
-        // The name ends the message, also where lengths before it are wrong.
-        let known = [&b"P_PROGRAM"[..], b"_INSE", b"_DELE", b"_MODU", b"_GARB"];
-        if let Some(name) = known.into_iter().find(|name| parameter.ends_with(name)) {
-            pdu.operation = pi_operation(name);
-            pdu.target(Target::new(PI, Span::Named(text(name))));
-        }
-        return None;
-    };
-    pdu.operation = pi_operation(name);
-    match (name, argument) {
-        (b"_INSE" | b"_DELE", [count, _, blocks @ ..]) => {
-            let (names, rest) = blocks.as_chunks::<8>();
-            if names.len() != usize::from(*count) || !rest.is_empty() {
-                pdu.anomaly(Anomaly::CountOutOfRange);
-            }
-            for block in names {
-                let Some((target, memory)) = eight(block) else {
-                    pdu.anomaly(Anomaly::Malformed);
-                    continue;
-                };
-                if names.len() == 1 {
-                    pdu.target(target);
-                } else {
-                    pdu.item(Some(target));
-                }
-                if let Some(memory) = memory {
-                    pdu.field(FILE_SYSTEM, memory);
-                }
-            }
-        }
-        _ => {
-            pdu.target(Target::new(PI, Span::Named(text(name))));
-            if FILE_SERVICES.contains(&name) {
-                nc_arguments(argument, pdu);
-            } else if !name.starts_with(b"_N_") && !argument.is_empty() {
-                pdu.field(ARGUMENT, Value::text(argument));
-            }
-        }
-    }
-    Some(())
-}
-
-/// Argument and name of a PI service.
-fn pi_parts<'a>(reader: &mut Reader<'a>) -> Option<(&'a [u8], &'a [u8])> {
-    reader.skip(7)?;
-    let length = reader.u16_be()?;
-    let argument = reader.take(length.into())?;
-    let length = reader.u8()?;
-    Some((argument, reader.take(length.into())?))
-}
-
-/// File names, each with its length before it and padded to even.
-fn nc_arguments(argument: &[u8], pdu: &mut Pdu) {
-    let mut reader = Reader::new(argument);
-    while let Some(length) = reader.u8() {
-        let Some(name) = reader.take(length.into()) else { break };
-        pdu.field(ARGUMENT, Value::text(name));
-        if length % 2 == 0 {
-            reader.take_up_to(1);
-        }
-    }
-}
-
-/// Reads a stop.
-pub(super) fn plc_stop(reader: &mut Reader<'_>, pdu: &mut Pdu) -> Option<()> {
-    reader.skip(5)?;
-    let length = reader.u8()?;
-    let name = reader.take(length.into())?;
-    pdu.target(Target::new(PI, Span::Named(text(name))));
     Some(())
 }

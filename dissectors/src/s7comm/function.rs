@@ -4,7 +4,7 @@
 
 use super::fields::{MAX_AMQ_CALLED, MAX_AMQ_CALLING, PDU_LENGTH};
 use super::item::{self, Address, Data};
-use super::{ACKNOWLEDGE, Flow, Message, block};
+use super::{ACKNOWLEDGE, Flow, Message, block, pi_service};
 use crate::anomaly::Anomaly;
 use crate::dissector::{Context, Sender};
 use crate::operation::{Class, Operation};
@@ -94,8 +94,8 @@ pub(super) fn job(flow: &mut Flow, message: &Message<'_>, cx: &Context<'_>, out:
         WRITE_VAR => write_request(&mut parameter, &mut data, pdu),
         SETUP => setup(&mut parameter, pdu),
         REQUEST_DOWNLOAD..=END_UPLOAD => block::transfer_job(code, flow, &mut parameter, pdu),
-        PI_SERVICE => block::pi_service(message.parameter, &mut parameter, pdu),
-        PLC_STOP => block::plc_stop(&mut parameter, pdu),
+        PI_SERVICE => pi_service::read(message.parameter, &mut parameter, pdu),
+        PLC_STOP => pi_service::plc_stop(&mut parameter, pdu),
         _ => all(&mut parameter, &mut data),
     };
     finish(code, whole, &parameter, &data, pdu);

@@ -16,11 +16,13 @@
 
 mod alarm;
 mod block;
+mod catalogue;
 mod cyclic;
 mod error;
 mod fields;
 mod function;
 mod item;
+mod pi_service;
 mod programmer;
 mod szl;
 mod time;

@@ -103,85 +103,84 @@ impl List {
         let count = if self.record_length == 0 { 0 } else { self.count };
         bytes.chunks_exact(usize::from(self.record_length).max(1)).take(count.into())
     }
+
+    /// What the next part goes on with, after a part with `length` bytes of records.
+    fn under_way(&self, length: usize) -> Parts {
+        let record = usize::from(self.record_length);
+        let begun = length.checked_rem(record).unwrap_or(0);
+        let left = if begun == 0 { 0 } else { record.saturating_sub(begun) };
+        Parts::Szl {
+            id: self.id,
+            index: self.index,
+            record: self.record_length,
+            left_of_record: u16::try_from(left).unwrap_or(0),
+        }
+    }
 }
 
-/// Reads a request for a list, or an answer.
-pub(super) fn read(flow: &mut Flow, head: &Head, bytes: &[u8], out: &mut Sink) {
-    let role = head.role;
-    let under_way = flow.under_way.filter(|way| {
-        role == Role::Response && head.reference != 0 && way.reference == head.reference
-    });
-    let Some(pdu) = out.pdus_mut().last_mut() else { return };
-    let mut reader = Reader::new(bytes);
-    if role != Role::Response {
-        match (reader.u16_be(), reader.u16_be()) {
-            (Some(id), Some(index)) => {
-                pdu.operation = operation(id);
-                pdu.target(target(id, index));
-            }
-            _ if bytes.is_empty() => {
-                further_part(flow, head, pdu);
-                if let Some(Target { span: Span::Entry { list, .. }, .. }) = pdu.target {
-                    pdu.operation = operation(u16::try_from(list).unwrap_or(0));
-                }
-            }
-            _ => {
-                pdu.anomaly(Anomaly::LengthMismatch);
-            }
-        }
-        return;
+/// Reads a request for a list, or an answer. `None` where it ends too early.
+pub(super) fn read(flow: &mut Flow, head: &Head, bytes: &[u8], out: &mut Sink) -> Option<()> {
+    if head.role == Role::Response {
+        return answer(flow, head, bytes, out);
     }
-    let (list, records) = match under_way.map(|way| way.parts) {
-        Some(Parts::Szl { id, index, record, left_of_record }) => {
-            // The rest of a record that the part before began is read when all parts are joined.
-            reader.take_up_to(left_of_record.into());
-            let list = List { id, index, record_length: record, count: u16::MAX };
-            (list, reader.rest())
+    let pdu = out.pdus_mut().last_mut()?;
+    if bytes.is_empty() {
+        further_part(flow, head, pdu);
+        if let Some(Target { span: Span::Entry { list, .. }, .. }) = pdu.target {
+            pdu.operation = operation(u16::try_from(list).unwrap_or(0));
         }
-        _ => {
-            let Some(list) = List::read(&mut reader) else {
-                pdu.anomaly(Anomaly::LengthMismatch);
-                return;
-            };
-            pdu.field(RECORD_LENGTH, list.record_length).field(RECORD_COUNT, list.count);
-            pdu.quantity(list.count);
-            let wanted = usize::from(list.record_length).saturating_mul(list.count.into());
-            if !head.more && wanted != reader.len() {
-                pdu.anomaly(Anomaly::LengthMismatch);
-            }
-            (list, reader.rest())
+        return Some(());
+    }
+    let mut reader = Reader::new(bytes);
+    let (id, index) = (reader.u16_be()?, reader.u16_be()?);
+    pdu.operation = operation(id);
+    pdu.target(target(id, index));
+    Some(())
+}
+
+/// Reads an answer, or a part of one.
+fn answer(flow: &mut Flow, head: &Head, bytes: &[u8], out: &mut Sink) -> Option<()> {
+    let before =
+        flow.under_way.filter(|way| head.reference != 0 && way.reference == head.reference);
+    let pdu = out.pdus_mut().last_mut()?;
+    let mut reader = Reader::new(bytes);
+    let list = if let Some(Parts::Szl { id, index, record, left_of_record }) =
+        before.map(|way| way.parts)
+    {
+        // The rest of a record that the part before began is read when all parts are joined.
+        reader.take_up_to(left_of_record.into());
+        List { id, index, record_length: record, count: u16::MAX }
+    } else {
+        let list = List::read(&mut reader)?;
+        pdu.field(RECORD_LENGTH, list.record_length).field(RECORD_COUNT, list.count);
+        pdu.quantity(list.count);
+        let wanted = usize::from(list.record_length).saturating_mul(list.count.into());
+        if !head.more && wanted != reader.len() {
+            pdu.anomaly(Anomaly::LengthMismatch);
         }
+        list
     };
+    let records = reader.rest();
     pdu.operation = operation(list.id);
     pdu.target(target(list.id, list.index));
     for record in list.records(records) {
         describe(list.id, record, pdu);
     }
-    let parted = head.more || under_way.is_some();
-    flow.under_way = head.more.then(|| {
-        let length = usize::from(list.record_length).max(1);
-        let begun = records.len().checked_rem(length).unwrap_or(0);
-        let left = if begun == 0 { 0 } else { length.saturating_sub(begun) };
-        UnderWay {
-            sequence: head.sequence,
-            reference: head.reference,
-            parts: Parts::Szl {
-                id: list.id,
-                index: list.index,
-                record: list.record_length,
-                left_of_record: u16::try_from(left).unwrap_or(0),
-            },
-        }
+    flow.under_way = head.more.then(|| UnderWay {
+        sequence: head.sequence,
+        reference: head.reference,
+        parts: list.under_way(records.len()),
     });
-    if parted {
+    if head.more || before.is_some() {
         let key = u64::from(head.sequence) << 8 | u64::from(head.reference);
-        let part = Part { first: under_way.is_none(), last: !head.more, sequence: None };
+        let part = Part { first: before.is_none(), last: !head.more, sequence: None };
         out.fragment(key, part, bytes);
     } else {
         for record in list.records(records) {
             claim(list.id, record, out);
         }
     }
+    Some(())
 }
 
 /// Adds what one record says to the PDU.

@@ -14,14 +14,10 @@
 //! (tia_s300_downloadHwConfig for parts and mode transitions, wincc_s300 for messages).
 
 use super::error;
-use super::fields::{
-    AUTHOR, BLOCK_CHECKSUM, BLOCK_NAME, BLOCK_VERSION, CODE_LENGTH, CODE_TIME, DEVICE_TIME,
-    ERROR_CODE, FAMILY, FILE_SYSTEM, INTERFACE_TIME, KNOW_HOW_PROTECTED, LANGUAGE, LOAD_LENGTH,
-    LOCAL_DATA_LENGTH, MORE_FOLLOWS, OPERATING_MODE, RETURN_CODE, SEQUENCE,
-};
+use super::fields::{DEVICE_TIME, ERROR_CODE, MORE_FOLLOWS, OPERATING_MODE, RETURN_CODE, SEQUENCE};
 use super::function::unconfirm;
 use super::item::{self, Data};
-use super::{Flow, Message, alarm, block, cyclic, programmer, status, szl, time};
+use super::{Flow, Message, alarm, catalogue, cyclic, programmer, status, szl, time};
 use crate::anomaly::Anomaly;
 use crate::dissector::{Context, Sender};
 use crate::operation::{Class, Operation};
@@ -30,9 +26,8 @@ use crate::reader::Reader;
 use crate::registry::ProtocolId;
 use crate::sink::{Attribute, Sink, Subject};
 use crate::target::{Space, Span, Target};
-use crate::value::{Value, text};
+use crate::value::Value;
 
-const BLOCKS: Space = Space::new("blocks");
 const BSEND: Space = Space::new("bsend");
 
 /// Function groups.
@@ -46,8 +41,9 @@ const PBC: u8 = 6;
 const CLOCK: u8 = 7;
 const NC: u8 = 15;
 
-/// The code of a subscription to messages, request and answer.
-const MESSAGE_SERVICE: u16 = 0x0402;
+/// Subfunctions of the CPU.
+const READ_SZL: u8 = 1;
+const MESSAGE_SERVICE: u8 = 2;
 
 /// The parameter of user data.
 #[derive(Clone, Copy, Debug)]
@@ -112,31 +108,8 @@ const fn operation(group: u8, subfunction: u8) -> Operation {
         MODE => MODE_TRANSITION,
         PROGRAMMER => programmer::operation(subfunction),
         CYCLIC => cyclic::operation(subfunction),
-        BLOCK => match subfunction {
-            1 => Operation::new("list_blocks", Class::Browse),
-            2 => Operation::new("list_blocks_of_type", Class::Browse),
-            3 => Operation::new("get_block_info", Class::Identify),
-            _ => Operation::unknown(0x300 | subfunction as u16),
-        },
-        CPU => match subfunction {
-            1 => Operation::new("read_szl", Class::Read),
-            2 => Operation::new("message_service", Class::Subscribe),
-            3 => Operation::new("diagnostic_message", Class::Read),
-            5 => Operation::new("alarm_8_indication", Class::Read),
-            6 => Operation::new("notify_indication", Class::Read),
-            7 => Operation::new("lock_alarm", Class::AlarmConfig),
-            8 => Operation::new("unlock_alarm", Class::AlarmConfig),
-            9 => Operation::new("scan_indication", Class::Read),
-            0x0b => Operation::new("acknowledge_alarm", Class::AlarmAck),
-            0x0c => Operation::new("alarm_acknowledged_indication", Class::Read),
-            0x0d => Operation::new("alarm_locked_indication", Class::AlarmConfig),
-            0x0e => Operation::new("alarm_unlocked_indication", Class::AlarmConfig),
-            0x11 => Operation::new("alarm_sq_indication", Class::Read),
-            0x12 => Operation::new("alarm_s_indication", Class::Read),
-            0x13 => Operation::new("query_alarms", Class::Read),
-            0x16 => Operation::new("notify_8_indication", Class::Read),
-            _ => Operation::unknown(0x400 | subfunction as u16),
-        },
+        BLOCK => catalogue::operation(subfunction),
+        CPU => alarm::operation(subfunction),
         SECURITY => match subfunction {
             1 => Operation::new("plc_password", Class::AuthLogin),
             2 => Operation::new("clear_password", Class::SessionClose),
@@ -173,7 +146,7 @@ impl Parts {
     fn target(self) -> Target {
         match self {
             Self::Szl { id, index, .. } => szl::target(id, index),
-            Self::Blocks { kind } => blocks(kind),
+            Self::Blocks { kind } => catalogue::blocks(kind),
         }
     }
 }
@@ -184,12 +157,6 @@ pub(super) struct UnderWay {
     pub sequence: u8,
     pub reference: u8,
     pub parts: Parts,
-}
-
-/// All blocks of one type.
-fn blocks(kind: [u8; 2]) -> Target {
-    let name = block::block_type(kind).map_or_else(|| text(&kind), Into::into);
-    Target::new(BLOCKS, Span::Named(name))
 }
 
 /// Reads user data.
@@ -205,6 +172,45 @@ pub(super) fn userdata(flow: &mut Flow, message: &Message<'_>, cx: &Context<'_>,
         .filter(|request| request.code == head.code());
     let mut body = Reader::new(message.data);
     let data = Data::read(&mut body, true);
+    let pdu = begin(&head, message, cx, out);
+    if data.is_none() && !message.data.is_empty() || data.is_some_and(|data| data.short) {
+        pdu.anomaly(Anomaly::LengthMismatch);
+    }
+    if !body.is_empty() {
+        pdu.anomaly(Anomaly::TrailingBytes);
+    }
+    if let Some(open) = open {
+        pdu.operation = open.operation;
+        pdu.target.clone_from(&open.target);
+        pdu.quantity = open.quantity;
+    }
+    if head.role == Role::Response {
+        answer_status(&head, data, pdu);
+        if pdu.status.is_failure() {
+            return;
+        }
+    }
+    let bytes = data.map(|data| data.bytes).unwrap_or_default();
+    if read(flow, &head, message.reference, bytes, open, out).is_none()
+        && let Some(pdu) = out.pdus_mut().last_mut()
+    {
+        pdu.anomaly(Anomaly::LengthMismatch);
+    }
+    if head.role == Role::Response
+        && (head.sender(), cx.sender) == (Sender::Server, Sender::Client)
+        && let Some(pdu) = out.pdus_mut().last_mut()
+    {
+        unconfirm(pdu);
+    }
+}
+
+/// Begins a PDU with what the parameter says.
+fn begin<'s>(
+    head: &Head,
+    message: &Message<'_>,
+    cx: &Context<'_>,
+    out: &'s mut Sink,
+) -> &'s mut Pdu {
     let pdu = message.pdu(head.role, head.code(), operation(head.group, head.subfunction), out);
     if head.role == Role::Event {
         // Nothing answers a push, and all have reference 0.
@@ -225,54 +231,44 @@ pub(super) fn userdata(flow: &mut Flow, message: &Message<'_>, cx: &Context<'_>,
     if head.role == Role::Unknown {
         pdu.anomaly(Anomaly::IllegalType);
     }
-    if data.is_none() && !message.data.is_empty() || data.is_some_and(|data| data.short) {
-        pdu.anomaly(Anomaly::LengthMismatch);
-    }
-    if !body.is_empty() {
-        pdu.anomaly(Anomaly::TrailingBytes);
-    }
-    if let Some(open) = open {
-        pdu.operation = open.operation;
-        pdu.target.clone_from(&open.target);
-        pdu.quantity = open.quantity;
-    }
-    if head.role == Role::Response {
-        answer_status(&head, data, pdu);
-        if pdu.status.is_failure() {
-            return;
-        }
-    }
-    let bytes = data.map(|data| data.bytes).unwrap_or_default();
+    pdu
+}
+
+/// Reads the data of a function into the PDU begun last. `None` where it ends too early.
+fn read(
+    flow: &mut Flow,
+    head: &Head,
+    reference: u16,
+    bytes: &[u8],
+    open: Option<&Pdu>,
+    out: &mut Sink,
+) -> Option<()> {
     let mut reader = Reader::new(bytes);
-    let whole = match head.group {
-        MODE => {
-            if let Some(mode) = szl::mode_of_transition(head.subfunction) {
+    let pdu = out.pdus_mut().last_mut()?;
+    match (head.group, head.subfunction) {
+        (MODE, mode) => {
+            if let Some(mode) = szl::mode_of_transition(mode) {
                 pdu.field(OPERATING_MODE, mode);
             }
             Some(())
         }
-        PROGRAMMER => programmer::read(&head, &mut reader, open, pdu),
-        CYCLIC => cyclic::read(flow, &head, message.reference, &mut reader, open, pdu),
-        BLOCK => block_functions(flow, &head, &mut reader, pdu),
-        CPU if head.subfunction == 1 => {
-            szl::read(flow, &head, bytes, out);
-            return;
+        (PROGRAMMER, _) => programmer::read(head, &mut reader, open, pdu),
+        (CYCLIC, _) => cyclic::read(flow, head, reference, &mut reader, open, pdu),
+        (BLOCK, _) => catalogue::read(flow, head, &mut reader, pdu),
+        (CPU, READ_SZL) => szl::read(flow, head, bytes, out),
+        (CPU, MESSAGE_SERVICE) => {
+            alarm::read(head, &mut reader, pdu)?;
+            if alarm::is_hmi(bytes) {
+                let source = "message_service_subscriber";
+                out.claim(Subject::Sender, Attribute::Role, b"hmi", source, 60);
+            }
+            Some(())
         }
-        CPU => alarm::read(&head, &mut reader, pdu),
-        PBC => block_send(&mut reader, pdu),
-        CLOCK => clock(&mut reader, pdu),
-        // The password stays here. Programs of a numerical control are not known well enough.
+        (CPU, _) => alarm::read(head, &mut reader, pdu),
+        (PBC, _) => block_send(&mut reader, pdu),
+        (CLOCK, _) => clock(&mut reader, pdu),
+        // A password stays here. Programs of a numerical control are not known well enough.
         _ => Some(()),
-    };
-    if whole.is_none() {
-        pdu.anomaly(Anomaly::LengthMismatch);
-    }
-    if head.role == Role::Response && (head.sender(), cx.sender) == (Sender::Server, Sender::Client)
-    {
-        unconfirm(pdu);
-    }
-    if head.code() == MESSAGE_SERVICE && alarm::is_hmi(bytes) {
-        out.claim(Subject::Sender, Attribute::Role, b"hmi", "message_service_subscriber", 60);
     }
 }
 
@@ -290,7 +286,7 @@ fn answer_status(head: &Head, data: Option<Data<'_>>, pdu: &mut Pdu) {
         return;
     }
     let brings_data =
-        matches!((head.group, head.subfunction), (BLOCK, _) | (CPU, 1) | (CLOCK, 1 | 3));
+        matches!((head.group, head.subfunction), (BLOCK, _) | (CPU, READ_SZL) | (CLOCK, 1 | 3));
     match data.map(|data| data.return_code) {
         None | Some(0xff | 0x00) => {}
         Some(0x0a) if !brings_data => {}
@@ -300,121 +296,11 @@ fn answer_status(head: &Head, data: Option<Data<'_>>, pdu: &mut Pdu) {
     }
 }
 
-/// Lists of blocks, and what one block is.
-fn block_functions(
-    flow: &mut Flow,
-    head: &Head,
-    reader: &mut Reader<'_>,
-    pdu: &mut Pdu,
-) -> Option<()> {
-    match (head.subfunction, head.role) {
-        (1, Role::Response) => {
-            while !reader.is_empty() {
-                let kind = reader.array()?;
-                let count = reader.u16_be()?;
-                if let Some(item) = pdu.item(Some(blocks(kind))) {
-                    item.quantity = Some(count.into());
-                }
-                pdu.value(count);
-            }
-        }
-        (2, Role::Request) if !reader.is_empty() => {
-            pdu.target(blocks(reader.array()?));
-        }
-        (2, Role::Request) => further_part(flow, head, pdu),
-        (2, Role::Response) => {
-            let kind = list_under_way(flow, head, pdu);
-            let mut count = 0u32;
-            while !reader.is_empty() {
-                let number = reader.u16_be()?;
-                reader.skip(1)?;
-                let language = block::language(reader.u8()?);
-                let target = kind.map(|kind| block::numbered(kind, number));
-                pdu.item(target);
-                pdu.value(number);
-                if let Some(language) = language {
-                    pdu.field(LANGUAGE, language);
-                }
-                count = count.saturating_add(1);
-            }
-            pdu.quantity(count);
-        }
-        (3, Role::Request) => {
-            if let Some((target, memory)) = block::eight(reader.take(8)?) {
-                pdu.target(target);
-                if let Some(memory) = memory {
-                    pdu.field(FILE_SYSTEM, memory);
-                }
-            } else {
-                pdu.anomaly(Anomaly::Malformed);
-            }
-        }
-        (3, Role::Response) => block_info(reader, pdu)?,
-        _ => {}
-    }
-    Some(())
-}
-
 /// Takes the target of a request for a further part from what is under way.
 pub(super) fn further_part(flow: &Flow, head: &Head, pdu: &mut Pdu) {
     if let Some(under_way) = flow.under_way.filter(|way| way.sequence == head.sequence) {
         pdu.target(under_way.parts.target());
     }
-}
-
-/// The type of the blocks in a list, remembered while further parts follow.
-fn list_under_way(flow: &mut Flow, head: &Head, pdu: &mut Pdu) -> Option<[u8; 2]> {
-    let before =
-        flow.under_way.filter(|way| way.reference == head.reference && head.reference != 0);
-    let kind = match before.map(|way| way.parts) {
-        Some(Parts::Blocks { kind }) => Some(kind),
-        _ => match &pdu.target {
-            Some(Target { span: Span::Named(name), .. }) => block::code(name),
-            _ => None,
-        },
-    };
-    flow.under_way = match kind {
-        Some(kind) if head.more => Some(UnderWay {
-            sequence: head.sequence,
-            reference: head.reference,
-            parts: Parts::Blocks { kind },
-        }),
-        _ => None,
-    };
-    kind
-}
-
-/// What a controller says about one block.
-fn block_info(reader: &mut Reader<'_>, pdu: &mut Pdu) -> Option<()> {
-    // Lengths, the magic 7070, version and attributes.
-    reader.skip(10)?;
-    if let Some(word) = block::language(reader.u8()?) {
-        pdu.field(LANGUAGE, word);
-    }
-    reader.skip(3)?;
-    pdu.field(LOAD_LENGTH, reader.u32_be()?);
-    if reader.u32_be()? == block::KNOW_HOW {
-        pdu.field(KNOW_HOW_PROTECTED, true);
-    }
-    pdu.field(CODE_TIME, time::block_time(reader.array()?));
-    pdu.field(INTERFACE_TIME, time::block_time(reader.array()?));
-    reader.skip(4)?;
-    pdu.field(LOCAL_DATA_LENGTH, reader.u16_be()?);
-    pdu.field(CODE_LENGTH, reader.u16_be()?);
-    for field in [AUTHOR, FAMILY, BLOCK_NAME] {
-        let name = text(reader.take(8)?);
-        if !name.is_empty() {
-            pdu.field(field, Value::Text(name));
-        }
-    }
-    let version = reader.u8()?;
-    pdu.field(
-        BLOCK_VERSION,
-        Value::Text(alloc::format!("{}.{}", version >> 4, version & 15).into()),
-    );
-    reader.skip(1)?;
-    pdu.field(BLOCK_CHECKSUM, reader.u16_be()?);
-    Some(())
 }
 
 /// A block of data that a program sends to another, and the number it goes by.
