@@ -327,6 +327,11 @@ impl Session {
         self.pending.add(anomaly);
     }
 
+    /// Whether a request waits for its answer.
+    pub fn is_waiting(&self) -> bool {
+        !self.ring.open().is_empty()
+    }
+
     /// Whether it still follows its protocol.
     pub const fn follows(&self) -> bool {
         self.bad < VIOLATIONS

@@ -19,7 +19,7 @@ use crate::counters::Counters;
 use crate::decode::{decode, decode_whole};
 use crate::dissect::{View, Waits, Work};
 use crate::duplicate::DuplicateFilter;
-use crate::flow::{DIRECTIONS, FlowKey, FlowTable, Parts, Room};
+use crate::flow::{DIRECTIONS, FlowKey, FlowTable, Parts, Room, Settled};
 use crate::fragment::Defragmenter;
 use crate::identify::{Application, client_by_port};
 use crate::limits::Limits;
@@ -30,8 +30,6 @@ use crate::reassembly::{Chunk, Reassembly, Segment, Step, opens_anew};
 
 /// Packet time between two sweeps over the flows.
 const TICK_NS: i64 = 1_000_000_000;
-/// Flows looked at in one sweep.
-const SWEEP: usize = 128;
 /// How far a frame may lie behind those before it without being counted.
 const BACKWARDS_NS: i64 = 1_000_000_000;
 /// The link type of a serial line that may carry any protocol.
@@ -172,15 +170,12 @@ impl Engine {
         }
     }
 
-    /// Looks at some flows in turn: idle ones end, and what waited too long is
-    /// given up.
+    /// Looks at flows whose time has come: idle ones end, and what waited too
+    /// long is given up.
     fn sweep(&mut self) {
         let now_ns = self.now_ns.unwrap_or_default();
-        for slot in self.flows.sweep(SWEEP) {
-            if self.flows.is_idle(slot, now_ns, &self.limits) {
-                self.end_flow(slot);
-                continue;
-            }
+        let mut turn = self.flows.turn();
+        while let Some(slot) = self.flows.next_due(&mut turn, now_ns) {
             self.in_flow(slot, |parts, reassembly, counters, deliver| {
                 for direction in DIRECTIONS {
                     reassembly.close_holes(
@@ -200,6 +195,9 @@ impl Engine {
                     session.give_up_old(view, work);
                 }
             });
+            if self.flows.settle(slot, now_ns) == Settled::Ends {
+                self.end_flow(slot);
+            }
         }
     }
 
@@ -270,20 +268,15 @@ impl Engine {
             link.vlan,
             true,
         );
-        if tcp.flags & 2 != 0
+        if tcp.is_opening()
             && let Some(slot) = self.flows.find(&key)
             && self.flows.get_mut(slot).is_some_and(|flow| opens_anew(&flow.halves, direction, tcp))
         {
             self.end_flow(slot);
         }
         let Some(slot) = self.flow(key, direction, link, Some(ip), arrival) else { return };
-        if tcp.flags & 2 != 0
-            && let Some(flow) = self.flows.get_mut(slot)
-            && flow.syn.is_none()
-            && !(flow.halves.a_to_b.talked || flow.halves.b_to_a.talked)
-        {
-            let opener = if tcp.flags & 16 == 0 { direction } else { direction.reverse() };
-            flow.syn = Some(opener);
+        if let Some(flow) = self.flows.get_mut(slot) {
+            flow.header(direction, tcp);
         }
         let segment = Segment {
             tcp: *tcp,
@@ -304,6 +297,7 @@ impl Engine {
                 },
             );
         });
+        self.flows.arm(slot, now_ns);
     }
 
     fn datagram(&mut self, slot: u32, direction: Direction, bytes: &[u8], arrival: Arrival<'_>) {
@@ -321,6 +315,7 @@ impl Engine {
         self.with_application(slot, |application, view, work| {
             application.payload(direction, &chunk, view, work);
         });
+        self.flows.arm(slot, self.now_ns.unwrap_or_default());
     }
 
     /// The flow of a packet, opened where it is new, with the packet counted.

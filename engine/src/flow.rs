@@ -16,7 +16,7 @@ use crate::identify::Application;
 use crate::limits::Limits;
 use crate::observation::Endpoint;
 use crate::observer::{DirectionTotals, FlowTotals};
-use crate::packet::Mac;
+use crate::packet::{Mac, Tcp};
 use crate::reassembly::{HalfFlow, Stream, Waiting};
 
 /// A slot number that stands for none.
@@ -25,6 +25,8 @@ const NONE: u32 = u32::MAX;
 const RECENT: usize = 8192;
 /// Slots looked at to find the flow that is forgotten for a new one.
 const CANDIDATES: usize = 16;
+/// Slots of a turn over the table, at least.
+const TURN: usize = 1024;
 /// Slots looked at to find another flow of the same source.
 const SOURCE_CANDIDATES: usize = 64;
 
@@ -264,6 +266,8 @@ pub(crate) struct Flow {
     /// share of the table is counted for.
     opened_by: Direction,
     live: bool,
+    /// Whether it is looked at soon, because something in it waits.
+    armed: bool,
     pub first_ns: i64,
 }
 
@@ -293,6 +297,19 @@ impl Flow {
             stream: Stream { halves: &mut self.halves, waiting: &mut self.waiting },
             application: &mut self.application,
         }
+    }
+
+    /// Takes note of what the header of a segment says: acknowledgements, and by
+    /// its SYN who is the client.
+    #[inline]
+    pub fn header(&mut self, direction: Direction, tcp: &Tcp<'_>) {
+        if tcp.is_opening()
+            && self.syn.is_none()
+            && !(self.halves.a_to_b.talked || self.halves.b_to_a.talked)
+        {
+            self.syn = Some(if tcp.is_acknowledging() { direction.reverse() } else { direction });
+        }
+        self.halves.acknowledge(direction, tcp);
     }
 
     /// What the flow carried, with `client` as the direction of the client.
@@ -337,18 +354,23 @@ impl Flow {
         };
         heard(Direction::AToB)
             && heard(Direction::BToA)
+            && !self.halves.has_unseen()
             && (lost == 0 || lost.saturating_mul(1000) < seen.saturating_add(lost))
     }
 
-    /// Nanoseconds without a packet after which it is forgotten.
-    const fn idle_limit(&self, limits: &Limits) -> i64 {
+    const fn idle_limit(&self, limits: &IdleLimits) -> i64 {
         if self.closed() {
-            limits.closed_ns
+            limits.closed
         } else if matches!(self.identity.key.transport(), Transport::Udp) {
-            limits.udp_idle_ns
+            limits.udp
         } else {
-            limits.tcp_idle_ns
+            limits.tcp
         }
+    }
+
+    /// Whether something in it does not wait for packets alone.
+    fn is_waiting(&self) -> bool {
+        self.waiting.is_some() || self.application.is_waiting() || self.closed()
     }
 }
 
@@ -358,6 +380,8 @@ type SourceCounts = std::collections::HashMap<Address, u32>;
 /// All flows.
 pub(crate) struct FlowTable {
     flows: Vec<Flow>,
+    /// When the flow of each slot is to be looked at next, though nothing comes.
+    due_ns: Vec<i64>,
     free: Vec<u32>,
     heads: Vec<u32>,
     recent: Box<[u32]>,
@@ -369,6 +393,17 @@ pub(crate) struct FlowTable {
     live: usize,
     limit: usize,
     source_limit: usize,
+    idle: IdleLimits,
+}
+
+/// Nanoseconds without a packet after which a flow is forgotten.
+#[derive(Clone, Copy, Debug)]
+struct IdleLimits {
+    tcp: i64,
+    udp: i64,
+    closed: i64,
+    /// Nanoseconds after which a flow in which something waits is looked at.
+    armed: i64,
 }
 
 /// What stands in the way of one more flow.
@@ -386,6 +421,7 @@ impl FlowTable {
     pub fn new(limits: &Limits) -> Self {
         Self {
             flows: Vec::new(),
+            due_ns: Vec::new(),
             free: Vec::new(),
             heads: vec![NONE; 1024],
             recent: vec![NONE; RECENT].into_boxed_slice(),
@@ -402,6 +438,12 @@ impl FlowTable {
                 .checked_div(100)
                 .unwrap_or_default()
                 .max(1),
+            idle: IdleLimits {
+                tcp: limits.tcp_idle_ns,
+                udp: limits.udp_idle_ns,
+                closed: limits.closed_ns,
+                armed: limits.answer_ns,
+            },
         }
     }
 
@@ -518,7 +560,9 @@ impl FlowTable {
             chain: NONE,
             opened_by: direction,
             live: true,
+            armed: false,
         };
+        let due_ns = time_ns.saturating_add(flow.idle_limit(&self.idle));
         let slot = match self.free.pop() {
             Some(slot) => {
                 *self.flows.get_mut(slot as usize)? = flow;
@@ -527,9 +571,11 @@ impl FlowTable {
             None => {
                 let slot = u32::try_from(self.flows.len()).ok()?;
                 self.flows.push(flow);
+                self.due_ns.push(0);
                 slot
             }
         };
+        *self.due_ns.get_mut(slot as usize)? = due_ns;
         self.live = self.live.saturating_add(1);
         let count = self.sources.entry(source_of(&key, direction)).or_default();
         *count = count.saturating_add(1);
@@ -597,25 +643,81 @@ impl FlowTable {
         waiting
     }
 
-    /// The next `count` slots in turn, for what has to be looked at now and then.
-    pub fn sweep(&mut self, count: usize) -> impl Iterator<Item = u32> + use<> {
-        let len = u32::try_from(self.flows.len()).unwrap_or(NONE);
-        let count = u32::try_from(count).unwrap_or(NONE).min(len);
-        let start = self.swept;
-        self.swept = start.wrapping_add(count).checked_rem(len).unwrap_or_default();
-        (0..count).map(move |n| start.wrapping_add(n).checked_rem(len).unwrap_or_default())
+    /// Sees to it that a flow is looked at soon if something in it waits.
+    #[inline]
+    pub fn arm(&mut self, slot: u32, now_ns: i64) {
+        if let Some(flow) = self.flows.get_mut(slot as usize)
+            && !flow.armed
+            && flow.is_waiting()
+            && let Some(due_ns) = self.due_ns.get_mut(slot as usize)
+        {
+            flow.armed = true;
+            *due_ns = now_ns.saturating_add(self.idle.armed);
+        }
+    }
+
+    /// The next flow in this turn over the table whose time has come. A turn ends
+    /// after a share of the slots; `None` then.
+    pub fn next_due(&mut self, turn: &mut Turn, now_ns: i64) -> Option<u32> {
+        while turn.left > 0 {
+            turn.left = turn.left.saturating_sub(1);
+            let slot = self.swept;
+            self.swept = slot.wrapping_add(1);
+            if self.swept as usize >= self.due_ns.len() {
+                self.swept = 0;
+            }
+            if self.due_ns.get(slot as usize).is_some_and(|due_ns| *due_ns <= now_ns) {
+                return Some(slot);
+            }
+        }
+        None
+    }
+
+    /// Begins a turn over a share of the table.
+    pub fn turn(&self) -> Turn {
+        let share = self.due_ns.len().div_ceil(32).max(TURN);
+        Turn { left: share.min(self.due_ns.len()) }
+    }
+
+    /// Whether a flow that was looked at has been silent for so long that it is
+    /// forgotten; if not, sets when it is looked at next.
+    pub fn settle(&mut self, slot: u32, now_ns: i64) -> Settled {
+        let idle = self.idle;
+        let Some(flow) = self.flows.get_mut(slot as usize).filter(|flow| flow.live) else {
+            if let Some(due_ns) = self.due_ns.get_mut(slot as usize) {
+                *due_ns = i64::MAX;
+            }
+            return Settled::Stays;
+        };
+        let end_ns = flow.last_ns.saturating_add(flow.idle_limit(&idle));
+        if end_ns < now_ns {
+            return Settled::Ends;
+        }
+        flow.armed = flow.is_waiting();
+        if let Some(due_ns) = self.due_ns.get_mut(slot as usize) {
+            *due_ns = if flow.armed { now_ns.saturating_add(idle.armed) } else { end_ns };
+        }
+        Settled::Stays
     }
 
     /// Every slot, in order.
     pub fn slots(&self) -> std::ops::Range<u32> {
         0..u32::try_from(self.flows.len()).unwrap_or(NONE)
     }
+}
 
-    /// Whether a flow has been silent for so long that it is forgotten.
-    pub fn is_idle(&mut self, slot: u32, now_ns: i64, limits: &Limits) -> bool {
-        self.get_mut(slot)
-            .is_some_and(|flow| now_ns.saturating_sub(flow.last_ns) > flow.idle_limit(limits))
-    }
+/// A turn over a share of the table.
+pub(crate) struct Turn {
+    left: usize,
+}
+
+/// What becomes of a flow that was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Settled {
+    /// It stays.
+    Stays,
+    /// It has been silent for too long.
+    Ends,
 }
 
 const fn source_of(key: &FlowKey, direction: Direction) -> Address {

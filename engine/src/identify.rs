@@ -127,6 +127,12 @@ impl Application {
         self.session.is_some()
     }
 
+    /// Whether payloads wait for a decision, or requests for an answer.
+    #[inline]
+    pub fn is_waiting(&self) -> bool {
+        self.held.is_some() || self.session.as_ref().is_some_and(|session| session.is_waiting())
+    }
+
     /// The flow's session.
     pub fn session_mut(&mut self) -> Option<&mut Session> {
         self.session.as_deref_mut()

@@ -5,6 +5,9 @@ use dissectors::dissector::{Direction, FrameId, Frames, OpenRequest};
 use dissectors::pdu::Pdu;
 use dissectors::registry::ProtocolId;
 
+/// Entries of a list for which an open request keeps room.
+const ROOM: usize = 32;
+
 /// Open requests, oldest first, in slots that keep their memory.
 ///
 /// The open ones stand together, from `head` on; those before and after them
@@ -57,7 +60,12 @@ impl Ring {
             });
         }
         if let Some(slot) = self.slots.get_mut(at) {
-            std::mem::swap(&mut slot.pdu, pdu);
+            if is_roomy(pdu) {
+                // Room made for a long message is not left in a flow.
+                slot.pdu = pdu.clone();
+            } else {
+                std::mem::swap(&mut slot.pdu, pdu);
+            }
             slot.direction = direction;
             slot.frames.last = last;
             slot.frames.earlier.clear();
@@ -99,6 +107,17 @@ impl Ring {
         self.head = self.head.saturating_add(1);
         self.open = self.open.saturating_sub(1);
     }
+}
+
+/// Whether a PDU holds much more memory than its kind needs.
+#[inline]
+const fn is_roomy(pdu: &Pdu) -> bool {
+    pdu.values.capacity() > ROOM
+        || pdu.indices.capacity() > ROOM
+        || pdu.flags.capacity() > ROOM
+        || pdu.times.capacity() > ROOM
+        || pdu.fields.capacity() > ROOM
+        || pdu.items.capacity() > ROOM
 }
 
 /// Whether two requests ask the same: a client that repeats itself after its

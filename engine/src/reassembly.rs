@@ -26,6 +26,20 @@ const ANEW: u32 = 1 << 24;
 /// Stale segments in a row after which the stream is taken up anew.
 const STALE_SEGMENTS: u8 = 3;
 
+impl Tcp<'_> {
+    /// Whether it opens a connection, from either side.
+    #[inline]
+    pub(crate) const fn is_opening(&self) -> bool {
+        self.flags & SYN != 0
+    }
+
+    /// Whether its acknowledgement number means something.
+    #[inline]
+    pub(crate) const fn is_acknowledging(&self) -> bool {
+        self.flags & ACK != 0
+    }
+}
+
 /// What is known of one direction of a TCP flow.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct HalfFlow {
@@ -49,6 +63,30 @@ pub(crate) struct HalfFlow {
     pub reset: bool,
     /// Segments in a row from far behind.
     stale: u8,
+}
+
+impl Sides<HalfFlow> {
+    /// Takes note of what a segment acknowledges.
+    #[inline]
+    pub fn acknowledge(&mut self, direction: Direction, tcp: &Tcp<'_>) {
+        let half = self.get_mut(direction);
+        if tcp.is_acknowledging()
+            && tcp.flags & RST == 0
+            && (!half.acking || ahead(tcp.acknowledgement, half.acked) > 0)
+        {
+            half.acked = tcp.acknowledgement;
+            half.acking = true;
+        }
+    }
+
+    /// Whether one side acknowledged bytes that were not seen yet.
+    #[inline]
+    pub const fn has_unseen(&self) -> bool {
+        const fn unseen(sent: &HalfFlow, received: &HalfFlow) -> bool {
+            sent.started && received.acking && ahead(received.acked, sent.next) > 0
+        }
+        unseen(&self.a_to_b, &self.b_to_a) || unseen(&self.b_to_a, &self.a_to_b)
+    }
 }
 
 /// Bytes of a stream in order.
@@ -168,7 +206,7 @@ const fn ahead(a: u32, b: u32) -> i32 {
 /// same ports: its SYN starts elsewhere.
 #[inline]
 pub(crate) fn opens_anew(halves: &Sides<HalfFlow>, direction: Direction, tcp: &Tcp<'_>) -> bool {
-    if tcp.flags & SYN == 0 || tcp.flags & RST != 0 {
+    if !tcp.is_opening() || tcp.flags & RST != 0 {
         return false;
     }
     let half = halves.get(direction);
@@ -204,13 +242,8 @@ impl Reassembly {
         deliver: &mut impl FnMut(Direction, Step<'_>, &mut Counters),
     ) {
         let Segment { tcp, direction, frame, earlier, time_ns } = *segment;
-        let half = stream.halves.get_mut(direction);
-        if tcp.flags & ACK != 0 && (!half.acking || ahead(tcp.acknowledgement, half.acked) > 0) {
-            half.acked = tcp.acknowledgement;
-            half.acking = true;
-            if stream.waiting.is_some() {
-                self.close_holes(stream, direction.reverse(), now_ns, counters, deliver);
-            }
+        if stream.waiting.is_some() {
+            self.close_holes(stream, direction.reverse(), now_ns, counters, deliver);
         }
         let half = stream.halves.get_mut(direction);
         if tcp.flags & RST != 0 {
@@ -219,7 +252,7 @@ impl Reassembly {
             return;
         }
         let mut sequence = tcp.sequence;
-        if tcp.flags & SYN != 0 {
+        if tcp.is_opening() {
             sequence = sequence.wrapping_add(1);
             if !half.talked {
                 half.started = true;
