@@ -24,6 +24,8 @@ use crate::reassembly::{Chunk, Step};
 
 /// Payload bytes after which an unknown flow is looked at once more.
 const SECOND_LOOK: u32 = 10 << 20;
+/// Bytes below which payloads, on average, are crumbs: so many more of them are held.
+const CRUMBS: usize = 16;
 /// Nanoseconds that payloads are held on a protocol's port before what is there decides.
 const HOLD_NS: i64 = 5_000_000_000;
 
@@ -71,6 +73,12 @@ struct Payload {
 }
 
 impl Held {
+    /// Memory that it takes, in bytes.
+    const fn cost(&self) -> usize {
+        let payloads = self.payloads.len().saturating_mul(size_of::<Payload>());
+        self.bytes.len().saturating_add(payloads)
+    }
+
     /// The payloads in the order in which they came.
     fn iter(&self) -> impl Iterator<Item = (&Payload, &[u8])> {
         let mut start = 0usize;
@@ -236,21 +244,31 @@ impl Application {
             self.identify(&verdict, view, work);
             return self.payload(direction, chunk, view, work);
         }
+        let limits = work.limits;
         if weak != 0 || self.held.is_some() {
             self.hold(direction, chunk, weak, work);
-            if let Some(verdict) = self.judge(view, work, false) {
+            let count = self.held.as_ref().map_or(0, |held| held.payloads.len());
+            // Crumbs of a few bytes are not worth a judgement each.
+            if (count <= limits.held_payloads || count.is_multiple_of(CRUMBS))
+                && let Some(verdict) = self.judge(view, work, false)
+            {
                 return self.identify(&verdict, view, work);
             }
         }
-        let limits = work.limits;
-        let too_much = self.held.as_ref().is_some_and(|held| {
-            held.payloads.len() >= limits.held_payloads
-                || DIRECTIONS.iter().any(|side| *held.sides.get(*side) >= limits.held_bytes)
-        });
-        if too_much
-            || usize::from(self.looked_at) >= limits.held_payloads
-            || work.waiting.held > limits.held_total
-        {
+        let undecided = match &self.held {
+            None => usize::from(self.looked_at) >= limits.held_payloads,
+            Some(held) => {
+                let most = if held.bytes.len() < held.payloads.len().saturating_mul(CRUMBS) {
+                    limits.held_payloads.saturating_mul(CRUMBS)
+                } else {
+                    limits.held_payloads
+                };
+                held.payloads.len() >= most
+                    || DIRECTIONS.iter().any(|side| *held.sides.get(*side) >= limits.held_bytes)
+                    || work.waiting.held > limits.held_total
+            }
+        };
+        if undecided {
             self.drop_held(work);
             self.unknown = true;
         }
@@ -311,9 +329,9 @@ impl Application {
         }
         let held = self.held.get_or_insert_default();
         held.candidates |= candidates;
-        let before = held.bytes.len();
+        let before = held.cost();
         held.push(direction, chunk);
-        let added = held.bytes.len().saturating_sub(before);
+        let added = held.cost().saturating_sub(before);
         work.waiting.held = work.waiting.held.saturating_add(added);
     }
 

@@ -1,0 +1,303 @@
+//! What is said does not depend on how it travelled: cut, reordered, doubled and
+//! lossy replays of the same traffic.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    dead_code,
+    reason = "a test makes its own traffic, and one that fails may panic"
+)]
+
+mod traffic;
+
+use std::collections::BTreeSet;
+
+use traffic::{
+    Owned, Random, Seen, Talk, captures_of, dnp3, frames_of, modbus, owned, replay, s7comm,
+};
+
+/// The three protocols' talks, and the PDUs that each has.
+fn talks() -> [(&'static str, Talk, usize); 3] {
+    // DNP3 logs the transport segments' application messages; S7comm the
+    // connection, and every job with its answer.
+    [("modbus", modbus(), 48), ("s7comm", s7comm(), 32), ("dnp3", dnp3(), 36)]
+}
+
+fn differing(expected: &[String], actual: &[String]) -> Option<String> {
+    if expected == actual {
+        return None;
+    }
+    let at = expected.iter().zip(actual).position(|(a, b)| a != b);
+    let at = at.unwrap_or_else(|| expected.len().min(actual.len()));
+    Some(format!(
+        "{} and {} rows, from row {at}:\n{:?}\n{:?}",
+        expected.len(),
+        actual.len(),
+        expected.get(at),
+        actual.get(at)
+    ))
+}
+
+#[test]
+fn every_message_of_a_talk_is_a_pdu() {
+    for (name, talk, pdus) in talks() {
+        let seen = replay(&talk.whole());
+
+        assert_eq!(pdus, seen.pdus.len(), "{name}: {:?}", seen.counters);
+        assert_eq!((0, 0), (seen.counter("unanswered"), seen.counter("unsolicited")), "{name}");
+    }
+}
+
+#[test]
+fn a_message_cut_at_any_byte_is_the_same_message() {
+    for (name, talk, _) in talks() {
+        let expected = replay(&talk.whole()).rows();
+        let longest = talk.said.iter().map(|said| said.bytes.len()).max().unwrap();
+        for at in 1..longest {
+            let cut = talk.frames(|len| if at < len { vec![at] } else { Vec::new() });
+
+            let difference = differing(&expected, &replay(&cut).rows());
+            assert_eq!(None, difference, "{name} cut at {at}");
+        }
+    }
+}
+
+#[test]
+fn messages_sent_byte_by_byte_are_the_same_messages() {
+    for (name, talk, _) in talks() {
+        let expected = replay(&talk.whole()).rows();
+        let bytes = talk.frames(|len| (1..len).collect());
+
+        assert_eq!(None, differing(&expected, &replay(&bytes).rows()), "{name}");
+    }
+}
+
+#[test]
+fn messages_that_share_segments_are_the_same_messages() {
+    for (name, talk, _) in talks() {
+        // All requests in one segment, then all answers: a client that does not wait.
+        let mut together = talk.clone();
+        let all = |by_client| {
+            let of = talk.said.iter().filter(move |said| said.by_client == by_client);
+            of.flat_map(|said| said.bytes.clone()).collect::<Vec<u8>>()
+        };
+        together.said = vec![traffic::asks(all(true)), traffic::tells(all(false))];
+        let mut expected = replay(&talk.whole()).rows();
+        let mut actual = replay(&together.whole()).rows();
+        expected.sort();
+        actual.sort();
+
+        // The order of the two sides differs, and with it what is open at a time.
+        let anomalies = |rows: &[String]| -> Vec<String> {
+            rows.iter().map(|row| row.split("|anomalies").next().unwrap().to_owned()).collect()
+        };
+        assert_eq!(anomalies(&expected), anomalies(&actual), "{name}");
+    }
+}
+
+/// Swaps frames that travel the same way, within a window of four.
+fn reordered(frames: &[Owned], random: &mut Random) -> Vec<Owned> {
+    let mut frames = frames.to_vec();
+    let source = |frame: &Owned| frame.bytes[26..30].to_vec();
+    for at in 3..frames.len().saturating_sub(4) {
+        let other = at + random.below(3);
+        // Only runs of one side change places: the other answers what it has heard.
+        let one_way = (at..=other).all(|n| source(&frames[n]) == source(&frames[at]));
+        if one_way {
+            frames.swap(at, other);
+            let times = (frames[at].time_ns, frames[other].time_ns);
+            (frames[other].time_ns, frames[at].time_ns) = times;
+        }
+    }
+    frames
+}
+
+#[test]
+fn reordered_and_doubled_segments_are_the_same_messages() {
+    for (name, talk, _) in talks() {
+        let expected = replay(&talk.whole()).rows();
+        for seed in 0..40 {
+            let mut random = Random::new(seed);
+            let cut = talk.frames(|len| {
+                let mut ends: Vec<usize> = (0..3).map(|_| random.below(len)).collect();
+                ends.sort_unstable();
+                ends
+            });
+            let mut frames = Vec::new();
+            for frame in reordered(&cut, &mut random) {
+                if random.once_in(4) {
+                    frames.push(frame.clone());
+                }
+                frames.push(frame);
+            }
+
+            let seen = replay(&frames);
+            let mut rows = seen.rows();
+            let mut expected = expected.clone();
+            // Within a reordered run the log has the order of frames.
+            rows.sort();
+            expected.sort();
+            assert_eq!(None, differing(&expected, &rows), "{name}, seed {seed}");
+            assert_eq!(0, seen.counter("tcp_gap_bytes"), "{name}, seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn a_talk_joined_anywhere_has_its_roles_right() {
+    for (name, talk, _) in talks() {
+        let whole = talk.whole();
+        for start in 2..whole.len().saturating_sub(8) {
+            let seen = replay(&whole[start..]);
+
+            let turned = seen.count("\"client_port\":40001") != seen.pdus.len();
+            let wrong = turned || seen.counter("unsolicited") > 0;
+            assert!(!wrong && !seen.pdus.is_empty(), "{name} from frame {start}: {:?}", seen.pdus);
+        }
+    }
+}
+
+#[test]
+fn a_talk_of_which_one_side_is_seen_has_its_roles_right() {
+    for (name, talk, _) in talks() {
+        for by_client in [true, false] {
+            let port = if by_client { talk.client.port } else { talk.server.port };
+            let one_way: Vec<Owned> = talk
+                .whole()
+                .into_iter()
+                .skip(2)
+                .filter(|frame| frame.bytes[34..36] == port.to_be_bytes())
+                .collect();
+            let seen = replay(&one_way);
+
+            assert_eq!(
+                seen.pdus.len(),
+                seen.count("\"client_port\":40001"),
+                "{name}, by client: {by_client}"
+            );
+            assert!(!seen.pdus.is_empty(), "{name}, by client: {by_client}");
+            assert_eq!((0, 0), (seen.counter("unanswered"), seen.counter("unsolicited")), "{name}");
+        }
+    }
+}
+
+/// Every write that the log has: what it says without where and when.
+fn changes(seen: &Seen) -> BTreeSet<String> {
+    let changing = ["\"class\":\"write\"", "\"class\":\"command\"", "\"class\":\"mode_stop\""];
+    let is_change = |line: &&String| {
+        line.contains("\"role\":\"request\"") && changing.iter().any(|class| line.contains(class))
+    };
+    // A loss may leave an anomaly on the next PDU; what it does stays the same.
+    let without_anomalies = |row: &String| {
+        let (before, rest) = row.split_once("anomalies\":[").unwrap();
+        let (_, after) = rest.split_once(']').unwrap();
+        format!("{before}{after}")
+    };
+    let kept: Vec<String> = seen.pdus.iter().filter(is_change).cloned().collect();
+    Seen { pdus: kept, counters: seen.counters.clone() }
+        .rows()
+        .iter()
+        .map(without_anomalies)
+        .collect()
+}
+
+fn lossy(frames: &[Owned], per_mille: usize, random: &mut Random) -> Vec<Owned> {
+    frames.iter().filter(|_| random.below(1000) >= per_mille).cloned().collect()
+}
+
+#[test]
+fn frames_that_are_lost_invent_no_write() {
+    for (name, talk, _) in talks() {
+        let frames = talk.frames(|len| vec![len / 3, len / 2]);
+        let original = changes(&replay(&frames));
+        for seed in 0..60 {
+            let mut random = Random::new(seed);
+            let kept = lossy(&frames, [1, 10, 100][seed as usize % 3], &mut random);
+            let seen = replay(&kept);
+
+            let invented: Vec<_> = changes(&seen).difference(&original).cloned().collect();
+            assert!(invented.is_empty(), "{name}, seed {seed}: {invented:?}");
+            assert_eq!(kept.len() as u64, seen.counter("frames"), "{name}, seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn a_lost_segment_costs_its_messages_alone() {
+    for (name, talk, pdus) in talks() {
+        let whole = talk.whole();
+        for lost in 6..whole.len() - 4 {
+            let kept: Vec<&Owned> =
+                whole.iter().enumerate().filter(|(n, _)| *n != lost).map(|(_, f)| f).collect();
+            let seen = replay(kept);
+
+            assert_eq!(pdus - 1, seen.pdus.len(), "{name} without frame {lost}");
+        }
+    }
+}
+
+#[test]
+fn lossy_replays_of_captures_invent_no_write() {
+    let folders = ["public/modbus", "public/s7comm", "public/dnp3", "lab"];
+    for path in folders.iter().flat_map(|folder| captures_of(folder)) {
+        let frames = frames_of(&path, 2_000);
+        let original = changes(&replay(&frames));
+        for (seed, per_mille) in [(1, 1), (2, 10), (3, 100)] {
+            let kept = lossy(&frames, per_mille, &mut Random::new(seed));
+            let seen = replay(&kept);
+
+            let invented: Vec<_> = changes(&seen).difference(&original).cloned().collect();
+            assert!(invented.is_empty(), "{}, {per_mille} in 1000: {invented:?}", path.display());
+            assert_eq!(kept.len() as u64, seen.counter("frames"), "{}", path.display());
+        }
+    }
+}
+
+#[test]
+fn the_same_frames_give_the_same_log() {
+    for (name, talk, _) in talks() {
+        let frames = lossy(&talk.frames(|len| vec![len / 2]), 30, &mut Random::new(7));
+
+        assert_eq!(replay(&frames).pdus, replay(&frames).pdus, "{name}");
+    }
+}
+
+#[test]
+fn a_capture_that_ends_early_keeps_what_it_has() {
+    for (name, talk, _) in talks() {
+        let whole = talk.whole();
+        let all = replay(&whole).rows();
+        for end in 8..whole.len() {
+            let rows = replay(&whole[..end]).rows();
+
+            assert_eq!(None, differing(&all[..rows.len()], &rows), "{name} up to frame {end}");
+        }
+    }
+}
+
+#[test]
+fn a_clock_that_jumps_is_counted_and_breaks_nothing() {
+    let mut frames = modbus().whole();
+    let half = frames.len() / 2;
+    for frame in &mut frames[half..] {
+        frame.time_ns -= 3_600_000_000_000;
+    }
+    let seen = replay(&frames);
+
+    assert_eq!(
+        (48, (frames.len() - half) as u64),
+        (seen.pdus.len(), seen.counter("time_backwards"))
+    );
+    let ends = [i64::MIN, i64::MAX, 0, i64::MIN, i64::MAX];
+    let frames: Vec<Owned> = modbus()
+        .whole()
+        .into_iter()
+        .zip(ends.iter().cycle())
+        .map(|(frame, time_ns)| owned(*time_ns, frame.bytes))
+        .collect();
+    assert_eq!(frames.len() as u64, replay(&frames).counter("frames"));
+}
