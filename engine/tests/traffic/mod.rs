@@ -211,7 +211,7 @@ impl Seen {
 
 /// A line of the PDU log without frames and times.
 fn meaning(line: &str) -> String {
-    let from_flow = line.find("\"transport\"").map_or(line, |at| &line[at..]);
+    let from_flow = line.split_once("\"transport\"").map_or(line, |(_, rest)| rest);
     let mut kept = String::new();
     for part in from_flow.split(",\"") {
         let volatile = ["transaction\":", "latency_ms\":"];
@@ -369,7 +369,7 @@ pub fn dnp3() -> Talk {
         let mut answer = vec![0xc0 | sequence, 129, 0, 0, 1, 2, 0, 0, 199];
         answer.extend((0..200u8).map(|bit| if bit % 3 == n % 3 { 0x81 } else { 1 }));
         let (front, back) = answer.split_at(200);
-        let first = [&[0x40 | n * 2][..], front].concat();
+        let first = [&[0x40 | (n * 2)][..], front].concat();
         let second = [&[0x80 | (n * 2 + 1)][..], back].concat();
         said.push(tells(dnp3_link(false, &[&first, &second])));
         for (step, function) in [(1, 3), (2, 4)] {
