@@ -126,6 +126,7 @@ fn a_stream_cut_anywhere_gives_the_same_pdus() {
             continue;
         }
         let whole = run(file, vector, |way| way);
+        let digest = digest(&whole);
         for cut in 1..vector.bytes.len() {
             let mut flow = file.flow_before(vector, |way| way);
             let mut out = Outcome::default();
@@ -133,7 +134,7 @@ fn a_stream_cut_anywhere_gives_the_same_pdus() {
             flow.feed(&vector.way, head, &mut out);
             flow.feed(&vector.way, tail, &mut out);
 
-            assert_same(&whole, &out, vector, &format!("cut at {cut}"));
+            assert_same(&whole, &digest, &out, &format!("{:?} cut at {cut}", vector.name));
         }
         let mut flow = file.flow_before(vector, |way| way);
         let mut out = Outcome::default();
@@ -141,7 +142,7 @@ fn a_stream_cut_anywhere_gives_the_same_pdus() {
             flow.feed(&vector.way, std::slice::from_ref(byte), &mut out);
         }
 
-        assert_same(&whole, &out, vector, "byte by byte");
+        assert_same(&whole, &digest, &out, &format!("{:?} byte by byte", vector.name));
     }
 }
 
@@ -345,20 +346,15 @@ fn changes(out: &Outcome) -> HashSet<(ProtocolId, String, Class)> {
     all.filter(|(_, _, class)| class.is_change()).collect()
 }
 
-fn assert_same(whole: &Outcome, cut: &Outcome, vector: &Vector, how: &str) {
-    assert_eq!(whole.waiting, cut.waiting, "bytes left over of {:?}, {how}", vector.name);
-    assert_eq!(
-        format!("{:#?}", whole.pdus),
-        format!("{:#?}", cut.pdus),
-        "PDUs of {:?}, {how}",
-        vector.name
-    );
-    assert_eq!(
-        format!("{:#?}", whole.claims),
-        format!("{:#?}", cut.claims),
-        "claims of {:?}, {how}",
-        vector.name
-    );
+/// Everything that a cut must not change, as text: pretty text is slow to make.
+fn digest(out: &Outcome) -> String {
+    format!("{:?} {:?} {:?} {}", out.pdus, out.claims, out.refused, out.waiting)
+}
+
+fn assert_same(whole: &Outcome, digest_of_whole: &str, cut: &Outcome, what: &str) {
+    if digest(cut) != digest_of_whole {
+        assert_eq!(format!("{whole:#?}"), format!("{cut:#?}"), "{what}");
+    }
 }
 
 /// The same message with something wrong, as lines and attackers make it.
