@@ -163,7 +163,12 @@ impl Dissector for ModbusRtu {
             let more = cx.transport == Transport::Tcp && waits && bytes.len() < LONGEST;
             return if more { Probe::NeedMore } else { Probe::No };
         }
-        if bytes.is_empty() { Probe::NeedMore } else { Probe::Strong }
+        match bytes.len() {
+            0 => Probe::NeedMore,
+            // One function byte beside the checksum says little.
+            SHORTEST => Probe::Weak,
+            _ => Probe::Strong,
+        }
     }
 
     fn frame(bytes: &[u8], cx: &Context<'_>) -> Frame {

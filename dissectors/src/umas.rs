@@ -23,6 +23,8 @@ use crate::anomaly::Anomaly;
 use crate::dissector::{
     Context, Direction, Dissector, Frame, OffPort, Probe, Registration, Sender,
 };
+use crate::modbus::function;
+use crate::name::Name;
 use crate::operation::{Class, Operation};
 use crate::pdu::{Pdu, Role, Status};
 use crate::reader::{Reader, byte};
@@ -52,6 +54,8 @@ crate::fields! {
 const DONE: u8 = 0xfe;
 /// The answer was refused.
 const REFUSED: u8 = 0xfd;
+/// What a refusal is called; its numbers are not published.
+const REFUSAL: Name = Name::new("refused");
 /// Most that is handed over.
 const MAX_PDU: usize = 1024;
 
@@ -186,6 +190,13 @@ impl Dissector for Umas {
     }
 
     fn decode(flow: &mut Flow, bytes: &[u8], cx: &Context<'_>, out: &mut Sink) {
+        if cx.carried.code == Some(u16::from(function::UMAS | function::EXCEPTION)) {
+            let (pdu, _) = begin_answer(REFUSED, cx, out);
+            if cx.sender != Sender::Client {
+                pdu.status(function::exception(byte(bytes, 0).unwrap_or(0)));
+            }
+            return;
+        }
         let mut reader = Reader::new(bytes);
         let (Some(key), Some(code)) = (reader.u8(), reader.u8()) else { return };
         let mut found = Found::default();
@@ -196,12 +207,6 @@ impl Dissector for Umas {
         pdu.field(KEY, key);
         if found.too_short {
             pdu.anomaly(Anomaly::LengthMismatch);
-        }
-        if let Some(unit) = cx.carried.unit {
-            pdu.unit(unit);
-        }
-        if let Some(key) = cx.carried.pairing_key {
-            pdu.pairing_key(key);
         }
         found.hand_over(flow.transfers, out);
     }
@@ -245,7 +250,7 @@ fn ask<'s, 'a>(
     found: &mut Found<'a>,
 ) -> &'s mut Pdu {
     let operation = operation(code);
-    let pdu = out.pdu(Role::Request, code.into(), operation);
+    let pdu = begin(Role::Request, code, operation, cx, out);
     pdu.target = target(code);
     if operation.class() == Class::Unknown {
         pdu.anomaly(Anomaly::UnknownFunction);
@@ -325,6 +330,42 @@ fn request<'a>(
     Some(())
 }
 
+/// Begins a PDU with what Modbus knows of it.
+fn begin<'s>(
+    role: Role,
+    code: u8,
+    operation: Operation,
+    cx: &Context<'_>,
+    out: &'s mut Sink,
+) -> &'s mut Pdu {
+    let pdu = out.pdu(role, code.into(), operation);
+    pdu.unit = cx.carried.unit;
+    pdu.pairing_key = cx.carried.pairing_key;
+    pdu
+}
+
+/// Begins the PDU of an answer with what was asked, and gives that.
+fn begin_answer<'s, 'o>(
+    status: u8,
+    cx: &Context<'o>,
+    out: &'s mut Sink,
+) -> (&'s mut Pdu, Option<&'o Pdu>) {
+    let key = cx.carried.pairing_key;
+    let asked = key.and_then(|key| cx.request(ProtocolId::Umas, key)).map(|open| &open.pdu);
+    let operation = match (asked, status) {
+        (Some(asked), _) => asked.operation,
+        (None, REFUSED) => const { Operation::new("answer", Class::Exception) },
+        (None, _) => const { Operation::new("answer", Class::Unknown) },
+    };
+    let code = asked.and_then(|asked| u8::try_from(asked.code).ok()).unwrap_or(status);
+    let pdu = begin(Role::Response, code, operation, cx, out);
+    if let Some(asked) = asked {
+        pdu.target.clone_from(&asked.target);
+        pdu.quantity = asked.quantity;
+    }
+    (pdu, asked)
+}
+
 /// Begins the PDU of an answer and reads its data, by the request's function.
 fn answer<'s, 'a>(
     flow: &mut Flow,
@@ -334,37 +375,19 @@ fn answer<'s, 'a>(
     out: &'s mut Sink,
     found: &mut Found<'a>,
 ) -> &'s mut Pdu {
-    let asked = cx
-        .carried
-        .pairing_key
-        .and_then(|key| cx.request(ProtocolId::Umas, key))
-        .map(|open| &open.pdu);
-    let code = asked.and_then(|asked| u8::try_from(asked.code).ok());
-    let operation = match (asked, status) {
-        (Some(asked), _) => asked.operation,
-        (None, REFUSED) => const { Operation::new("answer", Class::Exception) },
-        (None, _) => const { Operation::new("answer", Class::Unknown) },
-    };
-    let pdu = out.pdu(Role::Response, code.unwrap_or(status).into(), operation);
-    if let Some(asked) = asked {
-        pdu.target.clone_from(&asked.target);
-        pdu.quantity = asked.quantity;
-    }
+    let (pdu, asked) = begin_answer(status, cx, out);
     if cx.sender == Sender::Client {
         pdu.anomaly(Anomaly::IllegalState);
     } else if status == REFUSED {
-        let number = reader.u8().unwrap_or(0);
-        pdu.status(Status::Failed {
-            code: number.into(),
-            name: const { crate::name::Name::new("refused") },
-        });
+        let code = reader.u8().unwrap_or(0).into();
+        pdu.status(Status::Failed { code, name: REFUSAL });
     } else {
         pdu.status(Status::Ok);
     }
     if status == DONE
-        && let (Some(code), Some(asked)) = (code, asked)
+        && let Some(asked) = asked
     {
-        found.too_short = response(flow, code, asked, reader, pdu, found).is_none();
+        found.too_short = response(flow, asked, reader, pdu, found).is_none();
     } else {
         rest(reader, pdu);
     }
@@ -374,13 +397,12 @@ fn answer<'s, 'a>(
 /// Reads what a done request gave. `None` where it ends too early.
 fn response<'a>(
     flow: &mut Flow,
-    code: u8,
     asked: &Pdu,
     reader: &mut Reader<'a>,
     pdu: &mut Pdu,
     found: &mut Found<'a>,
 ) -> Option<()> {
-    match code {
+    match asked.code {
         0x01 => {
             pdu.field(MAX_FRAME, reader.u16_le()?);
             rest(reader, pdu);

@@ -129,7 +129,7 @@ pub(crate) fn decode(message: &Message<'_>, cx: &Context<'_>, out: &mut Sink) {
     } else {
         request::read(base, &mut reader, pdu)
     };
-    if whole.is_none() {
+    if whole.is_none() || code == UMAS && message.pdu.len() < 3 {
         pdu.anomaly(Anomaly::LengthMismatch);
     } else if !reader.is_empty() {
         pdu.anomaly(Anomaly::TrailingBytes);
@@ -137,12 +137,13 @@ pub(crate) fn decode(message: &Message<'_>, cx: &Context<'_>, out: &mut Sink) {
     if role == Role::Response && code < EXCEPTION {
         identity::claims(base, message, out);
     }
-    if code == UMAS {
+    if base == UMAS {
+        // UMAS hears of a refusal, too: its request would stay open.
         let part = message.pdu.get(1..).unwrap_or_default();
         let carried = Carried {
             unit: Some(message.unit.into()),
             pairing_key: Some(key),
-            code: Some(UMAS.into()),
+            code: Some(code.into()),
         };
         out.child(ProtocolId::Umas, message.whole, part, carried);
     }
