@@ -16,7 +16,9 @@ use crate::dissector::{
     Context, Dissector, Frame, OffPort, OpenRequest, Probe, Registration, Sender, Transport,
 };
 use crate::field::Field;
-use crate::modbus::function::{self, Fit, Length, fit, request_length, response_length};
+use crate::modbus::function::{
+    self, Fit, Length, fit, is_plausible, request_length, response_length,
+};
 use crate::modbus::pdu::{self, Message};
 use crate::pdu::Role;
 use crate::reader::{Reader, byte};
@@ -148,10 +150,9 @@ impl Dissector for ModbusRtu {
         while !rest.is_empty() {
             // A length rule, its counts, and the checksum must all hold.
             let exact = |length: fn(&[u8]) -> Length| match end(rest, length) {
-                End::Sound(n) => rest.split_at_checked(n).filter(|(message, _)| {
-                    let Fit { request, response } = fit(pdu_of(message));
-                    request || response
-                }),
+                End::Sound(n) => {
+                    rest.split_at_checked(n).filter(|(message, _)| is_plausible(pdu_of(message)))
+                }
                 _ => None,
             };
             if let Some((_, tail)) = exact(request_length).or_else(|| exact(response_length)) {

@@ -209,6 +209,33 @@ pub(crate) fn fit(pdu: &[u8]) -> Fit {
     }
 }
 
+/// Most elements that one message addresses, by function code; of 23, those written.
+pub(crate) const fn most(code: u8) -> u16 {
+    match code {
+        1 | 2 => 2000,
+        3 | 4 => 125,
+        15 => 1968,
+        16 => 123,
+        23 => 121,
+        _ => u16::MAX,
+    }
+}
+
+/// Whether a probe takes `pdu`: it fits a side, and asks for no more than a message
+/// holds. An LDAP unbind request passes every length rule and fails this [V].
+pub(crate) fn is_plausible(pdu: &[u8]) -> bool {
+    let Fit { request, response } = fit(pdu);
+    let within = match (byte(pdu, 0), u16_be_at(pdu, 1), u16_be_at(pdu, 3)) {
+        (Some(code @ (1..=4 | 15 | 16)), Some(address), Some(quantity)) => {
+            quantity > 0
+                && quantity <= most(code)
+                && address.checked_add(quantity.saturating_sub(1)).is_some()
+        }
+        _ => true,
+    };
+    request && within || response
+}
+
 /// What a request of the right length must hold besides.
 fn is_request(pdu: &[u8]) -> bool {
     match byte(pdu, 0) {

@@ -27,7 +27,7 @@ use crate::dissector::{
 use crate::reader::{Reader, byte, u16_be_at};
 use crate::registry::ProtocolId;
 use crate::sink::Sink;
-use function::{Fit, fit};
+use function::{Fit, fit, is_plausible};
 use pdu::Message;
 
 /// Bytes before the PDU: transaction, protocol, length, unit.
@@ -69,11 +69,7 @@ impl Dissector for Modbus {
             || (cx.transport == Transport::Tcp
                 && matches!(next.get(2..4), None | Some([0, 0]))
                 && (next.len() < 6 || self::end(next).is_some()));
-        match fit(pdu) {
-            Fit { request: false, response: false } => Probe::No,
-            _ if followed => Probe::Weak,
-            _ => Probe::No,
-        }
+        if followed && is_plausible(pdu) { Probe::Weak } else { Probe::No }
     }
 
     fn frame(bytes: &[u8], cx: &Context<'_>) -> Frame {

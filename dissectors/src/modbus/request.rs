@@ -2,7 +2,7 @@
 //!
 //! Source: MODBUS Application Protocol Specification V1.1b3; sections in brackets [S].
 
-use super::function::FILE_REFERENCE;
+use super::function::{FILE_REFERENCE, most};
 use super::pdu::{AND_MASK, OBJECT_ID, OR_MASK, READ_CODE, SUBFUNCTION};
 use crate::anomaly::Anomaly;
 use crate::operation::Class;
@@ -22,10 +22,10 @@ const FILES: Space = Space::new("file");
 /// Reads the data of a request. `None` where it ends too early.
 pub(super) fn read(code: u8, reader: &mut Reader<'_>, pdu: &mut Pdu) -> Option<()> {
     match code {
-        1 => addressed(COILS, 2000, reader, pdu).map(drop),
-        2 => addressed(DISCRETE_INPUTS, 2000, reader, pdu).map(drop),
-        3 => addressed(HOLDING_REGISTERS, 125, reader, pdu).map(drop),
-        4 => addressed(INPUT_REGISTERS, 125, reader, pdu).map(drop),
+        1 => addressed(COILS, most(1), reader, pdu).map(drop),
+        2 => addressed(DISCRETE_INPUTS, most(2), reader, pdu).map(drop),
+        3 => addressed(HOLDING_REGISTERS, most(3), reader, pdu).map(drop),
+        4 => addressed(INPUT_REGISTERS, most(4), reader, pdu).map(drop),
         5 => {
             one(COILS, reader, pdu)?;
             let value = reader.u16_be()?;
@@ -43,13 +43,13 @@ pub(super) fn read(code: u8, reader: &mut Reader<'_>, pdu: &mut Pdu) -> Option<(
         7 | 11 | 12 | 17 => Some(()),
         8 => diagnostics(reader, pdu),
         15 => {
-            let quantity = addressed(COILS, 1968, reader, pdu)?;
+            let quantity = addressed(COILS, most(15), reader, pdu)?;
             let bits = counted(quantity.div_ceil(8), reader, pdu)?;
             push_bits(bits, quantity, pdu);
             Some(())
         }
         16 => {
-            let quantity = addressed(HOLDING_REGISTERS, 123, reader, pdu)?;
+            let quantity = addressed(HOLDING_REGISTERS, most(16), reader, pdu)?;
             push_registers(counted(quantity.saturating_mul(2), reader, pdu)?, pdu);
             Some(())
         }
@@ -62,10 +62,10 @@ pub(super) fn read(code: u8, reader: &mut Reader<'_>, pdu: &mut Pdu) -> Option<(
         }
         23 => {
             // The PDU's own target is what is written; both are items.
-            addressed(HOLDING_REGISTERS, 125, reader, pdu)?;
+            addressed(HOLDING_REGISTERS, most(3), reader, pdu)?;
             let (read, read_quantity) = (pdu.target.take(), pdu.quantity);
             add_item(read, read_quantity, Some(Class::Read), pdu);
-            let quantity = addressed(HOLDING_REGISTERS, 121, reader, pdu)?;
+            let quantity = addressed(HOLDING_REGISTERS, most(23), reader, pdu)?;
             add_item(pdu.target.clone(), pdu.quantity, Some(Class::Write), pdu);
             push_registers(counted(quantity.saturating_mul(2), reader, pdu)?, pdu);
             Some(())

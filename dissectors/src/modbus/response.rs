@@ -2,7 +2,7 @@
 //!
 //! Source: MODBUS Application Protocol Specification V1.1b3; sections in brackets [S].
 
-use super::function::FILE_REFERENCE;
+use super::function::{FILE_REFERENCE, most};
 use super::identity;
 use super::pdu::{COMM_STATUS, EVENT_COUNT, EVENTS, MESSAGE_COUNT, SUBFUNCTION};
 use super::request::{
@@ -44,8 +44,8 @@ pub(super) fn read(
         }
         5 | 6 | 15 | 16 | 21 | 22 => {
             match code {
-                15 => addressed(COILS, 1968, reader, pdu).map(drop)?,
-                16 => addressed(HOLDING_REGISTERS, 123, reader, pdu).map(drop)?,
+                15 => addressed(COILS, most(15), reader, pdu).map(drop)?,
+                16 => addressed(HOLDING_REGISTERS, most(16), reader, pdu).map(drop)?,
                 _ => request::read(code, reader, pdu)?,
             }
             if asked.is_some_and(|asked| !repeats(code, pdu, asked)) {
