@@ -120,15 +120,18 @@ class _Analysis:
     def run(self, progress: Progress | None) -> None:
         """Take every observation; Ctrl-C ends the reading and keeps what was found."""
         take = self._take
+        # Outlives an interrupt, so that the rest of a batch is not lost with it.
+        pending: Iterator[_engine.Observation] = iter(())
         while True:
             try:
-                batch = self._engine.read_batch(timeout_s=WAIT_S)
-                if batch is None:
-                    break
-                for observation in batch:
+                for observation in pending:
                     take[type(observation)](observation)
                 if progress is not None:
                     progress(*self._engine.progress())
+                batch = self._engine.read_batch(timeout_s=WAIT_S)
+                if batch is None:
+                    break
+                pending = iter(batch)
             except KeyboardInterrupt:
                 if self._interrupted:
                     raise

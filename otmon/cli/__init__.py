@@ -7,6 +7,7 @@ A command is one module beside this one, imported when it is called, so that
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import Any
 
@@ -31,6 +32,15 @@ class _Commands(click.Group):
         module = importlib.import_module(f"otmon.cli.{cmd_name}")
         command: click.Command = getattr(module, cmd_name)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # The reader of a pipe (head, less) has seen enough; what is still
+            # buffered goes nowhere.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -71,20 +81,14 @@ def main(arguments: list[str] | None = None) -> Any:
 
     debug = "--debug" in (arguments if arguments is not None else sys.argv)
     try:
-        group.main(args=arguments, prog_name="otmon", standalone_mode=False)
-        status = 0
-    except click.exceptions.Exit as done:
-        status = done.exit_code
+        # Commands return nothing, so what comes back is the status of an early exit.
+        status = group.main(args=arguments, prog_name="otmon", standalone_mode=False) or 0
     except click.ClickException as usage:
         usage.show()
         status = usage.exit_code
     except (click.Abort, KeyboardInterrupt):
         click.echo("otmon: interrupted.", err=True)
         status = 130
-    except BrokenPipeError:
-        # The reader of a pipe (head, less) has seen enough.
-        sys.stderr.close()
-        status = 0
     except OtmonError as error:
         if debug:
             raise

@@ -255,7 +255,9 @@ def _next(document: Result) -> Group:
     ]
     lines.append(f"otmon pdus {path} | jq 'select(.class == \"write\")'")
     lines.append(f"otmon analyze --format json {path}")
-    return _section("Next", Group(*map(Text, lines)))
+    # A command that wraps cannot be copied.
+    commands = [Text(line, no_wrap=True, overflow="ignore") for line in lines]
+    return _section("Next", Group(*commands))
 
 
 def _more(total: int, limit: int | None, things: str) -> list[Text]:

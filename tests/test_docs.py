@@ -1,0 +1,70 @@
+"""The documents say what is."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from places import ROOT
+
+from otmon.cli import COMMANDS
+
+README = ROOT / "README.md"
+DEMO = re.compile(r"(<!-- demo -->\n```text\n)(.*?)(```\n<!-- end of demo -->)", re.DOTALL)
+
+
+def demo_output() -> str:
+    """What `make demo` prints."""
+    otmon = Path(sys.executable).with_name("otmon")
+    command = [str(otmon), "analyze", "pcaps/demo/plant.pcapng"]
+    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    lines = [line.rstrip() for line in ran.stdout.rstrip().splitlines()]
+    return "\n".join(lines) + "\n"
+
+
+def test_the_readme_shows_the_real_output_of_the_demo() -> None:
+    text = README.read_text(encoding="utf-8")
+    shown = demo_output()
+    if os.environ.get("OTMON_GOLDEN") == "write":
+        text = DEMO.sub(lambda found: found[1] + shown + found[3], text)
+        README.write_text(text, encoding="utf-8")
+    found = DEMO.search(text)
+    assert found
+
+    assert shown == found[2], "intended or accidental? `make golden` writes it anew"
+
+
+def test_the_examples_of_the_readme_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    for example in re.findall(r"```python\n(.*?)```", README.read_text(encoding="utf-8"), re.S):
+        scope: dict[str, object] = {}
+        exec(compile(example, "README.md", "exec"), scope)
+        assert scope["writes"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_is_documented(command: str) -> None:
+    assert f"## otmon {command}\n" in (ROOT / "docs" / "cli.md").read_text(encoding="utf-8")
+
+
+def test_generated_documents_are_current() -> None:
+    ran = subprocess.run(
+        [sys.executable, "docs/generate.py", "--check"], cwd=ROOT, capture_output=True, text=True
+    )
+
+    assert (0, "") == (ran.returncode, ran.stderr)
+
+
+def test_links_in_documents_lead_somewhere() -> None:
+    broken = [
+        f"{document.name}: {link}"
+        for document in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("rules/*.md")]
+        for link in re.findall(r"\]\((?!https?://|#)([^)#]+)", document.read_text(encoding="utf-8"))
+        if not (document.parent / link).exists()
+    ]
+
+    assert [] == broken

@@ -1,0 +1,56 @@
+"""The API: what `import otmon` gives."""
+
+from __future__ import annotations
+
+import pytest
+from places import PCAPS
+
+import otmon
+from otmon.errors import CaptureError
+
+PLANT = PCAPS / "demo" / "plant.pcapng"
+
+
+def test_analyze_gives_the_result_as_typed_objects() -> None:
+    result = otmon.analyze(PLANT)
+
+    assert otmon.__version__ == result.otmon.version
+    assert 5_540 == result.capture.packets
+    assert "10.20.2.21" in [asset.ip[0] for asset in result.assets]
+
+
+def test_ctrl_c_keeps_what_was_found() -> None:
+    calls = []
+
+    def stop(done: int, total: int) -> None:
+        calls.append((done, total))
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+
+    result = otmon.analyze(PLANT, progress=stop)
+
+    assert result.capture.interrupted
+    assert result.capture.packets <= 5_540
+
+
+def test_a_second_ctrl_c_ends_at_once() -> None:
+    def stop(_done: int, _total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        otmon.analyze(PLANT, progress=stop)
+
+
+def test_a_file_that_is_not_there_is_an_error_with_advice() -> None:
+    with pytest.raises(CaptureError, match=r"no-such-file.*\. .*\.$"):
+        otmon.analyze("no-such-file.pcapng")
+
+
+def test_pdus_come_in_capture_order_with_their_values() -> None:
+    rows = list(otmon.pdus(PCAPS / "modbus" / "write_after_reads.pcapng"))
+    writes = [row for row in rows if row["class"] == "write" and row["role"] == "request"]
+
+    assert [row["frame"] for row in rows] == sorted(row["frame"] for row in rows)
+    assert [("hr:101", [2000]), ("coil:2", [False])] == [
+        (row["target"], row["values"]) for row in writes
+    ]
