@@ -84,6 +84,12 @@ pub(super) fn decode(
             pdu.anomaly(Anomaly::OperateWithoutSelect);
         }
     }
+    if role == Role::Event {
+        let restarted = pdu.anomalies.contains(Anomaly::RestartSeen);
+        if flow.misses_report(link.pair(), sequence, restarted) {
+            pdu.anomaly(Anomaly::SequenceGap);
+        }
+    }
     hand_on(role, link, &found, flow, out);
     true
 }

@@ -177,6 +177,13 @@ struct Asked {
     sequence: u8,
 }
 
+/// The last unsolicited response of an outstation to a master.
+#[derive(Clone, Copy, Debug)]
+struct Reported {
+    pair: u32,
+    sequence: u8,
+}
+
 /// How a request stands to the one before it.
 #[derive(Clone, Copy, Debug)]
 struct Previous {
@@ -204,7 +211,9 @@ impl Previous {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Flow {
     /// The last requests, newest first.
-    asked: [Option<Asked>; 4],
+    asked: [Option<Asked>; 3],
+    /// The last unsolicited responses, newest first.
+    reported: [Option<Reported>; 2],
     files: file::OpenFiles,
     /// Whether a request may have been missed.
     lossy: bool,
@@ -216,23 +225,40 @@ impl Flow {
         let complete = !self.lossy;
         let at = self.asked.iter().position(|asked| asked.is_some_and(|asked| asked.pair == pair));
         let asked = at.and_then(|at| self.asked.get_mut(at)).and_then(Option::take);
-        // The newest comes first; the oldest falls out.
-        let mut carried = Some(Asked { pair, digest, code, sequence });
-        for slot in &mut self.asked {
-            core::mem::swap(slot, &mut carried);
-            if carried.is_none() {
-                break;
-            }
-        }
-        self.lossy |= carried.is_some();
+        self.lossy |= push_front(&mut self.asked, Asked { pair, digest, code, sequence });
         Previous { asked, sequence, digest, complete }
+    }
+
+    /// Remembers an unsolicited response, and says whether one before it is missing.
+    /// One that comes again was not confirmed; a restart begins anew.
+    fn misses_report(&mut self, pair: u32, sequence: u8, restarted: bool) -> bool {
+        let at = self.reported.iter().position(|last| last.is_some_and(|last| last.pair == pair));
+        let last = at.and_then(|at| self.reported.get_mut(at)).and_then(Option::take);
+        push_front(&mut self.reported, Reported { pair, sequence });
+        last.is_some_and(|last| {
+            let step = sequence.wrapping_sub(last.sequence) & 0x0f;
+            step > 1 && !restarted && !self.lossy
+        })
     }
 
     /// Forgets what a loss may have made untrue.
     fn lose(&mut self) {
-        self.asked = [None; 4];
+        self.asked = Default::default();
+        self.reported = Default::default();
         self.lossy = true;
     }
+}
+
+/// Puts the newest first; says whether the oldest fell out.
+fn push_front<T>(slots: &mut [Option<T>], newest: T) -> bool {
+    let mut carried = Some(newest);
+    for slot in slots {
+        core::mem::swap(slot, &mut carried);
+        if carried.is_none() {
+            break;
+        }
+    }
+    carried.is_some()
 }
 
 /// Emits a link frame that has no application message that can be read.
@@ -438,6 +464,19 @@ mod tests {
 
         assert!(!flow.asked(1, function::OPERATE, 2, 7).is_missing_select());
         assert!(flow.asked(2, function::OPERATE, 2, 8).is_missing_select());
+    }
+
+    #[test]
+    fn a_report_that_is_left_out_is_missed() {
+        let mut flow = Flow::default();
+
+        assert!(!flow.misses_report(1, 14, false));
+        assert!(!flow.misses_report(1, 15, false));
+        assert!(!flow.misses_report(1, 15, false));
+        assert!(!flow.misses_report(1, 0, false));
+        assert!(flow.misses_report(1, 2, false));
+        assert!(!flow.misses_report(1, 7, true));
+        assert!(!flow.misses_report(2, 3, false));
     }
 
     #[test]
