@@ -52,6 +52,10 @@ impl Ring {
         let at = self.head.saturating_add(self.open);
         if at == self.slots.len() {
             let empty = Pdu::new(pdu.protocol, pdu.role, pdu.code, pdu.operation);
+            // Most flows have one request open: room for four is not made at once.
+            if self.slots.len() < 4 {
+                self.slots.reserve_exact(1);
+            }
             self.slots.push(OpenRequest {
                 pdu: empty,
                 direction,

@@ -1,0 +1,125 @@
+//! Mutated traffic: no panic, no hang, and counters that add up.
+//!
+//! A fixed number of rounds in the suite. `OTMON_SOAK_ROUNDS` asks for more, and
+//! `OTMON_SOAK_SEED` for other ones.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::disallowed_methods,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unwrap_used,
+    dead_code,
+    reason = "a test makes its own traffic, and one that fails may panic"
+)]
+
+mod traffic;
+
+use engine::Options;
+use traffic::{Owned, Random, captures_of, dnp3, frames_of, modbus, replay_with, s7comm};
+
+/// Frames of a capture that are mutated.
+const FRAMES: usize = 400;
+
+fn setting(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+/// Changes a few frames: bits, bytes, lengths, order, times, whole stretches.
+fn mutate(frames: &mut Vec<Owned>, random: &mut Random) {
+    let changes = 1 + frames.len() / 8;
+    for _ in 0..changes {
+        let at = random.below(frames.len());
+        let other = random.below(frames.len());
+        let len = frames[at].bytes.len();
+        if len == 0 {
+            continue;
+        }
+        // What an attacker writes is mostly behind the headers.
+        let place =
+            if random.once_in(5) { random.below(len) } else { random.below(len).max(len.min(54)) };
+        let place = place.min(len - 1);
+        match random.below(10) {
+            0 => frames[at].bytes[place] ^= 1 << random.below(8),
+            1 => frames[at].bytes[place] = random.next() as u8,
+            2 => frames[at].bytes[place] = [0, 1, 0x7f, 0x80, 0xff][random.below(5)],
+            3 => frames[at].bytes.truncate(place),
+            4 => frames.swap(at, other),
+            5 => drop(frames.remove(at)),
+            6 => {
+                let copy = frames[at].clone();
+                frames.insert(other, copy);
+            }
+            7 => {
+                frames[at].time_ns =
+                    frames[at].time_ns.wrapping_add(random.next() as i64 >> random.below(60))
+            }
+            8 => {
+                let from = random.below(len);
+                let part = frames[at].bytes[from..].to_vec();
+                let into = &mut frames[other].bytes;
+                let start = random.below(into.len().max(1)).min(into.len());
+                into.splice(start.., part);
+            }
+            _ => {
+                let end = (place + random.below(16)).min(len);
+                for byte in &mut frames[at].bytes[place..end] {
+                    *byte = random.next() as u8;
+                }
+            }
+        }
+        if frames.is_empty() {
+            return;
+        }
+    }
+}
+
+/// Runs mutations of `frames`, one round for each seed.
+fn soak(name: &str, frames: &[Owned], rounds: u64) {
+    let first = setting("OTMON_SOAK_SEED").unwrap_or(1);
+    for seed in first..first + rounds {
+        let mut random = Random::new(seed);
+        let mut mutated = frames.to_vec();
+        mutate(&mut mutated, &mut random);
+        let options = Options {
+            pdu_log: seed.is_multiple_of(2),
+            keep_duplicates: seed.is_multiple_of(3),
+            ..Options::default()
+        };
+        let seen = replay_with(&mutated, options);
+
+        let pdus: u64 = seen
+            .counters
+            .iter()
+            .filter(|(counter, _)| counter.starts_with("pdus."))
+            .map(|(_, count)| count)
+            .sum();
+        let panics: Vec<_> =
+            seen.counters.keys().filter(|counter| counter.starts_with("panics")).collect();
+        assert!(panics.is_empty(), "{name}, seed {seed}: {panics:?}");
+        assert_eq!(mutated.len() as u64, seen.counter("frames"), "{name}, seed {seed}");
+        assert!(seen.counter("transactions") * 2 <= pdus, "{name}, seed {seed}");
+        if seed.is_multiple_of(2) {
+            assert_eq!(pdus, seen.pdus.len() as u64, "{name}, seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn mutated_talks_break_nothing() {
+    let rounds = setting("OTMON_SOAK_ROUNDS").unwrap_or(400);
+    for (name, talk) in [("modbus", modbus()), ("s7comm", s7comm()), ("dnp3", dnp3())] {
+        soak(name, &talk.whole(), rounds);
+        soak(name, &talk.frames(|len| vec![len / 3, len / 2]), rounds / 2);
+    }
+}
+
+#[test]
+fn mutated_captures_break_nothing() {
+    let rounds = setting("OTMON_SOAK_ROUNDS").map_or(2, |rounds| rounds / 20);
+    let folders = ["public/modbus", "public/s7comm", "public/dnp3", "public/umas", "lab"];
+    for path in folders.iter().flat_map(|folder| captures_of(folder)) {
+        soak(&path.display().to_string(), &frames_of(&path, FRAMES), rounds);
+    }
+}
