@@ -52,6 +52,10 @@ const SHORTEST: usize = 7;
 /// The port of ISO transport over TCP.
 const PORT: u16 = 102;
 
+/// What joins the answer to a connection request: a TCP connection carries one
+/// transport connection, and some stacks answer with another reference.
+const CONNECTION: u64 = 0;
+
 /// TPDU types; the low four bits of the others carry a credit.
 const CR: u8 = 0xe0;
 const CC: u8 = 0xd0;
@@ -244,6 +248,7 @@ fn parameters<'a>(bytes: &'a [u8], pdu: &mut Pdu) -> Option<&'a [u8]> {
 fn opening(flow: &mut Flow, tpdu: &Tpdu<'_>, cx: &Context<'_>, out: &mut Sink) {
     let role = if tpdu.kind == CR { Role::Request } else { Role::Response };
     let pdu = out.pdu(role, tpdu.kind.into(), OPEN_CONNECTION);
+    pdu.pairing_key(CONNECTION);
     if role == Role::Response {
         pdu.status(Status::Ok);
     }
@@ -254,15 +259,15 @@ fn opening(flow: &mut Flow, tpdu: &Tpdu<'_>, cx: &Context<'_>, out: &mut Sink) {
         pdu.anomaly(Anomaly::LengthMismatch);
         return;
     };
-    let reference = if role == Role::Request { source } else { destination };
-    pdu.pairing_key(reference.into())
-        .field(SOURCE_REFERENCE, source)
+    pdu.field(SOURCE_REFERENCE, source)
         .field(DESTINATION_REFERENCE, destination)
         .field(TRANSPORT_CLASS, class >> 4);
     let called = parameters(reader.rest(), pdu);
     if role == Role::Request {
-        flow.opened = Some(reference);
+        flow.opened = Some(source);
         flow.caller = called.and_then(Caller::of).map(|caller| (cx.direction, caller));
+    } else if flow.opened.is_some_and(|reference| reference != destination) {
+        pdu.anomaly(Anomaly::ValueMismatch);
     }
 }
 
@@ -277,9 +282,7 @@ fn ending(tpdu: &Tpdu<'_>, cx: &Context<'_>, out: &mut Sink) {
         ER => reader.u8().map(cause),
         _ => None,
     };
-    let open = destination
-        .and_then(|reference| cx.request(ProtocolId::Cotp, reference.into()))
-        .map(|open| &open.pdu);
+    let open = cx.request(ProtocolId::Cotp, CONNECTION).map(|open| &open.pdu);
     let (role, operation) = match (open, tpdu.kind) {
         (Some(open), _) => (Role::Response, open.operation),
         (None, ER) => (Role::Event, REPORT_ERROR),
@@ -288,9 +291,9 @@ fn ending(tpdu: &Tpdu<'_>, cx: &Context<'_>, out: &mut Sink) {
     let pdu = out.pdu(role, tpdu.kind.into(), operation);
     if let Some(destination) = destination {
         pdu.field(DESTINATION_REFERENCE, destination);
-        if role == Role::Response {
-            pdu.pairing_key(destination.into());
-        }
+    }
+    if role == Role::Response {
+        pdu.pairing_key(CONNECTION);
     }
     if let Some(source) = source {
         pdu.field(SOURCE_REFERENCE, source);
@@ -323,7 +326,8 @@ fn hand_on(flow: &mut Flow, message: &[u8], part: &[u8], cx: &Context<'_>, out: 
         out.claim(Subject::Sender, Attribute::Role, role, "cotp_destination_tsap", confidence);
         flow.caller = None;
     }
-    let carried = Carried { pairing_key: flow.opened.map(u64::from), ..Carried::default() };
+    let pairing_key = flow.opened.map(|_| CONNECTION);
+    let carried = Carried { pairing_key, ..Carried::default() };
     out.child(ProtocolId::S7comm, message, part, carried);
 }
 
