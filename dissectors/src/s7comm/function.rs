@@ -125,13 +125,17 @@ pub(super) fn acknowledgement(
         pdu.target.clone_from(&job.target);
         pdu.quantity = job.quantity;
     }
+    let code = u8::try_from(code).unwrap_or(0);
+    let from_asking_side = cx.sender == Sender::Client && is_asked_by_client(code);
     if message.parameter.is_empty() {
         if !message.data.is_empty() {
             pdu.anomaly(Anomaly::TrailingBytes);
         }
+        if from_asking_side {
+            unconfirm(pdu);
+        }
         return;
     }
-    let code = u8::try_from(code).unwrap_or(0);
     let mut parameter = Reader::new(message.parameter.get(1..).unwrap_or_default());
     let mut data = Reader::new(message.data);
     let mut piece = None;
@@ -151,11 +155,11 @@ pub(super) fn acknowledgement(
         }
         // Controllers add a byte to some refusals.
         PI_SERVICE | PLC_STOP if parameter.len() == 1 => all(&mut parameter, &mut data),
-        PI_SERVICE | PLC_STOP | 0 => Some(()),
+        PI_SERVICE | PLC_STOP => Some(()),
         _ => all(&mut parameter, &mut data),
     };
     finish(code, whole, &parameter, &data, pdu);
-    if cx.sender == Sender::Client && is_asked_by_client(code) {
+    if from_asking_side {
         unconfirm(pdu);
     }
     if let Some((bytes, last)) = piece {

@@ -72,6 +72,9 @@ pub(super) fn read(parameter: &[u8], reader: &mut Reader<'_>, pdu: &mut Pdu) -> 
             if names.len() != usize::from(*count) || !rest.is_empty() {
                 pdu.anomaly(Anomaly::CountOutOfRange);
             }
+            if names.is_empty() {
+                pdu.target(Target::new(PI, Span::Named(text(name))));
+            }
             for block in names {
                 let Some((target, memory)) = block::eight(block) else {
                     pdu.anomaly(Anomaly::Malformed);
@@ -91,7 +94,8 @@ pub(super) fn read(parameter: &[u8], reader: &mut Reader<'_>, pdu: &mut Pdu) -> 
             pdu.target(Target::new(PI, Span::Named(text(name))));
             if FILE_SERVICES.contains(&name) {
                 nc_arguments(argument, pdu);
-            } else if !name.starts_with(b"_N_") && !argument.is_empty() {
+            } else if matches!(name, b"P_PROGRAM" | b"_MODU") && !argument.is_empty() {
+                // Of other services nobody knows whether the argument is a secret.
                 pdu.field(ARGUMENT, Value::text(argument));
             }
         }
