@@ -30,8 +30,11 @@ SPAN_NS = 24 * 3_600 * 1_000_000_000
 _WEIGHTY = ("ot.operation.class", "event.outcome", "ot.answered", "otmon.identified_by")
 """The fields that severity depends on, each with a handful of values."""
 
-_Key = tuple[str, str | None, str | None, str | None, tuple[str | None, ...]]
-_Row = tuple[str, str | None, str | None, str | None]
+_Key = tuple[str, tuple[object, ...], str | None, tuple[FieldValue, ...]]
+_ROW = ("ot.function.name", "file.name", "ot.object.id", "ot.value", "ot.status.name")
+"""The fields that make a row of the violation table."""
+
+_Row = tuple[FieldValue, ...]
 
 
 class _Open:
@@ -94,12 +97,7 @@ class _Open:
         time_ns = event.time_ns
         self.first_ns = min(self.first_ns, time_ns)
         self.last_ns = max(self.last_ns, time_ns)
-        row = (
-            event.text("ot.function.name") or event.text("file.name") or event.category,
-            event.text("ot.object.id"),
-            _values(event),
-            event.text("ot.status.name"),
-        )
+        row = tuple(map(event.get, _ROW))
         known = self.rows.get(row)
         if known is not None:
             known[0] += 1
@@ -130,8 +128,7 @@ class Aggregator:
 
     def add(self, match: Match) -> None:
         """Takes a match into its alert, or makes one for it."""
-        client, server = _ends(match)
-        key = _key(match, client, server)
+        key = _key(match)
         alert = self._open.get(key)
         now_ns = match.event.time_ns
         fresh = alert is None or (
@@ -143,7 +140,7 @@ class Aggregator:
             if len(self._all) >= MAX_ALERTS:
                 self.left_out_count += 1
                 return
-            alert = self._open[key] = _Open(len(self._all) + 1, match, client, server)
+            alert = self._open[key] = _Open(len(self._all) + 1, match, *_ends(match))
             self._all.append(alert)
         assert alert is not None  # either it was open or it has just been made
         self._room -= alert.add(match, self._room)
@@ -165,31 +162,31 @@ class Aggregator:
 
 def _ends(match: Match) -> tuple[str | None, str | None]:
     """Client and server of a match; None where its events have several."""
-    events = (*match.members, match.event)
     if match.group is None:
         return match.event.text("client.address"), match.event.text("server.address")
     shared = dict(match.group)
-    return _end(shared, events, "client", "source"), _end(shared, events, "server", "destination")
+    return _end(shared, ("client", "source")), _end(shared, ("server", "destination"))
 
 
-def _end(
-    shared: dict[str, str], events: tuple[Event, ...], role: str, packet_role: str
-) -> str | None:
-    for name in (role, packet_role):
+def _end(shared: dict[str, str], roles: tuple[str, ...]) -> str | None:
+    for role in roles:
         for attribute in ("address", "ip", "mac"):
-            value = shared.get(f"{name}.{attribute}")
+            value = shared.get(f"{role}.{attribute}")
             if value is not None:
                 return value
     return None
 
 
-def _key(match: Match, client: str | None, server: str | None) -> _Key:
-    further: tuple[str | None, ...] = tuple(
-        match.event.text(field) for field in match.rule.aggregate_by
-    )
+def _key(match: Match) -> _Key:
+    """What the matches of one alert have in common."""
+    event, rule = match.event, match.rule
+    further: tuple[FieldValue, ...] = ()
+    if rule.aggregate_by:
+        further = tuple(map(event.get, rule.aggregate_by))
     if match.group is not None:
-        further = (*further, *(value for _, value in match.group))
-    return match.rule.id, client, server, match.event.service, further
+        return rule.id, match.group, event.service, further
+    ends = (event.get("client.address"), event.get("server.address"))
+    return rule.id, ends, event.service, further
 
 
 def _alert(alert: _Open, file_name: Callable[[int], str]) -> Alert:
@@ -213,10 +210,7 @@ def _alert(alert: _Open, file_name: Callable[[int], str]) -> Alert:
         protocol=protocol,
         message=message_of(match, alert.client, alert.server, alert.count),
         why=(*alert.reasons, f"severity {severity.score}: {factors}"),
-        violations=tuple(
-            Violation(*row, count, Time(first), Time(last))
-            for row, (count, first, last) in alert.rows.items()
-        ),
+        violations=tuple(_violation(row, *times) for row, times in alert.rows.items()),
         violations_left_out=alert.left_out,
         evidence=_evidence(alert.frames, file_name),
         triage=rule.triage,
@@ -224,12 +218,20 @@ def _alert(alert: _Open, file_name: Callable[[int], str]) -> Alert:
     )
 
 
-def _values(event: Event) -> str | None:
-    values = event.get("ot.value")
-    if not isinstance(values, tuple) or not values:
+def _violation(row: _Row, count: int, first_ns: int, last_ns: int) -> Violation:
+    operation, file, target, value, status = map(_text, row)
+    return Violation(
+        operation or file or "unknown", target, value, status, count, Time(first_ns), Time(last_ns)
+    )
+
+
+def _text(value: FieldValue) -> str | None:
+    """A field as text; of a list the first parts."""
+    if value is None or value == ():
         return None
-    shown = ", ".join(map(str, values[:MAX_VALUES]))
-    return f"{shown} ..." if len(values) > MAX_VALUES else shown
+    parts = value if isinstance(value, tuple) else (value,)
+    shown = ", ".join(map(str, parts[:MAX_VALUES]))
+    return f"{shown} ..." if len(parts) > MAX_VALUES else shown
 
 
 def _fingerprint(*parts: str | None) -> str:

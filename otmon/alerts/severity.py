@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import ipaddress
 from dataclasses import dataclass
 
 from otmon.fields import CHANGE_CLASSES
-from otmon.model.event import Event
+from otmon.model.event import Event, FieldValue
 from otmon.model.rule import IMPACTS, Match, level_of, round_half_up
 
 _IDENTIFIED = {"pairing": 1.0, "ethertype": 1.0, "probe": 0.9, "association": 0.9, "port": 0.6}
@@ -114,7 +115,8 @@ def _context(event: Event, impact: str, grouped: bool) -> list[tuple[float, str]
     return factors
 
 
-def _is_public(address: object) -> bool:
+@functools.lru_cache(maxsize=4096)
+def _is_public(address: FieldValue) -> bool:
     try:
         return ipaddress.ip_address(str(address)).is_global
     except ValueError:

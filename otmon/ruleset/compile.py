@@ -76,11 +76,16 @@ def reasons(condition: Condition, event: Event) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+@functools.lru_cache(maxsize=4096)
+def _compiled(condition: Condition) -> Predicate:
+    return compile_condition(condition)
+
+
 def _collect(condition: Condition, event: Event, found: list[str]) -> None:
     match condition:
         case And(parts=parts) | Or(parts=parts):
             for part in parts:
-                if compile_condition(part)(event):
+                if _compiled(part)(event):
                     _collect(part, event, found)
         case Test(field=field):
             value = event.text(field)

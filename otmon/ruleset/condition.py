@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -175,3 +176,50 @@ def tests_of(condition: Condition) -> list[Test]:
             return tests_of(part)
         case And(parts=parts) | Or(parts=parts):
             return [test for part in parts for test in tests_of(part)]
+
+
+def specialised(condition: Condition, known: Mapping[str, str | None]) -> Condition | bool:
+    """What is left of a condition on events of which some fields are known.
+
+    Args:
+        condition: The condition.
+        known: Fields of one text each, or None where the events lack them.
+
+    Returns:
+        True or False where nothing is left to be held against an event.
+    """
+    match condition:
+        case Test(field=field, criterion=Equals(values=values, cased=cased)) if field in known:
+            value = known[field]
+            if value is None:
+                return False
+            texts = {str(one) if cased else str(one).lower() for one in values}
+            return (value if cased else value.lower()) in texts
+        case Test():
+            return condition
+        case Not(part=part):
+            rest = specialised(part, known)
+            return not rest if isinstance(rest, bool) else Not(rest)
+        case And(parts=parts):
+            return _joined(And, parts, known, decisive=False)
+        case Or(parts=parts):
+            return _joined(Or, parts, known, decisive=True)
+
+
+def _joined(
+    kind: type[And] | type[Or],
+    parts: tuple[Condition, ...],
+    known: Mapping[str, str | None],
+    decisive: bool,
+) -> Condition | bool:
+    """An `and` or `or` of what is left of its parts; one `decisive` part decides it."""
+    left: list[Condition] = []
+    for part in parts:
+        rest = specialised(part, known)
+        if rest is decisive:
+            return decisive
+        if not isinstance(rest, bool):
+            left.append(rest)
+    if not left:
+        return not decisive
+    return left[0] if len(left) == 1 else kind(tuple(left))

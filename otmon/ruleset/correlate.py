@@ -10,77 +10,137 @@ from __future__ import annotations
 import itertools
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from otmon.model.event import Event, FieldValue
-from otmon.model.rule import Match
+from otmon.model.rule import Match, Rule
 from otmon.ruleset.condition import CorrelationRule
 
 MAX_GROUPS = 10_000
-"""Groups that one correlation remembers; the longest untouched goes first."""
-MAX_REMEMBERED = 50_000
-"""Times or values that one correlation remembers, over all groups."""
+"""Groups of one grouping; the longest untouched goes first."""
+MAX_REMEMBERED = 100_000
+"""Times and values that one grouping remembers, over all groups."""
 MAX_MEMBERS = 50
 """Events of a group that go into its match."""
-MAX_HELD = 5_000
-"""Events that one correlation holds on to for its matches, over all groups."""
+MAX_HELD = 10_000
+"""Events that one grouping holds on to for its matches, over all groups."""
 
 Key = tuple[FieldValue, ...]
 """The values of `group-by` that the events of a group share."""
 
 
-class _Group:
-    """What is remembered of the events that share the values of `group-by`."""
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    """One correlation, as it is counted."""
 
-    __slots__ = ("fired_ns", "members", "newest_ns", "seen", "shared")
+    rule: Rule
+    group_by: tuple[str, ...]
+    field: str | None
+    threshold: int
+    span_ns: int
 
-    def __init__(self) -> None:
-        self.newest_ns = -(1 << 63)
-        self.fired_ns: int | None = None
-        """When it fired last; None while its condition does not hold."""
-        self.seen: dict[FieldValue, int] = {}
-        """When each value was seen last, the longest unseen first. Where events
-        are counted, each of them stands for itself."""
-        self.members: list[Event] = []
-        """The newest events of the window, until it fires."""
-        self.shared: tuple[tuple[str, str], ...] = ()
-        """The fields of `group-by` and their values as text, once it has fired."""
+    def reasons(self) -> tuple[str, ...]:
+        """Why it holds."""
+        what = "events" if self.field is None else f"different values of {self.field}"
+        return (f"{self.threshold} {what} within {self.span_ns // 1_000_000_000} s",)
 
 
-class Correlator:
-    """One correlation on its way through the events.
+class _Window:
+    """What one correlation remembers of a group: no more than it takes to fire.
 
-    Of a group it remembers no more than it takes to fire: the condition holds
-    if so many of the newest times, or values, are in the window.
+    Its condition holds if so many of the newest times, or values, are in the
+    window.
     """
 
-    def __init__(self, correlation: CorrelationRule) -> None:
-        self.correlation = correlation
+    __slots__ = ("counted", "fired_ns", "seen")
+
+    def __init__(self) -> None:
+        self.seen: dict[FieldValue, int] = {}
+        """When each value was seen last, the longest unseen first. Where events
+        are counted, each of them is a value of its own."""
+        self.fired_ns: int | None = None
+        """When it fired last; None while its condition does not hold."""
+        self.counted = 0
+        """The number of the last event that a match has counted."""
+
+
+class _Group:
+    """Events that share the values of `group-by`."""
+
+    __slots__ = ("members", "newest_ns", "number", "windows")
+
+    def __init__(self, windows: int) -> None:
+        self.newest_ns = -(1 << 63)
+        self.number = 0
+        """How many events there were."""
+        self.members: list[tuple[int, Event]] = []
+        """The newest of them, with their numbers."""
+        self.windows = [_Window() for _ in range(windows)]
+
+
+class Grouping:
+    """Correlations that group the matches of the same rules by the same fields."""
+
+    def __init__(
+        self, correlations: Iterable[CorrelationRule], fields: Mapping[str, tuple[str, ...]]
+    ) -> None:
+        """Begins with no group.
+
+        Args:
+            correlations: What is counted.
+            fields: Of each member rule, the fields that its events are grouped by.
+        """
+        self.correlations = tuple(correlations)
         self.evicted_count = 0
         """Groups that were forgotten because there was too much to remember."""
-        self._span_ns = correlation.timespan_s * 1_000_000_000
+        self._fields = fields
+        self._plans = [
+            _Plan(one.rule, one.group_by, one.field, one.threshold, one.timespan_s * 1_000_000_000)
+            for one in self.correlations
+        ]
         self._groups: OrderedDict[Key, _Group] = OrderedDict()
         self._remembered = 0
         self._held = 0
-        self._number = 0
 
-    def observe(self, key: Key, event: Event) -> Match | None:
-        """Counts an event of the group `key`, on which a member rule held.
+    def observe(self, member: str, event: Event) -> list[Match]:
+        """Counts an event on which a member rule held.
 
-        While the condition goes on to hold, each further event is a match that
-        `continues` the one that fired, so that its alert counts them all.
+        An event without one of the fields belongs to no group. While the
+        condition of a correlation goes on to hold, each further event is a
+        match that `continues` the one that fired, so that its alert counts all.
         """
+        key = tuple(map(event.get, self._fields[member]))
+        if None in key or () in key:
+            return []
         group = self._groups.get(key)
         if group is None:
-            group = self._groups[key] = _Group()
+            group = self._groups[key] = _Group(len(self.correlations))
             self._make_room()
         else:
             self._groups.move_to_end(key)
         # A late event counts at the newest time: it does not move time back.
-        now_ns = group.newest_ns = max(group.newest_ns, event.time_ns)
-        self._expire(group, now_ns)
-        if not self._count(group, event, now_ns):
-            return None
-        return self._match(key, group, event, now_ns)
+        now_ns = group.newest_ns = max(event.time_ns, group.newest_ns)
+        number = group.number = group.number + 1
+        matches = []
+        wanted = False
+        for plan, window in zip(self._plans, group.windows, strict=True):
+            value = number if plan.field is None else event.get(plan.field)
+            if value is None or value == ():
+                continue
+            seen = window.seen
+            before = len(seen)
+            for part in value if isinstance(value, tuple) else (value,):
+                if part in seen:
+                    del seen[part]
+                seen[part] = now_ns
+            while len(seen) > plan.threshold:
+                del seen[next(iter(seen))]
+            self._remembered += len(seen) - before
+            if len(seen) == plan.threshold and self._holds(plan, window, now_ns):
+                matches.append(_match(plan, key, group, window, event))
+            wanted = wanted or window.counted != number
+        self._hold(group, event, wanted)
+        return matches
 
     def _make_room(self) -> None:
         while len(self._groups) > MAX_GROUPS or (
@@ -88,114 +148,70 @@ class Correlator:
         ):
             _, gone = self._groups.popitem(last=False)
             self._held -= len(gone.members)
-            self._remembered -= len(gone.seen)
+            self._remembered -= sum(len(window.seen) for window in gone.windows)
             self.evicted_count += 1
 
-    def _expire(self, group: _Group, now_ns: int) -> None:
-        """Forgets what has left the window, and with it that the condition held."""
-        oldest_ns = now_ns - self._span_ns
-        seen, members = group.seen, group.members
-        gone = 0
-        for time_ns in seen.values():
-            if time_ns >= oldest_ns:
-                break
-            gone += 1
-        if not gone:
-            return
-        for value in list(itertools.islice(seen, gone)):
+    def _holds(self, plan: _Plan, window: _Window, now_ns: int) -> bool:
+        """Whether all of a full window is recent; forgets what is not."""
+        seen, oldest_ns = window.seen, now_ns - plan.span_ns
+        if next(iter(seen.values())) >= oldest_ns:
+            return True
+        gone = [*itertools.takewhile(lambda value: seen[value] < oldest_ns, seen)]
+        for value in gone:
             del seen[value]
-        self._remembered -= gone
-        if len(seen) < self.correlation.threshold:
-            group.fired_ns = None
-        kept = [event for event in members if event.time_ns >= oldest_ns]
-        self._held -= len(members) - len(kept)
-        group.members = kept
+        self._remembered -= len(gone)
+        window.fired_ns = None
+        return False
 
-    def _count(self, group: _Group, event: Event, now_ns: int) -> bool:
-        """Takes the event into the window; False where it has nothing to count."""
-        seen = group.seen
-        before = len(seen)
-        field = self.correlation.field
-        if field is None:
-            self._number += 1
-            seen[self._number] = now_ns
-        else:
-            value = event.get(field)
-            if value is None or value == ():
-                return False
-            for part in value if isinstance(value, tuple) else (value,):
-                seen.pop(part, None)
-                seen[part] = now_ns
-        while len(seen) > self.correlation.threshold:
-            del seen[next(iter(seen))]
-        self._remembered += len(seen) - before
-        return True
-
-    def _hold(self, group: _Group, event: Event) -> None:
+    def _hold(self, group: _Group, event: Event, wanted: bool) -> None:
+        """Keeps the event for matches to come, unless every window has counted it."""
         members = group.members
-        if len(members) >= MAX_MEMBERS:
+        if not wanted:
+            self._held -= len(members)
+            members.clear()
+        elif len(members) >= MAX_MEMBERS:
             del members[0]
+            members.append((group.number, event))
         elif self._held < MAX_HELD:
             self._held += 1
-        else:
-            return
-        members.append(event)
+            members.append((group.number, event))
 
-    def _match(self, key: Key, group: _Group, event: Event, now_ns: int) -> Match | None:
-        if len(group.seen) < self.correlation.threshold:
-            self._hold(group, event)
-            return None
-        rule = self.correlation.rule
-        if group.fired_ns is not None:
-            continues = now_ns - group.fired_ns < self._span_ns
-            if not continues:
-                group.fired_ns = now_ns
-            return Match(rule, event, (), 1, group.shared, continues, self._reasons)
-        names = self.correlation.group_by
-        group.shared = tuple((name, _text(value)) for name, value in zip(names, key, strict=True))
-        group.fired_ns = now_ns
-        members = tuple(group.members)
-        self._held -= len(members)
-        group.members = []
-        count = max(self.correlation.threshold, len(members) + 1)
-        return Match(rule, event, members, count, group.shared, False, self._reasons)
 
-    def _reasons(self) -> tuple[str, ...]:
-        correlation = self.correlation
-        what = "events" if correlation.field is None else f"different values of {correlation.field}"
-        return (f"{correlation.threshold} {what} within {correlation.timespan_s} s",)
+def _match(plan: _Plan, key: Key, group: _Group, window: _Window, event: Event) -> Match:
+    """The match of a condition that holds; its first one has the events before it."""
+    shared = tuple((name, _text(value)) for name, value in zip(plan.group_by, key, strict=True))
+    now_ns, counted = group.newest_ns, window.counted
+    oldest_ns = now_ns - plan.span_ns
+    window.counted = group.number
+    if window.fired_ns is not None:
+        # What fired less than a timespan ago: only its alert counts on.
+        continues = window.fired_ns > oldest_ns
+        if not continues:
+            window.fired_ns = now_ns
+        return Match(plan.rule, event, (), 1, shared, continues, plan.reasons)
+    window.fired_ns = now_ns
+    members = tuple(
+        one for number, one in group.members if number > counted and one.time_ns >= oldest_ns
+    )
+    count = max(plan.threshold, len(members) + 1)
+    return Match(plan.rule, event, members, count, shared, False, plan.reasons)
 
 
 def _text(value: FieldValue) -> str:
     return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-Listeners = tuple[tuple[tuple[str, ...], tuple[Correlator, ...]], ...]
-"""The correlators that count one rule, by the fields that they group by."""
+def groupings(correlations: Iterable[CorrelationRule]) -> tuple[Grouping, ...]:
+    """The correlations, those together that group the same matches by the same fields."""
+    alike: dict[tuple[tuple[str, tuple[str, ...]], ...], list[CorrelationRule]] = {}
+    for one in correlations:
+        fields = tuple((member, _fields(one, member)) for member in sorted(set(one.members)))
+        alike.setdefault(fields, []).append(one)
+    return tuple(Grouping(some, dict(fields)) for fields, some in alike.items())
 
 
-def grouping(correlation: CorrelationRule, member: str) -> tuple[str, ...]:
-    """The fields by which events of a member rule are grouped, aliases resolved."""
+def _fields(correlation: CorrelationRule, member: str) -> tuple[str, ...]:
+    """The fields that the events of a member rule are grouped by, aliases resolved."""
     return tuple(
         correlation.aliases.get(name, {}).get(member, name) for name in correlation.group_by
     )
-
-
-def key_of(fields: tuple[str, ...], event: Event) -> Key | None:
-    """The group of an event; none where it lacks one of the fields."""
-    key = tuple(map(event.get, fields))
-    return None if None in key or () in key else key
-
-
-def listeners(correlations: Iterable[CorrelationRule]) -> Mapping[str, Listeners]:
-    """Who counts the matches of each rule, by its id; those of one grouping together."""
-    listening: dict[str, dict[tuple[str, ...], list[Correlator]]] = {}
-    for correlation in correlations:
-        correlator = Correlator(correlation)
-        for member in correlation.members:
-            by_fields = listening.setdefault(member, {})
-            by_fields.setdefault(grouping(correlation, member), []).append(correlator)
-    return {
-        member: tuple((fields, tuple(some)) for fields, some in by_fields.items())
-        for member, by_fields in listening.items()
-    }

@@ -8,28 +8,35 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from otmon.model.event import Event
-from otmon.model.rule import Match
+from otmon.model.rule import Match, Rule
 from otmon.ruleset.compile import Predicate, compile_condition, reasons
-from otmon.ruleset.condition import CorrelationRule, EventRule, necessary_values
-from otmon.ruleset.correlate import Listeners, key_of, listeners
+from otmon.ruleset.condition import Condition, CorrelationRule, EventRule, specialised
+from otmon.ruleset.correlate import Grouping, groupings
 
 
 @dataclass(frozen=True, slots=True)
-class _Compiled:
-    rule: EventRule
-    holds: Predicate
-    classes: frozenset[str] | None
-    """The only operation classes with which it can hold."""
+class _Ready:
+    """A rule as it is held against the events of one bucket."""
+
+    rule: Rule
+    condition: Condition
+    holds: Predicate | None
+    """What decides; none where every event of the bucket is a match."""
     alerts: bool
     """Whether its match is a match of its own, or only counted by correlations."""
-    listeners: Listeners
+    groupings: tuple[Grouping, ...]
+    """Who counts its matches."""
 
 
-_Bucket = tuple[_Compiled, ...]
+_Bucket = tuple[_Ready, ...]
 
 
 class Judge:
-    """The rules, ready to be held against events in the order of their time."""
+    """The rules, ready to be held against events in the order of their time.
+
+    Category, service and class of an event choose its bucket: the rules that
+    can hold, each reduced to what these three do not decide.
+    """
 
     def __init__(
         self,
@@ -37,34 +44,25 @@ class Judge:
         correlations: Sequence[CorrelationRule] = (),
         time_zone: datetime.tzinfo = datetime.UTC,
     ) -> None:
-        """Compiles the rules.
+        """Takes the rules.
 
         Args:
             events: Rules about single events.
             correlations: Rules about groups of them; every member is among `events`.
             time_zone: Of the site, for tests of parts of times.
         """
-        silent = {member for rule in correlations if not rule.generate for member in rule.members}
-        listening = listeners(correlations)
-        self._rules = tuple(
-            _Compiled(
-                rule,
-                compile_condition(rule.condition, time_zone),
-                necessary_values(rule.condition, "ot.operation.class"),
-                rule.rule.id not in silent,
-                listening.get(rule.rule.id, ()),
-            )
-            for rule in sorted(events, key=lambda rule: rule.rule.id)
-        )
-        self._buckets: dict[tuple[str, str | None, str | None], _Bucket] = {}
-        self._correlators = {
-            one for some in listening.values() for _, several in some for one in several
+        self._silent = {
+            member for rule in correlations if not rule.generate for member in rule.members
         }
+        self._groupings = groupings(correlations)
+        self._time_zone = time_zone
+        self._events = sorted(events, key=lambda rule: rule.rule.id)
+        self._buckets: dict[tuple[str, str | None, str | None], _Bucket] = {}
 
     @property
     def evicted_count(self) -> int:
         """Groups of correlations that were forgotten because there were too many."""
-        return sum(one.evicted_count for one in self._correlators)
+        return sum(one.evicted_count for one in self._groupings)
 
     def wants(self, category: str, service: str | None, operation_class: str | None) -> bool:
         """Whether any rule could hold on such an event."""
@@ -75,19 +73,13 @@ class Judge:
         matches: list[Match] = []
         fired: list[Match] = []
         for one in self._bucket((event.category, event.service, event.operation_class)):
-            if not one.holds(event):
+            if one.holds is not None and not one.holds(event):
                 continue
             if one.alerts:
-                why = functools.partial(reasons, one.rule.condition, event)
-                matches.append(Match(one.rule.rule, event, reasons=why))
-            for fields, correlators in one.listeners:
-                key = key_of(fields, event)
-                if key is None:
-                    continue
-                for correlator in correlators:
-                    match = correlator.observe(key, event)
-                    if match is not None:
-                        fired.append(match)
+                why = functools.partial(reasons, one.condition, event)
+                matches.append(Match(one.rule, event, reasons=why))
+            for grouping in one.groupings:
+                fired += grouping.observe(one.rule.id, event)
         return matches + fired if fired else matches
 
     def _bucket(self, key: tuple[str, str | None, str | None]) -> _Bucket:
@@ -99,9 +91,22 @@ class Judge:
 
     def _select(
         self, category: str, service: str | None, operation_class: str | None
-    ) -> Iterator[_Compiled]:
-        for one in self._rules:
-            if one.rule.category not in (None, category) or one.rule.service not in (None, service):
+    ) -> Iterator[_Ready]:
+        known = {"ot.operation.class": operation_class, "network.protocol": service}
+        for one in self._events:
+            if one.category not in (None, category) or one.service not in (None, service):
                 continue
-            if one.classes is None or operation_class in one.classes:
-                yield one
+            left = specialised(one.condition, known)
+            if left is False:
+                continue
+            yield _Ready(
+                one.rule,
+                one.condition,
+                None if left is True else compile_condition(left, self._time_zone),
+                one.rule.id not in self._silent,
+                tuple(
+                    grouping
+                    for grouping in self._groupings
+                    if any(one.rule.id in rule.members for rule in grouping.correlations)
+                ),
+            )

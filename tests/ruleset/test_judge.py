@@ -7,7 +7,7 @@ from dataclasses import replace
 from otmon.model.event import event_from_transaction
 from otmon.model.rule import Rule
 from otmon.ruleset.condition import CorrelationRule, Equals, EventRule, Test
-from otmon.ruleset.correlate import Correlator
+from otmon.ruleset.correlate import Grouping
 from otmon.ruleset.judge import Judge
 from tests.records import SECOND, START, Transaction
 
@@ -164,14 +164,29 @@ def test_groups_past_the_bound_are_forgotten_and_counted(monkeypatch):
 def test_what_groups_remember_is_bounded(monkeypatch):
     monkeypatch.setattr("otmon.ruleset.correlate.MAX_REMEMBERED", 4)
     monkeypatch.setattr("otmon.ruleset.correlate.MAX_HELD", 3)
-    correlator = Correlator(SWEEP)
+    grouping = Grouping([SWEEP], {"r-2": ("client.address",)})
     for client in range(20):
         for code in range(2):
-            event = refusal(0, code)
-            correlator.observe((client,), event)
+            grouping.observe("r-2", refusal(0, code, client=f"10.0.0.{client}"))
 
-    assert correlator._remembered <= 4 + SWEEP.threshold
-    assert correlator._held <= 3
+    assert grouping._remembered <= 4 + SWEEP.threshold
+    assert grouping._held <= 3
+
+
+def test_correlations_of_one_grouping_count_apart():
+    judge = Judge([REFUSED], [STORM, SWEEP])
+
+    assert [[], [], [(3, False)], [(1, True), (4, False)]] == fired(
+        judge, refusal(0, 1), refusal(1, 1), refusal(2, 2), refusal(3, 3)
+    )
+
+
+def test_no_event_is_counted_twice():
+    judge = Judge([REFUSED], [STORM])
+    times = [0, 1, 2, 3, 70, 71, 72, 200, 201, 202]
+    found = fired(judge, *(refusal(at) for at in times))
+
+    assert len(times) == sum(count for some in found for count, _ in some)
 
 
 def test_members_are_no_alerts_unless_the_correlation_lets_them():
