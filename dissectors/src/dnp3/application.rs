@@ -8,8 +8,11 @@
 //!
 //! Source: IEEE 1815-2012, 4.2.
 
-use super::objects::{Found, Objects};
-use super::{Addresses, Flow, attribute, field, function, iin};
+use super::flow::Flow;
+use super::found::Found;
+use super::link::Addresses;
+use super::objects::Objects;
+use super::{attribute, field, function, iin};
 use crate::anomaly::Anomaly;
 use crate::dissector::{Context, OpenRequest};
 use crate::operation::Class;
