@@ -16,7 +16,7 @@ use super::{attribute, field, function, iin};
 use crate::anomaly::Anomaly;
 use crate::dissector::{Context, OpenRequest};
 use crate::operation::Class;
-use crate::pdu::{Pdu, Role};
+use crate::pdu::{Pdu, Role, Status};
 use crate::reader::Reader;
 use crate::registry::ProtocolId;
 use crate::sink::{ContentKind, Sink, Subject};
@@ -80,8 +80,11 @@ pub(super) fn decode(
         Objects { code, role, link, request: asked, files, found: &mut found, pdu }
             .read(&mut reader);
     }
-    settle(code, request, &found, pdu);
-    if role == Role::Request && code != function::CONFIRM {
+    if found.challenges {
+        step_aside(pdu);
+    }
+    settle(code, request.filter(|_| !found.challenges), &found, pdu);
+    if role == Role::Request && !function::is_aside(code) {
         let previous = flow.asked(link.pair(), code, sequence, found.digest);
         if code == function::OPERATE && previous.is_missing_select() {
             pdu.anomaly(Anomaly::OperateWithoutSelect);
@@ -120,6 +123,15 @@ fn note_departures(code: u8, octet: u8, role: Role, link: Addresses, pdu: &mut P
         }
         _ => {}
     }
+}
+
+/// Takes a challenge, or the answer to one, out of the pairing: the message that
+/// is challenged stays open, and its answer comes when the challenge was met.
+fn step_aside(pdu: &mut Pdu) {
+    pdu.pairing_key = None;
+    pdu.phase = None;
+    pdu.status = Status::None;
+    pdu.unconfirmed = pdu.role == Role::Request;
 }
 
 /// Sets what only the whole message tells: operation, class and status.

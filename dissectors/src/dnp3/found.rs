@@ -16,6 +16,8 @@ pub(super) struct Found<'a> {
     pub(super) polled: u8,
     /// How the first object failed that did.
     pub(super) failure: Option<Status>,
+    /// Whether it challenges another message, or answers a challenge.
+    pub(super) challenges: bool,
     /// Digest of the commands, FNV-1a.
     pub(super) digest: u64,
     /// Device attributes by variation.
@@ -34,6 +36,7 @@ impl Default for Found<'_> {
             class: None,
             polled: 0,
             failure: None,
+            challenges: false,
             digest: 0xcbf2_9ce4_8422_2325,
             claims: [None; MAX_CLAIMS],
             content: None,

@@ -102,6 +102,12 @@ pub(super) const fn is_unanswered(code: u8) -> bool {
     matches!(code, CONFIRM | DIRECT_OPERATE_NO_ACK | 8 | 10 | FREEZE_AT_TIME_NO_ACK | 33)
 }
 
+/// Whether the function comes between others without being one of the master's
+/// requests: confirms, and the answer to a challenge of a request.
+pub(super) const fn is_aside(code: u8) -> bool {
+    matches!(code, CONFIRM | 32 | 33)
+}
+
 /// Whether objects follow their headers; the others only name objects, but for
 /// those that their header gives a size.
 pub(super) const fn carries_objects(code: u8) -> bool {

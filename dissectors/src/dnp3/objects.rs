@@ -142,7 +142,7 @@ impl<'a> Objects<'a, '_> {
             if let (1..=4, function::READ) = (header.variation, self.code) {
                 self.found.polled |= 1 << header.variation.saturating_sub(1);
             }
-            self.found.event_class = header.variation.checked_sub(1);
+            self.found.event_class = header.variation.checked_sub(1).filter(|class| *class < 4);
         } else if self.code == function::ASSIGN_CLASS
             && let Some(class) = self.found.event_class
         {
@@ -279,7 +279,7 @@ impl<'a> Objects<'a, '_> {
                     self.pdu.time(time_ns);
                 }
                 if point.unanchored {
-                    self.pdu.anomaly(Anomaly::IllegalState);
+                    self.pdu.anomaly(Anomaly::Malformed);
                 }
             }
             Layout::Time => {
@@ -421,6 +421,7 @@ impl<'a> Objects<'a, '_> {
             Layout::DataSetValues => dataset::values(reader, self.pdu)?,
             Layout::Authentication => {
                 let facts = authentication::read(header.variation, reader, self.pdu)?;
+                self.found.challenges |= matches!(header.variation, 1 | 2);
                 if let (Some(class), Some(item)) = (facts.class, self.pdu.items.last_mut()) {
                     item.class = Some(class);
                     self.found.rank(class);
