@@ -113,6 +113,43 @@ fn bytes_never_name_the_wrong_side() {
 }
 
 #[test]
+fn a_protocol_names_the_layers_that_hand_it_bytes() {
+    for (file, vector) in vectors(&files()) {
+        for (outer, inner) in run(file, vector, |way| way).children {
+            let (outer_name, inner_name) = (outer.registration().name, inner.registration().name);
+
+            assert!(inner.registration().parents.contains(&outer), "{outer_name}, {inner_name}");
+        }
+    }
+}
+
+#[test]
+fn no_protocol_is_sure_of_the_bytes_of_another() {
+    for (file, vector) in vectors(&files()) {
+        if vector.way.parent.is_some() {
+            continue;
+        }
+        let out = run(file, vector, |way| way);
+        let inside = |protocol| out.children.iter().any(|(_, inner)| *inner == protocol);
+        for other in ProtocolId::ALL.iter().copied() {
+            if other == vector.way.protocol || inside(other) {
+                continue;
+            }
+            let probe = other.probe(&vector.bytes, &vector.way.context(&[]));
+
+            assert_ne!(
+                Probe::Strong,
+                probe,
+                "{} takes {:?} of {}",
+                other.registration().name,
+                vector.name,
+                vector.way.protocol.registration().name
+            );
+        }
+    }
+}
+
+#[test]
 fn what_comes_out_keeps_its_bounds() {
     for (file, vector) in vectors(&files()) {
         check_outcome(&run(file, vector, |way| way), vector);
@@ -256,6 +293,7 @@ fn decode_takes_any_bytes() {
                 sink.begin(*protocol);
                 state.decode(&bytes, &cx, &mut sink);
                 state.joined(0, &bytes, &cx, &mut sink);
+                state.gap(cx.direction, None);
                 check_sink(&sink);
             }
         }

@@ -77,7 +77,7 @@ fn differences(file: &File, vector: &Vector) -> Vec<String> {
         compare_list("contents", Some(expected), &contents, &mut found);
     }
     if let Some(expected) = expected("children") {
-        let names = out.children.iter().map(|child| Value::from(child.registration().name));
+        let names = out.children.iter().map(|(_, child)| Value::from(child.registration().name));
         compare("children", expected, Some(&Value::Array(names.collect())), &mut found);
     }
     if let Some(expected) = expected("fragments") {

@@ -63,8 +63,8 @@ pub struct Outcome {
     pub contents: Vec<Content>,
     /// How many fragments there were.
     pub fragments: usize,
-    /// Who was handed a part of a message.
-    pub children: Vec<ProtocolId>,
+    /// Who handed a part of a message to whom.
+    pub children: Vec<(ProtocolId, ProtocolId)>,
     /// The messages that were framed.
     pub framed: Vec<Vec<u8>>,
     /// What could not be framed, and why.
@@ -183,7 +183,7 @@ impl Flow {
             return;
         }
         for child in sink.children() {
-            out.children.push(child.protocol);
+            out.children.push((way.protocol, child.protocol));
             let inner = Way { protocol: child.protocol, ..*way };
             let cx = Context { parent: Some(way.protocol), carried: child.carried, ..*cx };
             self.decode(&inner, &message[child.bytes.clone()], &cx, depth + 1, out);
