@@ -293,11 +293,14 @@ impl Pdu {
         self
     }
 
-    /// Sets one of the protocol's own fields; past [`MAX_FIELDS`] it is left out.
+    /// Sets one of the protocol's own fields; past [`MAX_FIELDS`] it is left out and
+    /// `items_truncated` is noted.
     pub fn field(&mut self, field: FieldId, value: impl Into<Value>) -> &mut Self {
         if self.fields.len() < MAX_FIELDS {
             self.fields.push((field, value.into()));
             self.extend_item(|item, pdu_len| item.fields.end = pdu_len, self.fields.len());
+        } else {
+            self.anomalies.add(Anomaly::ItemsTruncated);
         }
         self
     }
