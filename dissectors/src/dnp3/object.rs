@@ -1,8 +1,8 @@
 //! The objects of DNP3: how each group and variation stands on the wire.
 //!
-//! Source: IEEE 1815-2012, annex A. Layouts of the groups that captures hold were
-//! held against tshark 4.0.17: 1 to 4, 10 to 12, 20 to 23, 30, 32, 40 to 42, 50 to
-//! 52, 70, 80 and 120.
+//! Source: IEEE 1815-2012, annex A [M]. Groups 1 to 4, 10 to 12, 20 to 23, 30, 32,
+//! 40 to 42, 50 to 52, 70, 80, 85, 86 and 120 are seen in captures, and agree with
+//! tshark 4.0.17 where it knows them [V]; 13, 31, 33, 34, 43, 101, 102, 121 and 122 [M].
 
 /// An octet in front of a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
