@@ -106,7 +106,9 @@ pub(super) fn read(
                 variable(&mut data, count > 1, pdu)?;
             }
         }
-        (MODIFY_VARIABLE | FORCE, Role::Request) => new_values(&mut data, pdu)?,
+        (MODIFY_VARIABLE | FORCE, Role::Request) => {
+            new_values(head.subfunction == FORCE, &mut data, pdu)?;
+        }
         (VARIABLE_STATUS, Role::Response | Role::Event) => values(&mut data, open, pdu)?,
         (BLOCK_STATUS | BLOCK_STATUS_2, Role::Request) => {
             if let (Some(kind), Some(number)) = (parameter.u16_be(), parameter.u16_be()) {
@@ -177,13 +179,14 @@ fn variable(data: &mut Reader<'_>, several: bool, pdu: &mut Pdu) -> Option<u8> {
 }
 
 /// Variables and the values that they are to have: all variables come first.
-fn new_values(data: &mut Reader<'_>, pdu: &mut Pdu) -> Option<()> {
+/// To override inputs and outputs is what forcing is for; to modify them is not.
+fn new_values(forced: bool, data: &mut Reader<'_>, pdu: &mut Pdu) -> Option<()> {
     let count = data.u16_be()?;
     let mut values = *data;
     values.skip(usize::from(count).checked_mul(6)?)?;
     for n in 0..count {
         // Areas 1 to 3 are inputs, outputs and periphery.
-        if data.peek().is_some_and(|area| matches!(area >> 4, 1..=3)) {
+        if !forced && data.peek().is_some_and(|area| matches!(area >> 4, 1..=3)) {
             pdu.anomaly(Anomaly::WriteToProcessImage);
         }
         let element = variable(data, count > 1, pdu)?;
