@@ -23,6 +23,7 @@ use engine::observation::{Endpoint, FlowFacts};
 use engine::observer::{Answer, FlowMemo, Observer, Pair};
 
 const ROUNDS: i64 = 1_000_000;
+const RUNS: u32 = 3;
 
 fn facts(id: u64) -> Arc<FlowFacts> {
     let end = |number: u64, port| Endpoint {
@@ -72,7 +73,8 @@ impl Bench {
         }
     }
 
-    fn pairs(&mut self, name: &str, exchanges: &[(Pdu, Pdu)]) {
+    /// Nanoseconds of one exchange, in a run of [`ROUNDS`].
+    fn pairs(&mut self, exchanges: &[(Pdu, Pdu)]) -> u128 {
         let frames = Frames { last: FrameId { file: 0, number: 1 }, earlier: Vec::new() };
         let mut requests: Vec<OpenRequest> = exchanges
             .iter()
@@ -98,8 +100,14 @@ impl Bench {
                 self.observer.take();
             }
         }
-        report(name, start);
+        start.elapsed().as_nanos() / ROUNDS.unsigned_abs() as u128
     }
+}
+
+/// Prints the fastest of some runs: other programs only add.
+fn report(name: &str, mut run: impl FnMut() -> u128) {
+    let fastest = (0..RUNS).map(|_| run()).min().unwrap_or_default();
+    println!("{name:40} {fastest:6} ns");
 }
 
 #[expect(clippy::disallowed_methods, reason = "a benchmark measures the machine's time")]
@@ -107,35 +115,39 @@ fn now() -> Instant {
     Instant::now()
 }
 
-fn report(name: &str, start: Instant) {
-    println!("{name:40} {:6} ns", start.elapsed().as_nanos() / ROUNDS.unsigned_abs() as u128);
-}
-
-fn main() {
-    const READ: Operation = Operation::new("read_holding_registers", Class::Read);
-    const WRITE: Operation = Operation::new("write_multiple_registers", Class::Write);
-    Bench::new(1).pairs("one poll of 10 registers", &[exchange(READ, 0, 10)]);
-    Bench::new(1).pairs("one poll of 125 registers", &[exchange(READ, 0, 125)]);
-    let polls: Vec<_> = (0..8u32).map(|n| exchange(READ, n * 100, 10)).collect();
-    Bench::new(1).pairs("8 interleaved polls", &polls);
-    Bench::new(1000).pairs("8 interleaved polls of 1000 flows", &polls);
-    Bench::new(20_000).pairs("8 interleaved polls of 20000 flows", &polls);
-    Bench::new(1).pairs("one settled write of 10 registers", &[exchange(WRITE, 0, 10)]);
-    let scan: Vec<_> = (0..60_000u32).map(|n| exchange(WRITE, n, 1)).collect();
-    Bench::new(1).pairs("writes to 60000 objects", &scan);
-
-    let (_, answer) = exchange(READ, 0, 10);
+/// Nanoseconds of one line of the PDU log, in a run of [`ROUNDS`].
+fn lines(answer: &Pdu) -> u128 {
     let mut observer = Observer::new(&Limits::default(), true);
     let facts = facts(1);
     let start = now();
     for number in 1..=ROUNDS.unsigned_abs() {
         let frames = Frames { last: FrameId { file: 0, number }, earlier: Vec::new() };
         observer.frame(frames.last, None);
-        let answer = Answer { pdu: &answer, frames: &frames, time_ns: 1_700_000_000_123_456_789 };
+        let answer = Answer { pdu: answer, frames: &frames, time_ns: 1_700_000_000_123_456_789 };
         observer.pdu(&facts, answer, None);
         if number % 256 == 0 {
             observer.take_pdus();
         }
     }
-    report("one line of the PDU log", start);
+    start.elapsed().as_nanos() / ROUNDS.unsigned_abs() as u128
+}
+
+fn main() {
+    const READ: Operation = Operation::new("read_holding_registers", Class::Read);
+    const WRITE: Operation = Operation::new("write_multiple_registers", Class::Write);
+    let polls: Vec<_> = (0..8u32).map(|n| exchange(READ, n * 100, 10)).collect();
+    let scan: Vec<_> = (0..60_000u32).map(|n| exchange(WRITE, n, 1)).collect();
+    for (name, flows, exchanges) in [
+        ("one poll of 10 registers", 1, &vec![exchange(READ, 0, 10)]),
+        ("one poll of 125 registers", 1, &vec![exchange(READ, 0, 125)]),
+        ("8 interleaved polls", 1, &polls),
+        ("8 interleaved polls of 1000 flows", 1000, &polls),
+        ("8 interleaved polls of 20000 flows", 20_000, &polls),
+        ("one settled write of 10 registers", 1, &vec![exchange(WRITE, 0, 10)]),
+        ("writes to 60000 objects", 1, &scan),
+    ] {
+        report(name, || Bench::new(flows).pairs(exchanges));
+    }
+    let (_, answer) = exchange(READ, 0, 10);
+    report("one line of the PDU log", || lines(&answer));
 }

@@ -20,7 +20,7 @@ use crate::exchange::Exchange;
 use crate::limits::Limits;
 use crate::observation::{FlowFacts, History, Observation};
 use crate::packet::{Ip, Link};
-use crate::pdu_json;
+use crate::pdu_json::Writer;
 use crate::pdu_log::PduLog;
 
 /// What the observer remembers in a flow, so that the usual packet needs no look-up.
@@ -105,7 +105,7 @@ pub struct Observer {
     addresses: Addresses,
     claims: Claims,
     contents: Contents,
-    pdu_log: Option<PduLog>,
+    pdu_log: Option<(PduLog, Writer)>,
 }
 
 impl Observer {
@@ -124,7 +124,7 @@ impl Observer {
             addresses: Addresses::new(limits),
             claims: Claims::new(limits),
             contents: Contents::new(limits),
-            pdu_log: pdu_log.then(|| PduLog::new(limits.pdu_log_waiting)),
+            pdu_log: pdu_log.then(|| (PduLog::new(limits.pdu_log_waiting), Writer::new())),
         }
     }
 
@@ -133,7 +133,7 @@ impl Observer {
     /// an earlier segment): the log of PDUs is written up to it.
     #[inline]
     pub fn frame(&mut self, frame: FrameId, oldest_waiting: Option<FrameId>) {
-        if let Some(log) = &mut self.pdu_log {
+        if let Some((log, _)) = &mut self.pdu_log {
             log.frame(frame, oldest_waiting);
         }
     }
@@ -173,8 +173,8 @@ impl Observer {
         answer: Answer<'_>,
         request: Option<&OpenRequest>,
     ) {
-        if let Some(log) = &mut self.pdu_log {
-            log.add(answer.frames.last, |out| pdu_json::write(out, facts, &answer, request));
+        if let Some((log, writer)) = &mut self.pdu_log {
+            log.add(answer.frames.last, |out| writer.write(out, facts, &answer, request));
         }
     }
 
@@ -336,7 +336,7 @@ impl Observer {
 
     /// Takes the JSON lines of the PDU log that are in order, whole lines only.
     pub fn take_pdus(&mut self) -> Vec<u8> {
-        self.pdu_log.as_mut().map(PduLog::take).unwrap_or_default()
+        self.pdu_log.as_mut().map(|(log, _)| log.take()).unwrap_or_default()
     }
 
     /// Takes the observations made since the last call, oldest first.

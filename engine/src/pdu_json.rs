@@ -7,6 +7,7 @@
 
 use std::io::Write as _;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use dissectors::dissector::{FrameId, Frames, OpenRequest};
 use dissectors::field::FieldId;
@@ -21,13 +22,49 @@ use crate::observation::FlowFacts;
 use crate::observer::Answer;
 use crate::packet::Mac;
 
-/// Writes the line of a PDU, newline included; `request` is the one it answers.
-pub fn write(
-    out: &mut Vec<u8>,
-    facts: &FlowFacts,
-    answer: &Answer<'_>,
-    request: Option<&OpenRequest>,
-) {
+/// Flows whose text is kept: most PDUs come from few.
+const FLOWS: usize = 256;
+
+/// A flow, and its text.
+type FlowText = (Arc<FlowFacts>, Box<[u8]>);
+
+/// Writes lines, and keeps the text of the flows that were lately written.
+#[derive(Debug)]
+pub struct Writer {
+    flows: Vec<Option<FlowText>>,
+}
+
+impl Writer {
+    /// A writer that has written nothing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self { flows: vec![None; FLOWS] }
+    }
+
+    /// Writes the line of a PDU, newline included; `request` is the one it answers.
+    pub fn write(
+        &mut self,
+        out: &mut Vec<u8>,
+        facts: &Arc<FlowFacts>,
+        answer: &Answer<'_>,
+        request: Option<&OpenRequest>,
+    ) {
+        write(out, self.flow(facts), answer, request);
+    }
+
+    fn flow(&mut self, facts: &Arc<FlowFacts>) -> &[u8] {
+        let place = usize::try_from(facts.id).unwrap_or_default() % FLOWS;
+        let Some(kept) = self.flows.get_mut(place) else { return b"null" };
+        if !kept.as_ref().is_some_and(|(known, _)| Arc::ptr_eq(known, facts)) {
+            let mut text = Vec::with_capacity(256);
+            write_flow(&mut text, facts);
+            *kept = Some((Arc::clone(facts), text.into()));
+        }
+        kept.as_ref().map_or(b"null", |(_, text)| text)
+    }
+}
+
+fn write(out: &mut Vec<u8>, flow: &[u8], answer: &Answer<'_>, request: Option<&OpenRequest>) {
     let Answer { pdu, frames, time_ns } = *answer;
     let name = pdu.protocol.registration().name;
     let mut line = Object::begin(out);
@@ -38,7 +75,7 @@ pub fn write(
     line.key("time");
     write_time(line.out, time_ns);
     line.key("flow");
-    write_flow(line.out, facts);
+    line.out.extend_from_slice(flow);
     line.text("protocol", name);
     line.text("role", pdu.role.as_str());
     line.number("function_code", pdu.code.into());
@@ -151,6 +188,7 @@ impl<'a> Object<'a> {
 
     /// Begins a member; keys are compiled in and need no escape.
     fn key(&mut self, key: &str) {
+        self.out.reserve(key.len().saturating_add(4));
         if !std::mem::take(&mut self.empty) {
             self.out.push(b',');
         }
