@@ -80,9 +80,11 @@ struct Waiting {
 impl Waiting {
     fn add(&mut self, batch: Batch) {
         self.observations.extend(batch.observations);
-        if !batch.pdus.is_empty() {
-            self.pdus.drain(..self.pdus_taken);
+        if !self.has_pdus() {
+            self.pdus = batch.pdus;
             self.pdus_taken = 0;
+        } else {
+            // Two threads read: what the other one has not taken stays in front.
             self.pdus.extend(batch.pdus);
         }
     }
@@ -96,9 +98,9 @@ impl Waiting {
     }
 
     /// Takes whole lines, within `limit` bytes where that holds one.
-    fn take_lines(&mut self, limit: usize) -> Vec<u8> {
+    fn take_lines(&mut self, limit: usize) -> &[u8] {
         let lines = self.pdus.get(self.pdus_taken..).unwrap_or_default();
-        let lines = lines.get(..whole_lines(lines, limit)).unwrap_or_default().to_vec();
+        let lines = lines.get(..whole_lines(lines, limit)).unwrap_or_default();
         self.pdus_taken = self.pdus_taken.saturating_add(lines.len());
         lines
     }
@@ -175,9 +177,11 @@ impl Engine {
         }
         let limit = at_least_one(limit)?;
         while self.fill(py, SLICE, Waiting::has_pdus)? {
-            let lines = self.with_waiting(py, |waiting| waiting.take_lines(limit));
+            // Who holds this lock never waits for Python.
+            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            let lines = waiting.take_lines(limit);
             if !lines.is_empty() {
-                return Ok(PyBytes::new(py, &lines));
+                return Ok(PyBytes::new(py, lines));
             }
         }
         Ok(PyBytes::new(py, b""))

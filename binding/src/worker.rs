@@ -25,7 +25,7 @@ const WAITING_BATCHES: usize = 64;
 const FULL_OBSERVATIONS: usize = 1024;
 const FULL_PDUS: usize = 256 << 10;
 /// Frames after which the thread looks for them, and for a wish to stop.
-const LOOK: u64 = 256;
+const LOOK: u64 = 1024;
 /// Frames after which counters and file facts are told, and any batch goes.
 const PUBLISH: u64 = 65_536;
 

@@ -4,7 +4,7 @@
 //! comes. Their PDUs then belong before others that are written already, so
 //! lines wait in turn while the engine holds an earlier frame, within a bound.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use dissectors::dissector::FrameId;
 
@@ -17,11 +17,22 @@ struct Run {
     place: u64,
 }
 
+/// A line that waits: the place of its frame, and where its text stands.
+#[derive(Clone, Copy, Debug)]
+struct Line {
+    place: u64,
+    start: usize,
+    end: usize,
+}
+
 /// The lines that may be taken, and those that wait.
 #[derive(Debug)]
 pub struct PduLog {
     ready: Vec<u8>,
-    waiting: BTreeMap<(u64, u64), Box<[u8]>>,
+    /// By place; those of one place in the order of their adding.
+    waiting: VecDeque<Line>,
+    /// Their texts, and those of lines that went since the last tidying.
+    text: Vec<u8>,
     waiting_bytes: usize,
     most_waiting: usize,
     /// Where frames stand, oldest run first. Files that overlap in time take
@@ -30,8 +41,6 @@ pub struct PduLog {
     next_place: u64,
     /// Lines of earlier frames than this may go.
     released: u64,
-    lines: u64,
-    scratch: Vec<u8>,
 }
 
 impl PduLog {
@@ -40,14 +49,13 @@ impl PduLog {
     pub fn new(most_waiting: usize) -> Self {
         Self {
             ready: Vec::new(),
-            waiting: BTreeMap::new(),
+            waiting: VecDeque::new(),
+            text: Vec::new(),
             waiting_bytes: 0,
             most_waiting,
             runs: VecDeque::new(),
             next_place: 0,
             released: 0,
-            lines: 0,
-            scratch: Vec::new(),
         }
     }
 
@@ -85,20 +93,21 @@ impl PduLog {
             write(&mut self.ready);
             return;
         }
-        self.scratch.clear();
-        write(&mut self.scratch);
-        self.lines = self.lines.saturating_add(1);
-        self.waiting_bytes = self.waiting_bytes.saturating_add(self.scratch.len());
-        self.waiting.insert((place, self.lines), self.scratch.as_slice().into());
+        let start = self.text.len();
+        write(&mut self.text);
+        let end = self.text.len();
+        self.waiting_bytes = self.waiting_bytes.saturating_add(end.saturating_sub(start));
+        let at = if self.waiting.back().is_none_or(|last| last.place <= place) {
+            self.waiting.len()
+        } else {
+            self.waiting.partition_point(|line| line.place <= place)
+        };
+        self.waiting.insert(at, Line { place, start, end });
         if self.waiting_bytes > self.most_waiting {
-            // Half of what waits goes, in order: a late line then comes late.
+            // Half of what waits goes, in order: a line decoded later comes late.
             let half = self.waiting.len() / 2;
-            let until = self.waiting.keys().nth(half).map_or(u64::MAX, |(place, _)| *place);
-            self.release(
-                until.max(
-                    self.waiting.keys().next().map_or(0, |(place, _)| place.saturating_add(1)),
-                ),
-            );
+            let until = self.waiting.get(half).map_or(u64::MAX, |line| line.place);
+            self.release(until.saturating_add(1));
         }
     }
 
@@ -120,13 +129,26 @@ impl PduLog {
     }
 
     fn release(&mut self, before: u64) {
-        while let Some(entry) = self.waiting.first_entry() {
-            if entry.key().0 >= before {
-                return;
+        while let Some(line) = self.waiting.pop_front_if(|line| line.place < before) {
+            let text = self.text.get(line.start..line.end).unwrap_or_default();
+            self.waiting_bytes = self.waiting_bytes.saturating_sub(text.len());
+            self.ready.extend_from_slice(text);
+        }
+        self.tidy();
+    }
+
+    /// Drops the texts of lines that went, once they are the larger part.
+    fn tidy(&mut self) {
+        if self.waiting.is_empty() {
+            self.text.clear();
+        } else if self.text.len() / 2 > self.waiting_bytes {
+            let mut kept = Vec::with_capacity(self.waiting_bytes.saturating_mul(2));
+            for line in &mut self.waiting {
+                let start = kept.len();
+                kept.extend_from_slice(self.text.get(line.start..line.end).unwrap_or_default());
+                *line = Line { place: line.place, start, end: kept.len() };
             }
-            let line = entry.remove();
-            self.waiting_bytes = self.waiting_bytes.saturating_sub(line.len());
-            self.ready.extend_from_slice(&line);
+            self.text = kept;
         }
     }
 }
