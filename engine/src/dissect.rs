@@ -53,7 +53,7 @@ pub(crate) struct Work<'a> {
     pub now_ns: i64,
     pub counters: &'a mut Counters,
     pub observer: &'a mut Observer,
-    pub sinks: &'a mut Vec<Sink>,
+    pub sinks: &'a mut Sinks,
     pub waiting: &'a mut Waits,
 }
 
@@ -904,7 +904,7 @@ impl Session {
         view: &View<'_>,
         work: &mut Work<'_>,
     ) {
-        let mut sink = take_sink(work.sinks, layer.depth);
+        let mut sink = work.sinks.take(layer.depth);
         let left_out = sink.left_out();
         sink.begin(layer.protocol);
         self.running = layer.protocol;
@@ -919,7 +919,7 @@ impl Session {
             sink.left_out().saturating_sub(left_out),
         );
         self.found(layer, bytes, &mut sink, origin, budget, view, work);
-        put_sink(work.sinks, layer.depth, sink);
+        work.sinks.put(layer.depth, sink);
     }
 
     /// Hands on what a dissector found in one message.
@@ -1025,7 +1025,7 @@ impl Session {
             self.pending.add(Anomaly::DepthExceeded);
             return;
         }
-        let mut sink = take_sink(work.sinks, deeper.depth);
+        let mut sink = work.sinks.take(deeper.depth);
         let left_out = sink.left_out();
         sink.begin(layer.protocol);
         self.running = layer.protocol;
@@ -1038,7 +1038,7 @@ impl Session {
             sink.left_out().saturating_sub(left_out),
         );
         self.found(deeper, bytes, &mut sink, origin, budget, view, work);
-        put_sink(work.sinks, deeper.depth, sink);
+        work.sinks.put(deeper.depth, sink);
     }
 
     /// Hands one PDU on: to the log, and to its request or answer.
@@ -1286,16 +1286,25 @@ fn inherit(pdu: &mut Pdu, open: &OpenRequest) {
     }
 }
 
-fn take_sink(sinks: &mut Vec<Sink>, depth: usize) -> Sink {
-    while sinks.len() <= depth {
-        sinks.push(Sink::new());
-    }
-    sinks.get_mut(depth).map(std::mem::take).unwrap_or_default()
-}
+/// The sinks of the layers of one message; boxed, since each is taken out while
+/// its layer is read.
+#[derive(Debug, Default)]
+pub(crate) struct Sinks(Vec<Option<Box<Sink>>>);
 
-fn put_sink(sinks: &mut [Sink], depth: usize, sink: Sink) {
-    if let Some(place) = sinks.get_mut(depth) {
-        *place = sink;
+impl Sinks {
+    #[inline]
+    pub fn take(&mut self, depth: usize) -> Box<Sink> {
+        self.0.get_mut(depth).and_then(Option::take).unwrap_or_default()
+    }
+
+    #[inline]
+    pub fn put(&mut self, depth: usize, sink: Box<Sink>) {
+        if self.0.len() <= depth {
+            self.0.resize_with(depth.saturating_add(1), || None);
+        }
+        if let Some(place) = self.0.get_mut(depth) {
+            *place = Some(sink);
+        }
     }
 }
 

@@ -12,12 +12,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use dissectors::dissector::{Direction, FrameId};
-use dissectors::sink::Sink;
 
 use crate::capture::Frame;
 use crate::counters::Counters;
 use crate::decode::{decode, decode_whole};
-use crate::dissect::{View, Waits, Work};
+use crate::dissect::{Sinks, View, Waits, Work};
 use crate::duplicate::DuplicateFilter;
 use crate::flow::{DIRECTIONS, FlowKey, FlowTable, Parts, Room, Settled};
 use crate::fragment::Defragmenter;
@@ -58,7 +57,7 @@ pub struct Engine {
     fragments: Defragmenter,
     flows: FlowTable,
     reassembly: Reassembly,
-    sinks: Vec<Sink>,
+    sinks: Sinks,
     waiting: Waits,
     observer: Observer,
 }
@@ -87,7 +86,7 @@ impl Engine {
             fragments: Defragmenter::new(&limits),
             flows: FlowTable::new(&limits),
             reassembly: Reassembly::new(&limits),
-            sinks: vec![Sink::new()],
+            sinks: Sinks::default(),
             waiting: Waits::default(),
             observer: Observer::new(&limits, pdu_log),
             limits,

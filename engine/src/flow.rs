@@ -26,7 +26,7 @@ const RECENT: usize = 8192;
 /// Slots looked at to find the flow that is forgotten for a new one.
 const CANDIDATES: usize = 16;
 /// Slots of a turn over the table, at least.
-const TURN: usize = 1024;
+const TURN: usize = 128;
 /// Slots looked at to find another flow of the same source.
 const SOURCE_CANDIDATES: usize = 64;
 

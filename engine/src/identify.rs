@@ -360,7 +360,7 @@ impl Application {
     fn judge(&mut self, view: &View<'_>, work: &mut Work<'_>, last: bool) -> Option<Verdict> {
         let held = self.held.as_deref()?;
         let tried = &mut self.tried;
-        let sink = work.sinks.first_mut()?;
+        let mut sink = work.sinks.take(0);
         let mut best: Option<Verdict> = None;
         for (bit, protocol) in candidates(view, self.refused) {
             if held.candidates & bit == 0 {
@@ -371,7 +371,7 @@ impl Application {
                 continue;
             }
             *tried = Some(protocol);
-            let judgement = weigh(protocol, held, view, sink);
+            let judgement = weigh(protocol, held, view, &mut sink);
             let Some((by, confidence)) = decide(&judgement, protocol, registered, last) else {
                 continue;
             };
@@ -379,6 +379,7 @@ impl Application {
                 best = Some(Verdict { protocol, by, confidence, votes: judgement.votes });
             }
         }
+        work.sinks.put(0, sink);
         best
     }
 
