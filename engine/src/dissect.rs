@@ -383,9 +383,13 @@ impl Session {
             match self.protocol.frame(rest, &cx) {
                 Frame::Pdu(n) if n >= 1 && n <= rest.len() => {
                     let (pdu, after) = rest.split_at(n);
-                    let more = !after.is_empty()
-                        && self.protocol.probe(after, &cx) != Probe::No
-                        && matches!(self.protocol.frame(after, &cx), Frame::Pdu(_));
+                    // What follows is a message where it is one by itself.
+                    let more = match self.protocol.frame(after, &cx) {
+                        Frame::Pdu(n) if !after.is_empty() => after
+                            .get(..n)
+                            .is_some_and(|next| self.protocol.probe(next, &cx) != Probe::No),
+                        _ => false,
+                    };
                     if !more && after.iter().any(|byte| *byte != 0) {
                         self.pending.add(Anomaly::TrailingBytes);
                         count_bytes(&mut work.counters.skipped_bytes, after.len());

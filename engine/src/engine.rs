@@ -519,3 +519,6 @@ fn unidentified(view: &View<'_>, client: Direction) -> FlowFacts {
         confidence: 0,
     }
 }
+
+#[cfg(test)]
+mod tests;
