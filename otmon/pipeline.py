@@ -180,7 +180,7 @@ class _Analysis:
         inventory.behaviours(self._behaviours.values())
         inventory.resolve()
         files = self._engine.files()
-        counters = {name: count for name, count in self._engine.counters().items() if count}
+        counters = {name: count for name, count in self._counters() if count}
 
         def file_name(number: int) -> str:
             return files[number].path
@@ -203,6 +203,12 @@ class _Analysis:
             deviations=(),
             alerts=tuple(self._alerts(file_name)),
         )
+
+    def _counters(self) -> Iterator[tuple[str, int]]:
+        """What the engine counted, and what rules and alerts left out past their bounds."""
+        yield from self._engine.counters().items()
+        yield "alerts_left_out", self._aggregator.left_out_count
+        yield "correlation_groups_evicted", self._judge.evicted_count
 
     def _alerts(self, file_name: Callable[[int], str]) -> Iterator[Alert]:
         """Every alert, most severe first, numbered in that order."""
