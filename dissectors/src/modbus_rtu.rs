@@ -71,6 +71,14 @@ fn pdu_of(message: &[u8]) -> &[u8] {
     message.get(1..message.len().saturating_sub(2)).unwrap_or_default()
 }
 
+/// Whether another protocol may well have made a sound message: one function byte
+/// beside a checksum says little; and ROC Plus has the same checksum, and its usual
+/// group 2 in the place of the function, so that its messages without data look
+/// like reads of 256, 512, 768 ... bits [V].
+fn is_ambiguous(message: &[u8]) -> bool {
+    message.len() == SHORTEST || matches!(message, [_, 1 | 2, _, _, _, 0, _, _])
+}
+
 /// What is known of where the message at the front ends.
 enum End {
     /// After so many bytes, and its checksum is right.
@@ -147,6 +155,7 @@ impl Dissector for ModbusRtu {
 
     fn probe(bytes: &[u8], cx: &Context<'_>) -> Probe {
         let mut rest = bytes;
+        let mut found = if bytes.is_empty() { Probe::NeedMore } else { Probe::Weak };
         while !rest.is_empty() {
             // A length rule, its counts, and the checksum must all hold.
             let exact = |length: fn(&[u8]) -> Length| match end(rest, length) {
@@ -155,7 +164,11 @@ impl Dissector for ModbusRtu {
                 }
                 _ => None,
             };
-            if let Some((_, tail)) = exact(request_length).or_else(|| exact(response_length)) {
+            let message = exact(request_length).or_else(|| exact(response_length));
+            if let Some((message, tail)) = message {
+                if !is_ambiguous(message) {
+                    found = Probe::Strong;
+                }
                 rest = tail;
                 continue;
             }
@@ -164,12 +177,7 @@ impl Dissector for ModbusRtu {
             let more = cx.transport == Transport::Tcp && waits && bytes.len() < LONGEST;
             return if more { Probe::NeedMore } else { Probe::No };
         }
-        match bytes.len() {
-            0 => Probe::NeedMore,
-            // One function byte beside the checksum says little.
-            SHORTEST => Probe::Weak,
-            _ => Probe::Strong,
-        }
+        found
     }
 
     fn frame(bytes: &[u8], cx: &Context<'_>) -> Frame {
