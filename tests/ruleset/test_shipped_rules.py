@@ -112,9 +112,10 @@ def test_the_routine_of_a_protocol_is_silent(protocol, operation_class, facts):
 
 
 @pytest.mark.parametrize("unit", [65533, 65534, 65535])
-def test_a_broadcast_has_a_rule_of_its_own(unit):
+@pytest.mark.parametrize("operation_class", ["restart", "mode_stop", "config_write"])
+def test_a_broadcast_has_a_rule_of_its_own(operation_class, unit):
     assert {"DNP3 command to all outstations at once"} == titles(
-        done("restart", "dnp3", unit=unit, status=None, answered=False)
+        done(operation_class, "dnp3", unit=unit, status=None, answered=False)
     )
 
 
