@@ -11,6 +11,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use dissectors::anomaly::Anomaly;
 use dissectors::dissector::{Direction, FrameId};
 
 use crate::capture::Frame;
@@ -69,6 +70,8 @@ struct Arrival<'a> {
     earlier: &'a [FrameId],
     time_ns: i64,
     wire_len: u32,
+    /// Whether fragments of it disagreed about its bytes.
+    conflict: bool,
 }
 
 impl Engine {
@@ -100,6 +103,7 @@ impl Engine {
             earlier: &[],
             time_ns: frame.time_ns,
             wire_len: frame.original_len,
+            conflict: false,
         };
         self.counters.frames = self.counters.frames.saturating_add(1);
         self.counters.bytes = self.counters.bytes.saturating_add(frame.original_len.into());
@@ -223,7 +227,11 @@ impl Engine {
                 );
                 if let Some(whole) = whole {
                     let packet = decode_whole(&whole, &mut self.counters);
-                    let arrival = Arrival { earlier: &whole.frames.earlier, ..arrival };
+                    let arrival = Arrival {
+                        earlier: &whole.frames.earlier,
+                        conflict: whole.conflict,
+                        ..arrival
+                    };
                     self.packet(&packet, arrival, interface);
                 }
             }
@@ -340,6 +348,11 @@ impl Engine {
         let first = traffic.packets == 0;
         traffic.packets = traffic.packets.saturating_add(1);
         traffic.bytes = traffic.bytes.saturating_add(arrival.wire_len.into());
+        if arrival.conflict
+            && let Some(session) = flow.application.session_mut()
+        {
+            session.note(Anomaly::OverlapConflict);
+        }
         let mac = flow.identity.macs.get_mut(direction);
         if first || *mac != link.source {
             *mac = link.source;
