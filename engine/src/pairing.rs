@@ -210,6 +210,24 @@ mod tests {
     }
 
     #[test]
+    fn room_for_a_long_message_does_not_stay_in_a_flow() {
+        let mut ring = Ring::default();
+        let mut pdu = Pdu::new(
+            ProtocolId::FIRST,
+            Role::Request,
+            1,
+            Operation::new("read_coils", Class::Read),
+        );
+        pdu.values.reserve(4096);
+        pdu.value(7u8);
+        ring.push(&mut pdu, Direction::AToB, FrameId::default(), &[], 0);
+
+        let kept = &ring.open()[0].pdu.values;
+        assert_eq!((1, true), (kept.len(), kept.capacity() <= ROOM));
+        assert!(pdu.values.capacity() >= 4096);
+    }
+
+    #[test]
     fn a_request_is_answered_by_the_other_side_alone() {
         let mut ring = Ring::default();
         ask(&mut ring, 7, 1);
