@@ -19,7 +19,7 @@ from otmon.detectors.detector import detectors
 from otmon.inventory.merge import Inventory
 from otmon.model import result as document
 from otmon.model.alert import Alert
-from otmon.model.document import Time
+from otmon.model.document import Deferred, Time
 from otmon.model.event import (
     Event,
     event_from_behaviour,
@@ -193,12 +193,7 @@ class _Analysis:
             conversations=tuple(
                 _conversation(talk, inventory) for talk in self._conversations.values()
             ),
-            behaviours=tuple(
-                _behaviour(behaviour, inventory)
-                for behaviour in sorted(
-                    self._behaviours.values(), key=lambda one: (one.first_seen_ns, one.id)
-                )
-            ),
+            behaviours=Deferred(self._all_behaviours),
             contents=tuple(_content(content, inventory) for content in self._contents),
             deviations=(),
             alerts=tuple(self._alerts(file_name)),
@@ -209,6 +204,11 @@ class _Analysis:
         yield from self._engine.counters().items()
         yield "alerts_left_out", self._aggregator.left_out_count
         yield "correlation_groups_evicted", self._judge.evicted_count
+
+    def _all_behaviours(self) -> list[document.Behaviour]:
+        """Every behaviour, in the order in which they were first seen."""
+        ordered = sorted(self._behaviours.values(), key=lambda one: (one.first_seen_ns, one.id))
+        return [_behaviour(behaviour, self._inventory) for behaviour in ordered]
 
     def _alerts(self, file_name: Callable[[int], str]) -> Iterator[Alert]:
         """Every alert, most severe first, numbered in that order."""

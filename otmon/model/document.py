@@ -12,8 +12,8 @@ import functools
 import operator
 import types
 import typing
-from collections.abc import Callable
-from typing import Any, Literal, NewType, Union, get_args, get_origin, get_type_hints
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Literal, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
 
 Time = NewType("Time", int)
 """Nanoseconds since 1970; an RFC 3339 string in documents."""
@@ -22,6 +22,33 @@ JsonValue = None | bool | int | float | str
 """A value as a protocol carries it, where its type is known only at run time."""
 
 _Render = Callable[[Any], Any] | None
+
+
+Item = TypeVar("Item")
+
+
+class Deferred(Sequence[Item]):
+    """A sequence that is made when it is first looked at."""
+
+    __slots__ = ("_items", "_make")
+
+    def __init__(self, make: Callable[[], Sequence[Item]]) -> None:
+        self._make = make
+        self._items: Sequence[Item] | None = None
+
+    def _all(self) -> Sequence[Item]:
+        if self._items is None:
+            self._items = self._make()
+        return self._items
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._all()[index]
+
+    def __iter__(self) -> Iterator[Item]:
+        return iter(self._all())
 
 
 def render_time(time_ns: int) -> str:
@@ -64,7 +91,7 @@ def _renderer(annotation: Any) -> _Render:
             return None if value is None or only is None else only(value)
 
         return optional
-    if origin is tuple:
+    if origin in (tuple, Sequence):
         item = _renderer(get_args(annotation)[0])
         return list if item is None else lambda values: [item(value) for value in values]
     if origin is dict:
@@ -140,7 +167,7 @@ def _schema(annotation: Any, definitions: dict[str, Any]) -> dict[str, Any]:
     origin, args = get_origin(annotation), get_args(annotation)
     if origin in (Union, types.UnionType):
         return {"anyOf": [_schema(kind, definitions) for kind in args]}
-    if origin is tuple:
+    if origin in (tuple, Sequence):
         return {"type": "array", "items": _schema(args[0], definitions)}
     if origin is dict:
         return {"type": "object", "additionalProperties": _schema(args[1], definitions)}

@@ -5,6 +5,7 @@ Its JSON Schema, `docs/result.schema.json`, is generated from these types.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -177,7 +178,8 @@ class Result:
     protocols: tuple[Protocol, ...]
     assets: tuple[Asset, ...]
     conversations: tuple[Conversation, ...]
-    behaviours: tuple[Behaviour, ...]
+    behaviours: Sequence[Behaviour]
+    """Worked out when they are first looked at: a table needs none of them."""
     contents: tuple[Content, ...]
     deviations: tuple[Deviation, ...]
     alerts: tuple[Alert, ...]

@@ -123,7 +123,8 @@ struct Entry {
     live: bool,
     protected: bool,
     changed: bool,
-    emitted: bool,
+    /// The count that left last; none before it left.
+    emitted_count: Option<u64>,
 }
 
 impl Entry {
@@ -174,7 +175,7 @@ impl Entry {
             live: true,
             protected: false,
             changed: false,
-            emitted: false,
+            emitted_count: None,
         }
     }
 
@@ -219,8 +220,7 @@ impl Entry {
     }
 
     fn observation(&mut self) -> Behaviour {
-        let new = !self.emitted;
-        self.emitted = true;
+        let new = self.emitted_count.replace(self.count).is_none();
         let period = self.groups.period();
         #[expect(clippy::cast_precision_loss, reason = "a mean of nanoseconds")]
         let latency = (self.latency_count > 0).then(|| self.latency_ns / self.latency_count as f64);
@@ -359,7 +359,7 @@ impl Behaviours {
             entry.protected = true;
         }
         let due = if entry.role == Role::Unknown { UNKNOWN_ROLE_COUNT } else { 1 };
-        let mut news = !entry.emitted && before != entry.count && entry.count == due;
+        let mut news = entry.emitted_count.is_none() && before != entry.count && entry.count == due;
         if news
             && let Some(source) = conversations.source_mut(source)
             && !source.new_behaviours.take(now_ns, self.limits.new_behaviours)
@@ -393,7 +393,8 @@ impl Behaviours {
         changed.sort_unstable();
         let observation = |slot: u32| {
             let entry = self.entries.get_mut(slot as usize)?;
-            let leaves = std::mem::take(&mut entry.changed) && entry.live;
+            let changed = std::mem::take(&mut entry.changed);
+            let leaves = changed && entry.live && entry.emitted_count != Some(entry.count);
             leaves.then(|| entry.observation())
         };
         let mut all: Vec<Behaviour> = changed.into_iter().filter_map(observation).collect();
@@ -502,7 +503,7 @@ impl Behaviours {
         if let Some(source) = conversations.source_mut(entry.source) {
             source.behaviours = source.behaviours.saturating_sub(1);
         }
-        if entry.emitted {
+        if entry.emitted_count.is_some() {
             // Python has a row for it: that row gets its last counts.
             if entry.changed {
                 let last = entry.observation();
