@@ -356,7 +356,7 @@ def test_closing_in_the_middle_keeps_what_was_found(long_capture: Path) -> None:
     rest = observed(engine)
 
     assert first is not None
-    assert any(isinstance(one, _engine.Behaviour) and not one.new for one in rest)
+    assert any(isinstance(one, _engine.Conversation) and not one.new for one in rest)
     assert engine.counters()["frames"] < engine.files()[0].size // 66
 
 
