@@ -226,6 +226,7 @@ impl Dissector for ModbusRtu {
             whole,
             pdu: pdu_of(whole),
             unit,
+            transaction: None,
             pairing_key: u64::from(next) << 8 | u64::from(unit),
             asked: asked(unit, pdu_of(whole), cx),
         };

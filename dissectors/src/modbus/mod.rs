@@ -110,15 +110,15 @@ impl Dissector for Modbus {
             whole,
             pdu: reader.rest(),
             unit,
+            transaction: Some(transaction),
             pairing_key: pairing_key(transaction, unit),
             asked: asked(transaction, unit, reader.rest(), cx),
         };
         pdu::decode(&message, cx, out);
-        if let [pdu, ..] = out.pdus_mut() {
-            pdu.field(pdu::TRANSACTION_ID, transaction);
-            if usize::from(length).saturating_add(6) != whole.len() {
-                pdu.anomaly(Anomaly::LengthMismatch);
-            }
+        if let [pdu, ..] = out.pdus_mut()
+            && usize::from(length).saturating_add(6) != whole.len()
+        {
+            pdu.anomaly(Anomaly::LengthMismatch);
         }
     }
 }

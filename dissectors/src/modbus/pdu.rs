@@ -50,6 +50,8 @@ pub(crate) struct Message<'a> {
     pub pdu: &'a [u8],
     /// The addressed station.
     pub unit: u8,
+    /// Transaction identifier of the header, on transports that have one.
+    pub transaction: Option<u16>,
     /// What joins an answer to it, if it is a request.
     pub pairing_key: u64,
     /// The open request that it answers, if it is a response.
@@ -112,6 +114,10 @@ pub(crate) fn decode(message: &Message<'_>, cx: &Context<'_>, out: &mut Sink) {
     let key = asked.and_then(|asked| asked.pdu.pairing_key).unwrap_or(message.pairing_key);
     let pdu = out.pdu(role, base.into(), operation);
     pdu.unit(message.unit).pairing_key(key);
+    // Before the content: what comes after the first item belongs to an item.
+    if let Some(transaction) = message.transaction {
+        pdu.field(TRANSACTION_ID, transaction);
+    }
     note_departures(message, code, sub, operation, cx, pdu);
     let mut reader = Reader::new(message.pdu.get(1..).unwrap_or_default());
     let whole = if code >= EXCEPTION {
