@@ -532,13 +532,22 @@ fn is_registered(protocol: ProtocolId, view: &View<'_>) -> bool {
     transport == Transport::Serial || ports.contains(&a) || ports.contains(&b)
 }
 
-/// Whether the rest of a segment is one message by its own length, on the port of
-/// the protocol: what breaks a rule of its function is a malformed message there,
+/// Whether the rest of a segment is whole messages by their own lengths, on the port
+/// of the protocol: what breaks a rule of its function is a malformed message there,
 /// not another protocol.
 fn is_exact(protocol: ProtocolId, bytes: &[u8], cx: &Context<'_>, view: &View<'_>) -> bool {
-    view.identity.key.transport() == Transport::Tcp
-        && is_registered(protocol, view)
-        && protocol.frame(bytes, cx) == Frame::Pdu(bytes.len())
+    if view.identity.key.transport() != Transport::Tcp || !is_registered(protocol, view) {
+        return false;
+    }
+    let mut rest = bytes;
+    while let Frame::Pdu(n @ 1..) = protocol.frame(rest, cx) {
+        match rest.get(n..) {
+            Some([]) => return true,
+            Some(next) => rest = next,
+            None => return false,
+        }
+    }
+    false
 }
 
 /// The protocols that may own a flow, with their bits: those that no other
