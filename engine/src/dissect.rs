@@ -150,6 +150,8 @@ pub(crate) struct Session {
     pending: Anomalies,
     /// Requests that were given up; their answers may still come.
     given_up: u32,
+    /// Whether the latest answer came before a request that it could belong to.
+    answered_early: bool,
     pub memo: FlowMemo,
     recent: Sides<Recent>,
     keys: KeyUse,
@@ -189,6 +191,7 @@ impl Session {
             contradictions: 0,
             pending: Anomalies::NONE,
             given_up: 0,
+            answered_early: false,
             memo: FlowMemo::default(),
             recent: Sides::default(),
             keys: KeyUse::default(),
@@ -239,6 +242,12 @@ impl Session {
         Counters::count(&mut work.counters.resync, self.protocol);
         self.unsettled = UNSETTLED;
         work.observer.gap(&self.facts);
+        // Answers are among what was lost. A client that gives every request the
+        // same key would else have each later answer taken for that of the request before.
+        while let Some(index) = self.ring.superseded(direction) {
+            self.given_up = self.given_up.saturating_add(1);
+            self.close(index, work);
+        }
         self.running = self.protocol;
         self.state.gap(direction, lost);
         for child in &mut self.children {
@@ -273,7 +282,7 @@ impl Session {
     pub fn finish(&mut self, view: &View<'_>, work: &mut Work<'_>) {
         while let Some(open) = self.ring.open().first() {
             let old = work.now_ns.saturating_sub(open.time_ns) > work.limits.answer_ns;
-            self.give_up(old || view.closed, view, work);
+            self.give_up(0, old || view.closed, view, work);
         }
         let dropped = self.joins.finish(&mut work.waiting.carry);
         work.counters.joins_dropped = work.counters.joins_dropped.saturating_add(dropped);
@@ -290,25 +299,30 @@ impl Session {
         while let Some(open) = self.ring.open().first()
             && work.now_ns.saturating_sub(open.time_ns) > work.limits.answer_ns
         {
-            self.give_up(true, view, work);
+            self.give_up(0, true, view, work);
         }
     }
 
-    /// Gives the oldest open request up; `answerable` says whether its answer
-    /// had the time to come.
-    fn give_up(&mut self, answerable: bool, view: &View<'_>, work: &mut Work<'_>) {
+    /// Gives an open request up; `answerable` says whether its answer had the time
+    /// to come.
+    fn give_up(&mut self, index: usize, answerable: bool, view: &View<'_>, work: &mut Work<'_>) {
         let missed = answerable && view.complete && self.unsettled == 0;
         self.given_up = self.given_up.saturating_add(1);
         if missed {
             work.counters.unanswered = work.counters.unanswered.saturating_add(1);
             count_anomaly(work.counters, Anomaly::Unanswered);
-            self.ring.note_oldest(Anomaly::Unanswered);
+            self.ring.note(index, Anomaly::Unanswered);
         }
-        if let Some(open) = self.ring.open().first() {
+        self.close(index, work);
+    }
+
+    /// Takes an open request for one whose answer will not be seen.
+    fn close(&mut self, index: usize, work: &mut Work<'_>) {
+        if let Some(open) = self.ring.open().get(index) {
             let pair = Pair { request: Some(open), answer: None };
             work.observer.pair(&self.facts, &mut self.memo, pair, work.counters);
         }
-        self.ring.remove(0);
+        self.ring.remove(index);
     }
 
     fn context(
@@ -562,6 +576,9 @@ impl Session {
         if waits && let Some(key) = pdu.pairing_key {
             let varies = self.keys.note(key);
             if !self.ring.open().is_empty() {
+                if !varies {
+                    self.supersede(pdu.protocol, key, origin, view, work);
+                }
                 self.check_open(pdu, key, varies, origin.direction, view, work);
             }
         }
@@ -575,6 +592,26 @@ impl Session {
             let index = before.len();
             work.observer.pair(&self.facts, &mut self.memo, pair, work.counters);
             self.ring.remove(index);
+        }
+    }
+
+    /// A client that gives every request the same key asks again only when it has
+    /// its answer, or has given it up. What is still open then was answered where
+    /// the sensor did not see it, or before the sensor saw the request itself; it
+    /// would draw each later answer to the request before. Requests of one segment
+    /// were sent together.
+    fn supersede(
+        &mut self,
+        protocol: ProtocolId,
+        key: u64,
+        origin: &Carrier<'_>,
+        view: &View<'_>,
+        work: &mut Work<'_>,
+    ) {
+        while let Some(index) = self.ring.find(protocol, key, origin.direction)
+            && self.ring.open().get(index).is_some_and(|open| open.frames.last != origin.last)
+        {
+            self.give_up(index, !self.answered_early, view, work);
         }
     }
 
@@ -600,7 +637,7 @@ impl Session {
         while self.ring.open().len() >= limit {
             work.counters.open_requests_dropped =
                 work.counters.open_requests_dropped.saturating_add(1);
-            self.give_up(false, view, work);
+            self.give_up(0, false, view, work);
         }
     }
 
@@ -617,6 +654,7 @@ impl Session {
         let Some(index) = found else {
             return self.unsolicited(pdu, origin, view, work);
         };
+        self.answered_early = false;
         if let Some(open) = self.ring.open().get(index) {
             inherit(pdu, open);
             count_anomalies(work.counters, pdu.anomalies);
@@ -647,6 +685,7 @@ impl Session {
         view: &View<'_>,
         work: &mut Work<'_>,
     ) {
+        self.answered_early = true;
         let could_be_seen = pdu.pairing_key.is_some()
             && view.complete
             && self.unsettled == 0

@@ -89,9 +89,24 @@ impl Ring {
         })
     }
 
-    /// Notes an anomaly on the oldest request.
-    pub fn note_oldest(&mut self, anomaly: Anomaly) {
-        if let Some(open) = self.open_mut().first_mut() {
+    /// Where a request stands whose answer went the way `answers` and is not to be
+    /// told from that of a later one with the same key.
+    pub fn superseded(&self, answers: Direction) -> Option<usize> {
+        let open = self.open();
+        open.iter().enumerate().find_map(|(at, older)| {
+            let later = open.get(at.saturating_add(1)..).unwrap_or_default();
+            let same = later.iter().any(|newer| {
+                newer.pdu.pairing_key == older.pdu.pairing_key
+                    && newer.direction == older.direction
+                    && newer.pdu.protocol == older.pdu.protocol
+            });
+            (older.direction != answers && same).then_some(at)
+        })
+    }
+
+    /// Notes an anomaly on an open request.
+    pub fn note(&mut self, index: usize, anomaly: Anomaly) {
+        if let Some(open) = self.open_mut().get_mut(index) {
             open.pdu.anomalies.add(anomaly);
         }
     }
@@ -194,6 +209,19 @@ mod tests {
         ask(&mut ring, 6, 6);
 
         assert_eq!(vec![2, 4, 5, 6], codes(&ring));
+    }
+
+    #[test]
+    fn of_requests_with_one_key_the_newest_supersedes_the_others() {
+        let mut ring = Ring::default();
+        for (key, code) in [(7, 1), (8, 2), (7, 3)] {
+            ask(&mut ring, key, code);
+        }
+
+        assert_eq!(Some(0), ring.superseded(Direction::BToA));
+        assert_eq!(None, ring.superseded(Direction::AToB));
+        ring.remove(0);
+        assert_eq!(None, ring.superseded(Direction::BToA));
     }
 
     #[test]

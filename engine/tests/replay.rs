@@ -17,7 +17,8 @@ mod traffic;
 use std::collections::BTreeSet;
 
 use traffic::{
-    Owned, Random, Seen, Talk, captures_of, dnp3, frames_of, modbus, owned, replay, s7comm,
+    Owned, Random, Seen, Talk, asks, captures_of, dnp3, frames_of, modbus, owned, replay, s7comm,
+    tells,
 };
 
 /// The three protocols' talks, and the PDUs that each has.
@@ -237,6 +238,43 @@ fn a_lost_segment_costs_its_messages_alone() {
 
             assert_eq!(pdus - 1, seen.pdus.len(), "{name} without frame {lost}");
         }
+    }
+}
+
+/// A client that gives every request the same transaction.
+#[test]
+fn a_lost_answer_shifts_no_later_one_to_the_request_before() {
+    let read = |n: u8| vec![0, 3, 0, 0, 0, 6, 1, 3, 0, n, 0, 1];
+    let answer = |n: u8| vec![0, 3, 0, 0, 0, 5, 1, 3, 2, 0, n];
+    let said = (10..20).flat_map(|n| [asks(read(n)), tells(answer(n))]).collect();
+    let mut frames = Talk::new(502, said).whole();
+    frames.retain(|frame| !frame.bytes.ends_with(&answer(14)));
+
+    let seen = replay(&frames);
+
+    assert_eq!(19, seen.pdus.len());
+    for n in (10..20).filter(|n| *n != 14) {
+        let pair = format!("\"target\":\"hr:{n}\",\"quantity\":1,\"values\":[{n}]");
+        assert_eq!(1, seen.count(&pair), "{n}: {:?}", seen.pdus);
+    }
+}
+
+/// A sensor may see an answer before its request.
+#[test]
+fn an_answer_seen_early_shifts_no_later_one_to_the_request_before() {
+    let read = |n: u8| vec![0, 3, 0, 0, 0, 6, 1, 3, 0, n, 0, 1];
+    let answer = |n: u8| vec![0, 3, 0, 0, 0, 5, 1, 3, 2, 0, n];
+    let said = (10..20).flat_map(|n| [asks(read(n)), tells(answer(n))]).collect();
+    let mut frames = Talk::new(502, said).whole();
+    let request = frames.iter().position(|frame| frame.bytes.ends_with(&read(14))).unwrap();
+    let response = frames.iter().position(|frame| frame.bytes.ends_with(&answer(14))).unwrap();
+    frames.swap(request, response);
+
+    let seen = replay(&frames);
+
+    for n in (10..20).filter(|n| *n != 14) {
+        let pair = format!("\"target\":\"hr:{n}\",\"quantity\":1,\"values\":[{n}]");
+        assert_eq!(1, seen.count(&pair), "{n}: {:?}", seen.pdus);
     }
 }
 
