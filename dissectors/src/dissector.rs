@@ -244,6 +244,10 @@ pub trait Dissector {
     /// what two ends do there goes by the name of the protocol inside.
     const CARRIER: bool = false;
 
+    /// Whether every message says which side sent it, under a checksum: who
+    /// opened the connection then says nothing, since either side may.
+    const NAMES_SENDER: bool = false;
+
     /// What it remembers of a flow; at most 256 bytes, no heap.
     type Flow: Default + Copy + core::fmt::Debug;
 

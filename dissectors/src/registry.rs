@@ -39,6 +39,15 @@ macro_rules! dissectors {
                 }
             }
 
+            /// See [`Dissector::NAMES_SENDER`].
+            #[must_use]
+            pub const fn names_sender(self) -> bool {
+                match self {
+                    ProtocolId::$first => <$first_type as Dissector>::NAMES_SENDER,
+                    $(ProtocolId::$variant => <$type as Dissector>::NAMES_SENDER,)*
+                }
+            }
+
             /// See [`Dissector::probe`].
             #[must_use]
             pub fn probe(self, bytes: &[u8], cx: &Context<'_>) -> Probe {

@@ -29,10 +29,6 @@ const MUTATIONS: usize = 20_000;
 /// Random payloads probed per protocol.
 const RANDOM_PAYLOADS: usize = 20_000;
 
-/// Protocols whose every message says which side sent it, under a checksum: who
-/// opened the connection says nothing, and an outstation may open it.
-const SAY_THEIR_SENDER: &[ProtocolId] = &[ProtocolId::Dnp3];
-
 /// Marsaglia's xorshift: the same numbers on every run.
 struct Random(u64);
 
@@ -233,7 +229,7 @@ fn swapped_directions_never_confirm_a_write() {
             Some("server") => vector.way.sender == Sender::Client,
             _ => false,
         };
-        let says = SAY_THEIR_SENDER.contains(&file.protocol);
+        let says = file.protocol.names_sender();
         if says || astray || vector.way.sender == Sender::Unknown {
             continue;
         }

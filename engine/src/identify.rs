@@ -595,16 +595,16 @@ const fn vote(votes: &mut Sides<i32>, direction: Direction, sender: Sender) {
 }
 
 /// Who is the client: the SYN says so, else what the PDUs are, else the ports,
-/// else who spoke first.
+/// else who spoke first. What the PDUs are comes before the SYN where each of
+/// them names its sender: a DNP3 outstation may open the connection.
 fn client_of(verdict: &Verdict, view: &View<'_>) -> (Direction, RoleSource) {
-    if let Some(client) = view.syn {
-        return (client, RoleSource::Syn);
-    }
     let for_a = verdict.votes.a_to_b.saturating_sub(verdict.votes.b_to_a);
-    match for_a {
-        1.. => (Direction::AToB, RoleSource::Bytes),
-        ..0 => (Direction::BToA, RoleSource::Bytes),
-        0 => (client_by_port(view, Some(verdict.protocol)), RoleSource::Port),
+    match (view.syn, for_a) {
+        (Some(opener), _) if !verdict.protocol.names_sender() => (opener, RoleSource::Syn),
+        (_, 1..) => (Direction::AToB, RoleSource::Bytes),
+        (_, ..0) => (Direction::BToA, RoleSource::Bytes),
+        (Some(opener), 0) => (opener, RoleSource::Syn),
+        (None, 0) => (client_by_port(view, Some(verdict.protocol)), RoleSource::Port),
     }
 }
 

@@ -60,6 +60,8 @@ impl Dissector for Dnp3 {
         fields: field::FIELDS,
     };
 
+    const NAMES_SENDER: bool = true;
+
     type Flow = Flow;
 
     fn probe(bytes: &[u8], _cx: &Context<'_>) -> Probe {

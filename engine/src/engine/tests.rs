@@ -486,3 +486,15 @@ fn a_datagram_may_hold_several_messages_and_bytes_after_them() {
     assert_eq!(vec!["1", "2", "3", "3", "3", "4", "4"], wire.frames());
     assert_eq!(1, wire.count("anomalies.trailing_bytes"));
 }
+
+#[test]
+fn a_dnp3_outstation_that_opens_the_connection_is_still_the_server() {
+    // Reset link, from master 1024 to outstation 1.
+    let from_master = [0x05, 0x64, 0x05, 0xc0, 0x01, 0x00, 0x00, 0x04, 0xe9, 0x21];
+    let mut wire = Wire::open(20_000);
+    wire.server(1, 1, ACK, &from_master);
+    wire.engine.finish();
+
+    let log = String::from_utf8(wire.engine.take_pdus()).unwrap();
+    assert!(log.contains("\"client_port\":20000"), "{log}");
+}
