@@ -45,6 +45,8 @@ class Message:
     facts: Facts
     flow: int = 0
     """otmon's number of the flow."""
+    malformed: bool = False
+    """Whether otmon calls its content broken: what follows the break is a guess of either side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +73,8 @@ class Agreement:
     """Messages that tshark sees."""
     agreeing: int = 0
     """Those of which otmon says the same, in everything."""
+    malformed: int = 0
+    """Those that otmon calls broken, and of which the two differ."""
     only_otmon: int = 0
     """Messages of flows in which tshark sees none."""
     facts: Counter[str] = field(default_factory=Counter)
@@ -81,14 +85,16 @@ class Agreement:
         """Count another capture in."""
         self.pdus += other.pdus
         self.agreeing += other.agreeing
+        self.malformed += other.malformed
         self.only_otmon += other.only_otmon
         self.facts += other.facts
         self.differences += other.differences
 
     @property
     def share(self) -> float:
-        """The part of tshark's messages with which otmon agrees, from 0 to 1."""
-        return self.agreeing / self.pdus if self.pdus else 1.0
+        """The part of tshark's sound messages with which otmon agrees, from 0 to 1."""
+        sound = self.pdus - self.malformed
+        return self.agreeing / sound if sound else 1.0
 
 
 def compare(
@@ -119,6 +125,7 @@ def compare(
             result.facts.update(their.facts.keys())
             result.differences += different
             result.agreeing += not different
+            result.malformed += bool(different) and our.malformed
     for our in extra:
         if our.flow in shared:
             told = Difference(protocol, capture, our.frame, EXTRA, None, our.facts)

@@ -58,7 +58,9 @@ def packets(
         preferences: What to set besides, such as `mbrtu.tcp.port:5020`.
     """
     command = [tshark, "-n", "-r", str(capture), "-T", "pdml"]
-    command += ["-J", " ".join(layers), "-Y", " or ".join(layers)]
+    # tshark reads copies again that it takes for fast retransmissions, and no others.
+    wanted = f"({' or '.join(layers)}) and not tcp.analysis.fast_retransmission"
+    command += ["-J", " ".join(layers), "-Y", wanted]
     for preference in (*PREFERENCES, *preferences):
         command += ["-o", preference]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL) as process:

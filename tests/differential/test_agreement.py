@@ -13,12 +13,12 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from differential import captures, known, modbus, oracle, s7comm
+from differential import captures, dnp3, known, modbus, oracle, s7comm
 from differential.compare import EXTRA, MISSING, Agreement, compare
 
 import otmon
 
-READERS: dict[str, ModuleType] = {"modbus": modbus, "s7comm": s7comm}
+READERS: dict[str, ModuleType] = {"modbus": modbus, "s7comm": s7comm, "dnp3": dnp3}
 AT_A_TIME = 2
 """tshark processes beside one another."""
 WANTED = 0.999
@@ -65,11 +65,13 @@ def total(agreements: dict[str, Agreement]) -> Agreement:
 def table(protocol: str, agreements: dict[str, Agreement]) -> str:
     """A line per capture, and what was compared."""
     whole = total(agreements)
-    rows = [f"\n{protocol:80}{'PDUs':>8}{'agree':>8}{'%':>9}{'extra':>7}{'only otmon':>12}"]
+    heads = ("PDUs", "agree", "malformed", "%", "extra", "only otmon")
+    rows = ["\n{:80}{:>8}{:>8}{:>11}{:>9}{:>7}{:>12}".format(protocol, *heads)]
     for capture, one in [*agreements.items(), ("all captures", whole)]:
         extra = sum(difference.fact == EXTRA for difference in one.differences)
         rows.append(
-            f"{capture:80}{one.pdus:8}{one.agreeing:8}{one.share:9.3%}{extra:7}{one.only_otmon:12}"
+            f"{capture:80}{one.pdus:8}{one.agreeing:8}{one.malformed:11}{one.share:9.3%}"
+            f"{extra:7}{one.only_otmon:12}"
         )
     compared = ", ".join(f"{name} {count}" for name, count in whole.facts.most_common())
     return "\n".join([*rows, f"facts compared: {compared}"])
