@@ -98,7 +98,7 @@ def count_packets(capture: Path) -> int:
 def engine_alone(capture: Path) -> None:
     """The engine without Python, per stage."""
     print("\n-- engine alone, one core")
-    environment = {**os.environ, "OTMON_BENCH_CAPTURE": str(capture)}
+    environment = {**os.environ, "OTMON_BENCH": str(capture)}
     subprocess.run(
         ["cargo", "bench", "--quiet", "-p", "engine", "--bench", "replay"],
         cwd=ROOT,
