@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from otmon.fields import DANGER_CLASSES
-
 SHOWN_FROM = 0.6
 """The score from which a role is shown."""
 
@@ -23,6 +21,8 @@ PURDUE_LEVEL = {
 """The level of each role; a network device is at the level of its zone, and none of its own."""
 
 _ENGINEERING_CLASSES = ("program_upload", "browse", "lock")
+_ENGINEERING_DANGERS = ("program_download", "program_delete", "firmware_update", "mode_stop")
+"""What an engineering station does, and an attacker: never enough for a role."""
 _CONTROL_CLASSES = ("write", "command")
 _SERVER_ROLE = {"dnp3": "rtu", "s7comm": "plc", "modbus": "plc", "modbus_rtu": "plc", "umas": "plc"}
 _MANY_SERVERS = 5
@@ -79,7 +79,7 @@ def roles(activity: Activity) -> tuple[tuple[str, ...], tuple[str, ...]]:
     if activity.asked["dnp3", "read"] >= _MANY_READS:
         give("scada_server", 0.7)
     engineering = [token for token in _ENGINEERING_CLASSES if asked[token]]
-    dangers = sum(asked[token] for token in DANGER_CLASSES)
+    dangers = sum(asked[token] for token in _ENGINEERING_DANGERS)
     if engineering and not dangers:
         give("engineering_station", 0.4 + 0.2 * len(engineering))
     for role, belief in activity.told.items():
@@ -93,8 +93,6 @@ def roles(activity: Activity) -> tuple[tuple[str, ...], tuple[str, ...]]:
         (role for role, points in score.items() if points >= SHOWN_FROM),
         key=lambda role: (-score[role], role),
     )
-    if not shown and not activity.protocols:
-        shown = ["it_host"]
     return tuple(shown), tuple(role for role in candidates if role not in shown)
 
 
