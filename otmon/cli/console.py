@@ -17,11 +17,18 @@ Report = Callable[[int, int], None]
 """Takes the bytes read so far and those of all inputs (0 where not known)."""
 
 
+class _Result(Console):
+    """A console that leaves a broken pipe to the group, as every other writer does."""
+
+    def on_broken_pipe(self) -> None:
+        raise BrokenPipeError
+
+
 @functools.cache
 def out() -> Console:
     """The console of the result."""
     width = None if sys.stdout.isatty() else PLAIN_WIDTH
-    return Console(width=width, highlight=False, emoji=False, markup=False)
+    return _Result(width=width, highlight=False, emoji=False, markup=False)
 
 
 @functools.cache

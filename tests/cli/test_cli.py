@@ -158,9 +158,10 @@ def test_pdus_can_be_narrowed_to_frames_protocol_and_number() -> None:
     assert b"" == run("pdus", "--protocol", "dnp3", path).stdout
 
 
-def test_a_reader_that_has_seen_enough_is_no_error() -> None:
+@pytest.mark.parametrize("command", [["pdus"], ["analyze"], ["analyze", "--format", "json"]])
+def test_a_reader_that_has_seen_enough_is_no_error(command: list[str]) -> None:
     process = subprocess.Popen(
-        [OTMON, "pdus", str(PCAPS / "demo" / "plant.pcapng")],
+        [OTMON, *command, str(PCAPS / "demo" / "plant.pcapng")],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
