@@ -31,7 +31,9 @@ LAYERS = {
 HOMES = {
     "click": {"cli"},
     "rich": {"cli"},
+    "re2": {"ruleset"},
     "sigma": {"ruleset"},
+    "yaml": {"ruleset"},
     "elasticsearch": {"sinks"},
     "jinja2": {"report"},
     "sqlite3": {"state", "sinks"},
