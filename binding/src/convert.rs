@@ -69,6 +69,7 @@ pub fn value<'py>(py: Python<'py>, value: &Value) -> Bound<'py, PyAny> {
         Value::Unsigned(number) => PyInt::new(py, *number).into_any(),
         Value::Float(number) => PyFloat::new(py, *number).into_any(),
         Value::Text(text) => PyString::new(py, text).into_any(),
+        Value::Word(text) => word(py, text).into_any(),
         Value::Bytes(bytes) => PyBytes::new(py, bytes).into_any(),
     }
 }

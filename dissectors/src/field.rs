@@ -32,6 +32,24 @@ pub struct Field {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FieldId(pub u16);
 
+/// Most fields of a protocol.
+pub const MOST_FIELDS: usize = 128;
+
+/// Some of a protocol's fields.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct FieldSet(u128);
+
+impl FieldSet {
+    /// Adds a field; whether it was not there.
+    #[inline]
+    pub fn add(&mut self, field: FieldId) -> bool {
+        let bit = 1_u128.checked_shl(field.0.into()).unwrap_or_default();
+        let new = self.0 & bit == 0;
+        self.0 |= bit;
+        new
+    }
+}
+
 /// Declares a protocol's fields: one constant each, and `FIELDS`, their list.
 ///
 /// ```text

@@ -144,10 +144,12 @@ pub struct Item {
 
 /// One application message.
 ///
+/// `clone_from` keeps the memory of its lists.
+///
 /// A simple PDU has one `target` and its `values`. One of several parts has
 /// `items`, each with its own part of the lists; what comes before the first
 /// item belongs to the whole.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Pdu {
     /// Who decoded it.
     pub protocol: ProtocolId,
@@ -187,6 +189,57 @@ pub struct Pdu {
     pub fields: Vec<(FieldId, Value)>,
     /// Its parts.
     pub items: Vec<Item>,
+}
+
+impl Clone for Pdu {
+    fn clone(&self) -> Self {
+        let mut own = Self::new(self.protocol, self.role, self.code, self.operation);
+        own.clone_from(self);
+        own
+    }
+
+    fn clone_from(&mut self, source: &Self) {
+        let Self {
+            protocol,
+            role,
+            code,
+            operation,
+            unit,
+            target,
+            quantity,
+            status,
+            phase,
+            pairing_key,
+            unconfirmed,
+            cyclic,
+            anomalies,
+            values,
+            indices,
+            flags,
+            times,
+            fields,
+            items,
+        } = source;
+        self.protocol = *protocol;
+        self.role = *role;
+        self.code = *code;
+        self.operation = *operation;
+        self.unit = *unit;
+        self.target.clone_from(target);
+        self.quantity = *quantity;
+        self.status = *status;
+        self.phase = *phase;
+        self.pairing_key = *pairing_key;
+        self.unconfirmed = *unconfirmed;
+        self.cyclic = *cyclic;
+        self.anomalies = *anomalies;
+        self.values.clone_from(values);
+        self.indices.clone_from(indices);
+        self.flags.clone_from(flags);
+        self.times.clone_from(times);
+        self.fields.clone_from(fields);
+        self.items.clone_from(items);
+    }
 }
 
 impl Pdu {

@@ -1,6 +1,7 @@
 //! Every protocol, one line each; static dispatch to all of them.
 
 use crate::dissector::{Context, Direction, Dissector, Frame, Probe, Registration, Sender};
+use crate::field::MOST_FIELDS;
 use crate::sink::Sink;
 
 /// Makes the protocol id, the flow state and the dispatch from one list.
@@ -76,6 +77,11 @@ macro_rules! dissectors {
                 }
             }
         }
+
+        const _: () = {
+            assert!(<$first_type as Dissector>::REGISTRATION.fields.len() <= MOST_FIELDS);
+            $(assert!(<$type as Dissector>::REGISTRATION.fields.len() <= MOST_FIELDS);)*
+        };
 
         /// What the dissector of one protocol remembers of one flow.
         #[allow(clippy::large_enum_variant, reason = "256 bytes at most, one per flow, no heap")]

@@ -10,7 +10,7 @@ pub const MAX_TEXT: usize = 128;
 pub const MAX_BYTES: usize = 64;
 
 /// One value: of a point, a register, a field.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub enum Value {
     /// A coil or another single bit.
     Bool(bool),
@@ -22,6 +22,8 @@ pub enum Value {
     Float(f64),
     /// Text, at most [`MAX_TEXT`] characters, without control characters; made by [`text`].
     Text(Box<str>),
+    /// A compiled-in word: text that takes no memory.
+    Word(&'static str),
     /// At most [`MAX_BYTES`] bytes; made by [`Value::bytes`].
     Bytes(Box<[u8]>),
     /// Nanoseconds since 1970, as the device has them.
@@ -43,8 +45,23 @@ impl Value {
 
     /// A compiled-in word.
     #[must_use]
-    pub fn word(word: &str) -> Self {
-        Self::Text(word.into())
+    pub const fn word(word: &'static str) -> Self {
+        Self::Word(word)
+    }
+
+    /// The text of a text or word.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Text(text) => Some(text),
+            Self::Word(word) => Some(word),
+            Self::Bool(_)
+            | Self::Signed(_)
+            | Self::Unsigned(_)
+            | Self::Float(_)
+            | Self::Bytes(_)
+            | Self::Time(_) => None,
+        }
     }
 
     /// The value as a number, where it is one.
@@ -59,7 +76,23 @@ impl Value {
             Self::Signed(number) => Some(number as f64),
             Self::Unsigned(number) => Some(number as f64),
             Self::Float(number) => Some(number),
-            Self::Text(_) | Self::Bytes(_) | Self::Time(_) => None,
+            Self::Text(_) | Self::Word(_) | Self::Bytes(_) | Self::Time(_) => None,
+        }
+    }
+}
+
+/// A word is the same as its text from the wire.
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Bool(own), Self::Bool(other)) => own == other,
+            (Self::Signed(own), Self::Signed(other)) | (Self::Time(own), Self::Time(other)) => {
+                own == other
+            }
+            (Self::Unsigned(own), Self::Unsigned(other)) => own == other,
+            (Self::Float(own), Self::Float(other)) => own == other,
+            (Self::Bytes(own), Self::Bytes(other)) => own == other,
+            _ => self.as_text().is_some_and(|own| other.as_text() == Some(own)),
         }
     }
 }

@@ -474,7 +474,7 @@ fn check_pdu(pdu: &Pdu) {
             (Kind::Bool, Value::Bool(_))
                 | (Kind::Integer, Value::Signed(_) | Value::Unsigned(_))
                 | (Kind::Float, Value::Float(_))
-                | (Kind::Text, Value::Text(_))
+                | (Kind::Text, Value::Text(_) | Value::Word(_))
                 | (Kind::Bytes, Value::Bytes(_))
                 | (Kind::Time, Value::Time(_))
         );
@@ -483,6 +483,7 @@ fn check_pdu(pdu: &Pdu) {
     for value in pdu.values.iter().chain(pdu.fields.iter().map(|(_, value)| value)) {
         match value {
             Value::Text(text) => check_text(text),
+            Value::Word(word) => check_text(word),
             Value::Bytes(bytes) => assert!(bytes.len() <= MAX_BYTES),
             _ => {}
         }

@@ -317,6 +317,7 @@ fn wire(value: &Wire) -> Value {
         Wire::Unsigned(number) => integer(*number),
         Wire::Float(number) => (*number).into(),
         Wire::Text(text) => text.to_string().into(),
+        Wire::Word(word) => (*word).into(),
         Wire::Bytes(bytes) => {
             let digits: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
             format!("0x{digits}").into()

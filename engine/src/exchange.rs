@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use dissectors::anomaly::Anomalies;
 use dissectors::dissector::{FrameId, Frames};
-use dissectors::field::FieldId;
+use dissectors::field::{FieldId, FieldSet};
 use dissectors::operation::Class;
 use dissectors::pdu::{Item, Pdu, Status};
 use dissectors::value::Value;
@@ -181,24 +181,25 @@ impl<'a> Exchange<'a> {
     /// The fields of both: of the answer where both have one, of the first part
     /// of the highest class where several have.
     fn fields(&self) -> Vec<(FieldId, Value)> {
-        let mut fields: Vec<(FieldId, Value)> = Vec::new();
         let answer = self.answer.filter(|answer| {
             self.request.is_none_or(|request| request.protocol == answer.protocol)
         });
+        let count = |pdu: Option<&Pdu>| pdu.map_or(0, |pdu| pdu.fields.len());
+        let most = count(self.request).saturating_add(count(answer));
+        let mut fields: Vec<(FieldId, Value)> = Vec::with_capacity(most);
         for pdu in self.request.into_iter().chain(answer) {
             let shared = pdu.items.first().map_or(pdu.fields.len(), |item| item.fields.start);
-            let mut own: Vec<&(FieldId, Value)> = pdu.fields.iter().take(shared).collect();
+            let of_all = pdu.fields.get(..shared).unwrap_or_default();
+            let mut told = FieldSet::default();
+            for field in of_all {
+                told.add(field.0);
+                set(&mut fields, field);
+            }
             for item in parts_of_highest_class(pdu) {
                 for field in pdu.fields.get(item.fields.clone()).unwrap_or_default() {
-                    if !own.iter().any(|(id, _)| *id == field.0) {
-                        own.push(field);
+                    if told.add(field.0) {
+                        set(&mut fields, field);
                     }
-                }
-            }
-            for field in own {
-                match fields.iter_mut().find(|(id, _)| *id == field.0) {
-                    Some(place) => place.clone_from(field),
-                    None => fields.push(field.clone()),
                 }
             }
         }
@@ -219,6 +220,15 @@ impl<'a> Exchange<'a> {
 fn parts_of_highest_class(pdu: &Pdu) -> impl Iterator<Item = &Item> {
     let (own, highest) = (pdu.operation.class(), pdu.class());
     pdu.items.iter().filter(move |item| item.class.unwrap_or(own) == highest)
+}
+
+/// Sets a field, in the place of the one before it where there is one.
+#[inline]
+fn set(fields: &mut Vec<(FieldId, Value)>, field: &(FieldId, Value)) {
+    match fields.iter_mut().find(|(id, _)| *id == field.0) {
+        Some((_, place)) => place.clone_from(&field.1),
+        None => fields.push(field.clone()),
+    }
 }
 
 fn only_quantity(pdu: &Pdu) -> Option<u32> {

@@ -66,7 +66,11 @@ impl Ring {
         if let Some(slot) = self.slots.get_mut(at) {
             if is_roomy(pdu) {
                 // Room made for a long message is not left in a flow.
-                slot.pdu = pdu.clone();
+                if is_roomy(&slot.pdu) {
+                    slot.pdu = pdu.clone();
+                } else {
+                    slot.pdu.clone_from(pdu);
+                }
             } else {
                 std::mem::swap(&mut slot.pdu, pdu);
             }

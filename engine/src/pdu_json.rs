@@ -317,6 +317,7 @@ fn write_value(out: &mut Vec<u8>, value: &Value) {
         }
         Value::Float(_) => out.extend_from_slice(b"null"),
         Value::Text(text) => write_text(out, text),
+        Value::Word(word) => write_text(out, word),
         Value::Bytes(bytes) => {
             out.push(b'"');
             bytes.iter().for_each(|byte| write_hexadecimal(out, *byte));

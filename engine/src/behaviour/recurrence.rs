@@ -238,6 +238,7 @@ fn mix(mixer: &mut Mixer, value: &Value) {
         Value::Signed(number) | Value::Time(number) => mixer.add(number.cast_unsigned()),
         Value::Float(number) => mixer.add(number.to_bits()),
         Value::Text(text) => text.bytes().for_each(|byte| mixer.add(byte.into())),
+        Value::Word(word) => word.bytes().for_each(|byte| mixer.add(byte.into())),
         Value::Bytes(bytes) => bytes.iter().for_each(|byte| mixer.add((*byte).into())),
     }
 }
@@ -334,7 +335,7 @@ const fn kind(value: &Value) -> &'static str {
         Value::Bool(_) => "bool",
         Value::Signed(_) | Value::Unsigned(_) => "integer",
         Value::Float(_) => "float",
-        Value::Text(_) => "text",
+        Value::Text(_) | Value::Word(_) => "text",
         Value::Bytes(_) => "bytes",
         Value::Time(_) => "time",
     }
