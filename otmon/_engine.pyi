@@ -97,6 +97,9 @@ class Transaction:
     def client_mac(self) -> str | None:
         """Its hardware address, as seen on this segment: a router's, for a routed peer."""
     @property
+    def client_address(self) -> str | None:
+        """Its IP address, or its hardware address where it has none."""
+    @property
     def client_port(self) -> int:
         """Its port; 0 where the transport has none."""
     @property
@@ -105,6 +108,9 @@ class Transaction:
     @property
     def server_mac(self) -> str | None:
         """Its hardware address, as seen on this segment."""
+    @property
+    def server_address(self) -> str | None:
+        """Its IP address, or its hardware address where it has none."""
     @property
     def server_port(self) -> int:
         """Its port; 0 where the transport has none."""
@@ -181,6 +187,9 @@ class Transaction:
     def anomalies(self) -> tuple[str, ...]:
         """Departures from the specification in either PDU: names of `anomalies`."""
     @property
+    def shape(self) -> int:
+        """Alike in operations that differ only in ends, unit, targets, values, fields, times."""
+    @property
     def fields(self) -> dict[str, Value]:
         """The protocol's own fields of both PDUs by full name, such as `modbus.transaction_id`."""
     @property
@@ -208,6 +217,9 @@ class Behaviour:
     def client_mac(self) -> str | None:
         """Its hardware address, as seen on this segment: a router's, for a routed peer."""
     @property
+    def client_address(self) -> str | None:
+        """Its IP address, or its hardware address where it has none."""
+    @property
     def client_port(self) -> int:
         """Its port; 0 where the transport has none."""
     @property
@@ -216,6 +228,9 @@ class Behaviour:
     @property
     def server_mac(self) -> str | None:
         """Its hardware address, as seen on this segment."""
+    @property
+    def server_address(self) -> str | None:
+        """Its IP address, or its hardware address where it has none."""
     @property
     def server_port(self) -> int:
         """Its port; 0 where the transport has none."""
@@ -295,6 +310,9 @@ class Behaviour:
     def anomalies(self) -> tuple[str, ...]:
         """Every departure from the specification so far: names of `anomalies`."""
     @property
+    def shape(self) -> int:
+        """Alike in operations that differ only in ends, unit, targets, values, fields, times."""
+    @property
     def frame(self) -> Frame:
         """The frame that showed it first."""
     @property
@@ -322,6 +340,9 @@ class Conversation:
     def client_mac(self) -> str | None:
         """Its hardware address, as seen on this segment: a router's, for a routed peer."""
     @property
+    def client_address(self) -> str | None:
+        """Its IP address, or its hardware address where it has none."""
+    @property
     def client_port(self) -> int:
         """Its port; 0 where the transport has none."""
     @property
@@ -330,6 +351,9 @@ class Conversation:
     @property
     def server_mac(self) -> str | None:
         """Its hardware address, as seen on this segment."""
+    @property
+    def server_address(self) -> str | None:
+        """Its IP address, or its hardware address where it has none."""
     @property
     def server_port(self) -> int:
         """Its port; 0 where the transport has none."""
@@ -484,6 +508,9 @@ class Content:
     def client_mac(self) -> str | None:
         """Its hardware address, as seen on this segment: a router's, for a routed peer."""
     @property
+    def client_address(self) -> str | None:
+        """Its IP address, or its hardware address where it has none."""
+    @property
     def client_port(self) -> int:
         """Its port; 0 where the transport has none."""
     @property
@@ -492,6 +519,9 @@ class Content:
     @property
     def server_mac(self) -> str | None:
         """Its hardware address, as seen on this segment."""
+    @property
+    def server_address(self) -> str | None:
+        """Its IP address, or its hardware address where it has none."""
     @property
     def server_port(self) -> int:
         """Its port; 0 where the transport has none."""

@@ -15,12 +15,13 @@ from typing import Any
 
 from otmon import _engine
 from otmon.alerts.aggregate import Aggregator
-from otmon.detectors.detector import detectors
+from otmon.detectors.detector import Detector, detectors
 from otmon.inventory.merge import Inventory
 from otmon.model import result as document
 from otmon.model.alert import Alert
 from otmon.model.document import Deferred, Time
 from otmon.model.event import (
+    NEVER_NS,
     Event,
     event_from_behaviour,
     event_from_content,
@@ -39,6 +40,8 @@ ONE_SIDED_SHARE = 0.8
 """Share of TCP flows with one direction only from which a capture is one-sided."""
 MIN_TCP_FLOWS = 5
 """Fewer flows do not tell whether a capture is one-sided."""
+MAX_SHAPES = 4096
+"""Shapes of behaviours of which it is remembered whether they stand alone."""
 WAIT_S = 0.1
 """How long a wait for the engine lasts before progress is drawn and Ctrl-C noticed."""
 
@@ -102,6 +105,12 @@ class _Analysis:
         self._judge = Judge(rules.events, rules.correlations)
         self._rule_errors = tuple(str(error) for error in rules.errors)
         self._detectors = detectors()
+        self._watchers: dict[str | None, tuple[Detector, ...]] = {}
+        self._watching = False
+        self._due_ns = NEVER_NS
+        """The packet time from which a detector has to be told of it."""
+        self._alone: dict[int, bool] = {}
+        """Of each shape of behaviour, whether a new one stands alone."""
         self._aggregator = Aggregator()
         self._inventory = Inventory()
         self._behaviours: dict[str, _engine.Behaviour] = {}
@@ -145,9 +154,20 @@ class _Analysis:
 
     def _behaviour(self, behaviour: _engine.Behaviour) -> None:
         self._behaviours[behaviour.id] = behaviour
-        self._advance(behaviour.last_seen_ns)
-        if behaviour.new and stands_alone(behaviour):
+        time_ns = behaviour.last_seen_ns
+        if time_ns >= self._due_ns:
+            self._advance(time_ns)
+        if behaviour.new and self._stands_alone(behaviour):
             self._watch(event_from_behaviour(behaviour))
+
+    def _stands_alone(self, behaviour: _engine.Behaviour) -> bool:
+        shape = behaviour.shape
+        alone = self._alone.get(shape)
+        if alone is None:
+            if len(self._alone) >= MAX_SHAPES:
+                self._alone.clear()
+            alone = self._alone[shape] = stands_alone(behaviour)
+        return alone
 
     def _conversation(self, conversation: _engine.Conversation) -> None:
         self._conversations[conversation.id] = conversation
@@ -158,20 +178,36 @@ class _Analysis:
 
     def _watch(self, event: Event) -> None:
         """Show an operation to the detectors, then judge it and what they say."""
-        self._advance(event.time_ns)
+        if event.time_ns >= self._due_ns:
+            self._advance(event.time_ns)
         self._judge_event(event)
-        for detector in self._detectors:
+        for detector in self._watchers_of(event.operation_class):
             for shown in detector.observe(event):
                 self._judge_event(shown)
+            self._due_ns = min(self._due_ns, detector.due_ns)
+
+    def _watchers_of(self, operation_class: str | None) -> tuple[Detector, ...]:
+        """The detectors that watch a class; of the first event of a run, all."""
+        if not self._watching:
+            self._watching = True
+            return self._detectors
+        watchers = self._watchers.get(operation_class)
+        if watchers is None:
+            watchers = tuple(one for one in self._detectors if operation_class in one.classes)
+            self._watchers[operation_class] = watchers
+        return watchers
 
     def _advance(self, time_ns: int) -> None:
         """Tell the detectors how far packet time has come: what repeats is only counted."""
         for detector in self._detectors:
             for shown in detector.advance(time_ns):
                 self._judge_event(shown)
+        self._due_ns = min(detector.due_ns for detector in self._detectors)
 
     def _judge_event(self, event: Event) -> None:
-        self._aggregator.add_all(self._judge.judge(event))
+        matches = self._judge.judge(event)
+        if matches:
+            self._aggregator.add_all(matches)
 
     def result(self) -> Result:
         """The document of everything taken."""

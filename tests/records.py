@@ -32,6 +32,15 @@ class Flow:
     transport: str = "tcp"
     identified_by: str | None = "pairing"
     protocol: str = "modbus"
+    shape: int | None = None
+
+    @property
+    def client_address(self) -> str | None:
+        return self.client_ip or self.client_mac
+
+    @property
+    def server_address(self) -> str | None:
+        return self.server_ip or self.server_mac
 
 
 @dataclass(frozen=True)

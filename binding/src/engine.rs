@@ -8,11 +8,13 @@ use std::time::Duration;
 use engine::capture::{Compression, Container, FileFacts};
 use engine::observation::Observation;
 use pyo3::prelude::*;
+use pyo3::sync::MutexExt as _;
 use pyo3::types::{PyBytes, PyList};
 
 use crate::fault::engine_error;
 use crate::fault::errors::{CaptureError, OptionsError};
 use crate::observation::to_python;
+use crate::shared::Shared;
 use crate::worker::{Batch, Options, Waited, Worker};
 
 /// How long Python's signals may wait.
@@ -111,6 +113,7 @@ impl Waiting {
 pub struct Engine {
     worker: Worker,
     waiting: Mutex<Waiting>,
+    shared: Mutex<Shared>,
     pdu_log: bool,
 }
 
@@ -138,7 +141,7 @@ impl Engine {
                 None => py.check_signals()?,
             }
         }
-        Ok(Self { worker, waiting: Mutex::default(), pdu_log })
+        Ok(Self { worker, waiting: Mutex::default(), shared: Mutex::default(), pdu_log })
     }
 
     #[pyo3(signature = (limit = 4096, timeout_s = 1.0))]
@@ -163,8 +166,11 @@ impl Engine {
             let count = limit.min(waiting.observations.len());
             waiting.observations.drain(..count).collect()
         });
-        let objects =
-            taken.into_iter().map(|own| to_python(py, own)).collect::<PyResult<Vec<_>>>()?;
+        let mut shared = self.shared.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
+        let objects = taken
+            .into_iter()
+            .map(|own| to_python(py, &mut shared, own))
+            .collect::<PyResult<Vec<_>>>()?;
         PyList::new(py, objects).map(Some)
     }
 

@@ -5,6 +5,7 @@ mod convert;
 mod engine;
 mod fault;
 mod observation;
+mod shared;
 mod worker;
 
 use pyo3::prelude::*;

@@ -1,13 +1,17 @@
 //! The classes of observations: each wraps a record and converts on access.
 
+use std::sync::Arc;
+
 use engine::observation as record;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use crate::convert::{self, PyFrame};
+use crate::shared::{self, Ends, Shape, Shared};
 
 /// Declares the Python side of a class whose record comes from a flow: the
-/// flow's attributes, and its own.
+/// flow's attributes, and its own. The record is the first part of the class,
+/// the addresses of its flow are the second; a shape is the third.
 macro_rules! of_flow {
     ($class:ident { $($own:tt)* }) => {
         #[pymethods]
@@ -21,24 +25,32 @@ macro_rules! of_flow {
                 self.0.flow.id
             }
             #[getter]
-            fn client_ip(&self) -> Option<String> {
-                convert::ip(self.0.flow.client.ip)
+            fn client_ip<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
+                shared::text(py, self.1.client.ip.as_ref())
             }
             #[getter]
-            fn client_mac(&self) -> Option<String> {
-                self.0.flow.client.mac.map(convert::mac)
+            fn client_mac<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
+                shared::text(py, self.1.client.mac.as_ref())
+            }
+            #[getter]
+            fn client_address<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
+                self.1.client.address(py)
             }
             #[getter]
             fn client_port(&self) -> u16 {
                 self.0.flow.client.port
             }
             #[getter]
-            fn server_ip(&self) -> Option<String> {
-                convert::ip(self.0.flow.server.ip)
+            fn server_ip<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
+                shared::text(py, self.1.server.ip.as_ref())
             }
             #[getter]
-            fn server_mac(&self) -> Option<String> {
-                self.0.flow.server.mac.map(convert::mac)
+            fn server_mac<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
+                shared::text(py, self.1.server.mac.as_ref())
+            }
+            #[getter]
+            fn server_address<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
+                self.1.server.address(py)
             }
             #[getter]
             fn server_port(&self) -> u16 {
@@ -75,7 +87,7 @@ pub struct History {
 
 /// One operation that matters by itself.
 #[pyclass(frozen, module = "otmon._engine")]
-pub struct Transaction(Box<record::Transaction>);
+pub struct Transaction(Box<record::Transaction>, Arc<Ends>, Arc<Shape>);
 
 of_flow!(Transaction {
     #[getter]
@@ -116,8 +128,8 @@ of_flow!(Transaction {
         self.0.code
     }
     #[getter]
-    fn operation(&self) -> String {
-        self.0.operation.to_string()
+    fn operation<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        self.2.operation.bind(py).clone()
     }
     #[getter]
     fn operation_class<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
@@ -156,8 +168,12 @@ of_flow!(Transaction {
         self.0.phase.map(|phase| convert::word(py, phase.as_str()))
     }
     #[getter]
-    fn anomalies<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        convert::anomalies(py, self.0.anomalies)
+    fn anomalies<'py>(&self, py: Python<'py>) -> Bound<'py, PyTuple> {
+        self.2.anomalies.bind(py).clone()
+    }
+    #[getter]
+    fn shape(&self) -> u64 {
+        self.2.number
     }
     #[getter]
     fn fields<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
@@ -205,7 +221,7 @@ impl ValueFacts {
 
 /// Who does what to whom, again and again.
 #[pyclass(frozen, module = "otmon._engine")]
-pub struct Behaviour(Box<record::Behaviour>);
+pub struct Behaviour(Box<record::Behaviour>, Arc<Ends>, Arc<Shape>);
 
 of_flow!(Behaviour {
     #[getter]
@@ -229,8 +245,8 @@ of_flow!(Behaviour {
         self.0.code
     }
     #[getter]
-    fn operation(&self) -> String {
-        self.0.operation.to_string()
+    fn operation<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        self.2.operation.bind(py).clone()
     }
     #[getter]
     fn operation_class<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
@@ -289,8 +305,12 @@ of_flow!(Behaviour {
         self.0.values.clone().map(ValueFacts)
     }
     #[getter]
-    fn anomalies<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        convert::anomalies(py, self.0.anomalies)
+    fn anomalies<'py>(&self, py: Python<'py>) -> Bound<'py, PyTuple> {
+        self.2.anomalies.bind(py).clone()
+    }
+    #[getter]
+    fn shape(&self) -> u64 {
+        self.2.number
     }
     #[getter]
     fn frame(&self) -> PyFrame {
@@ -314,7 +334,7 @@ of_flow!(Behaviour {
 
 /// Somebody who talks to somebody.
 #[pyclass(frozen, module = "otmon._engine")]
-pub struct Conversation(Box<record::Conversation>);
+pub struct Conversation(Box<record::Conversation>, Arc<Ends>);
 
 of_flow!(Conversation {
     #[getter]
@@ -500,7 +520,7 @@ impl Claim {
 
 /// Something that was transferred.
 #[pyclass(frozen, module = "otmon._engine")]
-pub struct Content(Box<record::Content>);
+pub struct Content(Box<record::Content>, Arc<Ends>);
 
 of_flow!(Content {
     #[getter]
@@ -549,13 +569,31 @@ of_flow!(Content {
 });
 
 /// The Python object of an observation.
-pub fn to_python(py: Python<'_>, observation: record::Observation) -> PyResult<Py<PyAny>> {
+pub fn to_python(
+    py: Python<'_>,
+    shared: &mut Shared,
+    observation: record::Observation,
+) -> PyResult<Py<PyAny>> {
     Ok(match observation {
-        record::Observation::Transaction(own) => Py::new(py, Transaction(own))?.into_any(),
-        record::Observation::Behaviour(own) => Py::new(py, Behaviour(own))?.into_any(),
-        record::Observation::Conversation(own) => Py::new(py, Conversation(own))?.into_any(),
+        record::Observation::Transaction(own) => {
+            let ends = shared.ends(py, &own.flow);
+            let shape = shared.shape_of_transaction(py, &own)?;
+            Py::new(py, Transaction(own, ends, shape))?.into_any()
+        }
+        record::Observation::Behaviour(own) => {
+            let ends = shared.ends(py, &own.flow);
+            let shape = shared.shape_of_behaviour(py, &own)?;
+            Py::new(py, Behaviour(own, ends, shape))?.into_any()
+        }
+        record::Observation::Conversation(own) => {
+            let ends = shared.ends(py, &own.flow);
+            Py::new(py, Conversation(own, ends))?.into_any()
+        }
+        record::Observation::Content(own) => {
+            let ends = shared.ends(py, &own.flow);
+            Py::new(py, Content(own, ends))?.into_any()
+        }
         record::Observation::Address(own) => Py::new(py, Address(own))?.into_any(),
         record::Observation::Claim(own) => Py::new(py, Claim(own))?.into_any(),
-        record::Observation::Content(own) => Py::new(py, Content(own))?.into_any(),
     })
 }

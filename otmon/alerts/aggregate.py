@@ -31,6 +31,7 @@ _WEIGHTY = ("ot.operation.class", "event.outcome", "ot.answered", "otmon.identif
 """The fields that severity depends on, each with a handful of values."""
 
 _Key = tuple[str, tuple[object, ...], str | None, tuple[FieldValue, ...]]
+_ENDS = ("client.address", "server.address")
 _ROW = ("ot.function.name", "file.name", "ot.object.id", "ot.value", "ot.status.name")
 """The fields that make a row of the violation table."""
 
@@ -53,6 +54,7 @@ class _Open:
         "rows",
         "server",
         "severity",
+        "shape",
         "weighed",
     )
 
@@ -64,6 +66,8 @@ class _Open:
         self.severity: Severity = severity_of(match)
         self.weighed: set[tuple[FieldValue, ...]] = set()
         """What severity depends on besides client and server, as far as it was weighed."""
+        self.shape: int | None = None
+        """The shape that was weighed last: all of it weighs the same."""
         self.reasons = match.reasons()
         self.count = 0
         self.first_ns = match.event.time_ns
@@ -77,15 +81,20 @@ class _Open:
         """Takes a match in; gives how many rows and frames it took of the `room` there is."""
         before = len(self.rows) + len(self.frames)
         self.count += match.event_count
-        for event in (*match.members, match.event):
-            self._add_event(event, room)
-        self._weigh(match)
+        for member in match.members:
+            self._add_event(member, room)
+        self._add_event(match.event, room)
+        if not match.continues:
+            self._weigh(match)
         return len(self.rows) + len(self.frames) - before
 
     def _weigh(self, match: Match) -> None:
-        if match.continues:
+        event = match.event
+        shape = event.shape
+        if shape is not None and shape == self.shape:
             return
-        weight = tuple(map(match.event.get, _WEIGHTY))
+        self.shape = shape
+        weight = event.several(_WEIGHTY)
         if weight in self.weighed:
             return
         self.weighed.add(weight)
@@ -95,9 +104,11 @@ class _Open:
 
     def _add_event(self, event: Event, room: int) -> None:
         time_ns = event.time_ns
-        self.first_ns = min(self.first_ns, time_ns)
-        self.last_ns = max(self.last_ns, time_ns)
-        row = tuple(map(event.get, _ROW))
+        if time_ns < self.first_ns:
+            self.first_ns = time_ns
+        if time_ns > self.last_ns:
+            self.last_ns = time_ns
+        row = event.several(_ROW)
         known = self.rows.get(row)
         if known is not None:
             known[0] += 1
@@ -182,11 +193,10 @@ def _key(match: Match) -> _Key:
     event, rule = match.event, match.rule
     further: tuple[FieldValue, ...] = ()
     if rule.aggregate_by:
-        further = tuple(map(event.get, rule.aggregate_by))
+        further = event.several(rule.aggregate_by)
     if match.group is not None:
         return rule.id, match.group, event.service, further
-    ends = (event.get("client.address"), event.get("server.address"))
-    return rule.id, ends, event.service, further
+    return rule.id, event.several(_ENDS), event.service, further
 
 
 def _alert(alert: _Open, file_name: Callable[[int], str]) -> Alert:

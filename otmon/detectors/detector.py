@@ -19,8 +19,20 @@ from otmon.model.event import Event
 class Detector(Protocol):
     """Watches operations in the order of their time, and says what rules cannot see."""
 
+    classes: frozenset[str]
+    """The operation classes that it watches."""
+
+    @property
+    def due_ns(self) -> int:
+        """The packet time from which `advance` has something to give."""
+        ...
+
     def observe(self, event: Event) -> Iterable[Event]:
-        """Takes one event of category `ot_operation`; gives what it shows."""
+        """Takes one event of category `ot_operation`; gives what it shows.
+
+        Those of its classes, and the first of a run whatever its class: since
+        then the sensor has been watching.
+        """
         ...
 
     def advance(self, time_ns: int) -> Iterable[Event]:

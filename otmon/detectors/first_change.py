@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from otmon.detectors.newcomer import MIN_WATCH_NS, NEW_NS
 from otmon.fields import CHANGE_CLASSES
-from otmon.model.event import Event
+from otmon.model.event import NEVER_NS, Event
 
 MIN_READS = 20
 """Looks that make a habit of looking."""
@@ -19,6 +19,9 @@ class FirstChange:
     and then may not have done so yet when a capture begins. Packet loss hardly
     makes it speak: it lowers the number of reads, too.
     """
+
+    classes = CHANGE_CLASSES
+    due_ns = NEVER_NS
 
     def __init__(self) -> None:
         self._watched_since_ns: int | None = None

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Iterable
 
 from otmon.fields import CHANGE_CLASSES
-from otmon.model.event import Event, FieldValue
+from otmon.model.event import NEVER_NS, Event, FieldValue
 
 MIN_WATCH_NS = 60 * 1_000_000_000
 """How long the sensor must have watched before a conversation began, so that it is new."""
@@ -22,6 +22,9 @@ class Newcomer:
     Packet loss can make it speak of a client that was there before but was not
     seen for the first minute; so its event says when the conversation began.
     """
+
+    classes = CHANGE_CLASSES
+    due_ns = NEVER_NS
 
     def __init__(self) -> None:
         self._watched_since_ns: int | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable
 
-from otmon.model.event import Event, FieldValue
+from otmon.model.event import NEVER_NS, Event, FieldValue
 
 DEADLINE_NS = 30 * 1_000_000_000
 """A master that starts switches reports off, polls everything, and switches them on again."""
@@ -23,8 +23,16 @@ class ReportDisabled:
     belongs to rules of low confidence.
     """
 
+    classes = frozenset(("report_disable", "report_enable"))
+
     def __init__(self) -> None:
         self._pending: OrderedDict[_Conversation, Event] = OrderedDict()
+
+    @property
+    def due_ns(self) -> int:
+        """When the first deadline passes."""
+        first = next(iter(self._pending.values()), None)
+        return NEVER_NS if first is None else first.time_ns + DEADLINE_NS
 
     def observe(self, event: Event) -> Iterable[Event]:
         """Takes a switch off or on; gives what was due before."""

@@ -23,7 +23,11 @@ FieldValue = Scalar | tuple[Scalar, ...] | None
 Frame = tuple[int, int]
 """A frame: the place of its file in the input, and its number as Wireshark counts."""
 
+NEVER_NS = 2**63 - 1
+"""A packet time that never comes."""
+
 _Getter = Callable[[Any], FieldValue]
+_Reader = Callable[[Any], tuple[FieldValue, ...]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,41 @@ Enrichment = Callable[[Address], AssetFacts | None]
 """Gives what is known of an address; nothing where it is no known asset."""
 
 
+class Layout:
+    """Where the fields of one kind of record are."""
+
+    __slots__ = ("_places", "_readers", "getters")
+
+    def __init__(self, places: Mapping[str, str | _Getter]) -> None:
+        """Takes, for each field, the attribute it is in, or a function of the record."""
+        self._places = places
+        self._readers: dict[tuple[str, ...], _Reader | None] = {}
+        self.getters: dict[str, _Getter] = {
+            name: attrgetter(place) if isinstance(place, str) else place
+            for name, place in places.items()
+        }
+
+    def reader(self, fields: tuple[str, ...]) -> _Reader | None:
+        """What reads several fields at once; none where one of them is not in its place."""
+        try:
+            return self._readers[fields]
+        except KeyError:
+            # Rules and alerts ask for the same few groups of fields again and again.
+            reader = self._readers[fields] = self._make_reader(fields)
+            return reader
+
+    def _make_reader(self, fields: tuple[str, ...]) -> _Reader | None:
+        places = [self._places.get(field) for field in fields]
+        if None in places:
+            return None
+        attributes = [place for place in places if isinstance(place, str)]
+        if len(attributes) == len(places) > 1:
+            reader: _Reader = attrgetter(*attributes)
+            return reader
+        getters = [self.getters[field] for field in fields]
+        return lambda record: tuple([getter(record) for getter in getters])
+
+
 class Event:
     """One thing that rules judge.
 
@@ -60,12 +99,13 @@ class Event:
 
     __slots__ = (
         "_enrich",
-        "_getters",
+        "_layout",
         "_own",
         "category",
         "operation_class",
         "record",
         "service",
+        "shape",
         "time_ns",
     )
 
@@ -76,9 +116,10 @@ class Event:
         operation_class: str | None,
         time_ns: int,
         record: Any,
-        getters: Mapping[str, _Getter],
+        layout: Layout,
         own: Mapping[str, FieldValue] | None = None,
         enrich: Enrichment | None = None,
+        shape: int | None = None,
     ) -> None:
         self.category = category
         self.service = service
@@ -86,7 +127,9 @@ class Event:
         self.time_ns = time_ns
         self.record = record
         """The engine's record, or whatever the event was made from."""
-        self._getters = getters
+        self.shape = shape
+        """Events of one shape and category have the same `SHAPE_FIELDS`; none where not known."""
+        self._layout = layout
         self._own = own
         self._enrich = enrich
 
@@ -97,7 +140,7 @@ class Event:
         """The value of a field, or None."""
         if self._own is not None and field in self._own:
             return self._own[field]
-        getter = self._getters.get(field)
+        getter = self._layout.getters.get(field)
         if getter is not None:
             return getter(self.record)
         if field[:13] == "source.asset.":
@@ -107,6 +150,14 @@ class Event:
         added: Mapping[str, Value] | None = getattr(self.record, "fields", None)
         value = added.get(field) if added else None
         return None if value is None else _plain(value)
+
+    def several(self, fields: tuple[str, ...]) -> tuple[FieldValue, ...]:
+        """The values of several fields, each as `get` gives it."""
+        if self._own is None:
+            reader = self._layout.reader(fields)
+            if reader is not None:
+                return reader(self.record)
+        return tuple(map(self.get, fields))
 
     def text(self, field: str) -> str | None:
         """A field as one piece of text, or None."""
@@ -142,7 +193,7 @@ class Event:
             self.operation_class,
             self.time_ns,
             self.record,
-            self._getters,
+            self._layout,
             own if self._own is None else {**self._own, **own},
             self._enrich,
         )
@@ -187,6 +238,7 @@ def event_from_transaction(
         _TRANSACTION,
         None,
         enrich,
+        transaction.shape,
     )
 
 
@@ -203,6 +255,7 @@ def event_from_behaviour(
         _BEHAVIOUR,
         None,
         enrich,
+        behaviour.shape,
     )
 
 
@@ -250,11 +303,6 @@ def _outcome(record: Any) -> str:
     return "success" if status == "ok" else "failure"
 
 
-def _targets(record: Any) -> tuple[str, ...]:
-    targets: tuple[str, ...] = record.targets
-    return targets
-
-
 def _target(record: Any) -> tuple[str, ...]:
     return () if record.target is None else (record.target,)
 
@@ -279,7 +327,11 @@ def _bounds(targets: Callable[[Any], tuple[str, ...]], end: int) -> _Getter:
 
 
 def _values(record: Any) -> tuple[str, ...]:
-    return tuple(_text(_plain(value)) for value in record.values)
+    return tuple([_text(_plain(value)) for value in record.values])
+
+
+def _nothing(_record: Any) -> None:
+    return None
 
 
 def _value_numbers(record: Any) -> tuple[float, ...]:
@@ -294,93 +346,108 @@ def _optional_text(name: str) -> _Getter:
     return text
 
 
-_attribute: Callable[[str], _Getter] = attrgetter
-"""Gives what reads one attribute of a record."""
-
-
-def _address(side: str) -> _Getter:
-    ip, mac = f"{side}_ip", f"{side}_mac"
-
-    def address(record: Any) -> FieldValue:
-        value: FieldValue = getattr(record, ip) or getattr(record, mac)
-        return value
-
-    return address
-
-
-def _endpoint(role: str, side: str) -> dict[str, _Getter]:
+def _endpoint(role: str, side: str) -> dict[str, str | _Getter]:
     return {
-        f"{role}.address": _address(side),
-        f"{role}.ip": _attribute(f"{side}_ip"),
-        f"{role}.mac": _attribute(f"{side}_mac"),
-        f"{role}.port": _attribute(f"{side}_port"),
+        f"{role}.address": f"{side}_address",
+        f"{role}.ip": f"{side}_ip",
+        f"{role}.mac": f"{side}_mac",
+        f"{role}.port": f"{side}_port",
     }
 
 
-_FLOW: dict[str, _Getter] = {
+_FLOW: dict[str, str | _Getter] = {
     **_endpoint("source", "client"),
     **_endpoint("client", "client"),
     **_endpoint("destination", "server"),
     **_endpoint("server", "server"),
-    "network.protocol": _attribute("protocol"),
-    "network.transport": _attribute("transport"),
-    "network.vlan.id": _attribute("vlan"),
-    "otmon.identified_by": _attribute("identified_by"),
+    "network.protocol": "protocol",
+    "network.transport": "transport",
+    "network.vlan.id": "vlan",
+    "otmon.identified_by": "identified_by",
 }
 
-_OPERATION: dict[str, _Getter] = {
+_OPERATION: dict[str, str | _Getter] = {
     **_FLOW,
     "event.outcome": _outcome,
-    "ot.operation.class": _attribute("operation_class"),
+    "ot.operation.class": "operation_class",
     "ot.operation.is_write": lambda record: record.operation_class in CHANGE_CLASSES,
     "ot.operation.is_program": lambda record: record.operation_class in PROGRAM_CLASSES,
-    "ot.function.code": _attribute("function_code"),
-    "ot.function.name": _attribute("operation"),
-    "ot.role": _attribute("role"),
-    "ot.answered": _attribute("answered"),
+    "ot.function.code": "function_code",
+    "ot.function.name": "operation",
+    "ot.role": "role",
+    "ot.answered": "answered",
     "ot.unit.id": _optional_text("unit"),
-    "ot.status.name": _attribute("status"),
+    "ot.status.name": "status",
     "ot.status.code": _optional_text("status_code"),
-    "ot.anomaly": _attribute("anomalies"),
+    "ot.anomaly": "anomalies",
+    "file.name": _nothing,
 }
 
-_TRANSACTION: dict[str, _Getter] = {
-    **_OPERATION,
-    "@timestamp": _attribute("time_ns"),
-    "event.duration": _attribute("latency_ns"),
-    "ot.phase": _attribute("phase"),
-    "ot.object.id": _targets,
-    "ot.object.type": _types(_targets),
-    "ot.object.address_low": _bounds(_targets, 0),
-    "ot.object.address_high": _bounds(_targets, 1),
-    "ot.object.quantity": _attribute("quantity"),
-    "ot.value": _values,
-    "ot.value_number": _value_numbers,
-    "ot.value_count": _attribute("value_count"),
-    "ot.first_seen": lambda record: False,
-    "ot.history.read_count": _attribute("history.read_count"),
-    "ot.history.change_count": _attribute("history.change_count"),
-    "ot.history.first_seen_at": _attribute("history.first_seen_ns"),
-}
+_TRANSACTION = Layout(
+    {
+        **_OPERATION,
+        "@timestamp": "time_ns",
+        "event.duration": "latency_ns",
+        "ot.phase": "phase",
+        "ot.object.id": "targets",
+        "ot.object.type": _types(attrgetter("targets")),
+        "ot.object.address_low": _bounds(attrgetter("targets"), 0),
+        "ot.object.address_high": _bounds(attrgetter("targets"), 1),
+        "ot.object.quantity": "quantity",
+        "ot.value": _values,
+        "ot.value_number": _value_numbers,
+        "ot.value_count": "value_count",
+        "ot.first_seen": lambda record: False,
+        "ot.history.read_count": "history.read_count",
+        "ot.history.change_count": "history.change_count",
+        "ot.history.first_seen_at": "history.first_seen_ns",
+    }
+)
 
-_BEHAVIOUR: dict[str, _Getter] = {
-    **_OPERATION,
-    "@timestamp": _attribute("first_seen_ns"),
-    "ot.object.id": _target,
-    "ot.object.type": _types(_target),
-    "ot.object.address_low": _bounds(_target, 0),
-    "ot.object.address_high": _bounds(_target, 1),
-    "ot.first_seen": lambda record: True,
-}
+_BEHAVIOUR = Layout(
+    {
+        **_OPERATION,
+        "@timestamp": "first_seen_ns",
+        "ot.object.id": _target,
+        "ot.object.type": _types(_target),
+        "ot.object.address_low": _bounds(_target, 0),
+        "ot.object.address_high": _bounds(_target, 1),
+        "ot.first_seen": lambda record: True,
+    }
+)
 
-_CONTENT: dict[str, _Getter] = {
-    **_FLOW,
-    "@timestamp": _attribute("last_seen_ns"),
-    "event.outcome": lambda record: "success" if record.complete else "unknown",
-    "file.name": _attribute("name"),
-    "file.size": _attribute("size"),
-    "file.hash.sha256": _attribute("sha256"),
-    "ot.content.kind": _attribute("kind"),
-    "ot.content.to_server": _attribute("to_server"),
-    "ot.content.complete": _attribute("complete"),
-}
+_CONTENT = Layout(
+    {
+        **_FLOW,
+        "@timestamp": "last_seen_ns",
+        "event.outcome": lambda record: "success" if record.complete else "unknown",
+        "file.name": "name",
+        "file.size": "size",
+        "file.hash.sha256": "sha256",
+        "ot.content.kind": "kind",
+        "ot.content.to_server": "to_server",
+        "ot.content.complete": "complete",
+    }
+)
+
+SHAPE_FIELDS: frozenset[str] = frozenset(
+    (
+        "network.protocol",
+        "network.transport",
+        "otmon.identified_by",
+        "event.outcome",
+        "ot.operation.class",
+        "ot.operation.is_write",
+        "ot.operation.is_program",
+        "ot.function.code",
+        "ot.function.name",
+        "ot.role",
+        "ot.phase",
+        "ot.answered",
+        "ot.status.name",
+        "ot.status.code",
+        "ot.anomaly",
+        "ot.first_seen",
+    )
+)
+"""The fields of which all operations of one shape have the same values."""

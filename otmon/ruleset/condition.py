@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -178,44 +178,39 @@ def tests_of(condition: Condition) -> list[Test]:
             return [test for part in parts for test in tests_of(part)]
 
 
-def specialised(condition: Condition, known: Mapping[str, str | None]) -> Condition | bool:
-    """What is left of a condition on events of which some fields are known.
+def specialised(condition: Condition, decide: Callable[[Test], bool | None]) -> Condition | bool:
+    """What is left of a condition where some tests are decided beforehand.
 
     Args:
         condition: The condition.
-        known: Fields of one text each, or None where the events lack them.
+        decide: Gives the outcome of a test, or None where it depends on the event.
 
     Returns:
         True or False where nothing is left to be held against an event.
     """
     match condition:
-        case Test(field=field, criterion=Equals(values=values, cased=cased)) if field in known:
-            value = known[field]
-            if value is None:
-                return False
-            texts = {str(one) if cased else str(one).lower() for one in values}
-            return (value if cased else value.lower()) in texts
         case Test():
-            return condition
+            outcome = decide(condition)
+            return condition if outcome is None else outcome
         case Not(part=part):
-            rest = specialised(part, known)
+            rest = specialised(part, decide)
             return not rest if isinstance(rest, bool) else Not(rest)
         case And(parts=parts):
-            return _joined(And, parts, known, decisive=False)
+            return _joined(And, parts, decide, decisive=False)
         case Or(parts=parts):
-            return _joined(Or, parts, known, decisive=True)
+            return _joined(Or, parts, decide, decisive=True)
 
 
 def _joined(
     kind: type[And] | type[Or],
     parts: tuple[Condition, ...],
-    known: Mapping[str, str | None],
+    decide: Callable[[Test], bool | None],
     decisive: bool,
 ) -> Condition | bool:
     """An `and` or `or` of what is left of its parts; one `decisive` part decides it."""
     left: list[Condition] = []
     for part in parts:
-        rest = specialised(part, known)
+        rest = specialised(part, decide)
         if rest is decisive:
             return decisive
         if not isinstance(rest, bool):

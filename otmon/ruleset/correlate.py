@@ -8,8 +8,8 @@ timespan while it holds. Everything that traffic can fill has a bound.
 from __future__ import annotations
 
 import itertools
-from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections import OrderedDict, deque
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from otmon.model.event import Event, FieldValue
@@ -36,6 +36,9 @@ class _Plan:
     rule: Rule
     group_by: tuple[str, ...]
     field: str | None
+    """Whose different values are counted; none where events are."""
+    place: int
+    """Where the value stands among those that the grouping asks for."""
     threshold: int
     span_ns: int
 
@@ -52,30 +55,80 @@ class _Window:
     window.
     """
 
-    __slots__ = ("counted", "fired_ns", "seen")
+    __slots__ = ("counted", "fired_ns", "newest", "plan", "seen", "shared", "times")
 
-    def __init__(self) -> None:
+    def __init__(self, plan: _Plan) -> None:
+        self.plan = plan
+        self.times: deque[int] = deque()
+        """When the events were, the oldest first, where events are counted."""
         self.seen: dict[FieldValue, int] = {}
-        """When each value was seen last, the longest unseen first. Where events
-        are counted, each of them is a value of its own."""
+        """When each value was seen last, the longest unseen first, where values are."""
+        self.newest: FieldValue = None
+        """The last of these values."""
+        self.shared: tuple[tuple[str, str], ...] | None = None
+        """What the events of the group share, in words, from the first match on."""
         self.fired_ns: int | None = None
         """When it fired last; None while its condition does not hold."""
         self.counted = 0
         """The number of the last event that a match has counted."""
 
+    def __len__(self) -> int:
+        """How many times or values it remembers."""
+        return len(self.times) or len(self.seen)
+
+    def add_event(self, now_ns: int) -> bool:
+        """Counts an event; tells whether there are enough, if they are recent."""
+        times, threshold = self.times, self.plan.threshold
+        times.append(now_ns)
+        if len(times) > threshold:
+            times.popleft()
+        return len(times) == threshold
+
+    def add_values(self, value: FieldValue, now_ns: int) -> bool:
+        """Counts values; tells whether there are enough, if they are recent."""
+        seen, threshold = self.seen, self.plan.threshold
+        parts = value if isinstance(value, tuple) else (value,)
+        for part in parts:
+            # The newest one is in its place already.
+            if part != self.newest and part in seen:
+                del seen[part]
+            seen[part] = now_ns
+            self.newest = part
+        while len(seen) > threshold:
+            del seen[next(iter(seen))]
+        return len(seen) == threshold
+
+    def holds(self, now_ns: int) -> bool:
+        """Whether all of a full window is recent; forgets what is not."""
+        oldest_ns = now_ns - self.plan.span_ns
+        times, seen = self.times, self.seen
+        if times:
+            if times[0] >= oldest_ns:
+                return True
+            while times[0] < oldest_ns:
+                times.popleft()
+        else:
+            if next(iter(seen.values())) >= oldest_ns:
+                return True
+            for value in [*itertools.takewhile(lambda value: seen[value] < oldest_ns, seen)]:
+                del seen[value]
+        self.fired_ns = None
+        return False
+
 
 class _Group:
     """Events that share the values of `group-by`."""
 
-    __slots__ = ("members", "newest_ns", "number", "windows")
+    __slots__ = ("key", "members", "newest_ns", "number", "windows")
 
-    def __init__(self, windows: int) -> None:
+    def __init__(self, plans: Iterable[_Plan], key: Key) -> None:
+        self.key = key
         self.newest_ns = -(1 << 63)
         self.number = 0
         """How many events there were."""
         self.members: list[tuple[int, Event]] = []
         """The newest of them, with their numbers."""
-        self.windows = [_Window() for _ in range(windows)]
+        self.windows = [_Window(plan) for plan in plans]
 
 
 class Grouping:
@@ -94,50 +147,58 @@ class Grouping:
         self.evicted_count = 0
         """Groups that were forgotten because there was too much to remember."""
         self._fields = fields
+        fielded = [one.field for one in self.correlations if one.field is not None]
+        self._counted = tuple(dict.fromkeys(fielded))
         self._plans = [
-            _Plan(one.rule, one.group_by, one.field, one.threshold, one.timespan_s * 1_000_000_000)
+            _Plan(
+                one.rule,
+                one.group_by,
+                one.field,
+                -1 if one.field is None else self._counted.index(one.field),
+                one.threshold,
+                one.timespan_s * 1_000_000_000,
+            )
             for one in self.correlations
         ]
         self._groups: OrderedDict[Key, _Group] = OrderedDict()
         self._remembered = 0
         self._held = 0
 
-    def observe(self, member: str, event: Event) -> list[Match]:
+    def observe(self, member: str, event: Event) -> Sequence[Match]:
         """Counts an event on which a member rule held.
 
         An event without one of the fields belongs to no group. While the
         condition of a correlation goes on to hold, each further event is a
         match that `continues` the one that fired, so that its alert counts all.
         """
-        key = tuple(map(event.get, self._fields[member]))
+        key = event.several(self._fields[member])
         if None in key or () in key:
-            return []
+            return ()
         group = self._groups.get(key)
         if group is None:
-            group = self._groups[key] = _Group(len(self.correlations))
+            group = self._groups[key] = _Group(self._plans, key)
             self._make_room()
         else:
             self._groups.move_to_end(key)
         # A late event counts at the newest time: it does not move time back.
         now_ns = group.newest_ns = max(event.time_ns, group.newest_ns)
         number = group.number = group.number + 1
-        matches = []
+        values = event.several(self._counted)
+        matches: list[Match] = []
         wanted = False
-        for plan, window in zip(self._plans, group.windows, strict=True):
-            value = number if plan.field is None else event.get(plan.field)
-            if value is None or value == ():
-                continue
-            seen = window.seen
-            before = len(seen)
-            for part in value if isinstance(value, tuple) else (value,):
-                if part in seen:
-                    del seen[part]
-                seen[part] = now_ns
-            while len(seen) > plan.threshold:
-                del seen[next(iter(seen))]
-            self._remembered += len(seen) - before
-            if len(seen) == plan.threshold and self._holds(plan, window, now_ns):
-                matches.append(_match(plan, key, group, window, event))
+        for window in group.windows:
+            plan = window.plan
+            before = len(window)
+            if plan.field is None:
+                full = window.add_event(now_ns)
+            else:
+                value = values[plan.place]
+                if value is None or value == ():
+                    continue
+                full = window.add_values(value, now_ns)
+            if full and window.holds(now_ns):
+                matches.append(_match(window, group, event))
+            self._remembered += len(window) - before
             wanted = wanted or window.counted != number
         self._hold(group, event, wanted)
         return matches
@@ -148,20 +209,8 @@ class Grouping:
         ):
             _, gone = self._groups.popitem(last=False)
             self._held -= len(gone.members)
-            self._remembered -= sum(len(window.seen) for window in gone.windows)
+            self._remembered -= sum(map(len, gone.windows))
             self.evicted_count += 1
-
-    def _holds(self, plan: _Plan, window: _Window, now_ns: int) -> bool:
-        """Whether all of a full window is recent; forgets what is not."""
-        seen, oldest_ns = window.seen, now_ns - plan.span_ns
-        if next(iter(seen.values())) >= oldest_ns:
-            return True
-        gone = [*itertools.takewhile(lambda value: seen[value] < oldest_ns, seen)]
-        for value in gone:
-            del seen[value]
-        self._remembered -= len(gone)
-        window.fired_ns = None
-        return False
 
     def _hold(self, group: _Group, event: Event, wanted: bool) -> None:
         """Keeps the event for matches to come, unless every window has counted it."""
@@ -177,9 +226,12 @@ class Grouping:
             members.append((group.number, event))
 
 
-def _match(plan: _Plan, key: Key, group: _Group, window: _Window, event: Event) -> Match:
+def _match(window: _Window, group: _Group, event: Event) -> Match:
     """The match of a condition that holds; its first one has the events before it."""
-    shared = tuple((name, _text(value)) for name, value in zip(plan.group_by, key, strict=True))
+    plan, shared = window.plan, window.shared
+    if shared is None:
+        told = zip(plan.group_by, group.key, strict=True)
+        shared = window.shared = tuple((name, _text(value)) for name, value in told)
     now_ns, counted = group.newest_ns, window.counted
     oldest_ns = now_ns - plan.span_ns
     window.counted = group.number

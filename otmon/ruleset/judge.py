@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from otmon.model.event import Event
+from otmon.model.event import SHAPE_FIELDS, Event
 from otmon.model.rule import Match, Rule
 from otmon.ruleset.compile import Predicate, compile_condition, reasons
-from otmon.ruleset.condition import Condition, CorrelationRule, EventRule, specialised
+from otmon.ruleset.condition import (
+    Condition,
+    CorrelationRule,
+    Equals,
+    EventRule,
+    SameAs,
+    Test,
+    specialised,
+)
 from otmon.ruleset.correlate import Grouping, groupings
+
+MAX_SHAPES = 4096
+"""Shapes whose buckets are remembered; when there are more, all are made anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +32,10 @@ class _Ready:
 
     rule: Rule
     condition: Condition
+    left: Condition | None
+    """What the bucket does not decide; none where every event of it is a match."""
     holds: Predicate | None
-    """What decides; none where every event of the bucket is a match."""
+    """The same, ready to be held against an event."""
     alerts: bool
     """Whether its match is a match of its own, or only counted by correlations."""
     groupings: tuple[Grouping, ...]
@@ -35,7 +49,9 @@ class Judge:
     """The rules, ready to be held against events in the order of their time.
 
     Category, service and class of an event choose its bucket: the rules that
-    can hold, each reduced to what these three do not decide.
+    can hold, each reduced to what these three do not decide. Operations of one
+    shape have a bucket of their own, in which all that their shape decides is
+    decided: most rules ask for nothing else.
     """
 
     def __init__(
@@ -58,6 +74,8 @@ class Judge:
         self._time_zone = time_zone
         self._events = sorted(events, key=lambda rule: rule.rule.id)
         self._buckets: dict[tuple[str, str | None, str | None], _Bucket] = {}
+        self._shapes: dict[tuple[str, int], _Bucket] = {}
+        self._predicates: dict[Condition, Predicate] = {}
 
     @property
     def evicted_count(self) -> int:
@@ -68,11 +86,19 @@ class Judge:
         """Whether any rule could hold on such an event."""
         return bool(self._bucket((category, service, operation_class)))
 
-    def judge(self, event: Event) -> list[Match]:
+    def judge(self, event: Event) -> Sequence[Match]:
         """What holds on `event`: event rules in the order of their ids, then correlations."""
+        shape = event.shape
+        if shape is None:
+            bucket = self._bucket((event.category, event.service, event.operation_class))
+        else:
+            known = self._shapes.get((event.category, shape))
+            bucket = self._bucket_of_shape(event, shape) if known is None else known
+        if not bucket:
+            return ()
         matches: list[Match] = []
         fired: list[Match] = []
-        for one in self._bucket((event.category, event.service, event.operation_class)):
+        for one in bucket:
             if one.holds is not None and not one.holds(event):
                 continue
             if one.alerts:
@@ -92,17 +118,18 @@ class Judge:
     def _select(
         self, category: str, service: str | None, operation_class: str | None
     ) -> Iterator[_Ready]:
-        known = {"ot.operation.class": operation_class, "network.protocol": service}
+        decide = _by_text({"ot.operation.class": operation_class, "network.protocol": service})
         for one in self._events:
             if one.category not in (None, category) or one.service not in (None, service):
                 continue
-            left = specialised(one.condition, known)
+            left = specialised(one.condition, decide)
             if left is False:
                 continue
             yield _Ready(
                 one.rule,
                 one.condition,
-                None if left is True else compile_condition(left, self._time_zone),
+                None if left is True else left,
+                None if left is True else self._compiled(left),
                 one.rule.id not in self._silent,
                 tuple(
                     grouping
@@ -110,3 +137,53 @@ class Judge:
                     if any(one.rule.id in rule.members for rule in grouping.correlations)
                 ),
             )
+
+    def _bucket_of_shape(self, event: Event, shape: int) -> _Bucket:
+        if len(self._shapes) >= MAX_SHAPES:
+            self._shapes.clear()
+        wider = self._bucket((event.category, event.service, event.operation_class))
+        bucket = self._shapes[event.category, shape] = tuple(self._narrow(wider, event))
+        return bucket
+
+    def _narrow(self, wider: _Bucket, event: Event) -> Iterator[_Ready]:
+        """The rules of a bucket, reduced to what the shape of `event` does not decide."""
+
+        def decide(test: Test) -> bool | None:
+            return self._compiled(test)(event) if _is_of_shape(test) else None
+
+        for one in wider:
+            left = True if one.left is None else specialised(one.left, decide)
+            if left is True:
+                yield dataclasses.replace(one, left=None, holds=None)
+            elif left is not False:
+                yield dataclasses.replace(one, left=left, holds=self._compiled(left))
+
+    def _compiled(self, condition: Condition) -> Predicate:
+        """The predicate of a condition: of a rule, or of what is left of one."""
+        predicate = self._predicates.get(condition)
+        if predicate is None:
+            predicate = compile_condition(condition, self._time_zone)
+            self._predicates[condition] = predicate
+        return predicate
+
+
+def _is_of_shape(test: Test) -> bool:
+    """Whether all events of a shape are alike in a test."""
+    if isinstance(test.criterion, SameAs) and test.criterion.field not in SHAPE_FIELDS:
+        return False
+    return test.field in SHAPE_FIELDS
+
+
+def _by_text(known: Mapping[str, str | None]) -> Callable[[Test], bool | None]:
+    """Decides equalities of known fields: one text each, or None where events lack them."""
+
+    def decide(test: Test) -> bool | None:
+        if test.field not in known or not isinstance(test.criterion, Equals):
+            return None
+        value, cased = known[test.field], test.criterion.cased
+        if value is None:
+            return False
+        texts = {str(one) if cased else str(one).lower() for one in test.criterion.values}
+        return (value if cased else value.lower()) in texts
+
+    return decide

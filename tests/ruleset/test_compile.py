@@ -6,7 +6,7 @@ import datetime
 
 import pytest
 
-from otmon.model.event import Event
+from otmon.model.event import Event, Layout
 from otmon.ruleset.compile import compile_condition, reasons
 from otmon.ruleset.condition import (
     And,
@@ -28,7 +28,7 @@ from otmon.ruleset.condition import (
 
 def event(**own: object) -> Event:
     fields = {name.replace("__", "."): value for name, value in own.items()}
-    return Event("ot_operation", "modbus", "read", 0, None, {}, fields)  # type: ignore[arg-type]
+    return Event("ot_operation", "modbus", "read", 0, None, Layout({}), fields)
 
 
 def holds(criterion, value) -> bool:

@@ -1,0 +1,179 @@
+//! What many observations have in common, as Python objects made once: the
+//! addresses of their flow, and their shape.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use engine::dissectors::anomaly::Anomalies;
+use engine::dissectors::dissector::Transport;
+use engine::dissectors::operation::{Class, Operation};
+use engine::dissectors::pdu::{Phase, Role, Status};
+use engine::dissectors::registry::ProtocolId;
+use engine::observation::{Behaviour, Endpoint, FlowFacts, IdentifiedBy, Transaction};
+use engine::packet::Mac;
+use pyo3::prelude::*;
+use pyo3::types::{PyString, PyTuple};
+
+use crate::convert;
+
+/// Entries of each table; a full one starts anew, since all of it can be made again.
+const MOST: usize = 8192;
+
+/// The addresses of a flow as text.
+pub struct Ends {
+    /// Who asks.
+    pub client: End,
+    /// Who answers.
+    pub server: End,
+}
+
+/// The addresses of one end.
+pub struct End {
+    /// Network address.
+    pub ip: Option<Py<PyString>>,
+    /// Hardware address.
+    pub mac: Option<Py<PyString>>,
+}
+
+impl End {
+    /// What the end is known by: its IP address, else its hardware address.
+    pub fn address<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
+        text(py, self.ip.as_ref().or(self.mac.as_ref()))
+    }
+}
+
+/// One more reference to a text.
+pub fn text<'py>(py: Python<'py>, text: Option<&Py<PyString>>) -> Option<Bound<'py, PyString>> {
+    text.map(|text| text.bind(py).clone())
+}
+
+/// What is the same for all operations of one shape.
+pub struct Shape {
+    /// Its number in the run.
+    pub number: u64,
+    /// The name of the operation.
+    pub operation: Py<PyString>,
+    /// The names of the anomalies.
+    pub anomalies: Py<PyTuple>,
+}
+
+/// Everything about an operation but its ends, unit, targets, values, own fields and times.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Alike {
+    is_behaviour: bool,
+    transport: Transport,
+    identified_by: Option<IdentifiedBy>,
+    protocol: ProtocolId,
+    role: Role,
+    answered: bool,
+    code: u16,
+    operation: Operation,
+    class: Class,
+    status: Status,
+    phase: Option<Phase>,
+    anomalies: Anomalies,
+}
+
+/// What was made so far.
+#[derive(Default)]
+pub struct Shared {
+    ips: HashMap<IpAddr, Py<PyString>>,
+    macs: HashMap<Mac, Py<PyString>>,
+    /// By the place of the facts, which stay there as long as they are held here.
+    ends: HashMap<usize, (Arc<FlowFacts>, Arc<Ends>)>,
+    shapes: HashMap<Alike, Arc<Shape>>,
+    shape_count: u64,
+}
+
+impl Shared {
+    /// The addresses of a flow.
+    pub fn ends(&mut self, py: Python<'_>, flow: &Arc<FlowFacts>) -> Arc<Ends> {
+        let place = Arc::as_ptr(flow).addr();
+        if let Some((_, ends)) = self.ends.get(&place) {
+            return Arc::clone(ends);
+        }
+        let ends =
+            Arc::new(Ends { client: self.end(py, flow.client), server: self.end(py, flow.server) });
+        room(&mut self.ends).insert(place, (Arc::clone(flow), Arc::clone(&ends)));
+        ends
+    }
+
+    fn end(&mut self, py: Python<'_>, end: Endpoint) -> End {
+        let ip = end.ip.map(|ip| {
+            let new = || PyString::new(py, &ip.to_string()).unbind();
+            room(&mut self.ips).entry(ip).or_insert_with(new).clone_ref(py)
+        });
+        let mac = end.mac.map(|mac| {
+            let new = || PyString::new(py, &convert::mac(mac)).unbind();
+            room(&mut self.macs).entry(mac).or_insert_with(new).clone_ref(py)
+        });
+        End { ip, mac }
+    }
+
+    /// The shape of a transaction.
+    pub fn shape_of_transaction(
+        &mut self,
+        py: Python<'_>,
+        own: &Transaction,
+    ) -> PyResult<Arc<Shape>> {
+        let alike = Alike {
+            is_behaviour: false,
+            transport: own.flow.transport,
+            identified_by: own.flow.identified_by,
+            protocol: own.protocol,
+            role: own.role,
+            answered: own.answered,
+            code: own.code,
+            operation: own.operation,
+            class: own.class,
+            status: own.status,
+            phase: own.phase,
+            anomalies: own.anomalies,
+        };
+        self.shape(py, alike)
+    }
+
+    /// The shape of a behaviour.
+    pub fn shape_of_behaviour(&mut self, py: Python<'_>, own: &Behaviour) -> PyResult<Arc<Shape>> {
+        let alike = Alike {
+            is_behaviour: true,
+            transport: own.flow.transport,
+            identified_by: own.flow.identified_by,
+            protocol: own.protocol,
+            role: own.role,
+            answered: own.answered,
+            code: own.code,
+            operation: own.operation,
+            class: own.class,
+            status: own.status,
+            phase: None,
+            anomalies: own.anomalies,
+        };
+        self.shape(py, alike)
+    }
+
+    fn shape(&mut self, py: Python<'_>, alike: Alike) -> PyResult<Arc<Shape>> {
+        if let Some(shape) = self.shapes.get(&alike) {
+            return Ok(Arc::clone(shape));
+        }
+        // Numbers are never used again, so two shapes never share one.
+        self.shape_count = self.shape_count.wrapping_add(1);
+        let shape = Arc::new(Shape {
+            number: self.shape_count,
+            operation: PyString::new(py, &alike.operation.to_string()).unbind(),
+            anomalies: convert::anomalies(py, alike.anomalies)?.unbind(),
+        });
+        room(&mut self.shapes).insert(alike, Arc::clone(&shape));
+        Ok(shape)
+    }
+}
+
+/// The table, with room for one more entry.
+fn room<K, V>(table: &mut HashMap<K, V>) -> &mut HashMap<K, V> {
+    if table.len() >= MOST {
+        table.clear();
+    }
+    table
+}
