@@ -672,13 +672,18 @@ fn weigh(protocol: ProtocolId, held: &Held, view: &View<'_>, sink: &mut Sink) ->
                     for pdu in sink.pdus() {
                         let Some(key) = pdu.pairing_key else { continue };
                         let asked = (key, payload.direction.reverse());
-                        if pdu.role == Role::Request {
-                            open.push((key, payload.direction));
-                        } else if pdu.role == Role::Response
-                            && let Some(found) = open.iter().position(|open| *open == asked)
-                        {
-                            open.remove(found);
-                            judgement.pairs = judgement.pairs.saturating_add(1);
+                        let found = open.iter().position(|open| *open == asked);
+                        // What fits both sides, as the echo of a write does, asks
+                        // first and answers then.
+                        match (pdu.role, found) {
+                            (Role::Request, _) | (Role::Unknown, None) => {
+                                open.push((key, payload.direction));
+                            }
+                            (Role::Response | Role::Unknown, Some(found)) => {
+                                open.remove(found);
+                                judgement.pairs = judgement.pairs.saturating_add(1);
+                            }
+                            (Role::Response | Role::Event, _) => {}
                         }
                     }
                     at = at.saturating_add(n);

@@ -259,6 +259,19 @@ fn a_lost_answer_shifts_no_later_one_to_the_request_before() {
     }
 }
 
+/// Request and answer are the same bytes, and neither tells who sent it.
+#[test]
+fn writes_alone_are_found_on_another_port() {
+    let write = |n: u8| vec![0, n, 0, 0, 0, 6, 255, 6, 0, 100, 0, n];
+    let said = (1..30).flat_map(|n| [asks(write(n)), tells(write(n))]).collect();
+
+    let seen = replay(&Talk::new(44_444, said).whole());
+
+    assert_eq!(58, seen.pdus.len());
+    assert_eq!(29, seen.count("\"role\":\"request\""));
+    assert_eq!(29, seen.count("\"status\":\"ok\""));
+}
+
 /// A sensor may see an answer before its request.
 #[test]
 fn an_answer_seen_early_shifts_no_later_one_to_the_request_before() {
