@@ -201,6 +201,15 @@ impl Operation {
         self.class
     }
 
+    /// Its word in output, where that is compiled in; else `Display` makes it.
+    #[must_use]
+    pub const fn name(self) -> Option<&'static str> {
+        match self.code {
+            Some(_) => None,
+            None => Some(self.name.as_str()),
+        }
+    }
+
     /// What stands for the operation in keys.
     #[must_use]
     pub const fn id(self) -> u64 {

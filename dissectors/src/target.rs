@@ -1,7 +1,8 @@
 //! What an operation addresses, in its protocol's word.
 
 use alloc::boxed::Box;
-use core::fmt;
+use alloc::string::String;
+use core::fmt::{self, Write as _};
 
 use crate::name::Name;
 
@@ -42,7 +43,7 @@ impl fmt::Display for Space {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name.as_str())?;
         match self.number {
-            Some(number) => write!(f, "{number}"),
+            Some(number) => number.fmt(f),
             None => Ok(()),
         }
     }
@@ -119,6 +120,15 @@ impl Target {
         Self { space, span }
     }
 
+    /// What output calls it.
+    #[must_use]
+    pub fn text(&self) -> String {
+        // Room for the usual target: text that grows is copied.
+        let mut text = String::with_capacity(24);
+        let _ = write!(text, "{self}");
+        text
+    }
+
     /// The address interval as (first, last) where the target has one; a bit is
     /// counted in bits.
     #[must_use]
@@ -137,16 +147,40 @@ impl Target {
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Number by number: the usual targets are shown often, and a format
+        // string costs as much as what it shows.
         self.space.fmt(f)?;
+        let end = |f: &mut fmt::Formatter<'_>, first: u32, last: u32| {
+            first.fmt(f)?;
+            if first == last {
+                return Ok(());
+            }
+            f.write_str("-")?;
+            last.fmt(f)
+        };
         match &self.span {
             Span::Whole => Ok(()),
-            Span::Range { first, last } if first == last => write!(f, ":{first}"),
-            Span::Range { first, last } => write!(f, ":{first}-{last}"),
-            Span::Bit { byte, bit } => write!(f, ":{byte}.{bit}"),
+            Span::Range { first, last } => {
+                f.write_str(":")?;
+                end(f, *first, *last)
+            }
+            Span::Bit { byte, bit } => {
+                f.write_str(":")?;
+                byte.fmt(f)?;
+                f.write_str(".")?;
+                bit.fmt(f)
+            }
             Span::Entry { list, index } => write!(f, ":{list:#06x}/{index}"),
-            Span::Part { part, first, last } if first == last => write!(f, ":{part}/{first}"),
-            Span::Part { part, first, last } => write!(f, ":{part}/{first}-{last}"),
-            Span::Named(name) => write!(f, ":{name}"),
+            Span::Part { part, first, last } => {
+                f.write_str(":")?;
+                part.fmt(f)?;
+                f.write_str("/")?;
+                end(f, *first, *last)
+            }
+            Span::Named(name) => {
+                f.write_str(":")?;
+                f.write_str(name)
+            }
         }
     }
 }

@@ -7,6 +7,7 @@ use dissectors::dissector::{FrameId, Frames};
 use dissectors::field::{FieldId, FieldSet};
 use dissectors::operation::Class;
 use dissectors::pdu::{Item, Pdu, Status};
+use dissectors::target::Target;
 use dissectors::value::Value;
 
 use crate::observation::{FlowFacts, History, Transaction};
@@ -175,7 +176,7 @@ impl<'a> Exchange<'a> {
             _ => self.asking,
         };
         let items = parts_of_highest_class(pdu).filter_map(|item| item.target.as_ref());
-        pdu.target.iter().chain(items).take(MAX_TARGETS).map(ToString::to_string).collect()
+        pdu.target.iter().chain(items).take(MAX_TARGETS).map(Target::text).collect()
     }
 
     /// The fields of both: of the answer where both have one, of the first part

@@ -6,7 +6,7 @@
 //! usual packet the hash. Nothing here depends on the order of a hash map: the
 //! slab and its rotating hand decide which flow is forgotten.
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, Hash, Hasher, RandomState};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use dissectors::dissector::{Direction, Transport};
@@ -62,7 +62,7 @@ pub(crate) const DIRECTIONS: [Direction; 2] = [Direction::AToB, Direction::BToA]
 type Address = [u64; 2];
 
 /// What tells one flow from another; end A is the one with the lower address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct FlowKey {
     a: Address,
     b: Address,
@@ -72,8 +72,21 @@ pub(crate) struct FlowKey {
     kind: Kind,
 }
 
+/// Hashes all words at once: one by one costs a keyed hash thrice as much.
+impl Hash for FlowKey {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let ([a, b], [c, d]) = (self.a, self.b);
+        let rest = u64::from(self.a_port) << 48
+            | u64::from(self.b_port) << 32
+            | u64::from(self.vlan) << 16
+            | u64::from(self.kind as u8);
+        state.write([a, b, c, d, rest].map(u64::to_le_bytes).as_flattened());
+    }
+}
+
 /// What the addresses of a key are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     TcpV4,
     TcpV6,

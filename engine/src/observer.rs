@@ -23,6 +23,9 @@ use crate::packet::{Ip, Link};
 use crate::pdu_json::Writer;
 use crate::pdu_log::PduLog;
 
+/// Observations for which a new batch has room at most.
+const USUAL_BATCH: usize = 1024;
+
 /// What the observer remembers in a flow, so that the usual packet needs no look-up.
 ///
 /// The engine keeps one per flow and hands it back; it means nothing elsewhere.
@@ -341,7 +344,9 @@ impl Observer {
 
     /// Takes the observations made since the last call, oldest first.
     pub fn take(&mut self) -> Vec<Observation> {
-        std::mem::take(&mut self.batch)
+        // The next batch is about as long.
+        let room = self.batch.len().min(USUAL_BATCH);
+        std::mem::replace(&mut self.batch, Vec::with_capacity(room))
     }
 
     /// The conversation of an exchange, through the flow's memory.

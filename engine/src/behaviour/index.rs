@@ -15,9 +15,13 @@ pub struct Index {
 }
 
 impl Index {
-    /// The slot of `key`, by what `is` says of a slot.
-    pub fn find(&self, key: &Key<'_>, is: impl Fn(u32) -> bool) -> Option<u32> {
-        let mut hash = self.state.hash_one(key);
+    /// The hash of a key.
+    pub fn hash(&self, key: &Key<'_>) -> u64 {
+        self.state.hash_one(key)
+    }
+
+    /// The slot of a key with this hash, by what `is` says of a slot.
+    pub fn find(&self, mut hash: u64, is: impl Fn(u32) -> bool) -> Option<u32> {
         while let Some(slot) = self.slots.get(&hash) {
             if is(*slot) {
                 return Some(*slot);
@@ -27,9 +31,8 @@ impl Index {
         None
     }
 
-    /// Adds a key that is not there.
-    pub fn insert(&mut self, key: &Key<'_>, slot: u32) {
-        let mut hash = self.state.hash_one(key);
+    /// Adds a key with this hash that is not there.
+    pub fn insert(&mut self, mut hash: u64, slot: u32) {
         while self.slots.contains_key(&hash) {
             hash = hash.wrapping_add(1);
         }

@@ -420,7 +420,8 @@ impl Behaviours {
         counters: &mut Counters,
     ) -> Option<u32> {
         let is = |slot| self.is(slot, digest, &occurrence.key);
-        if let Some(slot) = self.index.find(&occurrence.key, is) {
+        let hash = self.index.hash(&occurrence.key);
+        if let Some(slot) = self.index.find(hash, is) {
             return Some(slot);
         }
         self.make_room(conversations, source, counters)?;
@@ -439,7 +440,7 @@ impl Behaviours {
             None => self.entries.push(entry),
         }
         let generation = self.entries.get(slot as usize).map_or(0, |entry| entry.generation);
-        self.index.insert(&occurrence.key, slot);
+        self.index.insert(hash, slot);
         self.probation.push_back((slot, generation));
         if let Some(source) = conversations.source_mut(source) {
             source.behaviours = source.behaviours.saturating_add(1);

@@ -11,7 +11,7 @@ use super::file::{CaptureFile, Compression, FileFacts};
 use super::input::{Input, Opened};
 
 /// Bytes read at a time of a file that is read alone or with few others.
-const BUFFER: usize = 1 << 20;
+const BUFFER: usize = 1 << 18;
 /// Bytes read at a time where many files are open, and to look at the first frame.
 const SMALL_BUFFER: usize = 1 << 17;
 /// Files with a large buffer.
