@@ -13,6 +13,7 @@
 //!    over without consuming bytes, and only [`crate::reader`] touches a byte
 //!    by position.
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
 use crate::anomaly::Anomaly;
@@ -144,7 +145,7 @@ pub struct Registration {
 #[derive(Clone, Debug)]
 pub struct OpenRequest {
     /// The request, with its protocol and pairing key.
-    pub pdu: Pdu,
+    pub pdu: Box<Pdu>,
     /// The way it went.
     pub direction: Direction,
     /// The frames it came from.

@@ -191,7 +191,9 @@ pub struct Content {
 pub struct Sink {
     protocol: ProtocolId,
     /// Kept between messages with their memory; `used` of them are valid.
-    pdus: Vec<Pdu>,
+    /// Boxed, since the engine swaps them with requests that it remembers.
+    #[expect(clippy::vec_box, reason = "a swap moves an address instead of 300 bytes")]
+    pdus: Vec<Box<Pdu>>,
     used: usize,
     children: Vec<Child>,
     fragments: Vec<Fragment>,
@@ -228,7 +230,7 @@ impl Sink {
             self.used = self.used.saturating_add(1);
         }
         if self.pdus.len() < self.used {
-            self.pdus.push(Pdu::new(self.protocol, role, code, operation));
+            self.pdus.push(Box::new(Pdu::new(self.protocol, role, code, operation)));
         }
         let last = self.used.saturating_sub(1);
         #[expect(clippy::indexing_slicing, reason = "one to MAX_PDUS entries were made above")]
@@ -327,13 +329,13 @@ impl Sink {
     /// The PDUs found, in wire order.
     #[inline]
     #[must_use]
-    pub fn pdus(&self) -> &[Pdu] {
+    pub fn pdus(&self) -> &[Box<Pdu>] {
         self.pdus.get(..self.used).unwrap_or_default()
     }
 
     /// The same, to be changed or swapped out by the engine.
     #[inline]
-    pub fn pdus_mut(&mut self) -> &mut [Pdu] {
+    pub fn pdus_mut(&mut self) -> &mut [Box<Pdu>] {
         self.pdus.get_mut(..self.used).unwrap_or_default()
     }
 

@@ -351,7 +351,7 @@ fn begin_answer<'s, 'o>(
     out: &'s mut Sink,
 ) -> (&'s mut Pdu, Option<&'o Pdu>) {
     let key = cx.carried.pairing_key;
-    let asked = key.and_then(|key| cx.request(ProtocolId::Umas, key)).map(|open| &open.pdu);
+    let asked = key.and_then(|key| cx.request(ProtocolId::Umas, key)).map(|open| &*open.pdu);
     let operation = match (asked, status) {
         (Some(asked), _) => asked.operation,
         (None, REFUSED) => const { Operation::new("answer", Class::Exception) },

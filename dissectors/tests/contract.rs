@@ -449,7 +449,7 @@ fn check_sink(sink: &Sink) {
     let fragments = sink.fragments().iter().map(|fragment| fragment.bytes.len()).sum::<usize>();
     let contents = sink.contents().iter().map(|content| content.bytes.len()).sum::<usize>();
     assert!(fragments + contents <= MAX_COPIED);
-    sink.pdus().iter().for_each(check_pdu);
+    sink.pdus().iter().for_each(|pdu| check_pdu(pdu));
 }
 
 fn check_pdu(pdu: &Pdu) {

@@ -79,7 +79,7 @@ impl Bench {
         let mut requests: Vec<OpenRequest> = exchanges
             .iter()
             .map(|(request, _)| OpenRequest {
-                pdu: request.clone(),
+                pdu: Box::new(request.clone()),
                 direction: Direction::AToB,
                 frames: frames.clone(),
                 time_ns: 0,

@@ -554,7 +554,13 @@ impl Session {
 
     /// Hands one PDU on: to the log, and to its request or answer.
     #[inline]
-    fn emit(&mut self, pdu: &mut Pdu, origin: &Carrier<'_>, view: &View<'_>, work: &mut Work<'_>) {
+    fn emit(
+        &mut self,
+        pdu: &mut Box<Pdu>,
+        origin: &Carrier<'_>,
+        view: &View<'_>,
+        work: &mut Work<'_>,
+    ) {
         Counters::count(&mut work.counters.pdus, pdu.protocol);
         pdu.anomalies.add_all(std::mem::take(&mut self.pending));
         match pdu.role {
@@ -567,7 +573,7 @@ impl Session {
     #[inline]
     fn request(
         &mut self,
-        pdu: &mut Pdu,
+        pdu: &mut Box<Pdu>,
         origin: &Carrier<'_>,
         view: &View<'_>,
         work: &mut Work<'_>,

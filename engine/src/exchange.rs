@@ -65,7 +65,7 @@ impl<'a> Exchange<'a> {
     #[inline]
     #[must_use]
     pub fn new(pair: &Pair<'a>) -> Option<Self> {
-        let request = pair.request.map(|open| &open.pdu);
+        let request = pair.request.map(|open| &*open.pdu);
         let answer = pair.answer.map(|answer| answer.pdu);
         let asking = request.or(answer)?;
         let class = class(request, answer);

@@ -35,7 +35,7 @@ impl Ring {
     #[inline]
     pub fn push(
         &mut self,
-        pdu: &mut Pdu,
+        pdu: &mut Box<Pdu>,
         direction: Direction,
         last: FrameId,
         earlier: &[FrameId],
@@ -57,7 +57,7 @@ impl Ring {
                 self.slots.reserve_exact(1);
             }
             self.slots.push(OpenRequest {
-                pdu: empty,
+                pdu: Box::new(empty),
                 direction,
                 frames: Frames::default(),
                 time_ns,
@@ -67,9 +67,9 @@ impl Ring {
             if is_roomy(pdu) {
                 // Room made for a long message is not left in a flow.
                 if is_roomy(&slot.pdu) {
-                    slot.pdu = pdu.clone();
+                    *slot.pdu = Pdu::clone(pdu);
                 } else {
-                    slot.pdu.clone_from(pdu);
+                    Pdu::clone_from(&mut slot.pdu, pdu);
                 }
             } else {
                 std::mem::swap(&mut slot.pdu, pdu);
@@ -174,12 +174,12 @@ mod tests {
     use dissectors::pdu::Role;
 
     fn ask(ring: &mut Ring, key: u64, code: u16) {
-        let mut pdu = Pdu::new(
+        let mut pdu = Box::new(Pdu::new(
             ProtocolId::FIRST,
             Role::Request,
             code,
             Operation::new("read_coils", Class::Read),
-        );
+        ));
         pdu.pairing_key(key);
         ring.push(&mut pdu, Direction::AToB, FrameId::default(), &[], 0);
     }
@@ -244,12 +244,12 @@ mod tests {
     #[test]
     fn room_for_a_long_message_does_not_stay_in_a_flow() {
         let mut ring = Ring::default();
-        let mut pdu = Pdu::new(
+        let mut pdu = Box::new(Pdu::new(
             ProtocolId::FIRST,
             Role::Request,
             1,
             Operation::new("read_coils", Class::Read),
-        );
+        ));
         pdu.values.reserve(4096);
         pdu.value(7u8);
         ring.push(&mut pdu, Direction::AToB, FrameId::default(), &[], 0);

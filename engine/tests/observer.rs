@@ -58,7 +58,7 @@ impl Plant {
         let frames = |number| Frames { last: FrameId { file: 0, number }, earlier: Vec::new() };
         let (asked, answered) = (frames(self.frame - 1), frames(self.frame));
         let request = request.map(|pdu| OpenRequest {
-            pdu,
+            pdu: Box::new(pdu),
             direction: Direction::AToB,
             frames: asked,
             time_ns,

@@ -75,7 +75,7 @@ pub(super) fn decode(
         }
     }
     if function::is_known(code) {
-        let asked = request.map(|open| &open.pdu);
+        let asked = request.map(|open| &*open.pdu);
         let files = &mut flow.files;
         Objects { code, role, link, request: asked, files, found: &mut found, pdu }
             .read(&mut reader);

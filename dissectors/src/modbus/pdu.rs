@@ -121,7 +121,7 @@ pub(crate) fn decode(message: &Message<'_>, cx: &Context<'_>, out: &mut Sink) {
     note_departures(message, code, sub, operation, cx, pdu);
     let mut reader = Reader::new(message.pdu.get(1..).unwrap_or_default());
     let whole = if code >= EXCEPTION {
-        refused(&mut reader, asked.map(|asked| &asked.pdu), pdu)
+        refused(&mut reader, asked.map(|asked| &*asked.pdu), pdu)
     } else if role == Role::Response {
         // Only the side that answers confirms; and what fits both sides confirms a
         // change only if that was asked for.
@@ -131,7 +131,7 @@ pub(crate) fn decode(message: &Message<'_>, cx: &Context<'_>, out: &mut Sink) {
         } else if certain || asked.is_some() || !operation.class().is_change() {
             pdu.status(Status::Ok);
         }
-        response::read(base, &mut reader, asked.map(|asked| &asked.pdu), pdu)
+        response::read(base, &mut reader, asked.map(|asked| &*asked.pdu), pdu)
     } else {
         request::read(base, &mut reader, pdu)
     };

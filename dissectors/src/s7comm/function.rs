@@ -112,7 +112,7 @@ pub(super) fn acknowledgement(
     // A refusal may leave out the function: the job has it.
     let open = cx
         .request(ProtocolId::S7comm, message.pairing_key())
-        .map(|open| &open.pdu)
+        .map(|open| &*open.pdu)
         .filter(|job| code.is_none_or(|code| job.code == u16::from(code)));
     let (code, operation) = match (open, code) {
         (Some(job), _) => (job.code, job.operation),

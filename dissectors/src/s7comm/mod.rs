@@ -288,12 +288,12 @@ mod tests {
         sink.begin(ProtocolId::S7comm);
         S7comm::decode(&mut Flow::default(), bytes, &context(open), &mut sink);
         let [pdu] = sink.pdus() else { panic!("one PDU") };
-        pdu.clone()
+        Pdu::clone(pdu)
     }
 
     fn open(bytes: &[u8]) -> OpenRequest {
         OpenRequest {
-            pdu: decode(bytes, &[]),
+            pdu: decode(bytes, &[]).into(),
             direction: Direction::AToB,
             frames: Frames::default(),
             time_ns: 0,

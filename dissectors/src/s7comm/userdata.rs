@@ -168,7 +168,7 @@ pub(super) fn userdata(flow: &mut Flow, message: &Message<'_>, cx: &Context<'_>,
     let open = (head.role == Role::Response)
         .then(|| cx.request(ProtocolId::S7comm, message.pairing_key()))
         .flatten()
-        .map(|open| &open.pdu)
+        .map(|open| &*open.pdu)
         .filter(|request| request.code == head.code());
     let mut body = Reader::new(message.data);
     let data = Data::read(&mut body, true);

@@ -175,7 +175,7 @@ impl Flow {
     ) {
         for pdu in sink.pdus() {
             self.pair(pdu, way.direction);
-            out.pdus.push(pdu.clone());
+            out.pdus.push(Pdu::clone(pdu));
         }
         out.claims.extend_from_slice(sink.claims());
         out.contents.extend_from_slice(sink.contents());
@@ -218,7 +218,7 @@ impl Flow {
                     self.open.remove(oldest);
                 }
                 self.open.push(OpenRequest {
-                    pdu: pdu.clone(),
+                    pdu: Box::new(pdu.clone()),
                     direction,
                     frames: Frames::default(),
                     time_ns: 0,
