@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUST := $(shell find dissectors engine binding -name '*.rs' -not -path '*/target/*') \
         Cargo.toml Cargo.lock $(wildcard */Cargo.toml)
-OTMON_CAPTURES ?= ../shared/corpus
+OTMON_CAPTURES ?= $(abspath ../shared/corpus)
 export OTMON_CAPTURES
 
 .PHONY: demo test lint golden docs pcaps soak bench wheel ci clean
