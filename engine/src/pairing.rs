@@ -64,16 +64,15 @@ impl Ring {
             });
         }
         if let Some(slot) = self.slots.get_mut(at) {
-            if is_roomy(pdu) {
-                // Room made for a long message is not left in a flow.
-                if is_roomy(&slot.pdu) {
-                    *slot.pdu = Pdu::clone(pdu);
-                } else {
-                    Pdu::clone_from(&mut slot.pdu, pdu);
-                }
-            } else {
-                std::mem::swap(&mut slot.pdu, pdu);
-            }
+            std::mem::swap(&mut slot.pdu, pdu);
+            // Room made for a long message is not left in a flow.
+            let (own, given) = (&mut *slot.pdu, &mut **pdu);
+            give_back(&mut own.values, &mut given.values);
+            give_back(&mut own.indices, &mut given.indices);
+            give_back(&mut own.flags, &mut given.flags);
+            give_back(&mut own.times, &mut given.times);
+            give_back(&mut own.fields, &mut given.fields);
+            give_back(&mut own.items, &mut given.items);
             slot.direction = direction;
             slot.frames.last = last;
             slot.frames.earlier.clear();
@@ -132,15 +131,16 @@ impl Ring {
     }
 }
 
-/// Whether a PDU holds much more memory than its kind needs.
+/// Gives a list with much more room than a request needs back for one with less.
 #[inline]
-const fn is_roomy(pdu: &Pdu) -> bool {
-    pdu.values.capacity() > ROOM
-        || pdu.indices.capacity() > ROOM
-        || pdu.flags.capacity() > ROOM
-        || pdu.times.capacity() > ROOM
-        || pdu.fields.capacity() > ROOM
-        || pdu.items.capacity() > ROOM
+fn give_back<T: Clone>(own: &mut Vec<T>, given: &mut Vec<T>) {
+    if own.capacity() > ROOM {
+        std::mem::swap(own, given);
+        if own.capacity() > ROOM {
+            *own = Vec::new();
+        }
+        own.clone_from(given);
+    }
 }
 
 /// Whether two requests ask the same: a client that repeats itself after its
