@@ -6,7 +6,6 @@ already reads, on its own thread.
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import os
 from collections import Counter
@@ -18,7 +17,6 @@ from otmon.alerts.aggregate import Aggregator
 from otmon.detectors.detector import Detector, detectors
 from otmon.inventory.merge import Inventory
 from otmon.model import result as document
-from otmon.model.alert import Alert
 from otmon.model.document import Deferred, Time
 from otmon.model.event import (
     NEVER_NS,
@@ -229,10 +227,10 @@ class _Analysis:
             conversations=tuple(
                 _conversation(talk, inventory) for talk in self._conversations.values()
             ),
-            behaviours=Deferred(self._all_behaviours),
+            behaviours=Deferred(self._in_order, lambda one: _behaviour(one, inventory)),
             contents=tuple(_content(content, inventory) for content in self._contents),
             deviations=(),
-            alerts=tuple(self._alerts(file_name)),
+            alerts=self._aggregator.alerts(file_name),
         )
 
     def _counters(self) -> Iterator[tuple[str, int]]:
@@ -241,16 +239,9 @@ class _Analysis:
         yield "alerts_left_out", self._aggregator.left_out_count
         yield "correlation_groups_evicted", self._judge.evicted_count
 
-    def _all_behaviours(self) -> list[document.Behaviour]:
+    def _in_order(self) -> list[_engine.Behaviour]:
         """Every behaviour, in the order in which they were first seen."""
-        ordered = sorted(self._behaviours.values(), key=lambda one: (one.first_seen_ns, one.id))
-        return [_behaviour(behaviour, self._inventory) for behaviour in ordered]
-
-    def _alerts(self, file_name: Callable[[int], str]) -> Iterator[Alert]:
-        """Every alert, most severe first, numbered in that order."""
-        raised = self._aggregator.alerts(file_name)
-        for number, alert in enumerate(sorted(raised, key=lambda one: (-one.severity, one.id)), 1):
-            yield dataclasses.replace(alert, id=number)
+        return sorted(self._behaviours.values(), key=lambda one: (one.first_seen_ns, one.id))
 
     def _capture(
         self, files: Sequence[_engine.CaptureFile], counters: dict[str, int]
@@ -284,8 +275,11 @@ class _Analysis:
             if behaviour.anomalies:
                 seen = anomalies.setdefault(behaviour.protocol, Counter())
                 seen.update(dict.fromkeys(behaviour.anomalies, behaviour.count))
+        by_protocol: dict[str | None, list[_engine.Conversation]] = {}
+        for talk in self._conversations.values():
+            by_protocol.setdefault(talk.protocol, []).append(talk)
         for info in _engine.protocols():
-            talks = [t for t in self._conversations.values() if t.protocol == info.name]
+            talks = by_protocol.get(info.name, [])
             if not counters.get(f"pdus.{info.name}"):
                 continue
             yield document.Protocol(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from otmon.alerts.message import message_of
 from otmon.alerts.severity import Severity, severity_of
 from otmon.model.alert import Alert, AlertEvidence, AlertRule, FrameList, Violation
-from otmon.model.document import Time
+from otmon.model.document import Deferred, Time
 from otmon.model.event import Event, FieldValue, Frame
 from otmon.model.rule import Match
 
@@ -46,11 +46,10 @@ class _Open:
         "count",
         "first_ns",
         "frames",
-        "id",
         "last_ns",
         "left_out",
         "match",
-        "reasons",
+        "number",
         "rows",
         "server",
         "severity",
@@ -59,16 +58,15 @@ class _Open:
     )
 
     def __init__(self, number: int, match: Match, client: str | None, server: str | None) -> None:
-        self.id = number
+        self.number = number
         self.match = match
         self.client = client
         self.server = server
         self.severity: Severity = severity_of(match)
-        self.weighed: set[tuple[FieldValue, ...]] = set()
+        self.weighed = {match.event.several(_WEIGHTY)}
         """What severity depends on besides client and server, as far as it was weighed."""
-        self.shape: int | None = None
+        self.shape = match.event.shape
         """The shape that was weighed last: all of it weighs the same."""
-        self.reasons = match.reasons()
         self.count = 0
         self.first_ns = match.event.time_ns
         self.last_ns = match.event.time_ns
@@ -100,7 +98,7 @@ class _Open:
         self.weighed.add(weight)
         severity = severity_of(match)
         if severity.score > self.severity.score:
-            self.match, self.severity, self.reasons = match, severity, match.reasons()
+            self.match, self.severity = match, severity
 
     def _add_event(self, event: Event, room: int) -> None:
         time_ns = event.time_ns
@@ -161,14 +159,20 @@ class Aggregator:
         for match in matches:
             self.add(match)
 
-    def alerts(self, file_name: Callable[[int], str] = str) -> tuple[Alert, ...]:
+    def alerts(self, file_name: Callable[[int], str] = str) -> Sequence[Alert]:
         """Every alert so far, the most severe first, of equal ones the one raised first.
+
+        Their words are found when an alert is looked at, since a table shows a few.
 
         Args:
             file_name: The path of a capture file, by its place in the input.
         """
-        worst_first = sorted(self._all, key=lambda alert: (-alert.severity.score, alert.id))
-        return tuple(_alert(alert, file_name) for alert in worst_first)
+
+        def worst_first() -> list[tuple[int, _Open]]:
+            ordered = sorted(self._all, key=lambda alert: (-alert.severity.score, alert.number))
+            return [*enumerate(ordered, 1)]
+
+        return Deferred(worst_first, lambda ranked: _alert(ranked[0], ranked[1], file_name))
 
 
 def _ends(match: Match) -> tuple[str | None, str | None]:
@@ -199,12 +203,12 @@ def _key(match: Match) -> _Key:
     return rule.id, event.several(_ENDS), event.service, further
 
 
-def _alert(alert: _Open, file_name: Callable[[int], str]) -> Alert:
+def _alert(number: int, alert: _Open, file_name: Callable[[int], str]) -> Alert:
     match, rule, severity = alert.match, alert.match.rule, alert.severity
     protocol = match.event.service
     factors = " x ".join(severity.factors)
     return Alert(
-        id=alert.id,
+        id=number,
         fingerprint=_fingerprint(rule.id, alert.client, alert.server, protocol),
         rule=AlertRule(rule.id, rule.title, rule.level, rule.version),
         techniques=tuple(technique.id for technique in rule.techniques),
@@ -219,7 +223,7 @@ def _alert(alert: _Open, file_name: Callable[[int], str]) -> Alert:
         server=alert.server,
         protocol=protocol,
         message=message_of(match, alert.client, alert.server, alert.count),
-        why=(*alert.reasons, f"severity {severity.score}: {factors}"),
+        why=(*match.reasons(), f"severity {severity.score}: {factors}"),
         violations=tuple(_violation(row, *times) for row, times in alert.rows.items()),
         violations_left_out=alert.left_out,
         evidence=_evidence(alert.frames, file_name),

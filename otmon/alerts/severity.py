@@ -61,23 +61,60 @@ class Severity:
         return level_of(self.score)
 
 
+_ASKED = (
+    "ot.answered",
+    "otmon.identified_by",
+    "event.outcome",
+    "source.ip",
+    "destination.ip",
+)
+"""The fields of an event that its severity depends on."""
+
+
 def severity_of(match: Match) -> Severity:
     """The severity of a match, by its rule and by the event that completed it."""
     rule, event = match.rule, match.event
-    safety = "safety_controller" in _roles(event, "destination")
-    changes = event.operation_class in CHANGE_CLASSES
-    impact = "safety" if safety and changes else rule.impact
-    belief, known = _belief(event)
-    confidence = rule.confidence * belief
+    answered, how, outcome, source, destination = event.several(_ASKED)
+    facts = event.facts("source")
+    public = "client" if _is_public(source) else "server" if _is_public(destination) else None
+    return _severity(
+        rule.impact,
+        rule.confidence,
+        event.operation_class,
+        _belief(answered, how),
+        None if facts is None else facts.roles,
+        "safety_controller" in _roles(event, "destination"),
+        public,
+        # What a correlation counts is often refusals themselves: they do not excuse it.
+        match.group is None and outcome == "failure",
+    )
+
+
+@functools.lru_cache(maxsize=4096)
+def _severity(
+    rule_impact: str,
+    rule_confidence: float,
+    operation_class: str | None,
+    belief: tuple[float, str],
+    roles: tuple[str, ...] | None,
+    to_safety: bool,
+    public: str | None,
+    refused: bool,
+) -> Severity:
+    """The same, by what it depends on: a handful of combinations that come again and again."""
+    safety = to_safety and operation_class in CHANGE_CLASSES
+    impact = "safety" if safety else rule_impact
+    believed, known = belief
+    confidence = rule_confidence * believed
     score = IMPACTS[impact] * confidence
     factors = [
         f"impact {impact} {IMPACTS[impact]}",
-        f"confidence of the rule {rule.confidence:g}",
-        f"{known} {belief:g}",
+        f"confidence of the rule {rule_confidence:g}",
+        f"{known} {believed:g}",
     ]
-    if safety and changes and rule.impact != "safety":
+    if safety and rule_impact != "safety":
         factors[0] = f"impact safety {IMPACTS[impact]}, the server being a safety controller"
-    for factor, reason in _context(event, impact, match.group is not None):
+    for factor, reason in _context(operation_class or "", impact, roles, public, refused):
         score *= factor
         factors.append(f"{reason} {factor:g}")
     return Severity(round_half_up(min(100.0, score)), round(confidence, 4), tuple(factors))
@@ -88,29 +125,26 @@ def _roles(event: Event, end: str) -> tuple[str, ...]:
     return facts.roles if facts else ()
 
 
-def _belief(event: Event) -> tuple[float, str]:
-    if event.get("ot.answered") is True:
+def _belief(answered: FieldValue, identified_by: FieldValue) -> tuple[float, str]:
+    if answered is True:
         return 1.0, "protocol proved by request and answer"
-    how = str(event.get("otmon.identified_by") or "pairing")
+    how = str(identified_by or "pairing")
     return _IDENTIFIED.get(how, 1.0), f"protocol known by {how}"
 
 
-def _context(event: Event, impact: str, grouped: bool) -> list[tuple[float, str]]:
+def _context(
+    doing: str, impact: str, roles: tuple[str, ...] | None, public: str | None, refused: bool
+) -> list[tuple[float, str]]:
     factors = []
-    facts = event.facts("source")
-    if facts is not None:
-        doing = event.operation_class or ""
-        role = next((one for one in facts.roles if doing in _CLASSES_OF_ROLE.get(one, ())), None)
+    if roles is not None:
+        role = next((one for one in roles if doing in _CLASSES_OF_ROLE.get(one, ())), None)
         if role is not None:
             factors.append((0.9 if impact == "safety" else 0.5, f"client is the {role}"))
-        elif not facts.roles:
+        elif not roles:
             factors.append((1.1, "client has no known role"))
-    for end, name in (("source", "client"), ("destination", "server")):
-        if _is_public(event.get(f"{end}.ip")):
-            factors.append((1.2, f"{name} has a public address"))
-            break
-    # What a correlation counts is often refusals themselves: they do not excuse it.
-    if not grouped and event.get("event.outcome") == "failure":
+    if public is not None:
+        factors.append((1.2, f"{public} has a public address"))
+    if refused:
         factors.append((0.8, "server refused"))
     return factors
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import json
+import sys
 from collections.abc import Iterator
 
 import click
 
 from otmon.cli import console, options
 from otmon.model.alert import LEVELS
-from otmon.model.document import to_document
+from otmon.model.document import json_text
 from otmon.model.result import Result
 from otmon.pipeline import analyze as run
 
@@ -49,7 +49,8 @@ def analyze(
     with console.progress("Reading") as report:
         result = run(captures, keep_duplicates=keep_duplicates, progress=report)
     if output_format == "json":
-        click.echo(json.dumps(to_document(result), ensure_ascii=False, indent=1))
+        sys.stdout.writelines(json_text(result))
+        sys.stdout.write("\n")
     else:
         from otmon.cli import tables
 

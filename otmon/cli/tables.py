@@ -5,7 +5,7 @@ Colour never carries meaning alone: each level has its word.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console, Group
 from rich.padding import Padding
@@ -216,7 +216,7 @@ def _deeds(talk: Conversation) -> Text:
     return words
 
 
-def _alerts(alerts: tuple[Alert, ...], names: _Names, limit: int | None) -> Group:
+def _alerts(alerts: Sequence[Alert], names: _Names, limit: int | None) -> Group:
     if not alerts:
         return Group(_heading("Alerts (0)"), Text("  none"))
     parts: list[Text | Padding] = [_heading(f"Alerts ({len(alerts)})")]

@@ -8,6 +8,7 @@ plants use the same private addresses in many cells.
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import ipaddress
 from collections import Counter, defaultdict
@@ -215,9 +216,11 @@ class Inventory:
         answered: dict[tuple[Key, str], Counter[int]] = defaultdict(Counter)
         spans: dict[tuple[Key, int], tuple[int, int]] = {}
         for behaviour in self._behaviours.values():
-            server = self._device(behaviour.server_ip, behaviour.server_mac, behaviour.vlan)
             unit = behaviour.unit
-            if server is None or unit is None or behaviour.status != "ok":
+            if unit is None or behaviour.status != "ok":
+                continue
+            server = self._device(behaviour.server_ip, behaviour.server_mac, behaviour.vlan)
+            if server is None:
                 continue
             answered[server.key, behaviour.protocol][unit] += behaviour.count
             first, last = spans.get((server.key, unit), (2**63 - 1, -(2**63)))
@@ -253,6 +256,7 @@ def _segment(item: tuple[int | None, str]) -> tuple[int, str]:
     return (-1 if vlan is None else vlan, address)
 
 
+@functools.lru_cache(maxsize=65_536)
 def _ip_order(ip: str) -> tuple[int, int]:
     address = ipaddress.ip_address(ip)
     return (address.version, int(address))
@@ -270,7 +274,8 @@ def _asset_id(device: _Device) -> str:
     """`a-` and ten characters that depend on the key alone."""
     text = "/".join(str(part) for part in ("default", *device.key, device.unit))
     digest = hashlib.sha256(text.encode()).digest()
-    return "a-" + base64.b32encode(digest)[:10].decode().lower()
+    # Ten characters of base 32 are the first 50 bits, of 7 bytes.
+    return "a-" + base64.b32encode(digest[:7])[:10].decode().lower()
 
 
 def _asset(device: _Device, file_name: Callable[[int], str]) -> Asset:
@@ -282,9 +287,7 @@ def _asset(device: _Device, file_name: Callable[[int], str]) -> Asset:
             activity.told[item.value] = max(activity.told.get(item.value, 0.0), item.confidence)
     found, candidates = roles(activity)
     owner = device.gateway or device
-    ips = sorted(
-        owner.ip, key=lambda ip: (ipaddress.ip_address(ip).version, int(ipaddress.ip_address(ip)))
-    )
+    ips = sorted(owner.ip, key=_ip_order)
     return Asset(
         id=device.id,
         mac=tuple(sorted(owner.mac)),

@@ -9,14 +9,18 @@ import ipaddress
 @functools.lru_cache(maxsize=65_536)
 def is_public(ip: str) -> bool:
     """Whether the address is a global one, so that its holder is outside the site."""
+    # Most addresses of a plant, without the parsing.
+    if ip.startswith(("10.", "192.168.")):
+        return False
     return ipaddress.ip_address(ip).is_global
 
 
 @functools.lru_cache(maxsize=65_536)
 def subnet(ip: str) -> str:
     """The /24 (IPv6: /64) around an address: the usual size of a plant segment."""
-    prefix = 24 if ":" not in ip else 64
-    return str(ipaddress.ip_network(f"{ip}/{prefix}", strict=False))
+    if ":" not in ip:
+        return f"{ip.rpartition('.')[0]}.0/24"
+    return str(ipaddress.ip_network(f"{ip}/64", strict=False))
 
 
 def default_zone(ip: str | None, vlan: int | None) -> str | None:

@@ -58,7 +58,7 @@ class Alert:
     """What people are told: one thing that happened, however often."""
 
     id: int
-    """Its number among the alerts of a run, in the order in which they were raised."""
+    """Its number among the alerts of a run, the most severe first."""
     fingerprint: str
     """The same for the same rule, client, server and protocol on every run and sensor."""
     rule: AlertRule

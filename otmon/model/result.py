@@ -179,7 +179,8 @@ class Result:
     assets: tuple[Asset, ...]
     conversations: tuple[Conversation, ...]
     behaviours: Sequence[Behaviour]
-    """Worked out when they are first looked at: a table needs none of them."""
+    """Made each time they are looked at: a table needs none of them."""
     contents: tuple[Content, ...]
     deviations: tuple[Deviation, ...]
-    alerts: tuple[Alert, ...]
+    alerts: Sequence[Alert]
+    """Made each time they are looked at: a table shows a few of them."""

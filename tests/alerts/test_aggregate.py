@@ -55,7 +55,7 @@ def stop(at_s: float = 0, frame: int = 1, rule: Rule = RULE, enrich=None, **chan
 def alerts_of(*matches: Match):
     aggregator = Aggregator()
     aggregator.add_all(matches)
-    return aggregator.alerts()
+    return tuple(aggregator.alerts())
 
 
 def test_matches_of_one_rule_client_and_server_are_one_alert_with_a_count():

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+from dataclasses import dataclass, replace
 from typing import Annotated
 
 import jsonschema
+import pytest
 
-from otmon.model.document import Key, Time, json_schema, render_time, to_document
+from otmon.model.document import (
+    Deferred,
+    Key,
+    Time,
+    json_schema,
+    json_text,
+    render_time,
+    to_document,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +72,30 @@ def test_a_time_has_nine_digits_and_a_broken_clock_stays_a_time() -> None:
     assert "1969-12-31T23:59:59.999999999Z" == render_time(-1)
     assert "2262-04-11T23:47:16.854775807Z" == render_time(2**63 - 1)
     assert render_time(-(2**63)).startswith("1677-09-21T")
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [
+        WHOLE,
+        replace(WHOLE, parts=(), counts={}, names=()),
+        replace(WHOLE, ratio=0.1, counts={"x": 2, "\u00e9\n\u2028": -1}, names=('"', "\x1f\\")),
+        replace(WHOLE, ratio=1e300, names=("", "\ud7ff")),
+    ],
+)
+def test_the_text_of_a_document_is_the_one_of_the_standard_library(whole: Whole) -> None:
+    assert json.dumps(to_document(whole), ensure_ascii=False, indent=1) == "".join(json_text(whole))
+
+
+def test_deferred_items_are_made_when_they_are_looked_at() -> None:
+    made: list[int] = []
+
+    def make(source: int) -> str:
+        made.append(source)
+        return str(source)
+
+    items: Deferred[str] = Deferred(lambda: range(5), make)
+
+    assert (5, "1", ["3", "4"], []) == (len(items), items[1], items[3:], items[5:])
+    assert [1, 3, 4] == made
+    assert ["0", "1", "2", "3", "4"] == list(items)
