@@ -332,7 +332,14 @@ impl Observer {
         for conversation in self.conversations.take_changed() {
             self.emit(Observation::Conversation(Box::new(conversation)));
         }
-        for behaviour in self.behaviours.take_changed() {
+        let changed = self.behaviours.take_changed();
+        self.batch.reserve(changed.len());
+        for slot in changed {
+            if let Some(behaviour) = self.behaviours.changed_observation(slot) {
+                self.emit(Observation::Behaviour(Box::new(behaviour)));
+            }
+        }
+        for behaviour in self.behaviours.take_changed_overflow() {
             self.emit(Observation::Behaviour(Box::new(behaviour)));
         }
     }

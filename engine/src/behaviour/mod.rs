@@ -387,19 +387,24 @@ impl Behaviours {
         std::mem::take(&mut self.evicted)
     }
 
-    /// The observations of all that changed, in order of slots, overflow rows last.
-    pub fn take_changed(&mut self) -> Vec<Behaviour> {
+    /// The slots of all that changed, in order.
+    pub fn take_changed(&mut self) -> Vec<u32> {
         let mut changed = std::mem::take(&mut self.changed);
         changed.sort_unstable();
-        let observation = |slot: u32| {
-            let entry = self.entries.get_mut(slot as usize)?;
-            let changed = std::mem::take(&mut entry.changed);
-            let leaves = changed && entry.live && entry.emitted_count != Some(entry.count);
-            leaves.then(|| entry.observation())
-        };
-        let mut all: Vec<Behaviour> = changed.into_iter().filter_map(observation).collect();
-        all.append(&mut self.overflow.take_changed());
-        all
+        changed
+    }
+
+    /// The observation of a slot that changed; none where its count has left.
+    pub fn changed_observation(&mut self, slot: u32) -> Option<Behaviour> {
+        let entry = self.entries.get_mut(slot as usize)?;
+        let changed = std::mem::take(&mut entry.changed);
+        let leaves = changed && entry.live && entry.emitted_count != Some(entry.count);
+        leaves.then(|| entry.observation())
+    }
+
+    /// The observations of the overflow rows that changed.
+    pub fn take_changed_overflow(&mut self) -> Vec<Behaviour> {
+        self.overflow.take_changed()
     }
 
     #[inline]
