@@ -12,6 +12,9 @@ MIN_READS = 20
 """Looks that make a habit of looking."""
 
 
+_ASKED = ("ot.role", "ot.history.change_count")
+
+
 class FirstChange:
     """Speaks on the first change of a conversation that had only reads before.
 
@@ -30,9 +33,10 @@ class FirstChange:
         """Gives `first_change` where the operation is one."""
         if self._watched_since_ns is None:
             self._watched_since_ns = event.time_ns
-        if event.operation_class not in CHANGE_CLASSES or event.get("ot.role") != "request":
+        if event.operation_class not in CHANGE_CLASSES:
             return ()
-        if event.get("ot.history.change_count") != 0:
+        role, changes = event.several(_ASKED)
+        if role != "request" or changes != 0:
             return ()
         reads = event.get("ot.history.read_count")
         since_ns = event.get("ot.history.first_seen_at")

@@ -16,6 +16,9 @@ MAX_KNOWN = 10_000
 """Conversations that were told of; the longest quiet goes first."""
 
 
+_ASKED = ("ot.role", "ot.history.first_seen_at")
+
+
 class Newcomer:
     """Speaks on the first change of a conversation that began while the sensor watched.
 
@@ -34,10 +37,12 @@ class Newcomer:
         """Gives `newcomer_change` where the operation is one."""
         if self._watched_since_ns is None:
             self._watched_since_ns = event.time_ns
-        if event.operation_class not in CHANGE_CLASSES or event.get("ot.role") != "request":
+        if event.operation_class not in CHANGE_CLASSES:
             return ()
-        began_ns = event.get("ot.history.first_seen_at")
-        if not isinstance(began_ns, int) or began_ns - self._watched_since_ns < MIN_WATCH_NS:
+        role, began_ns = event.several(_ASKED)
+        if role != "request" or not isinstance(began_ns, int):
+            return ()
+        if began_ns - self._watched_since_ns < MIN_WATCH_NS:
             return ()
         if event.time_ns - began_ns > NEW_NS:
             return ()

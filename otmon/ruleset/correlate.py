@@ -55,16 +55,12 @@ class _Window:
     window.
     """
 
-    __slots__ = ("counted", "fired_ns", "newest", "plan", "seen", "shared", "times")
+    __slots__ = ("counted", "fired_ns", "grown", "plan", "shared")
 
     def __init__(self, plan: _Plan) -> None:
         self.plan = plan
-        self.times: deque[int] = deque()
-        """When the events were, the oldest first, where events are counted."""
-        self.seen: dict[FieldValue, int] = {}
-        """When each value was seen last, the longest unseen first, where values are."""
-        self.newest: FieldValue = None
-        """The last of these values."""
+        self.grown = 0
+        """How many more times or values the last event made it remember."""
         self.shared: tuple[tuple[str, str], ...] | None = None
         """What the events of the group share, in words, from the first match on."""
         self.fired_ns: int | None = None
@@ -74,44 +70,85 @@ class _Window:
 
     def __len__(self) -> int:
         """How many times or values it remembers."""
-        return len(self.times) or len(self.seen)
+        raise NotImplementedError
 
-    def add_event(self, now_ns: int) -> bool:
-        """Counts an event; tells whether there are enough, if they are recent."""
-        times, threshold = self.times, self.plan.threshold
+    def take(self, values: tuple[FieldValue, ...], now_ns: int) -> bool | None:
+        """Counts an event; tells whether its condition holds, None where it lacks the value."""
+        raise NotImplementedError
+
+
+class _Times(_Window):
+    """A window that counts events."""
+
+    __slots__ = ("_times",)
+
+    def __init__(self, plan: _Plan) -> None:
+        super().__init__(plan)
+        self._times: deque[int] = deque()
+        """When they were, the oldest first."""
+
+    def __len__(self) -> int:
+        return len(self._times)
+
+    def take(self, values: tuple[FieldValue, ...], now_ns: int) -> bool | None:
+        times, plan = self._times, self.plan
         times.append(now_ns)
-        if len(times) > threshold:
+        self.grown = 1
+        missing = plan.threshold - len(times)
+        if missing > 0:
+            return False
+        if missing < 0:
             times.popleft()
-        return len(times) == threshold
+            self.grown = 0
+        oldest_ns = now_ns - plan.span_ns
+        if times[0] >= oldest_ns:
+            return True
+        while times[0] < oldest_ns:
+            times.popleft()
+            self.grown -= 1
+        self.fired_ns = None
+        return False
 
-    def add_values(self, value: FieldValue, now_ns: int) -> bool:
-        """Counts values; tells whether there are enough, if they are recent."""
-        seen, threshold = self.seen, self.plan.threshold
-        parts = value if isinstance(value, tuple) else (value,)
-        for part in parts:
+
+class _Values(_Window):
+    """A window that counts different values."""
+
+    __slots__ = ("_newest", "_seen")
+
+    def __init__(self, plan: _Plan) -> None:
+        super().__init__(plan)
+        self._seen: dict[FieldValue, int] = {}
+        """When each was seen last, the longest unseen first."""
+        self._newest: FieldValue = None
+
+    def __len__(self) -> int:
+        return len(self._seen)
+
+    def take(self, values: tuple[FieldValue, ...], now_ns: int) -> bool | None:
+        plan, seen = self.plan, self._seen
+        value = values[plan.place]
+        if value is None or value == ():
+            return None
+        before = len(seen)
+        for part in value if isinstance(value, tuple) else (value,):
             # The newest one is in its place already.
-            if part != self.newest and part in seen:
+            if part != self._newest and part in seen:
                 del seen[part]
             seen[part] = now_ns
-            self.newest = part
-        while len(seen) > threshold:
+            self._newest = part
+        while len(seen) > plan.threshold:
             del seen[next(iter(seen))]
-        return len(seen) == threshold
+        holds = len(seen) == plan.threshold and self._is_recent(now_ns - plan.span_ns)
+        self.grown = len(seen) - before
+        return holds
 
-    def holds(self, now_ns: int) -> bool:
+    def _is_recent(self, oldest_ns: int) -> bool:
         """Whether all of a full window is recent; forgets what is not."""
-        oldest_ns = now_ns - self.plan.span_ns
-        times, seen = self.times, self.seen
-        if times:
-            if times[0] >= oldest_ns:
-                return True
-            while times[0] < oldest_ns:
-                times.popleft()
-        else:
-            if next(iter(seen.values())) >= oldest_ns:
-                return True
-            for value in [*itertools.takewhile(lambda value: seen[value] < oldest_ns, seen)]:
-                del seen[value]
+        seen = self._seen
+        if next(iter(seen.values())) >= oldest_ns:
+            return True
+        for value in [*itertools.takewhile(lambda value: seen[value] < oldest_ns, seen)]:
+            del seen[value]
         self.fired_ns = None
         return False
 
@@ -128,7 +165,7 @@ class _Group:
         """How many events there were."""
         self.members: list[tuple[int, Event]] = []
         """The newest of them, with their numbers."""
-        self.windows = [_Window(plan) for plan in plans]
+        self.windows = [_Times(plan) if plan.field is None else _Values(plan) for plan in plans]
 
 
 class Grouping:
@@ -187,19 +224,14 @@ class Grouping:
         matches: list[Match] = []
         wanted = False
         for window in group.windows:
-            plan = window.plan
-            before = len(window)
-            if plan.field is None:
-                full = window.add_event(now_ns)
-            else:
-                value = values[plan.place]
-                if value is None or value == ():
-                    continue
-                full = window.add_values(value, now_ns)
-            if full and window.holds(now_ns):
+            holds = window.take(values, now_ns)
+            if holds is None:
+                continue
+            self._remembered += window.grown
+            if holds:
                 matches.append(_match(window, group, event))
-            self._remembered += len(window) - before
-            wanted = wanted or window.counted != number
+            elif window.counted != number:
+                wanted = True
         self._hold(group, event, wanted)
         return matches
 
