@@ -101,4 +101,6 @@ def main(arguments: list[str] | None = None) -> Any:
             raise
         click.echo(f"otmon: {error}", err=True)
         status = error.exit_status
+    # What is left goes with the process: nobody needs to look through it once more.
+    gc.freeze()
     sys.exit(status)
