@@ -93,6 +93,7 @@ counters! {
     tcp_retransmissions "Segments whose bytes were already seen.";
     one_sided_flows "TCP flows of which one direction was seen.";
     held_dropped "Payloads that waited for identification and were dropped.";
+    known_servers_evicted "Servers away from their protocol's port that were forgotten because the table was full.";
     identified_flows "Flows whose protocol was recognised.";
     ambiguous_flows "Flows that two protocols recognised.";
     direction_flips "Flows whose client and server were corrected.";

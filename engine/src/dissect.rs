@@ -17,6 +17,7 @@ use self::framing::{Recent, Side};
 use crate::counters::Counters;
 use crate::flow::{DIRECTIONS, Identity, Sides};
 use crate::join::{Arrival, Joined, Joins};
+use crate::known_servers::KnownServers;
 use crate::limits::Limits;
 use crate::observation::{FlowFacts, IdentifiedBy};
 use crate::observer::{Answer, FlowMemo, Observer, Origin, Pair};
@@ -49,6 +50,7 @@ pub(crate) struct Work<'a> {
     pub observer: &'a mut Observer,
     pub sinks: &'a mut Sinks,
     pub waiting: &'a mut Waits,
+    pub servers: &'a mut KnownServers,
 }
 
 /// What waits in all flows.

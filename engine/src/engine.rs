@@ -22,6 +22,7 @@ use crate::duplicate::DuplicateFilter;
 use crate::flow::{DIRECTIONS, FlowKey, FlowTable, Parts, Room, Settled};
 use crate::fragment::Defragmenter;
 use crate::identify::{Application, client_by_port};
+use crate::known_servers::KnownServers;
 use crate::limits::Limits;
 use crate::observation::{FlowFacts, Observation};
 use crate::observer::{FlowMemo, Observer};
@@ -60,6 +61,7 @@ pub struct Engine {
     reassembly: Reassembly,
     sinks: Sinks,
     waiting: Waits,
+    servers: KnownServers,
     observer: Observer,
 }
 
@@ -91,6 +93,7 @@ impl Engine {
             reassembly: Reassembly::new(&limits),
             sinks: Sinks::default(),
             waiting: Waits::default(),
+            servers: KnownServers::new(limits.known_servers),
             observer: Observer::new(&limits, pdu_log),
             limits,
         }
@@ -460,14 +463,24 @@ impl Engine {
         } else {
             None
         };
-        let Self { limits, pdu_log, reassembly, sinks, waiting, observer, counters, .. } = self;
+        let Self {
+            limits, pdu_log, reassembly, sinks, waiting, servers, observer, counters, ..
+        } = self;
         let mut deliver = |application: &mut Application,
                            direction: Direction,
                            step: Step<'_>,
                            view: &View<'_>,
                            counters: &mut Counters| {
-            let mut work =
-                Work { limits, pdu_log: *pdu_log, now_ns, counters, observer, sinks, waiting };
+            let mut work = Work {
+                limits,
+                pdu_log: *pdu_log,
+                now_ns,
+                counters,
+                observer,
+                sinks,
+                waiting,
+                servers,
+            };
             guarded(application, &mut work, |application, work| {
                 application.step(direction, step, view, work);
             });
@@ -499,6 +512,7 @@ impl Engine {
             observer: &mut self.observer,
             sinks: &mut self.sinks,
             waiting: &mut self.waiting,
+            servers: &mut self.servers,
         };
         guarded(application, &mut work, |application, work| stage(application, &view, work));
     }

@@ -86,7 +86,7 @@ impl Hash for FlowKey {
 }
 
 /// What the addresses of a key are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Kind {
     TcpV4,
     TcpV6,
@@ -96,6 +96,15 @@ enum Kind {
     Ethernet,
     /// File and interface of a serial line; `a_port` tells sent from received.
     Serial,
+}
+
+/// The end of a flow that answers. It has a port: neither Ethernet nor a serial line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ServerKey {
+    address: Address,
+    port: u16,
+    vlan: u16,
+    kind: Kind,
 }
 
 const fn number(ip: IpAddr) -> Address {
@@ -193,6 +202,20 @@ impl FlowKey {
     /// Outermost VLAN id.
     pub const fn vlan(&self) -> Option<u16> {
         if self.vlan == u16::MAX { None } else { Some(self.vlan) }
+    }
+
+    /// The receiver of packets that go `direction`, as the server of the flow.
+    pub const fn server(&self, direction: Direction) -> Option<ServerKey> {
+        let (address, port) = match direction {
+            Direction::AToB => (self.b, self.b_port),
+            Direction::BToA => (self.a, self.a_port),
+        };
+        match self.kind {
+            Kind::Ethernet | Kind::Serial => None,
+            Kind::TcpV4 | Kind::TcpV6 | Kind::UdpV4 | Kind::UdpV6 => {
+                Some(ServerKey { address, port, vlan: self.vlan, kind: self.kind })
+            }
+        }
     }
 
     /// Ports of sender and receiver.

@@ -2,7 +2,7 @@
 //!
 //! A strong mark decides at once. What is only plausible is held, and decided by
 //! requests and answers that fit, or by several PDUs in a row on the protocol's
-//! own port. Then everything held is dissected as if the flow had been known
+//! own port, or on the port of a server that is known from other flows. Then everything held is dissected as if the flow had been known
 //! from its start, so that the first request is not lost. What stays undecided
 //! is unknown, and is looked at once more after a gap or much traffic.
 
@@ -19,6 +19,7 @@ use dissectors::sink::Sink;
 use crate::counters::Counters;
 use crate::dissect::{RoleSource, Session, View, Work};
 use crate::flow::{DIRECTIONS, Sides};
+use crate::known_servers::KnownServers;
 use crate::observation::{FlowFacts, IdentifiedBy};
 use crate::reassembly::{Chunk, Step};
 
@@ -26,6 +27,8 @@ use crate::reassembly::{Chunk, Step};
 const SECOND_LOOK: u32 = 10 << 20;
 /// Bytes below which payloads, on average, are crumbs: so many more of them are held.
 const CRUMBS: usize = 16;
+/// Belief in a flow's protocol, in percent, from which on its server is known for it.
+const LEARNT: u8 = 80;
 /// Nanoseconds that payloads are held on a protocol's port before what is there decides.
 const HOLD_NS: i64 = 5_000_000_000;
 
@@ -118,6 +121,17 @@ struct Judgement {
     open_end: bool,
     /// PDUs that must come from the client, less those from the server, by direction.
     votes: Sides<i32>,
+}
+
+impl Judgement {
+    /// Whether all there is is one request and its answer.
+    const fn is_one_exchange(&self) -> bool {
+        self.pairs == 1
+            && self.pdus.a_to_b == 1
+            && self.pdus.b_to_a == 1
+            && self.misfit == 0
+            && !self.open_end
+    }
 }
 
 /// A protocol found, and why it is believed.
@@ -362,6 +376,7 @@ impl Application {
         let tried = &mut self.tried;
         let mut sink = work.sinks.take(0);
         let mut best: Option<Verdict> = None;
+        let mut only = None;
         for (bit, protocol) in candidates(view, self.refused) {
             if held.candidates & bit == 0 {
                 continue;
@@ -372,7 +387,13 @@ impl Application {
             }
             *tried = Some(protocol);
             let judgement = weigh(protocol, held, view, &mut sink);
-            let Some((by, confidence)) = decide(&judgement, protocol, registered, last) else {
+            let (client, _) = client_of(protocol, &judgement.votes, view);
+            let place = place_of(protocol, client, view, work.servers);
+            let Some((by, confidence)) = decide(&judgement, protocol, place, last) else {
+                // What is judged once more at its end was counted when it came.
+                if place == Place::Elsewhere && !last && judgement.is_one_exchange() {
+                    only.get_or_insert((protocol, client, judgement.votes));
+                }
                 continue;
             };
             if best.is_none_or(|best| confidence > best.confidence) {
@@ -380,12 +401,20 @@ impl Application {
             }
         }
         work.sinks.put(0, sink);
-        best
+        best.or_else(|| {
+            let (protocol, client, votes) = only?;
+            add_exchange(protocol, client, view, work).then_some(Verdict {
+                protocol,
+                by: IdentifiedBy::Pairing,
+                confidence: 80,
+                votes,
+            })
+        })
     }
 
     /// Takes a flow for a protocol and dissects what was held.
     fn identify(&mut self, verdict: &Verdict, view: &View<'_>, work: &mut Work<'_>) {
-        let (client, roles) = client_of(verdict, view);
+        let (client, roles) = client_of(verdict.protocol, &verdict.votes, view);
         let identity = view.identity;
         let transport = identity.key.transport();
         let facts = FlowFacts {
@@ -408,6 +437,15 @@ impl Application {
             if others.into_iter().any(|other| ports_of(*other, transport).contains(&server_port)) {
                 session.note(Anomaly::PortMismatch);
             }
+        }
+        let shown = matches!(verdict.by, IdentifiedBy::Pairing | IdentifiedBy::Probe);
+        if shown
+            && verdict.confidence >= LEARNT
+            && !ports.contains(&server_port)
+            && let Some(server) = identity.key.server(client)
+        {
+            let evicted = work.servers.learn(server, verdict.protocol);
+            count_evicted(evicted, work.counters);
         }
         work.counters.identified_flows = work.counters.identified_flows.saturating_add(1);
         work.waiting.sessions = work.waiting.sessions.saturating_add(1);
@@ -443,6 +481,9 @@ impl Application {
         work: &mut Work<'_>,
     ) {
         let Some(mut session) = self.session.take() else { return };
+        if let Some(server) = view.identity.key.server(session.client()) {
+            work.servers.forget(server, session.protocol());
+        }
         session.violation(chunk.frame, chunk.time_ns, work);
         session.finish(view, work);
         work.waiting.sessions = work.waiting.sessions.saturating_sub(1);
@@ -532,6 +573,53 @@ fn is_registered(protocol: ProtocolId, view: &View<'_>) -> bool {
     transport == Transport::Serial || ports.contains(&a) || ports.contains(&b)
 }
 
+/// Where a flow is, seen from a protocol.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// On a port of the protocol.
+    OwnPort,
+    /// At a server of which other flows have shown that it speaks the protocol.
+    KnownServer,
+    /// Anywhere else.
+    Elsewhere,
+}
+
+fn place_of(
+    protocol: ProtocolId,
+    client: Direction,
+    view: &View<'_>,
+    servers: &mut KnownServers,
+) -> Place {
+    if is_registered(protocol, view) {
+        return Place::OwnPort;
+    }
+    match view.identity.key.server(client) {
+        Some(server) if servers.knows(server, protocol) => Place::KnownServer,
+        Some(_) | None => Place::Elsewhere,
+    }
+}
+
+/// Adds the only exchange of a flow to those of its server; whether that makes the
+/// server known.
+fn add_exchange(
+    protocol: ProtocolId,
+    client: Direction,
+    view: &View<'_>,
+    work: &mut Work<'_>,
+) -> bool {
+    let key = &view.identity.key;
+    let (client_port, _) = key.ports(client);
+    let Some(server) = key.server(client) else { return false };
+    let (known, evicted) = work.servers.exchange(server, protocol, client_port);
+    count_evicted(evicted, work.counters);
+    known
+}
+
+fn count_evicted(evicted: bool, counters: &mut Counters) {
+    let count = &mut counters.known_servers_evicted;
+    *count = count.saturating_add(u64::from(evicted));
+}
+
 /// Whether the rest of a segment is whole messages by their own lengths, on the port
 /// of the protocol: what breaks a rule of its function is a malformed message there,
 /// not another protocol.
@@ -597,14 +685,14 @@ const fn vote(votes: &mut Sides<i32>, direction: Direction, sender: Sender) {
 /// Who is the client: the SYN says so, else what the PDUs are, else the ports,
 /// else who spoke first. What the PDUs are comes before the SYN where each of
 /// them names its sender: a DNP3 outstation may open the connection.
-fn client_of(verdict: &Verdict, view: &View<'_>) -> (Direction, RoleSource) {
-    let for_a = verdict.votes.a_to_b.saturating_sub(verdict.votes.b_to_a);
+fn client_of(protocol: ProtocolId, votes: &Sides<i32>, view: &View<'_>) -> (Direction, RoleSource) {
+    let for_a = votes.a_to_b.saturating_sub(votes.b_to_a);
     match (view.syn, for_a) {
-        (Some(opener), _) if !verdict.protocol.names_sender() => (opener, RoleSource::Syn),
+        (Some(opener), _) if !protocol.names_sender() => (opener, RoleSource::Syn),
         (_, 1..) => (Direction::AToB, RoleSource::Bytes),
         (_, ..0) => (Direction::BToA, RoleSource::Bytes),
         (Some(opener), 0) => (opener, RoleSource::Syn),
-        (None, 0) => (client_by_port(view, Some(verdict.protocol)), RoleSource::Port),
+        (None, 0) => (client_by_port(view, Some(protocol)), RoleSource::Port),
     }
 }
 
@@ -709,7 +797,7 @@ fn weigh(protocol: ProtocolId, held: &Held, view: &View<'_>, sink: &mut Sink) ->
 fn decide(
     judgement: &Judgement,
     protocol: ProtocolId,
-    registered: bool,
+    place: Place,
     last: bool,
 ) -> Option<(IdentifiedBy, u8)> {
     let Judgement { strong, pairs, pdus, misfit, open_end, .. } = *judgement;
@@ -717,16 +805,17 @@ fn decide(
     // Of both sides one more: some of their PDUs should have fitted.
     let enough = if pdus.a_to_b == 0 || pdus.b_to_a == 0 { 3 } else { 4 };
     let whole = total >= 1 && !open_end;
+    let in_a_row = misfit == 0 && (total >= enough || (last && whole));
     let paired = protocol.registration().off_port == OffPort::Paired;
     if strong {
         Some((IdentifiedBy::Probe, 90))
-    } else if registered && pairs >= 1 {
-        Some((IdentifiedBy::Pairing, 90))
-    } else if !registered && paired && pairs >= 2 {
-        Some((IdentifiedBy::Pairing, 80))
-    } else if registered && misfit == 0 && (total >= enough || (last && whole)) {
-        Some((IdentifiedBy::Port, 60))
     } else {
-        None
+        match place {
+            Place::OwnPort if pairs >= 1 => Some((IdentifiedBy::Pairing, 90)),
+            Place::OwnPort if in_a_row => Some((IdentifiedBy::Port, 60)),
+            Place::KnownServer if pairs >= 1 || in_a_row => Some((IdentifiedBy::Association, 90)),
+            Place::Elsewhere if paired && pairs >= 2 => Some((IdentifiedBy::Pairing, 80)),
+            Place::OwnPort | Place::KnownServer | Place::Elsewhere => None,
+        }
     }
 }

@@ -25,6 +25,7 @@ mod flow;
 pub mod fragment;
 mod identify;
 mod join;
+mod known_servers;
 pub mod limits;
 pub mod observation;
 pub mod observer;

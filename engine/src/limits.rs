@@ -26,6 +26,8 @@ pub struct Limits {
     pub held_payloads: usize,
     /// Payload bytes of all flows that wait until they are identified.
     pub held_total: usize,
+    /// Servers remembered that speak a protocol away from its own port.
+    pub known_servers: usize,
     /// Application fragments being joined, per flow.
     pub joins_per_flow: usize,
     /// Bytes of one joined application message.
@@ -99,6 +101,7 @@ impl Default for Limits {
             held_bytes: 4_096,
             held_payloads: 16,
             held_total: 16 << 20,
+            known_servers: 4_096,
             joins_per_flow: 4,
             join_bytes: 65_536,
             ip_fragment_total: 8 << 20,
