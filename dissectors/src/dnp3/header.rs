@@ -5,7 +5,9 @@
 //!  | group| variation | qualifier | range ...     qualifier: prefix code << 4 | range code
 //! ```
 //!
-//! Source: IEEE 1815-2012, 4.2.2.7.
+//! Source: IEEE 1815-2012, 4.2.2.7. That codes 3 to 5 hold a start and a stop, too, is
+//! also in Aparian's A-DNP3R manual, table A.7; that they address bytes and count no
+//! objects, in Clarke and Reynders, Practical Modern SCADA Protocols, page 122.
 
 use crate::anomaly::Anomaly;
 use crate::reader::Reader;
@@ -29,6 +31,8 @@ pub(super) enum Points {
     All,
     /// Those from first to last, both included.
     Range(u32, u32),
+    /// Whatever lies between two virtual addresses.
+    Addresses(u32, u32),
     /// So many.
     Count(u32),
 }
@@ -74,11 +78,10 @@ impl Header {
             _ => return Err(Anomaly::ReservedBits),
         };
         let points = match qualifier & 0x0f {
-            // Codes 3 to 5 hold virtual addresses, in the same shape.
-            0..=5 => {
+            code @ 0..=5 => {
                 let first = number(width, reader).ok_or(Anomaly::LengthMismatch)?;
                 let last = number(width, reader).ok_or(Anomaly::LengthMismatch)?;
-                Points::Range(first, last)
+                if code < 3 { Points::Range(first, last) } else { Points::Addresses(first, last) }
             }
             6 => Points::All,
             _ => Points::Count(number(width, reader).ok_or(Anomaly::LengthMismatch)?),
@@ -86,20 +89,29 @@ impl Header {
         Ok(Self { group, variation, qualifier, prefix, points })
     }
 
-    /// Whether prefix and range fit each other, and the range runs forwards.
+    /// Whether the range ends before it starts: then nothing behind it can be trusted.
+    pub(super) const fn is_backward(&self) -> bool {
+        match self.points {
+            Points::Range(first, last) | Points::Addresses(first, last) => first > last,
+            Points::All | Points::Count(_) => false,
+        }
+    }
+
+    /// Whether prefix and range fit each other.
     pub(super) const fn is_sound(&self) -> bool {
         match (self.prefix, self.points, self.qualifier & 0x0f) {
-            (Prefix::None, Points::Range(first, last), _) => first <= last,
-            (Prefix::None, Points::All, _) | (Prefix::Size(_), Points::Count(_), _) => true,
+            (Prefix::None, Points::All | Points::Range(..), _)
+            | (Prefix::None | Prefix::Size(_), Points::Addresses(..), _)
+            | (Prefix::Size(_), Points::Count(_), _) => true,
             (Prefix::None | Prefix::Index(_), Points::Count(_), code) => code != 11,
             _ => false,
         }
     }
 
-    /// How many points it names; none where it names all of them.
+    /// How many points it names; none where it names all of them, or addresses.
     pub(super) const fn count(&self) -> Option<u32> {
         match self.points {
-            Points::All => None,
+            Points::All | Points::Addresses(..) => None,
             Points::Range(first, last) => {
                 Some(last.saturating_sub(first).saturating_add((first <= last) as u32))
             }
@@ -111,7 +123,7 @@ impl Header {
     pub(super) const fn index(&self, offset: u32) -> Option<u32> {
         match self.points {
             Points::Range(first, _) => Some(first.saturating_add(offset)),
-            Points::All | Points::Count(_) => None,
+            Points::All | Points::Addresses(..) | Points::Count(_) => None,
         }
     }
 
@@ -138,7 +150,7 @@ impl Header {
     pub(super) const fn range(&self) -> Option<(u32, u32)> {
         match self.points {
             Points::Range(first, last) => Some((first, last)),
-            Points::All | Points::Count(_) => None,
+            Points::All | Points::Addresses(..) | Points::Count(_) => None,
         }
     }
 }

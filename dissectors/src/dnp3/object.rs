@@ -191,7 +191,7 @@ impl Layout {
 }
 
 /// Whether a request may name the object: a known one, or any variation of a
-/// known group.
+/// known group. All attributes of a device are variation 254, not 0.
 pub(super) const fn is_known(group: u8, variation: u8) -> bool {
-    layout(group, variation).is_some() || variation == 0 && layout(group, 1).is_some()
+    layout(group, variation).is_some() || variation == 0 && group != 0 && layout(group, 1).is_some()
 }

@@ -49,6 +49,11 @@ impl<'a> Objects<'a, '_> {
     /// Reads what follows a header. `None` where the rest cannot be read; the
     /// anomaly is noted.
     fn object(&mut self, header: &Header, reader: &mut Reader<'a>) -> Option<()> {
+        if header.is_backward() {
+            self.begin(header, header.range())?;
+            self.quantity(0);
+            return self.stop(Anomaly::Malformed);
+        }
         if !header.is_sound() {
             self.pdu.anomaly(Anomaly::Malformed);
         }
