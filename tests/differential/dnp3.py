@@ -21,11 +21,15 @@ VALUE_BITS = {**dict.fromkeys((1, 2, 10, 11), 0x80), **dict.fromkeys((3, 4), 0xC
 """Bits of a quality octet that are the value, by group."""
 OPERATIONS = ("nul", "pulse_on", "pulse_off", "latch_on", "latch_off")
 """Operation types of a control block, by number."""
-STATUSES = {"too_many_operations": 8}
-"""Numbers of the states of a control block that requests of the corpus have."""
+RESERVED = "reserved"
+"""An operation type or a state of a control block to which the standard gives no name."""
+STATUSES = {"too_many_operations": 8, "reserved_status": RESERVED}
+"""States of a control block that requests of the corpus have, as they are compared."""
+NAMED_STATUSES = {*range(19), 126, 127}
 ATTRIBUTES, CLOCKS, FILES = 0, {50, 51, 52}, 70
 CONTROLS = {12, 41}
-"""Groups that otmon gives an item per point, whose headers it does not tell apart."""
+SINGLES = {*CONTROLS, ATTRIBUTES}
+"""Groups that otmon gives an item per object, whose headers it does not tell apart."""
 MEASURED = {*range(1, 44), 80}
 """Groups whose points both read."""
 FILE_INFORMATION = 7
@@ -40,8 +44,51 @@ FLOATS = {
 }
 BROKEN = {"length_mismatch", "malformed", "unknown_object", "reserved_bits"}
 """Anomalies that say that otmon reads no further."""
+READ = ("objects", "points", "files", "times")
+"""Facts that a break cuts short."""
 UNREAD = {"dnp3.unknown_object", "dnp3.unknown_group0_variation", "dnp3.al.unknown_data_chunk"}
-"""Fields that say that tshark reads no further."""
+"""Fields that say that tshark does not know an object; it often shows more after it."""
+BACKWARD = "dnp3.num_items_neg"
+"""The field that says that a range ends before it starts."""
+COUNTED, ADDRESSED, RANGES = {7, 8, 9, 11}, {3, 4, 5}, {*range(10), 11}
+"""Range codes that count, those of virtual addresses, and all that are not reserved."""
+PREFIXES = range(7)
+"""Prefix codes that are not reserved."""
+
+
+class Halted(tuple[Any, ...]):
+    """What otmon has read when it calls a message broken, and stops."""
+
+    __slots__ = ()
+
+
+class Broken(tuple[Any, ...]):
+    """What tshark has read until the first object that it cannot read.
+
+    Equal to what otmon has read when it stops at the same place: just as much, with or
+    without the header at which both stop. Only what tshark does not know may otmon read.
+    """
+
+    last: tuple[Any, ...]
+    """The header of the object, where that is what cannot be read."""
+    unknown: bool
+    """Whether tshark does not know the object."""
+
+    def __new__(cls, before: Iterable[Any], last: Iterable[Any], unknown: bool) -> Broken:
+        """What stands before the break, the header with the break, and its kind."""
+        made = super().__new__(cls, before)
+        made.last, made.unknown = tuple(last), unknown
+        return made
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, Halted):
+            return tuple(other) in (tuple(self), tuple(self) + self.last)
+        return self.unknown and Beginning(tuple(self) + self.last) == other
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other
+
+    __hash__ = tuple.__hash__
 
 
 def of_tshark(packets: Iterable[Packet]) -> Iterator[Message]:
@@ -74,11 +121,11 @@ def _application(layer: Layer) -> Facts:
     }
     if (iin := layer.number("dnp3.al.iin")) is not None:
         facts["iin"] = iin
-    headers, points, files, times = [], [], [], []
-    complete, base = True, 0
+    headers: list[tuple[Any, ...]] = []
+    points: list[tuple[Any, ...]] = []
+    files, times, last = [], [], []
+    broken, unknown, base = layer.malformed, False, 0
     for element in layer.element.iter("field"):
-        if element.get("name") in UNREAD:
-            complete = False
         if element.get("name") != "dnp3.al.obj":
             continue
         item = Layer(element)
@@ -87,9 +134,14 @@ def _application(layer: Layer) -> Facts:
         qualifier = (item.number("dnp3.al.objq.prefix") or 0) << 4
         qualifier |= item.number("dnp3.al.objq.range") or 0
         start, stop = item.number("dnp3.al.range.start"), item.number("dnp3.al.range.stop")
+        if start is None:
+            start = item.number("dnp3.al.range.abs")
         quantity = item.number("dnp3.al.range.quantity")
         header = (group, variation, qualifier, *_extent(group, qualifier, start, stop, quantity))
-        if group not in CONTROLS or header not in headers[-1:]:
+        if _is_unreadable(item):
+            broken, unknown, last = True, _has(item, UNREAD), [header]
+            break
+        if group not in SINGLES or header not in headers[-1:]:
             headers.append(header)
         if group == FILES:
             files += [_file(item)] if variation != FILE_INFORMATION else []
@@ -102,26 +154,57 @@ def _application(layer: Layer) -> Facts:
         if group in MEASURED:
             shown = (f for f in element if f.get("show", "").startswith("Point Number"))
             points += [_point(group, point) for point in shown]
-    told = tuple if complete else Beginning
-    if headers:
-        facts["objects"] = told(headers)
-    if points:
-        facts["points"] = told(points)
-    if files:
-        facts["files"] = told(files)
-    if times:
-        facts["times"] = told(times)
+    if layer.malformed and not last and points and not _is_whole(points[-1]):
+        # The bytes end in the middle of it.
+        points.pop()
+    read: Facts = {"objects": headers, "points": points, "files": files, "times": times}
+    for name, parts in read.items():
+        if broken:
+            at = last if name == "objects" else ()
+            facts[name] = Broken(parts, at, unknown)
+        elif parts:
+            facts[name] = tuple(parts)
     return facts
+
+
+def _has(item: Layer, names: set[str]) -> bool:
+    """Whether an object has a field of one of these names."""
+    return any(field.get("name") in names for field in item.element.iter("field"))
+
+
+def _is_unreadable(item: Layer) -> bool:
+    """Whether tshark says of an object, or of its header, that it cannot be read."""
+    prefix, code = item.number("dnp3.al.objq.prefix"), item.number("dnp3.al.objq.range")
+    if prefix not in PREFIXES or code not in RANGES:
+        return True
+    if code in COUNTED and item.number("dnp3.al.range.quantity") is None:
+        return True
+    if code in (0, 1, 2) and item.number("dnp3.al.range.stop") is None:
+        return True
+    if code in ADDRESSED and item.number("dnp3.al.range.abs") is None:
+        return True
+    return _has(item, {*UNREAD, BACKWARD})
+
+
+def _is_whole(point: tuple[Any, ...]) -> bool:
+    """Whether tshark has found all bytes of a point; only those of commands tell."""
+    group, *_, status = point
+    return group not in CONTROLS or status is not None
 
 
 def _extent(
     group: int, qualifier: int | None, start: int | None, stop: int | None, quantity: int | None
-) -> tuple[int | None, ...]:
+) -> tuple[int | str | None, ...]:
     """First and last index, or how many, as the qualifier has it."""
-    if qualifier is None or group in (*CONTROLS, ATTRIBUTES):
+    if qualifier is None:
+        return ()
+    if qualifier & 0x0F in ADDRESSED:
+        # Of the two virtual addresses tshark reads one, and takes it for a point.
+        return ("virtual",) if start is None else ("point", start)
+    if group in SINGLES:
         return ()
     match qualifier & 0x0F:
-        case 0 | 1 | 2 | 3 | 4 | 5:
+        case 0 | 1 | 2:
             return (start, stop)
         case 7 | 8 | 9 if qualifier >> 4 == 0:
             return (quantity,)
@@ -150,12 +233,17 @@ def _point(group: int, element: ET.Element) -> tuple[Any, ...]:
             value = int(field.get("show", ""), 0)
     if (operation := point.number("dnp3.ctl.op")) is not None:
         value = (
-            OPERATIONS[operation] if operation < len(OPERATIONS) else operation,
+            OPERATIONS[operation] if operation < len(OPERATIONS) else RESERVED,
             point.number("dnp3.al.count"),
             point.number("dnp3.al.on_time"),
             point.number("dnp3.al.off_time"),
         )
-    return (group, index, value, flags, point.number("dnp3.al.ctrlstatus"))
+    return (group, index, value, flags, _status(point.number("dnp3.al.ctrlstatus")))
+
+
+def _status(code: int | None) -> int | str | None:
+    """A state of a control block as it is compared."""
+    return code if code is None or code in NAMED_STATUSES else RESERVED
 
 
 def _file(item: Layer) -> tuple[Any, ...]:
@@ -193,6 +281,8 @@ def of_otmon(pdus: Iterable[dict[str, Any]]) -> Iterator[Message]:
                 facts[name] = own.get(name)
             facts |= _objects(pdu["items"])
         broken = not BROKEN.isdisjoint(pdu["anomalies"])
+        if broken:
+            facts |= {name: Halted(facts[name]) for name in READ if name in facts}
         yield Message(pdu["frame"], (layer, function, *ends), facts, pdu["flow"]["id"], broken)
 
 
@@ -203,7 +293,7 @@ def _objects(items: list[dict[str, Any]]) -> Facts:
     times: list[int] = []
     for (group, variation, qualifier), same in groupby(items, _header):
         parts = list(same)
-        for part in parts[:1] if group in CONTROLS else parts:
+        for part in parts[:1] if group in SINGLES else parts:
             extent = _extent(group, qualifier, *_span(part["target"]), part["quantity"])
             headers.append((group, variation, qualifier, *extent))
         for part in parts:
@@ -249,7 +339,7 @@ def _points(group: int, item: dict[str, Any], own: dict[str, Any]) -> list[tuple
     if group in CONTROLS:
         # A request that repeats an answer's status has failed at nothing yet.
         repeated = STATUSES.get(own.get("command_status"), 0)
-        status = repeated if item["status"] in (None, "ok") else item["status_code"]
+        status = repeated if item["status"] in (None, "ok") else _status(item["status_code"])
     if group == 12:
         values = [
             (

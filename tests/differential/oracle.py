@@ -18,6 +18,8 @@ class Layer:
     def __init__(self, proto: ET.Element) -> None:
         self.name: str = proto.get("name", "")
         self.element = proto
+        self.malformed = False
+        """Whether tshark gave it up, as it ran out of bytes."""
 
     def all(self, field: str) -> list[str]:
         """What every field of this name shows."""
@@ -69,7 +71,18 @@ def packets(
             if element.tag == "packet":
                 number = element.find("proto[@name='geninfo']/field[@name='num']")
                 assert number is not None
-                wanted = [proto for proto in element if proto.get("name") in layers]
                 frame = int(number.get("show", ""))
-                yield Packet(frame, tuple(Layer(proto) for proto in wanted))
+                yield Packet(frame, tuple(_layers(element, layers)))
                 element.clear()
+
+
+def _layers(packet: ET.Element, names: tuple[str, ...]) -> list[Layer]:
+    """The layers of a packet that have these names."""
+    found: list[Layer] = []
+    for proto in packet:
+        if proto.get("name") in names:
+            found.append(Layer(proto))
+        elif proto.get("name") == "_ws.malformed" and found:
+            # It stands behind the layer that it is about.
+            found[-1].malformed = True
+    return found
