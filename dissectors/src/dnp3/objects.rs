@@ -154,8 +154,12 @@ impl<'a> Objects<'a, '_> {
             self.pdu.field(field::EVENT_CLASS, class);
         }
         if let Prefix::Index(width) = header.prefix {
+            let Some(count) = header.count() else {
+                // Nothing tells how many indices follow.
+                return self.stop(Anomaly::Malformed);
+            };
             let mut bounds = None;
-            for _ in 0..header.count().unwrap_or(0) {
+            for _ in 0..count {
                 let Some(index) = number(width, reader) else {
                     return self.stop(Anomaly::LengthMismatch);
                 };
