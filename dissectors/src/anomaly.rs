@@ -92,6 +92,13 @@ impl Anomalies {
         self.0 |= other.0;
     }
 
+    /// The set without one.
+    #[inline]
+    #[must_use]
+    pub const fn without(self, anomaly: Anomaly) -> Self {
+        Self(self.0 & !(1 << anomaly as u8))
+    }
+
     /// Whether it has no member.
     #[inline]
     #[must_use]

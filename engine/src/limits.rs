@@ -65,6 +65,9 @@ pub struct Limits {
     /// Failed or unanswered reads that leave one by one, per behaviour and
     /// second, and their burst.
     pub failed_reads: (u32, u32),
+    /// Unanswered reads of one behaviour that leave one by one, before only
+    /// every doubling of their count does.
+    pub unanswered_reads: u64,
     /// Bytes of the PDU log that wait for earlier frames.
     pub pdu_log_waiting: usize,
     /// Frame copies remembered by the duplicate filter.
@@ -120,6 +123,7 @@ impl Default for Limits {
             new_behaviours: (20, 200),
             notable: (50, 500),
             failed_reads: (1, 20),
+            unanswered_reads: 8,
             pdu_log_waiting: 8 << 20,
             duplicate_ring: 4_096,
             duplicate_window_ns: 10_000_000,

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use dissectors::anomaly::Anomaly;
 use dissectors::dissector::{FrameId, Frames, OpenRequest};
 use dissectors::operation::Class;
 use dissectors::pdu::{Item, Pdu, Role, Status};
@@ -438,14 +439,22 @@ impl Observer {
         }
         let failed = exchange.status.is_failure();
         let unusual = failed || !exchange.anomalies.is_empty();
-        if !exchange.class.is_notable() && exchange.anomalies.is_empty() {
+        // That a read has no answer is told once as such, and as an anomaly where
+        // the answer would have been seen: the anomaly alone is no further news.
+        let sound = exchange.anomalies.without(Anomaly::Unanswered).is_empty();
+        if !exchange.class.is_notable() && sound {
             if !failed && !exchange.unanswered() {
                 return false;
             }
-            // A read that fails again and again is a habit after a while.
+            // A read that fails or stays unanswered again and again is a habit after a while.
             let now_ns = self.now_ns;
-            let often =
-                folded.is_some_and(|own| !self.behaviours.may_send_failure(own.slot, now_ns));
+            let often = folded.is_some_and(|own| {
+                if failed {
+                    !self.behaviours.may_send_failure(own.slot, now_ns)
+                } else {
+                    !self.behaviours.may_send_unanswered(own.slot)
+                }
+            });
             if often {
                 counters.suppressed_notable = counters.suppressed_notable.saturating_add(1);
                 return false;

@@ -306,6 +306,20 @@ fn a_request_without_answer_leaves_as_such() {
 }
 
 #[test]
+fn a_read_that_stays_unanswered_leaves_a_few_times_and_then_as_its_count_doubles() {
+    let mut plant = Plant::new();
+    let mut read = request(READ, 0, 1);
+    read.anomaly(Anomaly::Unanswered);
+    for n in 0..100 {
+        plant.pair(Some(read.clone()), None, n * 60 * SECOND);
+    }
+
+    // 1 to 8, then 16, 32 and 64.
+    assert_eq!(11, transactions(&plant.taken()).len());
+    assert_eq!(89, plant.counters.suppressed_notable);
+}
+
+#[test]
 fn a_refused_log_in_is_auth_fail() {
     let mut plant = Plant::new();
     plant.refused(request(LOGIN, 0, 1), SECOND);

@@ -370,10 +370,19 @@ impl Behaviours {
         Some(Noted { slot, news, settled })
     }
 
-    /// Whether one more failed or unanswered read of a behaviour may leave.
+    /// Whether one more failed read of a behaviour may leave.
     pub fn may_send_failure(&mut self, slot: u32, now_ns: i64) -> bool {
         let rate = self.limits.failed_reads;
         self.entries.get_mut(slot as usize).is_some_and(|entry| entry.failures.take(now_ns, rate))
+    }
+
+    /// Whether one more unanswered read of a behaviour may leave: the first few,
+    /// and then each time their count has doubled.
+    #[must_use]
+    pub fn may_send_unanswered(&self, slot: u32) -> bool {
+        self.entries.get(slot as usize).is_some_and(|entry| {
+            entry.count <= self.limits.unanswered_reads || entry.count.is_power_of_two()
+        })
     }
 
     /// The observation of a behaviour now.
