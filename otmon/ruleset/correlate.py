@@ -204,13 +204,12 @@ class Grouping:
     def observe(self, member: str, event: Event) -> Sequence[Match]:
         """Counts an event on which a member rule held.
 
-        An event without one of the fields belongs to no group. While the
-        condition of a correlation goes on to hold, each further event is a
-        match that `continues` the one that fired, so that its alert counts all.
+        Events without one of the fields are grouped together, as SQL does with
+        what is missing: S7 controllers have no unit. While the condition of a
+        correlation goes on to hold, each further event is a match that
+        `continues` the one that fired, so that its alert counts all.
         """
         key = event.several(self._fields[member])
-        if None in key or () in key:
-            return ()
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = _Group(self._plans, key)
@@ -263,7 +262,9 @@ def _match(window: _Window, group: _Group, event: Event) -> Match:
     plan, shared = window.plan, window.shared
     if shared is None:
         told = zip(plan.group_by, group.key, strict=True)
-        shared = window.shared = tuple((name, _text(value)) for name, value in told)
+        shared = window.shared = tuple(
+            (name, _text(value)) for name, value in told if value not in (None, ())
+        )
     now_ns, counted = group.newest_ns, window.counted
     oldest_ns = now_ns - plan.span_ns
     window.counted = group.number

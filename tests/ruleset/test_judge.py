@@ -133,6 +133,18 @@ def test_groups_are_counted_apart():
     )
 
 
+def test_events_that_lack_a_field_are_a_group_of_their_own():
+    by_unit = replace(STORM, group_by=("server.address", "ot.unit.id"))
+    judge = Judge([REFUSED], [by_unit])
+
+    def without_unit(at_s: float):
+        return event_from_transaction(replace(refusal(at_s).record, unit=None))
+
+    events = [without_unit(1), refusal(2), without_unit(3), without_unit(4)]
+
+    assert [[], [], [], [(3, False)]] == fired(judge, *events)
+
+
 def test_distinct_values_are_counted_once_each():
     judge = Judge([REFUSED], [SWEEP])
 
