@@ -42,10 +42,13 @@ def result(console: Console, document: Result, *, everything: bool) -> None:
         _devices(document.assets, limit),
         _conversations(document.conversations, names, limit),
         _alerts(document.alerts, names, limit),
-        _next(document),
     ):
         console.print(part)
         console.print()
+    console.print(_heading("Next"))
+    for command in _next(document):
+        # A command that wraps, or is cut, cannot be copied.
+        console.print(f"  {command}", soft_wrap=True)
 
 
 class _Names:
@@ -245,7 +248,8 @@ def _frames(alert: Alert) -> str:
     return f"frame{'s' if len(frames) > 1 else ''} {listed}{more}"
 
 
-def _next(document: Result) -> Group:
+def _next(document: Result) -> list[str]:
+    """The commands that lead on from a result."""
     files = document.capture.files
     path = files[0].path if len(files) == 1 else "FILE"
     lines = [
@@ -255,9 +259,7 @@ def _next(document: Result) -> Group:
     ]
     lines.append(f"otmon pdus {path} | jq 'select(.class == \"write\")'")
     lines.append(f"otmon analyze --format json {path}")
-    # A command that wraps cannot be copied.
-    commands = [Text(line, no_wrap=True, overflow="ignore") for line in lines]
-    return _section("Next", Group(*commands))
+    return lines
 
 
 def _more(total: int, limit: int | None, things: str) -> list[Text]:

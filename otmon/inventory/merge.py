@@ -36,6 +36,9 @@ ROUTER_ADDRESSES = 3
 ROUTED_TTL = frozenset({61, 62, 63, 125, 126, 127, 252, 253, 254})
 """Times to live one to three hops below a usual start: the sender is behind a router."""
 
+USUAL_TTL = frozenset({0, 1, 30, 32, 60, 64, 100, 128, 150, 200, 255})
+"""Times to live that stacks start from; 0 where none was seen."""
+
 _IDENTITY = [
     "vendor",
     "model",
@@ -161,7 +164,7 @@ class Inventory:
             by_mac[address.vlan, address.mac].append(address)
         for (vlan, mac), pairs in sorted(by_mac.items(), key=lambda item: _segment(item[0])):
             with_ip = [pair for pair in pairs if pair.ip is not None]
-            local = [pair for pair in with_ip if pair.arp or pair.ttl not in ROUTED_TTL]
+            local = [pair for pair in with_ip if pair.arp or not _came_through_a_router(pair)]
             subnets = {subnet(pair.ip) for pair in local if pair.ip}
             routes = len(local) >= ROUTER_ADDRESSES and len(subnets) >= 2
             routes = routes or len(local) < len(with_ip)
@@ -189,7 +192,8 @@ class Inventory:
             device.vendor_frame = pair.frame
         if pair.ip is not None:
             device.ip.add(pair.ip)
-            device.activity.public = is_public(pair.ip)
+            # A site may use public addresses of its own: outside is what is routed.
+            device.activity.public = device.routed and is_public(pair.ip)
             self._by_address[pair.vlan, pair.ip, pair.mac] = device
             self._by_address.setdefault((pair.vlan, pair.ip, None), device)
         if mac is not None:
@@ -251,6 +255,17 @@ class Inventory:
         return self._units.get((device.key, claim.unit), device)
 
 
+def _came_through_a_router(pair: Address) -> bool:
+    """Whether the time to live is below a usual start.
+
+    By any number of hops for a public address; by one to three for others,
+    since devices of plants start from less usual numbers, too.
+    """
+    if pair.ip is not None and is_public(pair.ip):
+        return pair.ttl not in USUAL_TTL
+    return pair.ttl in ROUTED_TTL
+
+
 def _segment(item: tuple[int | None, str]) -> tuple[int, str]:
     vlan, address = item
     return (-1 if vlan is None else vlan, address)
@@ -299,7 +314,9 @@ def _asset(device: _Device, file_name: Callable[[int], str]) -> Asset:
         roles=found,
         role_candidates=candidates,
         purdue_level=purdue_level(found),
-        zone=default_zone(ips[0] if ips else None, device.key[0]),
+        zone="internet"
+        if activity.public
+        else default_zone(ips[0] if ips else None, device.key[0]),
         routed=device.routed,
         protocols=tuple(sorted(activity.protocols)),
         modules=tuple(

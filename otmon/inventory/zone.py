@@ -27,11 +27,9 @@ def default_zone(ip: str | None, vlan: int | None) -> str | None:
     """The zone of an address without any configuration.
 
     Returns:
-        `10.0.1.0/24`, with the VLAN before it where there is one; `internet` for
-        a global address; none where neither is known.
+        `10.0.1.0/24`, with the VLAN before it where there is one; none where
+        neither is known.
     """
-    if ip is not None and is_public(ip):
-        return "internet"
     parts = [] if vlan is None else [f"vlan {vlan}"]
     if ip is not None:
         parts.append(subnet(ip))

@@ -62,6 +62,14 @@ def test_tables_fit_eighty_columns(case: Path) -> None:
     assert all(line.lstrip().startswith("otmon ") for line in commands.splitlines() if line)
 
 
+def test_commands_to_go_on_with_are_never_cut(tmp_path: Path) -> None:
+    long = tmp_path / ("a-rather-long-name-" * 5 + ".pcapng")
+    long.write_bytes(STOPPED.read_bytes())
+    printed = run("analyze", long).stdout.decode()
+
+    assert f"  otmon analyze --format json {long}\n" in printed
+
+
 def test_colour_never_reaches_a_pipe() -> None:
     assert b"\x1b" not in run("analyze", STOPPED).stdout
 

@@ -117,9 +117,16 @@ def test_a_sweep_of_units_makes_no_ghosts() -> None:
 
 
 def test_a_public_address_is_a_peer_outside() -> None:
-    (asset,) = assets([address(PLC_MAC, "8.8.8.8", ttl=57)])
+    peer, router = assets([address(PLC_MAC, "8.8.8.8", ttl=57)])
 
-    assert (("public_peer",), "internet") == (asset.roles, asset.zone)
+    assert (("public_peer",), "internet", None) == (peer.roles, peer.zone, peer.vendor)
+    assert (("network_device",), (PLC_MAC,)) == (router.roles, router.mac)
+
+
+def test_a_public_address_on_its_own_segment_is_no_peer_outside() -> None:
+    (asset,) = assets([address(PLC_MAC, "134.217.61.211", ttl=30)])
+
+    assert ((), "134.217.61.0/24", "Siemens AG") == (asset.roles, asset.zone, asset.vendor)
 
 
 def test_ids_depend_on_the_key_alone() -> None:
