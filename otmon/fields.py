@@ -217,6 +217,17 @@ def _asset(role: str, who: str) -> list[Field]:
         Field(f"{prefix}.vendor", Kind.KEYWORD, f"Vendor {who}."),
         Field(f"{prefix}.zone", Kind.KEYWORD, f"Zone {who}."),
         Field(f"{prefix}.purdue_level", Kind.FLOAT, f"Purdue level {who}."),
+        Field(
+            f"{prefix}.criticality",
+            Kind.KEYWORD,
+            f"How much the loss of the device would hurt, {who}, by a person's word.",
+            values=frozenset(("high", "normal", "low")),
+        ),
+        Field(
+            f"{prefix}.is_new",
+            Kind.BOOLEAN,
+            f"Whether the device appeared while the sensor watched and nobody accepted it, {who}.",
+        ),
     ]
 
 
@@ -228,6 +239,23 @@ _COMMON: tuple[Field, ...] = (
     *_endpoint("server", "of the server"),
     *_asset("source", "of the client"),
     *_asset("destination", "of the server"),
+    Field("maintenance.window", Kind.BOOLEAN, "Whether a maintenance window names all of it."),
+    Field("maintenance.name", Kind.KEYWORD, "The maintenance window."),
+    Field(
+        "capture.quality",
+        Kind.KEYWORD,
+        "How well the sensor sees the flow.",
+        values=frozenset(("good", "lossy", "one_sided", "blind")),
+    ),
+    Field(
+        "site_time.weekday",
+        Kind.KEYWORD,
+        "The day of the week at the site.",
+        values=frozenset(
+            ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+        ),
+    ),
+    Field("site_time.hour", Kind.LONG, "The hour of the day at the site, from 0 to 23."),
     Field("network.protocol", Kind.KEYWORD, "The protocol."),
     Field("network.transport", Kind.KEYWORD, "What carries the protocol: tcp, udp."),
     Field("network.vlan.id", Kind.LONG, "Outermost VLAN id."),

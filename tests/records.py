@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import datetime
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from otmon.model.context import Address, AssetFacts
+from otmon.model.event import Event
 
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND
@@ -99,3 +104,26 @@ class Content(Flow):
     first_seen_ns: int = START
     last_seen_ns: int = START
     frames: tuple[tuple[int, int], tuple[int, int]] = ((0, 1), (0, 9))
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """A context that answers what it was given."""
+
+    assets: Mapping[str, AssetFacts] = field(default_factory=dict)
+    """What is known, by IP address."""
+    window: str | None = None
+    seen: str = "good"
+    zone: datetime.tzinfo = datetime.UTC
+
+    def asset(self, address: Address) -> AssetFacts | None:
+        return self.assets.get(address.ip or "")
+
+    def maintenance(self, event: Event) -> str | None:
+        return self.window
+
+    def quality(self, event: Event) -> str:
+        return self.seen
+
+    def site_time(self, time_ns: int) -> datetime.datetime:
+        return datetime.datetime.fromtimestamp(time_ns // SECOND, self.zone)

@@ -7,14 +7,15 @@ is worked out when it is asked for, and never stored.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from otmon.fields import CHANGE_CLASSES, NOTABLE_CLASSES, PROGRAM_CLASSES
+from otmon.model.context import CONTEXT_FIELDS, Address, AssetFacts
 
 if TYPE_CHECKING:
     from otmon._engine import Behaviour, Content, Transaction, Value
+    from otmon.model.context import Context
 
 Scalar = bool | int | float | str
 FieldValue = Scalar | tuple[Scalar, ...] | None
@@ -28,31 +29,6 @@ NEVER_NS = 2**63 - 1
 
 _Getter = Callable[[Any], FieldValue]
 _Reader = Callable[[Any], tuple[FieldValue, ...]]
-
-
-@dataclass(frozen=True, slots=True)
-class AssetFacts:
-    """What the inventory knew of a device before an event."""
-
-    id: str | None = None
-    roles: tuple[str, ...] = ()
-    """Confirmed roles only."""
-    vendor: str | None = None
-    zone: str | None = None
-    purdue_level: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where an end of a flow is."""
-
-    ip: str | None
-    mac: str | None
-    vlan: int | None
-
-
-Enrichment = Callable[[Address], AssetFacts | None]
-"""Gives what is known of an address; nothing where it is no known asset."""
 
 
 class Layout:
@@ -98,7 +74,7 @@ class Event:
     """
 
     __slots__ = (
-        "_enrich",
+        "_context",
         "_layout",
         "_own",
         "category",
@@ -118,7 +94,7 @@ class Event:
         record: Any,
         layout: Layout,
         own: Mapping[str, FieldValue] | None = None,
-        enrich: Enrichment | None = None,
+        context: Context | None = None,
         shape: int | None = None,
     ) -> None:
         self.category = category
@@ -131,7 +107,7 @@ class Event:
         """Events of one shape and category have the same `SHAPE_FIELDS`; none where not known."""
         self._layout = layout
         self._own = own
-        self._enrich = enrich
+        self._context = context
 
     def __repr__(self) -> str:
         return f"Event({self.category}, {self.service}, {self.operation_class}, {self.time_ns})"
@@ -147,6 +123,9 @@ class Event:
             return self._asset("source", field[13:])
         if field[:18] == "destination.asset.":
             return self._asset("destination", field[18:])
+        known = CONTEXT_FIELDS.get(field)
+        if known is not None:
+            return None if self._context is None else known(self._context, self)
         added: Mapping[str, Value] | None = getattr(self.record, "fields", None)
         value = added.get(field) if added else None
         return None if value is None else _plain(value)
@@ -171,10 +150,10 @@ class Event:
     def facts(self, end: str) -> AssetFacts | None:
         """What the inventory knew of the `source` or the `destination` before.
 
-        None where nobody asked the inventory; facts without anything in them
+        None where there is no inventory to ask; facts without anything in them
         where it knew nothing.
         """
-        if self._enrich is None:
+        if self._context is None:
             return None
         ip, mac = self.get(f"{end}.ip"), self.get(f"{end}.mac")
         vlan = self.get("network.vlan.id")
@@ -183,7 +162,7 @@ class Event:
             mac if isinstance(mac, str) else None,
             vlan if isinstance(vlan, int) else None,
         )
-        return self._enrich(address) or AssetFacts()
+        return self._context.asset(address) or AssetFacts()
 
     def derive(self, category: str, own: Mapping[str, FieldValue]) -> Event:
         """The same thing as another kind of event, with fields of its own."""
@@ -195,7 +174,7 @@ class Event:
             self.record,
             self._layout,
             own if self._own is None else {**self._own, **own},
-            self._enrich,
+            self._context,
         )
 
     @property
@@ -211,22 +190,14 @@ class Event:
         facts = self.facts(end)
         if facts is None:
             return None
-        match attribute:
-            case "role":
-                return facts.roles
-            case "id":
-                return facts.id
-            case "vendor":
-                return facts.vendor
-            case "zone":
-                return facts.zone
-            case "purdue_level":
-                return facts.purdue_level
-        return None
+        if attribute == "role":
+            return facts.roles
+        value: FieldValue = getattr(facts, attribute, None)
+        return value
 
 
 def event_from_transaction(
-    transaction: Transaction, enrich: Enrichment | None = None, category: str = "ot_operation"
+    transaction: Transaction, context: Context | None = None, category: str = "ot_operation"
 ) -> Event:
     """The operation as an event; `ot_conformance` judges its anomalies."""
     return Event(
@@ -237,13 +208,13 @@ def event_from_transaction(
         transaction,
         _TRANSACTION,
         None,
-        enrich,
+        context,
         transaction.shape,
     )
 
 
 def event_from_behaviour(
-    behaviour: Behaviour, enrich: Enrichment | None = None, category: str = "ot_operation"
+    behaviour: Behaviour, context: Context | None = None, category: str = "ot_operation"
 ) -> Event:
     """A behaviour seen for the first time as an event, `ot.first_seen` being true."""
     return Event(
@@ -254,12 +225,12 @@ def event_from_behaviour(
         behaviour,
         _BEHAVIOUR,
         None,
-        enrich,
+        context,
         behaviour.shape,
     )
 
 
-def event_from_content(content: Content, enrich: Enrichment | None = None) -> Event:
+def event_from_content(content: Content, context: Context | None = None) -> Event:
     """A transferred program, firmware or file as an event."""
     return Event(
         "ot_file",
@@ -269,7 +240,7 @@ def event_from_content(content: Content, enrich: Enrichment | None = None) -> Ev
         content,
         _CONTENT,
         None,
-        enrich,
+        context,
     )
 
 

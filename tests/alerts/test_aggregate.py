@@ -8,9 +8,10 @@ import pytest
 
 from otmon.alerts.aggregate import MAX_FRAMES, Aggregator
 from otmon.alerts.severity import severity_of
-from otmon.model.event import AssetFacts, event_from_transaction
+from otmon.model.context import AssetFacts
+from otmon.model.event import event_from_transaction
 from otmon.model.rule import Match, Rule
-from tests.records import SECOND, START, Transaction
+from tests.records import SECOND, START, Surroundings, Transaction
 
 RULE = Rule(
     id="r-1",
@@ -42,14 +43,14 @@ STOP = Transaction(
 )
 
 
-def stop(at_s: float = 0, frame: int = 1, rule: Rule = RULE, enrich=None, **changes) -> Match:
+def stop(at_s: float = 0, frame: int = 1, rule: Rule = RULE, context=None, **changes) -> Match:
     record = replace(
         STOP,
         time_ns=START + int(at_s * SECOND),
         frames=[(0, frame), (0, frame + 1)],
         **changes,
     )
-    return Match(rule, event_from_transaction(record, enrich), reasons=lambda: ("it held",))
+    return Match(rule, event_from_transaction(record, context), reasons=lambda: ("it held",))
 
 
 def alerts_of(*matches: Match):
@@ -172,10 +173,8 @@ def test_a_message_says_who_did_what_to_whom_and_what_came_of_it(changes, expect
     [((), 94, "critical"), (("engineering_station",), 43, "medium"), (("plc",), 86, "critical")],
 )
 def test_severity_depends_on_who_the_client_is(roles, score, level):
-    def enrich(address):
-        return AssetFacts("a-1", roles if address.ip == "10.0.0.66" else ("plc",))
-
-    severity = severity_of(stop(enrich=enrich))
+    facts = {"10.0.0.66": AssetFacts("a-1", roles), "10.0.0.11": AssetFacts("a-2", ("plc",))}
+    severity = severity_of(stop(context=Surroundings(facts)))
 
     assert (score, level) == (severity.score, severity.level)
 
@@ -185,11 +184,12 @@ def test_without_an_inventory_the_client_neither_raises_nor_lowers_severity():
 
 
 def test_a_change_of_a_safety_controller_is_about_safety():
-    def enrich(address):
-        safety = address.ip == "10.0.0.11"
-        return AssetFacts("a-1", ("safety_controller",) if safety else ("engineering_station",))
+    facts = {
+        "10.0.0.66": AssetFacts("a-1", ("engineering_station",)),
+        "10.0.0.11": AssetFacts("a-2", ("safety_controller",)),
+    }
 
-    assert 86 == severity_of(stop(enrich=enrich)).score
+    assert 86 == severity_of(stop(context=Surroundings(facts))).score
 
 
 def test_a_refusal_and_an_unproved_protocol_lower_severity():

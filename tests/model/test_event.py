@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import datetime
+
 from otmon.fields import FIELDS
+from otmon.model.context import AssetFacts
 from otmon.model.event import (
-    AssetFacts,
     event_from_behaviour,
     event_from_content,
     event_from_transaction,
     stands_alone,
 )
-from tests.records import START, Behaviour, Content, Transaction
+from tests.records import START, Behaviour, Content, Surroundings, Transaction
 
 
 def test_a_transaction_gives_who_asked_whom_for_what():
@@ -107,12 +109,30 @@ def test_without_an_ip_the_hardware_address_is_the_address():
 
 
 def test_roles_come_from_the_inventory_when_they_are_asked_for():
-    facts = {"10.0.0.66": AssetFacts("a-1", ("engineering_station",))}
-    event = event_from_transaction(Transaction(), lambda address: facts.get(address.ip or ""))
+    facts = {"10.0.0.66": AssetFacts("a-1", ("engineering_station",), criticality="high")}
+    event = event_from_transaction(Transaction(), Surroundings(facts))
 
     assert ("engineering_station",) == event.get("source.asset.role")
+    assert "high" == event.get("source.asset.criticality")
     assert () == event.get("destination.asset.role")
     assert None is event_from_transaction(Transaction()).get("source.asset.role")
+
+
+def test_site_time_windows_and_quality_come_from_the_context_when_they_are_asked_for():
+    zone = datetime.timezone(datetime.timedelta(hours=5))
+    event = event_from_transaction(
+        Transaction(), Surroundings(window="turnaround", seen="lossy", zone=zone)
+    )
+    asked = (
+        "site_time.weekday",
+        "site_time.hour",
+        "maintenance.window",
+        "maintenance.name",
+        "capture.quality",
+    )
+
+    assert ("wednesday", 3, True, "turnaround", "lossy") == event.several(asked)
+    assert (None,) * 5 == event_from_transaction(Transaction()).several(asked)
 
 
 def test_a_behaviour_stands_alone_where_no_transaction_tells_of_it():
