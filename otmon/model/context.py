@@ -63,13 +63,20 @@ class Context(Protocol):
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 """The days of `site_time.weekday`."""
 
+
+def _weekday(context: Context, event: Event) -> str:
+    return WEEKDAYS[context.site_time(event.time_ns).weekday()]
+
+
+def _hour(context: Context, event: Event) -> int:
+    return context.site_time(event.time_ns).hour
+
+
 CONTEXT_FIELDS: Mapping[str, Callable[[Context, Event], FieldValue]] = {
     "maintenance.window": lambda context, event: context.maintenance(event) is not None,
     "maintenance.name": lambda context, event: context.maintenance(event),
     "capture.quality": lambda context, event: context.quality(event),
-    "site_time.weekday": lambda context, event: WEEKDAYS[
-        context.site_time(event.time_ns).weekday()
-    ],
-    "site_time.hour": lambda context, event: context.site_time(event.time_ns).hour,
+    "site_time.weekday": _weekday,
+    "site_time.hour": _hour,
 }
 """The fields that a context answers, besides those of the assets."""
