@@ -6,8 +6,8 @@
 //!                  └────────── tunnel, at most 6 ◄────────┘
 //! ```
 //!
-//! [`link`] reads link types, tags and labels, [`ip`] what IP carries, [`tunnel`]
-//! what wraps another packet. Every layer hands the rest of its bytes to the
+//! [`link`] reads link types, [`ethernet`] tags and ethertypes, [`label`] what is
+//! under MPLS, [`ip`] what IP carries, [`tunnel`] what wraps another packet. Every layer hands the rest of its bytes to the
 //! next; a layer that cannot be read is [`Payload::Nothing`] with its reason,
 //! and its bytes are counted. Nothing is guessed: bytes on the port of a tunnel
 //! that break one rule of its header are a plain datagram.
@@ -15,9 +15,11 @@
 //! The way of the usual packet, Ethernet to TCP, is inlined by force: handing a
 //! header from one function to the next costs more than reading it [V].
 
+mod ethernet;
 #[cfg(test)]
 mod frames;
 mod ip;
+mod label;
 mod link;
 mod tunnel;
 

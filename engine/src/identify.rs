@@ -2,24 +2,30 @@
 //!
 //! A strong mark decides at once. What is only plausible is held, and decided by
 //! requests and answers that fit, or by several PDUs in a row on the protocol's
-//! own port, or on the port of a server that is known from other flows. Then everything held is dissected as if the flow had been known
-//! from its start, so that the first request is not lost. What stays undecided
-//! is unknown, and is looked at once more after a gap or much traffic.
+//! own port, or on the port of a server that is known from other flows. Then
+//! everything held is dissected as if the flow had been known from its start, so
+//! that the first request is not lost. What stays undecided is unknown, and is
+//! looked at once more after a gap or much traffic.
+
+mod ends;
+mod evidence;
+mod held;
 
 use std::sync::Arc;
 
 use dissectors::anomaly::Anomaly;
-use dissectors::dissector::{
-    Context, Direction, Frame, FrameId, OffPort, Probe, Sender, Transport,
-};
-use dissectors::pdu::Role;
-use dissectors::registry::{FlowState, ProtocolId};
-use dissectors::sink::Sink;
+use dissectors::dissector::{Direction, Frame, FrameId, OffPort, Probe, Transport};
+use dissectors::registry::ProtocolId;
 
+pub(crate) use self::ends::client_by_port;
+use self::ends::{
+    Place, add_exchange, client_of, count_evicted, is_registered, place_of, ports_of, vote,
+};
+use self::evidence::{candidates, context, decide, is_exact, sender_of, weigh};
+use self::held::Held;
 use crate::counters::Counters;
-use crate::dissect::{RoleSource, Session, View, Work};
+use crate::dissect::{Session, View, Work};
 use crate::flow::{DIRECTIONS, Sides};
-use crate::known_servers::KnownServers;
 use crate::observation::{FlowFacts, IdentifiedBy};
 use crate::reassembly::{Chunk, Step};
 
@@ -49,89 +55,6 @@ pub(crate) struct Application {
     refused: Option<ProtocolId>,
     /// The protocol that was tried last, to name it should it fail.
     tried: Option<ProtocolId>,
-}
-
-/// Payloads that wait until their flow is identified.
-#[derive(Debug, Default)]
-pub(crate) struct Held {
-    bytes: Vec<u8>,
-    payloads: Vec<Payload>,
-    sides: Sides<usize>,
-    /// Directions in which bytes are missing before the next payload.
-    gaps: Sides<bool>,
-    /// Protocols that one of them may be, as bits in the order of the registry.
-    candidates: u64,
-}
-
-#[derive(Debug)]
-struct Payload {
-    direction: Direction,
-    end: usize,
-    frame: FrameId,
-    earlier: Box<[FrameId]>,
-    time_ns: i64,
-    sequence: u32,
-    start: bool,
-    after_gap: bool,
-}
-
-impl Held {
-    /// Memory that it takes, in bytes.
-    const fn cost(&self) -> usize {
-        let payloads = self.payloads.len().saturating_mul(size_of::<Payload>());
-        self.bytes.len().saturating_add(payloads)
-    }
-
-    /// The payloads in the order in which they came.
-    fn iter(&self) -> impl Iterator<Item = (&Payload, &[u8])> {
-        let mut start = 0usize;
-        self.payloads.iter().map(move |payload| {
-            let bytes = self.bytes.get(start..payload.end).unwrap_or_default();
-            start = payload.end;
-            (payload, bytes)
-        })
-    }
-
-    fn push(&mut self, direction: Direction, chunk: &Chunk<'_>) {
-        let after_gap = std::mem::take(self.gaps.get_mut(direction));
-        self.bytes.extend_from_slice(chunk.bytes);
-        let side = self.sides.get_mut(direction);
-        *side = side.saturating_add(chunk.bytes.len());
-        self.payloads.push(Payload {
-            direction,
-            end: self.bytes.len(),
-            frame: chunk.frame,
-            earlier: chunk.earlier.into(),
-            time_ns: chunk.time_ns,
-            sequence: chunk.sequence,
-            start: chunk.start,
-            after_gap,
-        });
-    }
-}
-
-/// What held payloads are worth as one protocol.
-#[derive(Clone, Copy, Debug, Default)]
-struct Judgement {
-    strong: bool,
-    pairs: u32,
-    pdus: Sides<u32>,
-    /// Bytes that are no PDU, or the beginning of one without its end.
-    misfit: usize,
-    open_end: bool,
-    /// PDUs that must come from the client, less those from the server, by direction.
-    votes: Sides<i32>,
-}
-
-impl Judgement {
-    /// Whether all there is is one request and its answer.
-    const fn is_one_exchange(&self) -> bool {
-        self.pairs == 1
-            && self.pdus.a_to_b == 1
-            && self.pdus.b_to_a == 1
-            && self.misfit == 0
-            && !self.open_end
-    }
 }
 
 /// A protocol found, and why it is believed.
@@ -552,270 +475,5 @@ fn feed(
     match view.identity.key.transport() {
         Transport::Tcp | Transport::Serial => session.stream(direction, chunk, view, work),
         Transport::Udp | Transport::Ethernet => session.datagram(direction, chunk, view, work),
-    }
-}
-
-/// The ports of a protocol.
-const fn ports_of(protocol: ProtocolId, transport: Transport) -> &'static [u16] {
-    match transport {
-        Transport::Tcp => protocol.registration().tcp,
-        Transport::Udp => protocol.registration().udp,
-        Transport::Ethernet | Transport::Serial => &[],
-    }
-}
-
-/// Whether one end of the flow has a port of the protocol. A serial line has no
-/// ports, and every protocol is at home there.
-fn is_registered(protocol: ProtocolId, view: &View<'_>) -> bool {
-    let transport = view.identity.key.transport();
-    let (a, b) = view.identity.key.ports(Direction::AToB);
-    let ports = ports_of(protocol, transport);
-    transport == Transport::Serial || ports.contains(&a) || ports.contains(&b)
-}
-
-/// Where a flow is, seen from a protocol.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    /// On a port of the protocol.
-    OwnPort,
-    /// At a server of which other flows have shown that it speaks the protocol.
-    KnownServer,
-    /// Anywhere else.
-    Elsewhere,
-}
-
-fn place_of(
-    protocol: ProtocolId,
-    client: Direction,
-    view: &View<'_>,
-    servers: &mut KnownServers,
-) -> Place {
-    if is_registered(protocol, view) {
-        return Place::OwnPort;
-    }
-    match view.identity.key.server(client) {
-        Some(server) if servers.knows(server, protocol) => Place::KnownServer,
-        Some(_) | None => Place::Elsewhere,
-    }
-}
-
-/// Adds the only exchange of a flow to those of its server; whether that makes the
-/// server known.
-fn add_exchange(
-    protocol: ProtocolId,
-    client: Direction,
-    view: &View<'_>,
-    work: &mut Work<'_>,
-) -> bool {
-    let key = &view.identity.key;
-    let (client_port, _) = key.ports(client);
-    let Some(server) = key.server(client) else { return false };
-    let (known, evicted) = work.servers.exchange(server, protocol, client_port);
-    count_evicted(evicted, work.counters);
-    known
-}
-
-fn count_evicted(evicted: bool, counters: &mut Counters) {
-    let count = &mut counters.known_servers_evicted;
-    *count = count.saturating_add(u64::from(evicted));
-}
-
-/// Whether the rest of a segment is whole messages by their own lengths, on the port
-/// of the protocol: what breaks a rule of its function is a malformed message there,
-/// not another protocol.
-fn is_exact(protocol: ProtocolId, bytes: &[u8], cx: &Context<'_>, view: &View<'_>) -> bool {
-    if view.identity.key.transport() != Transport::Tcp || !is_registered(protocol, view) {
-        return false;
-    }
-    let mut rest = bytes;
-    while let Frame::Pdu(n @ 1..) = protocol.frame(rest, cx) {
-        match rest.get(n..) {
-            Some([]) => return true,
-            Some(next) => rest = next,
-            None => return false,
-        }
-    }
-    false
-}
-
-/// The protocols that may own a flow, with their bits: those that no other
-/// protocol has to hand its bytes to.
-fn candidates(
-    view: &View<'_>,
-    refused: Option<ProtocolId>,
-) -> impl Iterator<Item = (u64, ProtocolId)> {
-    let transport = view.identity.key.transport();
-    ProtocolId::ALL.iter().copied().filter_map(move |protocol| {
-        let facts = protocol.registration();
-        let direct = facts.parents.is_empty() || !ports_of(protocol, transport).is_empty();
-        let bit = 1u64.checked_shl(protocol as u32)?;
-        (direct && refused != Some(protocol)).then_some((bit, protocol))
-    })
-}
-
-fn context<'a>(direction: Direction, chunk: &Chunk<'_>, view: &View<'_>) -> Context<'a> {
-    let (source_port, destination_port) = view.identity.key.ports(direction);
-    Context {
-        direction,
-        source_port,
-        destination_port,
-        time_ns: chunk.time_ns,
-        segment_start: chunk.start,
-        ..Context::bare(view.identity.key.transport())
-    }
-}
-
-/// Which side sent the first PDU of `bytes`.
-fn sender_of(protocol: ProtocolId, bytes: &[u8], cx: &Context<'_>) -> Sender {
-    match protocol.frame(bytes, cx) {
-        Frame::Pdu(n) => protocol.sender(bytes.get(..n).unwrap_or(bytes), cx),
-        Frame::NeedBytes(_) | Frame::Skip(_) | Frame::Bad(_) => Sender::Unknown,
-    }
-}
-
-const fn vote(votes: &mut Sides<i32>, direction: Direction, sender: Sender) {
-    let vote = votes.get_mut(direction);
-    *vote = match sender {
-        Sender::Client => vote.saturating_add(1),
-        Sender::Server => vote.saturating_sub(1),
-        Sender::Unknown => *vote,
-    };
-}
-
-/// Who is the client: the SYN says so, else what the PDUs are, else the ports,
-/// else who spoke first. What the PDUs are comes before the SYN where each of
-/// them names its sender: a DNP3 outstation may open the connection.
-fn client_of(protocol: ProtocolId, votes: &Sides<i32>, view: &View<'_>) -> (Direction, RoleSource) {
-    let for_a = votes.a_to_b.saturating_sub(votes.b_to_a);
-    match (view.syn, for_a) {
-        (Some(opener), _) if !protocol.names_sender() => (opener, RoleSource::Syn),
-        (_, 1..) => (Direction::AToB, RoleSource::Bytes),
-        (_, ..0) => (Direction::BToA, RoleSource::Bytes),
-        (Some(opener), 0) => (opener, RoleSource::Syn),
-        (None, 0) => (client_by_port(view, Some(protocol)), RoleSource::Port),
-    }
-}
-
-/// Who is the client as far as ports tell.
-pub(crate) fn client_by_port(view: &View<'_>, protocol: Option<ProtocolId>) -> Direction {
-    let key = &view.identity.key;
-    let transport = key.transport();
-    let (a, b) = key.ports(Direction::AToB);
-    let is_own = |port: &u16| match protocol {
-        Some(protocol) => ports_of(protocol, transport).contains(port),
-        None => ProtocolId::ALL.iter().any(|any| ports_of(*any, transport).contains(port)),
-    };
-    match (is_own(&a), is_own(&b)) {
-        (true, false) => Direction::BToA,
-        (false, true) => Direction::AToB,
-        _ if a < b => Direction::BToA,
-        _ if b < a => Direction::AToB,
-        _ => view.first,
-    }
-}
-
-/// Holds payloads against one protocol, as dissecting them would.
-fn weigh(protocol: ProtocolId, held: &Held, view: &View<'_>, sink: &mut Sink) -> Judgement {
-    let mut judgement = Judgement::default();
-    let mut state = FlowState::new(protocol);
-    let mut streams = Sides::<Vec<u8>>::default();
-    let mut open: Vec<(u64, Direction)> = Vec::new();
-    let datagrams = view.identity.key.transport() == Transport::Udp;
-    for (payload, bytes) in held.iter() {
-        let stream = streams.get_mut(payload.direction);
-        if datagrams || payload.after_gap {
-            judgement.misfit = judgement.misfit.saturating_add(stream.len());
-            stream.clear();
-        }
-        let mut start = stream.is_empty();
-        stream.extend_from_slice(bytes);
-        let mut at = 0usize;
-        while at < stream.len() {
-            let here = stream.get(at..).unwrap_or_default();
-            let chunk = Chunk {
-                bytes: here,
-                frame: payload.frame,
-                earlier: &[],
-                time_ns: payload.time_ns,
-                sequence: payload.sequence,
-                start,
-            };
-            let cx = context(payload.direction, &chunk, view);
-            let probe = protocol.probe(here, &cx);
-            let framed = match probe {
-                Probe::No if !is_exact(protocol, here, &cx, view) => Frame::Bad(Anomaly::Malformed),
-                Probe::No | Probe::NeedMore | Probe::Weak | Probe::Strong => {
-                    protocol.frame(here, &cx)
-                }
-            };
-            match framed {
-                Frame::Pdu(n) if n >= 1 && n <= here.len() && probe != Probe::NeedMore => {
-                    let pdu = here.get(..n).unwrap_or_default();
-                    vote(&mut judgement.votes, payload.direction, protocol.sender(pdu, &cx));
-                    let count = judgement.pdus.get_mut(payload.direction);
-                    *count = count.saturating_add(1);
-                    judgement.strong |= probe == Probe::Strong;
-                    sink.begin(protocol);
-                    state.decode(pdu, &cx, sink);
-                    for pdu in sink.pdus() {
-                        let Some(key) = pdu.pairing_key else { continue };
-                        let asked = (key, payload.direction.reverse());
-                        let found = open.iter().position(|open| *open == asked);
-                        // What fits both sides, as the echo of a write does, asks
-                        // first and answers then.
-                        match (pdu.role, found) {
-                            (Role::Request, _) | (Role::Unknown, None) => {
-                                open.push((key, payload.direction));
-                            }
-                            (Role::Response | Role::Unknown, Some(found)) => {
-                                open.remove(found);
-                                judgement.pairs = judgement.pairs.saturating_add(1);
-                            }
-                            (Role::Response | Role::Event, _) => {}
-                        }
-                    }
-                    at = at.saturating_add(n);
-                }
-                Frame::Skip(n) if n >= 1 => at = at.saturating_add(n),
-                Frame::NeedBytes(_) => break,
-                Frame::Pdu(_) if probe == Probe::NeedMore => break,
-                Frame::Pdu(_) | Frame::Skip(_) | Frame::Bad(_) => {
-                    // The next segment may begin with a PDU.
-                    judgement.misfit = judgement.misfit.saturating_add(here.len());
-                    at = stream.len();
-                }
-            }
-            start = false;
-        }
-        stream.drain(..at.min(stream.len()));
-    }
-    judgement.open_end = DIRECTIONS.iter().any(|side| !streams.get(*side).is_empty());
-    judgement
-}
-
-/// The table of evidence: what is believed of a protocol, and how far.
-fn decide(
-    judgement: &Judgement,
-    protocol: ProtocolId,
-    place: Place,
-    last: bool,
-) -> Option<(IdentifiedBy, u8)> {
-    let Judgement { strong, pairs, pdus, misfit, open_end, .. } = *judgement;
-    let total = pdus.a_to_b.saturating_add(pdus.b_to_a);
-    // Of both sides one more: some of their PDUs should have fitted.
-    let enough = if pdus.a_to_b == 0 || pdus.b_to_a == 0 { 3 } else { 4 };
-    let whole = total >= 1 && !open_end;
-    let in_a_row = misfit == 0 && (total >= enough || (last && whole));
-    let paired = protocol.registration().off_port == OffPort::Paired;
-    if strong {
-        Some((IdentifiedBy::Probe, 90))
-    } else {
-        match place {
-            Place::OwnPort if pairs >= 1 => Some((IdentifiedBy::Pairing, 90)),
-            Place::OwnPort if in_a_row => Some((IdentifiedBy::Port, 60)),
-            Place::KnownServer if pairs >= 1 || in_a_row => Some((IdentifiedBy::Association, 90)),
-            Place::Elsewhere if paired && pairs >= 2 => Some((IdentifiedBy::Pairing, 80)),
-            Place::OwnPort | Place::KnownServer | Place::Elsewhere => None,
-        }
     }
 }
