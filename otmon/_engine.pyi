@@ -127,6 +127,13 @@ class Transaction:
     def confidence(self) -> int:
         """Belief in the protocol, in percent."""
     @property
+    def behaviour(self) -> int | None:
+        """The `behaviour` number of its `Behaviour`, which left before where it is new.
+
+        Of several parts, that of the first of the highest class. None where a
+        bound left the operation without a behaviour of its own.
+        """
+    @property
     def time_ns(self) -> int:
         """Packet time of the request, or of the one PDU there is."""
     @property
@@ -246,6 +253,9 @@ class Behaviour:
     @property
     def confidence(self) -> int:
         """Belief in the protocol, in percent."""
+    @property
+    def behaviour(self) -> int:
+        """Its number in the run, never used again; `Transaction.behaviour` names it."""
     @property
     def id(self) -> str:
         """Digest of the key, 32 hexadecimal digits: the same on every run and machine."""

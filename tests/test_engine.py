@@ -167,6 +167,21 @@ def test_a_write_is_a_transaction_with_values_frames_and_history(capture: Path) 
     assert ("illegal_data_address", 2) == (refused.status, refused.status_code)
 
 
+def test_a_transaction_names_its_behaviour_which_left_before(capture: Path) -> None:
+    everything = observed(_engine.Engine([str(capture)]))
+    operations: dict[int, str] = {}
+    named = []
+    for one in everything:
+        if isinstance(one, _engine.Behaviour):
+            operations.setdefault(one.behaviour, one.operation)
+        elif isinstance(one, _engine.Transaction):
+            assert one.behaviour is not None
+            named.append(operations[one.behaviour])
+
+    assert ["write_single_register", "read_input_registers"] == named
+    assert [1, 2, 3] == sorted(operations)
+
+
 def test_a_conversation_counts_packets_and_classes(capture: Path) -> None:
     everything = observed(_engine.Engine([str(capture)]))
     [talk] = last_of(_engine.Conversation, everything)

@@ -91,6 +91,10 @@ pub struct Transaction(Box<record::Transaction>, Arc<Ends>, Arc<Shape>);
 
 of_flow!(Transaction {
     #[getter]
+    fn behaviour(&self) -> Option<u64> {
+        self.0.behaviour
+    }
+    #[getter]
     fn time_ns(&self) -> i64 {
         self.0.time_ns
     }
@@ -224,6 +228,10 @@ impl ValueFacts {
 pub struct Behaviour(Box<record::Behaviour>, Arc<Ends>, Arc<Shape>);
 
 of_flow!(Behaviour {
+    #[getter]
+    fn behaviour(&self) -> u64 {
+        self.0.number
+    }
     #[getter]
     fn id(&self) -> String {
         format!("{:032x}", self.0.id)

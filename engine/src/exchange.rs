@@ -132,6 +132,7 @@ impl<'a> Exchange<'a> {
         &self,
         facts: &Arc<FlowFacts>,
         frames: (Option<&Frames>, Option<&Frames>),
+        behaviour: Option<u64>,
         history: History,
         most_values: usize,
     ) -> Transaction {
@@ -139,6 +140,7 @@ impl<'a> Exchange<'a> {
         let values = &self.carrying.values;
         Transaction {
             sequence: 0,
+            behaviour,
             flow: Arc::clone(facts),
             time_ns: self.time_ns,
             request_frames: frames.0.cloned(),

@@ -83,6 +83,9 @@ pub struct FlowFacts {
 pub struct Transaction {
     /// Rises with every observation of a run.
     pub sequence: u64,
+    /// The number of its behaviour; of several parts, of the first of the highest
+    /// class. None where a bound left it without one.
+    pub behaviour: Option<u64>,
     /// Its flow.
     pub flow: Arc<FlowFacts>,
     /// Packet time of the request, or of the one PDU there is.
@@ -143,6 +146,8 @@ pub struct History {
 pub struct Behaviour {
     /// Rises with every observation of a run.
     pub sequence: u64,
+    /// Its number in the run, never used again.
+    pub number: u64,
     /// Digest of the key: the same on every run and sensor.
     pub id: u128,
     /// Whether this is the behaviour's first observation.

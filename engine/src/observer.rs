@@ -208,7 +208,7 @@ impl Observer {
             });
             Some((slot, entry.source, history))
         });
-        let mut folded = None;
+        let mut folded = Folded::default();
         if let Some((slot, source, _)) = counted {
             self.conversations.mark(slot);
             self.emit_conversation(slot, false);
@@ -216,7 +216,7 @@ impl Observer {
         }
         let history = counted.map_or(History::default(), |(_, _, history)| history);
         let source = counted.map(|(_, source, _)| source);
-        if self.leaves(&exchange, source, folded, counters) {
+        if self.leaves(&exchange, source, folded.noted, counters) {
             let frames =
                 (pair.request.map(|open| &open.frames), pair.answer.map(|answer| answer.frames));
             let history = match history.first_seen_ns {
@@ -224,7 +224,7 @@ impl Observer {
                 _ => history,
             };
             let most = self.limits.observation_values;
-            let record = exchange.transaction(facts, frames, history, most);
+            let record = exchange.transaction(facts, frames, folded.behaviour(), history, most);
             self.emit(Observation::Transaction(Box::new(record)));
         }
     }
@@ -378,7 +378,7 @@ impl Observer {
         Some(own)
     }
 
-    /// Counts an exchange in the behaviours of its parts; the first of them.
+    /// Counts an exchange in the behaviours of its parts.
     fn fold(
         &mut self,
         facts: &Arc<FlowFacts>,
@@ -387,24 +387,22 @@ impl Observer {
         conversation: u32,
         source: u32,
         counters: &mut Counters,
-    ) -> Option<Noted> {
+    ) -> Folded {
         let mut fold =
             Fold { observer: self, facts, memo, exchange, conversation, source, counters };
         let asking = exchange.asking;
-        let mut noted = None;
+        let mut folded = Folded::default();
         if asking.items.is_empty() {
             let target =
                 asking.target.as_ref().or(exchange.answer.and_then(|own| own.target.as_ref()));
             let values = &exchange.carrying.values;
             let part = Part { target, class: exchange.class, status: exchange.status, values };
-            noted = fold.note(asking, asking.role, &part);
+            folded.add(fold.note(asking, asking.role, &part), true);
         }
         for (at, item) in asking.items.iter().enumerate() {
-            let own = fold.note(asking, asking.role, &exchange.part(at, item));
-            noted = match (noted, own) {
-                (Some(all), Some(own)) => Some(all.and(own)),
-                (all, own) => all.or(own),
-            };
+            let part = exchange.part(at, item);
+            let noted = fold.note(asking, asking.role, &part);
+            folded.add(noted, part.class == exchange.class);
         }
         let read = (!exchange.class.is_change()).then_some(exchange.answer).flatten();
         if let Some(answer) = read.filter(|answer| !std::ptr::eq(*answer, asking)) {
@@ -422,7 +420,7 @@ impl Observer {
                 }
             }
         }
-        noted
+        folded
     }
 
     /// Whether an exchange leaves as a record of its own.
@@ -482,6 +480,31 @@ impl Observer {
         self.sequence = self.sequence.saturating_add(1);
         *observation.sequence_mut() = self.sequence;
         self.batch.push(observation);
+    }
+}
+
+/// What became of an exchange in the behaviours of its parts.
+#[derive(Clone, Copy, Default)]
+struct Folded {
+    /// Of all parts, with the slot of the first.
+    noted: Option<Noted>,
+    /// The number of the first behaviour of the highest class.
+    highest: Option<u64>,
+}
+
+impl Folded {
+    /// Adds a part, of which `highest` says whether its class is that of the exchange.
+    fn add(&mut self, part: Option<Noted>, highest: bool) {
+        let Some(part) = part else { return };
+        if highest && self.highest.is_none() {
+            self.highest = Some(part.number);
+        }
+        self.noted = Some(self.noted.map_or(part, |all| all.and(part)));
+    }
+
+    /// The number of the behaviour that stands for all.
+    fn behaviour(&self) -> Option<u64> {
+        self.highest.or(self.noted.map(|noted| noted.number))
     }
 }
 

@@ -77,6 +77,8 @@ pub struct Occurrence<'a> {
 pub struct Noted {
     /// Slot of the behaviour.
     pub slot: u32,
+    /// Its number in the run.
+    pub number: u64,
     /// Whether the behaviour should leave now because it is new.
     pub news: bool,
     /// Whether it is a cyclic write that carried nothing unusual.
@@ -102,6 +104,7 @@ struct Entry {
     target: TargetKey,
     status: Status,
     digest: u64,
+    number: u64,
     id: u128,
     source: u32,
     flow: Arc<FlowFacts>,
@@ -154,6 +157,7 @@ impl Entry {
             target: TargetKey::from(key.target),
             status: key.status,
             digest,
+            number: 0,
             id: 0,
             source,
             flow: Arc::clone(occurrence.flow),
@@ -226,6 +230,7 @@ impl Entry {
         let latency = (self.latency_count > 0).then(|| self.latency_ns / self.latency_count as f64);
         Behaviour {
             sequence: 0,
+            number: self.number,
             id: self.id,
             new,
             flow: Arc::clone(&self.flow),
@@ -290,6 +295,8 @@ fn addresses(target: &Target) -> Option<(u32, u32)> {
 #[derive(Debug)]
 pub struct Behaviours {
     entries: Vec<Entry>,
+    /// How many behaviours and overflow rows there were so far.
+    numbers: u64,
     free: Vec<u32>,
     index: Index,
     /// Slots on probation of all sources, oldest first, with their generation.
@@ -308,6 +315,7 @@ impl Behaviours {
         let most_per_source = share(limits.behaviours, limits.behaviours_per_source_percent);
         Self {
             entries: Vec::new(),
+            numbers: 0,
             free: Vec::new(),
             index: Index::default(),
             probation: VecDeque::new(),
@@ -349,7 +357,7 @@ impl Behaviours {
             }
         };
         let entry = self.entries.get_mut(slot as usize)?;
-        let before = entry.count;
+        let (number, before) = (entry.number, entry.count);
         let settled = entry.count(occurrence, &self.limits);
         if !entry.changed {
             entry.changed = true;
@@ -367,7 +375,7 @@ impl Behaviours {
             counters.suppressed_behaviours = counters.suppressed_behaviours.saturating_add(1);
             news = false;
         }
-        Some(Noted { slot, news, settled })
+        Some(Noted { slot, number, news, settled })
     }
 
     /// Whether one more failed read of a behaviour may leave.
@@ -440,6 +448,8 @@ impl Behaviours {
         }
         self.make_room(conversations, source, counters)?;
         let mut entry = Entry::new(occurrence, digest, source);
+        self.numbers = self.numbers.saturating_add(1);
+        entry.number = self.numbers;
         entry.id =
             identity(&occurrence.key, entry.target.text().as_deref(), occurrence.flow, false);
         let slot = match self.free.pop() {
@@ -537,7 +547,7 @@ impl Behaviours {
             answered: entry.answered,
             anomalies: entry.anomalies,
         };
-        self.overflow.add(&entry.key(), counts);
+        self.overflow.add(&entry.key(), counts, &mut self.numbers);
     }
 
     /// Counts an occurrence without a place of its own.
@@ -554,6 +564,6 @@ impl Behaviours {
             answered: occurrence.answered,
             anomalies: occurrence.anomalies,
         };
-        self.overflow.add(&occurrence.key, counts);
+        self.overflow.add(&occurrence.key, counts, &mut self.numbers);
     }
 }

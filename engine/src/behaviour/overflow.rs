@@ -35,6 +35,7 @@ pub struct Counts {
 #[derive(Debug)]
 struct Row {
     key: Key<'static>,
+    number: u64,
     id: u128,
     counts: Counts,
     changed: bool,
@@ -57,8 +58,9 @@ impl Overflow {
         Self { rows: Vec::new(), index: HashMap::new(), changed: Vec::new(), most }
     }
 
-    /// Adds occurrences of `key`. Past the bound of rows the counter alone tells.
-    pub fn add(&mut self, key: &Key<'_>, counts: Counts) {
+    /// Adds occurrences of `key`, in a new row as the behaviour of the next number.
+    /// Past the bound of rows the counter alone tells.
+    pub fn add(&mut self, key: &Key<'_>, counts: Counts, numbers: &mut u64) {
         let of = (key.conversation, key.protocol, key.operation.id());
         let next = self.rows.len();
         let slot = match self.index.get(&of) {
@@ -78,7 +80,9 @@ impl Overflow {
                 };
                 let id = identity(&key, None, &counts.flow, true);
                 let counts = Counts { count: 0, ..counts.clone() };
-                self.rows.push(Row { key, id, counts, changed: false, emitted: false });
+                *numbers = numbers.saturating_add(1);
+                let number = *numbers;
+                self.rows.push(Row { key, number, id, counts, changed: false, emitted: false });
                 self.index.insert(of, slot);
                 slot
             }
@@ -115,6 +119,7 @@ impl Row {
         let (key, counts) = (&self.key, &self.counts);
         Behaviour {
             sequence: 0,
+            number: self.number,
             id: self.id,
             new,
             flow: Arc::clone(&counts.flow),
