@@ -34,6 +34,16 @@ class OptionsError(OtmonError):
     exit_status = 3
 
 
+class ConfigError(OptionsError):
+    """The configuration file has a key or a value that cannot be used."""
+
+
+class StateError(OtmonError):
+    """The state file cannot be opened, read or written; what it holds is untouched."""
+
+    exit_status = 3
+
+
 class EngineError(OtmonError):
     """The engine failed: a fault in otmon, not in the capture."""
 

@@ -22,7 +22,7 @@ LAYERS = {
     "pipeline": {"model", "config", "fields", "errors", "_engine", *PARTS},
     "doctor": {"model", "config", "fields", "errors", "_engine", *PARTS},
     "model": {"errors", "fields", "_engine"},
-    "config": {"_engine"},
+    "config": {"_engine", "errors", "fields"},
     "fields": {"_engine"},
     "errors": {"_engine"},
     "vendored": set(),

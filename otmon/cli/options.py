@@ -25,6 +25,23 @@ keep_duplicates: Decorator = click.option(
 )
 
 
+state: Decorator = click.option(
+    "--state",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="The site's state file. [default: that of the configuration, else the last analysis]",
+)
+"""Where the site is remembered."""
+
+config: Decorator = click.option(
+    "--config",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="The site's configuration, otmon.toml. [default: none]",
+)
+"""What people say about the site."""
+
+
 def output_format(*formats: str) -> Decorator:
     """`--format`; the first of `formats` is the default."""
     return click.option(
