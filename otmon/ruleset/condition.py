@@ -127,25 +127,40 @@ class EventRule:
     condition: Condition
 
 
+CorrelationKind = Literal[
+    "event_count",
+    "value_count",
+    "temporal",
+    "temporal_ordered",
+    "value_sum",
+    "value_avg",
+    "value_percentile",
+]
+
+
 @dataclass(frozen=True, slots=True)
 class CorrelationRule:
-    """A rule about how many events, or how many distinct values, come together."""
+    """A rule about what comes together: how many, which values, in which order."""
 
     rule: Rule
     name: str | None
-    kind: Literal["event_count", "value_count"]
+    kind: CorrelationKind
     members: tuple[str, ...]
-    """Ids of the rules whose matches it counts."""
+    """Ids of the rules whose matches it counts; of `temporal_ordered` in their order."""
     group_by: tuple[str, ...]
     aliases: dict[str, dict[str, str]]
     """Of each alias, the field that stands for it in each member."""
     timespan_s: int
-    threshold: int
-    """The count from which on it holds."""
+    threshold: float
+    """What is compared: a count, a sum; of `temporal` how many members must hold."""
     field: str | None
-    """Whose distinct values are counted."""
+    """Whose values are counted or measured."""
     generate: bool
     """Whether its members alert as well."""
+    operator: Comparison = "gte"
+    """The side of the threshold on which it holds."""
+    percentile: int | None = None
+    """Of `value_percentile`, the share of values, in per cent, that do not exceed it."""
 
 
 def necessary_values(condition: Condition, field: str) -> frozenset[str] | None:

@@ -15,18 +15,18 @@ from dataclasses import dataclass
 from otmon.model.event import Event, FieldValue
 from otmon.model.rule import Match, Rule
 from otmon.ruleset.condition import CorrelationRule
+from otmon.ruleset.group import MAX_GROUPS, Correlator, Key, Untimed, member_fields, shared
+from otmon.ruleset.measure import Measure
+from otmon.ruleset.temporal import Temporal
 
-MAX_GROUPS = 10_000
-"""Groups of one grouping; the longest untouched goes first."""
+MAX_COUNT = 10_000
+"""The highest threshold for which each time or value is remembered; above, see `measure`."""
 MAX_REMEMBERED = 100_000
 """Times and values that one grouping remembers, over all groups."""
 MAX_MEMBERS = 50
 """Events of a group that go into its match."""
 MAX_HELD = 10_000
 """Events that one grouping holds on to for its matches, over all groups."""
-
-Key = tuple[FieldValue, ...]
-"""The values of `group-by` that the events of a group share."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +55,13 @@ class _Window:
     window.
     """
 
-    __slots__ = ("counted", "fired_ns", "grown", "plan", "shared")
+    __slots__ = ("counted", "fired_ns", "grown", "plan", "told")
 
     def __init__(self, plan: _Plan) -> None:
         self.plan = plan
         self.grown = 0
         """How many more times or values the last event made it remember."""
-        self.shared: tuple[tuple[str, str], ...] | None = None
+        self.told: tuple[tuple[str, str], ...] | None = None
         """What the events of the group share, in words, from the first match on."""
         self.fired_ns: int | None = None
         """When it fired last; None while its condition does not hold."""
@@ -168,7 +168,7 @@ class _Group:
         self.windows = [_Times(plan) if plan.field is None else _Values(plan) for plan in plans]
 
 
-class Grouping:
+class Grouping(Untimed):
     """Correlations that group the matches of the same rules by the same fields."""
 
     def __init__(
@@ -192,7 +192,7 @@ class Grouping:
                 one.group_by,
                 one.field,
                 -1 if one.field is None else self._counted.index(one.field),
-                one.threshold,
+                int(one.threshold),
                 one.timespan_s * 1_000_000_000,
             )
             for one in self.correlations
@@ -259,12 +259,9 @@ class Grouping:
 
 def _match(window: _Window, group: _Group, event: Event) -> Match:
     """The match of a condition that holds; its first one has the events before it."""
-    plan, shared = window.plan, window.shared
-    if shared is None:
-        told = zip(plan.group_by, group.key, strict=True)
-        shared = window.shared = tuple(
-            (name, _text(value)) for name, value in told if value not in (None, ())
-        )
+    plan, told = window.plan, window.told
+    if told is None:
+        told = window.told = shared(plan.group_by, group.key)
     now_ns, counted = group.newest_ns, window.counted
     oldest_ns = now_ns - plan.span_ns
     window.counted = group.number
@@ -273,30 +270,31 @@ def _match(window: _Window, group: _Group, event: Event) -> Match:
         continues = window.fired_ns > oldest_ns
         if not continues:
             window.fired_ns = now_ns
-        return Match(plan.rule, event, (), 1, shared, continues, plan.reasons)
+        return Match(plan.rule, event, (), 1, told, continues, plan.reasons)
     window.fired_ns = now_ns
     members = tuple(
         one for number, one in group.members if number > counted and one.time_ns >= oldest_ns
     )
     count = max(plan.threshold, len(members) + 1)
-    return Match(plan.rule, event, members, count, shared, False, plan.reasons)
+    return Match(plan.rule, event, members, count, told, False, plan.reasons)
 
 
-def _text(value: FieldValue) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-def groupings(correlations: Iterable[CorrelationRule]) -> tuple[Grouping, ...]:
-    """The correlations, those together that group the same matches by the same fields."""
+def correlators(correlations: Iterable[CorrelationRule]) -> tuple[Correlator, ...]:
+    """What counts correlations: as one those that group the same matches by the same fields."""
     alike: dict[tuple[tuple[str, tuple[str, ...]], ...], list[CorrelationRule]] = {}
+    alone: list[Correlator] = []
     for one in correlations:
-        fields = tuple((member, _fields(one, member)) for member in sorted(set(one.members)))
-        alike.setdefault(fields, []).append(one)
-    return tuple(Grouping(some, dict(fields)) for fields, some in alike.items())
+        if one.kind in ("temporal", "temporal_ordered"):
+            alone.append(Temporal(one))
+        elif _counts_up(one):
+            alike.setdefault(tuple(member_fields(one).items()), []).append(one)
+        else:
+            alone.append(Measure(one))
+    together = (Grouping(some, dict(fields)) for fields, some in alike.items())
+    return (*together, *alone)
 
 
-def _fields(correlation: CorrelationRule, member: str) -> tuple[str, ...]:
-    """The fields that the events of a member rule are grouped by, aliases resolved."""
-    return tuple(
-        correlation.aliases.get(name, {}).get(member, name) for name in correlation.group_by
-    )
+def _counts_up(one: CorrelationRule) -> bool:
+    """Whether it is enough to remember as many times or values as the threshold says."""
+    counts = one.kind in ("event_count", "value_count")
+    return counts and one.operator == "gte" and one.threshold <= MAX_COUNT

@@ -8,7 +8,7 @@ import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from otmon.model.event import SHAPE_FIELDS, Event
+from otmon.model.event import NEVER_NS, SHAPE_FIELDS, Event
 from otmon.model.rule import Match, Rule
 from otmon.ruleset.compile import Predicate, compile_condition, reasons
 from otmon.ruleset.condition import (
@@ -20,7 +20,8 @@ from otmon.ruleset.condition import (
     Test,
     specialised,
 )
-from otmon.ruleset.correlate import Grouping, groupings
+from otmon.ruleset.correlate import correlators
+from otmon.ruleset.group import Correlator
 
 MAX_SHAPES = 4096
 """Shapes whose buckets are remembered; when there are more, all are made anew."""
@@ -38,7 +39,7 @@ class _Ready:
     """The same, ready to be held against an event."""
     alerts: bool
     """Whether its match is a match of its own, or only counted by correlations."""
-    groupings: tuple[Grouping, ...]
+    groupings: tuple[Correlator, ...]
     """Who counts its matches."""
 
 
@@ -64,13 +65,24 @@ class Judge:
 
         Args:
             events: Rules about single events.
-            correlations: Rules about groups of them; every member is among `events`.
+            correlations: Rules about groups of them; every member is among `events`, or
+                a correlation itself. None is its own member, however far removed.
             time_zone: Of the site, for tests of parts of times.
         """
         self._silent = {
             member for rule in correlations if not rule.generate for member in rule.members
         }
-        self._groupings = groupings(correlations)
+        self._groupings = correlators(correlations)
+        self._timed = tuple(one for one in self._groupings if _has_ends(one))
+        self._chained = {
+            rule.rule.id: tuple(
+                one
+                for one in self._groupings
+                if any(rule.rule.id in other.members for other in one.correlations)
+            )
+            for rule in correlations
+            if any(rule.rule.id in other.members for other in correlations)
+        }
         self._time_zone = time_zone
         self._events = sorted(events, key=lambda rule: rule.rule.id)
         self._buckets: dict[tuple[str, str | None, str | None], _Bucket] = {}
@@ -81,6 +93,26 @@ class Judge:
     def evicted_count(self) -> int:
         """Groups of correlations that were forgotten because there were too many."""
         return sum(one.evicted_count for one in self._groupings)
+
+    @property
+    def merged_count(self) -> int:
+        """Events that correlations remember only together with others, for lack of room."""
+        return sum(one.merged_count for one in self._groupings)
+
+    @property
+    def is_timed(self) -> bool:
+        """Whether a correlation speaks when its window ends, so that `advance` is of use."""
+        return bool(self._timed)
+
+    @property
+    def due_ns(self) -> int:
+        """The packet time from which `advance` has something to give."""
+        return min((one.due_ns for one in self._timed), default=NEVER_NS)
+
+    def advance(self, time_ns: int) -> Sequence[Match]:
+        """Learns that packet time has come this far; gives what held in windows that ended."""
+        fired = [match for one in self._timed for match in one.advance(time_ns)]
+        return self._follow(fired) if self._chained else fired
 
     def wants(self, category: str, service: str | None, operation_class: str | None) -> bool:
         """Whether any rule could hold on such an event."""
@@ -106,7 +138,23 @@ class Judge:
                 matches.append(Match(one.rule, event, reasons=why))
             for grouping in one.groupings:
                 fired += grouping.observe(one.rule.id, event)
+        if fired and self._chained:
+            fired = self._follow(fired)
         return matches + fired if fired else matches
+
+    def _follow(self, fired: list[Match]) -> list[Match]:
+        """What correlations of correlations make of matches; those that only count are left out."""
+        told: list[Match] = []
+        while fired:
+            further: list[Match] = []
+            for match in fired:
+                if match.rule.id not in self._silent:
+                    told.append(match)
+                if not match.continues:
+                    for one in self._chained.get(match.rule.id, ()):
+                        further += one.observe(match.rule.id, match.event)
+            fired = further
+        return told
 
     def _bucket(self, key: tuple[str, str | None, str | None]) -> _Bucket:
         # Categories, services and classes are closed lists, and so are their buckets.
@@ -165,6 +213,11 @@ class Judge:
             predicate = compile_condition(condition, self._time_zone)
             self._predicates[condition] = predicate
         return predicate
+
+
+def _has_ends(correlator: Correlator) -> bool:
+    """Whether a correlation is judged when its window ends."""
+    return any(one.operator in ("lt", "lte", "eq") for one in correlator.correlations)
 
 
 def _is_of_shape(test: Test) -> bool:

@@ -6,14 +6,13 @@ load. What the evaluator does not support is an error, never ignored.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 import yaml
 from sigma.conditions import (
@@ -49,6 +48,7 @@ from otmon.ruleset.condition import (
     Compare,
     Comparison,
     Condition,
+    CorrelationKind,
     CorrelationRule,
     Criterion,
     Equals,
@@ -66,11 +66,12 @@ from otmon.ruleset.condition import (
     Within,
     tests_of,
 )
+from otmon.ruleset.resolve import resolved
 from otmon.ruleset.source import LoadError, Source, UnusableError
 from otmon.ruleset.support import check_field, check_selection, check_values
 
-MAX_THRESHOLD = 10_000
-"""The highest count that a correlation can wait for: so many times it remembers."""
+KINDS: tuple[CorrelationKind, ...] = get_args(CorrelationKind)
+"""The types of correlations that the evaluator supports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +91,11 @@ class RuleSet:
         """Every rule that can be used."""
         yield from self.events
         yield from self.correlations
+
+
+_CORRELATION_KEYS = (
+    "type", "rules", "group-by", "timespan", "condition", "aliases", "generate",
+)  # fmt: skip
 
 
 def shipped_rules() -> Path:
@@ -137,7 +143,7 @@ def load_rules(
             sources[rule.rule.id] = source
     events = {key: one for key, one in found.items() if isinstance(one, EventRule)}
     correlations = tuple(
-        _resolved(
+        resolved(
             [one for _, one in sorted(found.items()) if isinstance(one, CorrelationRule)],
             events,
             sources,
@@ -145,13 +151,13 @@ def load_rules(
         )
     )
     listened = {member for one in correlations for member in one.members}
+
+    def is_used(one: EventRule | CorrelationRule) -> bool:
+        return one.rule.id in listened or not counted & {one.rule.id, one.name}
+
     return RuleSet(
-        tuple(
-            one
-            for key, one in sorted(events.items())
-            if key in listened or not counted & {key, one.name}
-        ),
-        correlations,
+        tuple(one for _, one in sorted(events.items()) if is_used(one)),
+        tuple(filter(is_used, correlations)),
         tuple(errors),
         sources,
         left_out,
@@ -370,8 +376,11 @@ def _correlation(
     if not isinstance(definition, dict):
         raise UnusableError("correlation is not a map", "correlation")
     kind = definition.get("type")
-    if kind not in ("event_count", "value_count"):
+    if kind not in KINDS:
         raise UnusableError(f"correlation {kind} is not supported", "correlation", "type")
+    for key in definition:
+        if key not in _CORRELATION_KEYS:
+            raise UnusableError(f"correlations have no key {key}", "correlation", key)
     parsed = _parsed(SigmaCorrelationRule, document, "correlation")
     if not parsed.group_by:
         raise UnusableError("has no group-by", "correlation")
@@ -385,58 +394,72 @@ def _correlation(
     for mapping in aliases.values():
         for field in mapping.values():
             check_field(field, fields, ("correlation", "aliases"))
-    condition = parsed.condition
-    if not isinstance(condition, SigmaCorrelationCondition):
-        raise UnusableError("this condition is not supported", "correlation", "condition")
-    operator = condition.op.name.lower()
-    if operator not in ("gt", "gte"):
-        raise UnusableError(f"condition {operator} is not supported", "correlation", "condition")
-    threshold = int(condition.count) + (operator == "gt")
-    if threshold != condition.count + (operator == "gt") or not 1 <= threshold <= MAX_THRESHOLD:
-        raise UnusableError(
-            f"condition is no whole number from 1 to {MAX_THRESHOLD}", "correlation", "condition"
-        )
-    field = condition.fieldref
-    if kind == "value_count":
-        if not isinstance(field, str):
-            raise UnusableError("needs exactly one field", "correlation", "condition")
-        check_field(field, fields, ("correlation", "condition", "field"))
+    members = tuple(reference.reference for reference in parsed.rules or ())
+    bound = _bound(kind, parsed.condition, members)
+    if bound.field is not None:
+        check_field(bound.field, fields, ("correlation", "condition", "field"))
     return CorrelationRule(
         rule=rule,
         name=name,
         kind=kind,
-        members=tuple(reference.reference for reference in parsed.rules or ()),
+        members=members,
         group_by=tuple(parsed.group_by),
         aliases=aliases,
         timespan_s=parsed.timespan.seconds,
-        threshold=threshold,
-        field=field if isinstance(field, str) else None,
+        threshold=bound.threshold,
+        field=bound.field,
         generate=parsed.generate,
+        operator=bound.operator,
+        percentile=bound.percentile,
     )
 
 
-def _resolved(
-    correlations: Iterable[CorrelationRule],
-    events: Mapping[str, EventRule],
-    sources: Mapping[str, Source],
-    errors: list[LoadError],
-) -> Iterator[CorrelationRule]:
-    """The correlations whose members are known, those named by their ids."""
-    ids = {found.name: key for key, found in events.items() if found.name}
-    for found in correlations:
-        missing = [one for one in found.members if one not in ids and one not in events]
-        if missing:
-            source = sources[found.rule.id]
-            line = source.line(("correlation", "rules"))
-            errors.append(
-                LoadError(source.path, line, f"there is no event rule {', '.join(missing)}")
-            )
-            continue
-        yield dataclasses.replace(
-            found,
-            members=tuple(ids.get(one, one) for one in found.members),
-            aliases={
-                alias: {ids.get(one, one): field for one, field in mapping.items()}
-                for alias, mapping in found.aliases.items()
-            },
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """What the condition of a correlation says."""
+
+    operator: Comparison
+    threshold: float
+    field: str | None
+    percentile: int | None
+
+
+def _bound(kind: CorrelationKind, condition: Any, members: tuple[str, ...]) -> _Bound:
+    """The condition of a correlation, as far as its type can have it."""
+    where = ("correlation", "condition")
+    if not isinstance(condition, SigmaCorrelationCondition):
+        raise UnusableError("this condition is not supported", *where)
+    operator = condition.op.name.lower()
+    threshold, field = condition.count, condition.fieldref
+    counts = kind in ("event_count", "value_count")
+    if kind.startswith("temporal"):
+        distinct = len(set(members))
+        if distinct < 2:
+            raise UnusableError("needs at least two different rules", "correlation", "rules")
+        if operator not in ("gt", "gte"):
+            raise UnusableError(f"condition {operator} is not supported", *where)
+        threshold += operator == "gt"
+        most = len(members) if kind == "temporal_ordered" else distinct
+        least = most if kind == "temporal_ordered" else 1
+        if not least <= threshold <= most or threshold != int(threshold):
+            raise UnusableError(f"condition is no number of rules from {least} to {most}", *where)
+        operator = "gte"
+    elif operator not in ("lt", "lte", "gt", "gte", "eq"):
+        raise UnusableError(f"condition {operator} is not supported", *where)
+    if counts:
+        if threshold != int(threshold) or threshold < 1:
+            raise UnusableError("condition is no whole number from 1 on", *where)
+        if operator == "gt":
+            operator, threshold = "gte", threshold + 1
+    if kind.startswith("value") is not isinstance(field, str):
+        raise UnusableError(
+            f"{kind} {'needs one' if field is None else 'takes no such'} field", *where
         )
+    percentile = condition.percentile
+    if (percentile is not None) != (kind == "value_percentile"):
+        said = "has no percentile" if percentile is None else f"{kind} has no percentile"
+        raise UnusableError(said, *where)
+    if percentile is not None and not 0 < percentile <= 100:
+        raise UnusableError("percentile is no whole number from 1 to 100", *where, "percentile")
+    name = field if isinstance(field, str) else None
+    return _Bound(cast(Comparison, operator), threshold, name, percentile)

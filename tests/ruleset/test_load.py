@@ -175,7 +175,7 @@ def test_a_correlation_names_its_members_by_their_ids(tmp_path):
 
 @pytest.mark.parametrize(
     "change",
-    [("status: test", "status: experimental"), ("type: event_count", "type: temporal")],
+    [("status: test", "status: experimental"), ("type: event_count", "type: value_median")],
 )
 def test_a_counted_rule_is_silent_without_its_correlation(tmp_path, change):
     member = HEAD + "name: seen\ndetection: {x: {ot.value: a}, condition: x}\n"
@@ -190,13 +190,31 @@ def test_a_counted_rule_is_silent_without_its_correlation(tmp_path, change):
     [
         (
             "type: event_count",
-            "type: temporal",
-            "often.yml:7: correlation temporal is not supported",
+            "type: value_median",
+            "often.yml:7: correlation value_median is not supported",
         ),
-        ("rules: [seen]", "rules: [heard]", "often.yml:8: there is no event rule heard"),
+        (
+            "type: event_count",
+            "type: temporal",
+            "often.yml:8: needs at least two different rules",
+        ),
+        ("rules: [seen]", "rules: [heard]", "often.yml:8: there is no rule heard"),
         ("    group-by: [client.ip]\n", "", "often.yml:6: has no group-by"),
-        ("{gte: 3}", "{lt: 3}", "often.yml:11: condition lt is not supported"),
-        ("{gte: 3}", "{gte: 3.5}", "often.yml:11: condition is no whole number from 1 to 10000"),
+        ("{gte: 3}", "{neq: 3}", "often.yml:11: condition neq is not supported"),
+        ("{gte: 3}", "seen", "often.yml:6: Extended conditions"),
+        ("{gte: 3}", "{gte: 3.5}", "often.yml:11: condition is no whole number from 1 on"),
+        ("{gte: 3}", "{gte: 3, lt: 9}", "often.yml:6: Sigma correlation condition must have"),
+        ("type: event_count", "type: value_sum", "often.yml:6: Value sum correlation rule"),
+        (
+            "{gte: 3}",
+            "{gte: 3, field: ot.unit.id}",
+            "often.yml:11: event_count takes no such field",
+        ),
+        (
+            "timespan: 1m",
+            "timespan: 1m\n    every: 2",
+            "often.yml:11: correlations have no key every",
+        ),
         ("client.ip", "client.pi", "often.yml:9: there is no field client.pi"),
     ],
 )
@@ -205,7 +223,38 @@ def test_a_correlation_that_is_not_supported_is_an_error(tmp_path, old, new, exp
     write(tmp_path, member, "member.yml")
     write(tmp_path, CORRELATION.replace(old, new), "often.yml")
 
-    assert [expected] == errors_of(tmp_path)
+    (found,) = errors_of(tmp_path)
+    assert expected == found[: len(expected)]
+
+
+def chain(folder: Path, length: int, first: str = "seen") -> Path:
+    """A rule, and correlations that each count the one before."""
+    write(folder, HEAD + "name: seen\ndetection: {x: {ot.value: a}, condition: x}\n", "a.yml")
+    before = first
+    for number in range(length):
+        text = CORRELATION.replace("00000b", f"0001{number:02}").replace("[seen]", f"[{before}]")
+        before = f"often_{number}"
+        write(folder, f"name: {before}\n{text}", f"b{number}.yml")
+    return folder
+
+
+def test_correlations_build_on_one_another_up_to_a_depth_of_four(tmp_path):
+    assert 4 == len(load_rules([chain(tmp_path, 4)]).correlations)
+    assert ["b4.yml:9: builds on 5 correlations, not at most 4"] == errors_of(chain(tmp_path, 5))
+
+
+def test_correlations_that_build_on_one_another_in_a_circle_are_an_error(tmp_path):
+    assert [
+        "b0.yml:9: builds on itself",
+        "b1.yml:9: builds on itself",
+    ] == errors_of(chain(tmp_path, 2, first="often_1"))
+
+
+def test_a_correlation_of_one_that_cannot_be_used_is_an_error(tmp_path):
+    assert [
+        "b0.yml:9: there is no rule nothing",
+        "b1.yml:9: builds on often_0, which cannot be used",
+    ] == errors_of(chain(tmp_path, 2, first="nothing"))
 
 
 def test_the_version_of_a_rule_follows_its_content_and_not_its_form(tmp_path):

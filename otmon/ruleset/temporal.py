@@ -1,0 +1,141 @@
+"""Correlations of different rules that hold within a timespan, in any order or in a given one.
+
+A condition holds from the event that completes it until its first event is a
+timespan old. It fires when it turns true, then at most once per timespan while
+it holds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from otmon.model.event import Event, Frame
+from otmon.model.rule import Match
+from otmon.ruleset.condition import CorrelationRule
+from otmon.ruleset.group import Groups, Key, Untimed, member_fields, shared
+
+_Place = tuple[int, tuple[Frame, ...]]
+"""When an event was, and in which frames: what `temporal_ordered` needs to rise."""
+
+_BEFORE_ALL = -(1 << 63)
+
+
+@dataclass(frozen=True, slots=True)
+class _Chain:
+    """The first steps of an order, as far as they were taken."""
+
+    began_ns: int
+    last: _Place
+    events: tuple[Event, ...]
+
+
+@dataclass(slots=True)
+class _Group:
+    """What was seen of a group."""
+
+    newest: dict[str, tuple[int, Event]] = field(default_factory=dict)
+    """Of each member rule, when it held last, and on what."""
+    chains: list[list[_Chain]] = field(default_factory=list)
+    """Of each step, the chain that began last, and before it one that ends earlier."""
+    fired_ns: int | None = None
+    holds_until_ns: int = _BEFORE_ALL
+    now_ns: int = _BEFORE_ALL
+
+
+class Temporal(Untimed):
+    """A correlation of type `temporal` or `temporal_ordered`."""
+
+    def __init__(self, correlation: CorrelationRule) -> None:
+        self.correlations = (correlation,)
+        self._rule = correlation
+        self._members = correlation.members
+        self._ordered = correlation.kind == "temporal_ordered"
+        self._span_ns = correlation.timespan_s * 1_000_000_000
+        self._groups = Groups(member_fields(correlation), self._make)
+
+    @property
+    def evicted_count(self) -> int:
+        """Groups that were forgotten because there were too many."""
+        return self._groups.evicted_count
+
+    def observe(self, member: str, event: Event) -> Sequence[Match]:
+        """Takes an event on which a member rule held; gives the match that it completes."""
+        key, group = self._groups.of(member, event)
+        # A late event counts at the newest time: it does not move time back.
+        group.now_ns = max(event.time_ns, group.now_ns)
+        take = self._take_ordered if self._ordered else self._take
+        chain = take(group, member, event)
+        if chain is None or not self._fires(group, chain):
+            return ()
+        return (self._match(key, chain),)
+
+    def _make(self) -> _Group:
+        return _Group(chains=[[] for _ in self._members] if self._ordered else [])
+
+    def _take(self, group: _Group, member: str, event: Event) -> _Chain | None:
+        """In any order: the newest event of each member that is in the window."""
+        newest = group.newest
+        newest.pop(member, None)
+        newest[member] = (group.now_ns, event)
+        oldest_ns = group.now_ns - self._span_ns
+        for one in [one for one, (time_ns, _) in newest.items() if time_ns < oldest_ns]:
+            del newest[one]
+        if len(newest) < self._rule.threshold:
+            return None
+        times = sorted((time_ns for time_ns, _ in newest.values()), reverse=True)
+        events = dict.fromkeys(one for _, one in newest.values())
+        began_ns = times[int(self._rule.threshold) - 1]
+        return _Chain(began_ns, (event.time_ns, event.frames), tuple(events))
+
+    def _take_ordered(self, group: _Group, member: str, event: Event) -> _Chain | None:
+        """In order: of each step the chain that began last, which stays in the window longest."""
+        place = (event.time_ns, event.frames)
+        completed = None
+        for step in range(len(self._members) - 1, -1, -1):
+            if self._members[step] != member:
+                continue
+            chain = self._longer(group, step, place, event)
+            if chain is None:
+                continue
+            if step == len(self._members) - 1:
+                completed = chain
+            # One event is one step: what it would replace may go on with it.
+            kept = [one for one in group.chains[step] if one.last < place][-1:]
+            group.chains[step] = [*kept, chain]
+        return completed
+
+    def _longer(self, group: _Group, step: int, place: _Place, event: Event) -> _Chain | None:
+        """The chain that an event makes as a step, if the steps before it were taken."""
+        if step == 0:
+            return _Chain(group.now_ns, place, (event,))
+        oldest_ns = group.now_ns - self._span_ns
+        before = [
+            one for one in group.chains[step - 1] if one.last < place and one.began_ns >= oldest_ns
+        ]
+        if not before:
+            return None
+        last = max(before, key=lambda one: one.began_ns)
+        return _Chain(last.began_ns, place, (*last.events, event))
+
+    def _fires(self, group: _Group, chain: _Chain) -> bool:
+        """Whether a complete chain is news: the condition was false, or has held for a timespan."""
+        now_ns, held_until_ns = group.now_ns, group.holds_until_ns
+        group.holds_until_ns = max(held_until_ns, chain.began_ns + self._span_ns)
+        fired_ns = group.fired_ns
+        if fired_ns is not None and now_ns <= held_until_ns and now_ns - fired_ns < self._span_ns:
+            return False
+        group.fired_ns = now_ns
+        return True
+
+    def _match(self, key: Key, chain: _Chain) -> Match:
+        """The match of a chain: it counts as one, however many steps it has."""
+        *members, event = chain.events
+        group = shared(self._rule.group_by, key)
+        return Match(self._rule.rule, event, tuple(members), 1, group, False, self._reasons)
+
+    def _reasons(self) -> tuple[str, ...]:
+        """Why it holds."""
+        how = "one after the other" if self._ordered else "together"
+        count = len(self._members) if self._ordered else int(self._rule.threshold)
+        return (f"{count} rules held {how} within {self._rule.timespan_s} s",)
