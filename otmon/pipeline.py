@@ -200,12 +200,15 @@ class _Analysis:
         for detector in self._detectors:
             for shown in detector.advance(time_ns):
                 self._judge_event(shown)
-        self._due_ns = min(detector.due_ns for detector in self._detectors)
+        self._aggregator.add_all(self._judge.advance(time_ns))
+        self._due_ns = min(self._judge.due_ns, *(one.due_ns for one in self._detectors))
 
     def _judge_event(self, event: Event) -> None:
         matches = self._judge.judge(event)
         if matches:
             self._aggregator.add_all(matches)
+        if self._judge.is_timed:
+            self._due_ns = min(self._due_ns, self._judge.due_ns)
 
     def result(self) -> Result:
         """The document of everything taken."""
@@ -238,6 +241,7 @@ class _Analysis:
         yield from self._engine.counters().items()
         yield "alerts_left_out", self._aggregator.left_out_count
         yield "correlation_groups_evicted", self._judge.evicted_count
+        yield "correlation_events_merged", self._judge.merged_count
 
     def _in_order(self) -> list[_engine.Behaviour]:
         """Every behaviour, in the order in which they were first seen."""

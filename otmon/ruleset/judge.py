@@ -74,6 +74,8 @@ class Judge:
         }
         self._groupings = correlators(correlations)
         self._timed = tuple(one for one in self._groupings if _has_ends(one))
+        self.is_timed = bool(self._timed)
+        """Whether a correlation speaks when its window ends, so that `advance` is of use."""
         self._chained = {
             rule.rule.id: tuple(
                 one
@@ -98,11 +100,6 @@ class Judge:
     def merged_count(self) -> int:
         """Events that correlations remember only together with others, for lack of room."""
         return sum(one.merged_count for one in self._groupings)
-
-    @property
-    def is_timed(self) -> bool:
-        """Whether a correlation speaks when its window ends, so that `advance` is of use."""
-        return bool(self._timed)
 
     @property
     def due_ns(self) -> int:
