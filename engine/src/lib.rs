@@ -7,7 +7,9 @@
 //!
 //! [`engine::Engine`] calls the stages in this order and holds no logic of its own.
 //! Nothing here but [`capture`] does I/O, and nothing asks the time: it comes
-//! from packets.
+//! from packets. Live, the capture says how late it is.
+
+#![deny(unsafe_code)]
 
 mod address;
 mod behaviour;

@@ -58,6 +58,20 @@ pub enum Problem {
     Corrupt(String),
     /// The system could not read it.
     Unreadable(String),
+    /// No interface was named.
+    NoInterfaceNamed,
+    /// More interfaces than can be captured at a time, which is this many.
+    TooManyInterfaces(usize),
+    /// An interface was named twice.
+    InterfaceTwice,
+    /// There is no such interface.
+    NoInterface,
+    /// The system does not let this process capture.
+    CaptureDenied,
+    /// An interface of a kind (`ARPHRD_`) whose frames otmon does not read.
+    NotReadable(u16),
+    /// The system refused a step of opening an interface.
+    NotCaptured(&'static str, String),
     /// None of several inputs is usable: the reasons in their order.
     NoneUsable(Vec<CaptureError>),
 }
@@ -154,6 +168,31 @@ impl fmt::Display for CaptureError {
             Problem::Unreadable(what) => write!(
                 f,
                 "{path} could not be read: {what}. Everything before the fault was read; check the disk or the connection."
+            ),
+            Problem::NoInterfaceNamed => f.write_str(
+                "No interface was named. Name the interface that the mirror port is connected to, as `ip link` lists it.",
+            ),
+            Problem::TooManyInterfaces(most) => {
+                write!(f, "More than {most} interfaces were named. Run one more otmon for the others.")
+            }
+            Problem::InterfaceTwice => {
+                write!(f, "Interface {path} was named twice. Name each interface once.")
+            }
+            Problem::NoInterface => write!(
+                f,
+                "There is no interface {path}. Name one that `ip link` lists."
+            ),
+            Problem::CaptureDenied => write!(
+                f,
+                "This process may not capture from {path}. Run it as root, or as a service with CAP_NET_RAW; do not give the Python binary capabilities."
+            ),
+            Problem::NotReadable(hardware) => write!(
+                f,
+                "Interface {path} is of a kind that otmon does not read (ARPHRD {hardware}). Name an Ethernet interface."
+            ),
+            Problem::NotCaptured(step, why) => write!(
+                f,
+                "Interface {path} cannot be captured: to {step} failed: {why}. Check that the interface exists and that memory for the ring is free."
             ),
             Problem::NoneUsable(errors) => {
                 write!(f, "None of the {} inputs can be read. Each of them says why:", errors.len())?;

@@ -42,6 +42,8 @@ pub enum Container {
     Pcap,
     /// pcapng.
     Pcapng,
+    /// No file: frames as they pass an interface.
+    Interface,
 }
 
 /// How the file is compressed.
@@ -76,12 +78,13 @@ pub enum Resolution {
 }
 
 impl Container {
-    /// `pcap` or `pcapng`.
+    /// `pcap`, `pcapng` or `interface`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pcap => "pcap",
             Self::Pcapng => "pcapng",
+            Self::Interface => "interface",
         }
     }
 }

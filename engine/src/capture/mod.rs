@@ -1,4 +1,4 @@
-//! Capture files: the only I/O in Rust, and receive only.
+//! Capture files and interfaces: the only I/O in Rust, and receive only.
 //!
 //! [`expand`] turns what the user named into inputs, [`Timeline`] reads them as
 //! one. Damaged files give what is there and say what is missing.
@@ -8,9 +8,13 @@ mod error;
 mod file;
 mod format;
 mod input;
+#[cfg(target_os = "linux")]
+pub mod live;
 mod options;
 mod pcap;
 mod pcapng;
+#[cfg(target_os = "linux")]
+pub mod sandbox;
 mod timeline;
 mod window;
 
