@@ -1,4 +1,4 @@
-"""The engine: capture files in, observations out.
+"""The engine: capture files or interfaces in, observations out.
 
 Written in Rust. Frames are read on a thread of the engine's own, without the
 GIL; what was observed comes in batches. Times are nanoseconds since 1970 from
@@ -23,6 +23,7 @@ __all__ = [
     "FieldInfo",
     "Frame",
     "History",
+    "Interface",
     "Observation",
     "ProtocolInfo",
     "Transaction",
@@ -657,6 +658,46 @@ class Engine:
         keep_duplicates: bool = False,
         pdu_log: bool = False,
     ) -> Engine: ...
+    @staticmethod
+    def live(
+        interfaces: Sequence[str],
+        *,
+        filter: str | None = None,
+        snap_length: int | None = None,
+        promiscuous: bool = True,
+        ring_mib: int = 64,
+        user: tuple[int, int] | None = None,
+        keep_duplicates: bool = False,
+        pdu_log: bool = False,
+    ) -> Engine:
+        """Captures from interfaces, and takes from the process every means to send.
+
+        From then on the kernel refuses, for all threads and for good: new sockets,
+        sending through any, and writing into the capturing ones. All capabilities
+        are given up. Call it in a process that needs no network of its own.
+
+        Where Python is slow, frames go on being read: of what is only counted the
+        latest is kept, the rest is left out and counted (`suppressed_backlog`).
+
+        Args:
+            interfaces: Their names; frames come in the order of time over all of them.
+            filter: A BPF program as `tcpdump -ddd` prints it, which the kernel holds
+                against frames; it also says how much of a frame is kept.
+            snap_length: Bytes kept of every frame, where there is no filter; all by default.
+            promiscuous: Take frames for other machines, too: a mirror port has no others.
+            ring_mib: Room for frames that wait, in MiB for each interface, 2 to 1024.
+            user: Numbers of the user and the group to become.
+            keep_duplicates: Count second copies of mirrored packets, too.
+            pdu_log: Write every PDU as a JSON line for `read_pdus`, instead of
+                making observations.
+
+        Raises:
+            CaptureError: An interface cannot be captured, or the kernel did not
+                lock the process in. Nothing is captured then.
+            OptionsError: The filter or a number makes no sense.
+        """
+    def interfaces(self) -> list[Interface]:
+        """How the interfaces are, as of the last second, in their order; empty for files."""
     def read_batch(self, limit: int = 4096, timeout_s: float = 1.0) -> list[Observation] | None:
         """Wait for observations and return them, oldest first.
 
@@ -679,13 +720,42 @@ class Engine:
             EngineError: A fault in the engine itself.
         """
     def files(self) -> list[CaptureFile]:
-        """The facts about the input files so far, in the order of their numbers."""
+        """The facts about the inputs so far, in the order of their numbers."""
     def counters(self) -> dict[str, int]:
         """What was counted so far, by name: `frames`, `pdus.modbus`."""
     def progress(self) -> tuple[int, int]:
         """Bytes read of the input files, and their bytes in all; 0 in all where not known."""
     def close(self) -> None:
         """Stop reading. What was found so far can still be taken, to the end."""
+
+@final
+class Interface:
+    """How an interface is, and what it lost since the capture began."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+    @property
+    def received(self) -> int:
+        """Frames that passed the filter, also those that found no room in the ring."""
+    @property
+    def ring_drops(self) -> int:
+        """Frames that found no room in the ring."""
+    @property
+    def ring_freezes(self) -> int:
+        """How often the ring was full."""
+    @property
+    def driver_drops(self) -> int:
+        """Frames that the driver or the card lost."""
+    @property
+    def sent(self) -> int:
+        """Frames that this machine sent through it: on a mirror port there should be none."""
+    @property
+    def running(self) -> bool:
+        """Whether it is up and has a link."""
+    @property
+    def reopened(self) -> int:
+        """How often it went away and was captured again."""
 
 @final
 class FieldInfo:

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use engine::capture::live::{Live, LiveOptions, Size, filter};
+use engine::capture::sandbox::lock_in;
 use engine::capture::{Compression, Container, FileFacts};
 use engine::observation::Observation;
 use pyo3::prelude::*;
@@ -16,6 +18,9 @@ use crate::fault::errors::{CaptureError, OptionsError};
 use crate::observation::to_python;
 use crate::shared::Shared;
 use crate::worker::{Batch, Options, Waited, Worker};
+
+/// Sizes of a ring: two blocks at least, so that one can be read while the other is filled.
+const RING_MIB: std::ops::RangeInclusive<u32> = 2..=1024;
 
 /// How long Python's signals may wait.
 const SLICE: Duration = Duration::from_millis(100);
@@ -67,6 +72,19 @@ impl From<FileFacts> for CaptureFile {
             error: facts.error.map(|error| error.to_string()),
         }
     }
+}
+
+/// How an interface is, and what it lost.
+#[pyclass(frozen, get_all, module = "otmon._engine")]
+pub struct Interface {
+    name: String,
+    received: u64,
+    ring_drops: u64,
+    ring_freezes: u64,
+    driver_drops: u64,
+    sent: u64,
+    running: bool,
+    reopened: u64,
 }
 
 /// Handed over by the thread, but not yet to Python.
@@ -142,6 +160,71 @@ impl Engine {
             }
         }
         Ok(Self { worker, waiting: Mutex::default(), shared: Mutex::default(), pdu_log })
+    }
+
+    #[staticmethod]
+    #[pyo3(signature = (
+        interfaces, *, filter = None, snap_length = None, promiscuous = true, ring_mib = 64, user = None,
+        keep_duplicates = false, pdu_log = false,
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
+    fn live(
+        py: Python<'_>,
+        interfaces: Vec<String>,
+        filter: Option<&str>,
+        snap_length: Option<u32>,
+        promiscuous: bool,
+        ring_mib: u32,
+        user: Option<(u32, u32)>,
+        keep_duplicates: bool,
+        pdu_log: bool,
+    ) -> PyResult<Self> {
+        let wrong = |problem: &dyn std::fmt::Display| OptionsError::new_err(problem.to_string());
+        let filter = match (filter, snap_length) {
+            (Some(text), _) => filter::parse(text).map_err(|problem| wrong(&problem))?,
+            (None, Some(length)) => filter::snap(length),
+            (None, None) => Vec::new(),
+        };
+        if !RING_MIB.contains(&ring_mib) {
+            return Err(wrong(&format!(
+                "ring_mib is {ring_mib}. Give {} to {} MiB.",
+                RING_MIB.start(),
+                RING_MIB.end()
+            )));
+        }
+        let options = LiveOptions {
+            interfaces,
+            ring: Size { block: 1 << 20, blocks: ring_mib },
+            promiscuous,
+            filter,
+        };
+        let worker = py.detach(|| {
+            let live =
+                Live::open(&options).map_err(|error| CaptureError::new_err(error.to_string()))?;
+            lock_in(&live.descriptors(), user)
+                .map_err(|error| CaptureError::new_err(error.to_string()))?;
+            let options = Options { keep_duplicates, pdu_log, ..Options::default() };
+            Worker::watch(live, &options).map_err(|fault| engine_error(&fault))
+        })?;
+        Ok(Self { worker, waiting: Mutex::default(), shared: Mutex::default(), pdu_log })
+    }
+
+    fn interfaces(&self) -> Vec<Interface> {
+        let names = self.worker.files().into_iter().map(|facts| facts.path);
+        let healths = self.worker.interfaces();
+        names
+            .zip(healths)
+            .map(|(name, health)| Interface {
+                name: name.to_string_lossy().into_owned(),
+                received: health.received,
+                ring_drops: health.ring_drops,
+                ring_freezes: health.ring_freezes,
+                driver_drops: health.driver_drops,
+                sent: health.sent,
+                running: health.running,
+                reopened: health.reopened,
+            })
+            .collect()
     }
 
     #[pyo3(signature = (limit = 4096, timeout_s = 1.0))]

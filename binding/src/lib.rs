@@ -4,6 +4,8 @@ mod catalogue;
 mod convert;
 mod engine;
 mod fault;
+#[cfg(target_os = "linux")]
+mod live;
 mod observation;
 mod shared;
 mod worker;
@@ -25,7 +27,7 @@ mod module {
         protocols, version,
     };
     #[pymodule_export]
-    use crate::engine::{CaptureFile, Engine};
+    use crate::engine::{CaptureFile, Engine, Interface};
     #[pymodule_export]
     use crate::observation::{
         Address, Behaviour, Claim, Content, Conversation, History, Transaction, ValueFacts,

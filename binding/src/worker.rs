@@ -1,7 +1,8 @@
 //! The thread that reads frames and feeds the engine, and its way to Python.
 //!
-//! It runs without the GIL and hands over batches through a bounded channel:
-//! where Python is slow it waits, since files do not run away.
+//! It runs without the GIL and hands over batches through a bounded channel.
+//! Where Python is slow it waits, if it reads files, since they do not run away;
+//! [`crate::live`] says what it does where frames come from an interface.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -12,12 +13,14 @@ use std::thread;
 use std::time::Duration;
 
 use engine::Engine;
+use engine::capture::live::{InterfaceHealth, Live};
 use engine::capture::{FileFacts, Timeline, expand};
 use engine::counters::Counters;
 use engine::limits::Limits;
 use engine::observation::Observation;
 
 use crate::fault::caught;
+use crate::live;
 
 /// Batches that may wait for Python.
 const WAITING_BATCHES: usize = 64;
@@ -25,7 +28,7 @@ const WAITING_BATCHES: usize = 64;
 const FULL_OBSERVATIONS: usize = 1024;
 const FULL_PDUS: usize = 256 << 10;
 /// Frames after which the thread looks for them, and for a wish to stop.
-const LOOK: u64 = 1024;
+pub const LOOK: u64 = 1024;
 /// Frames after which counters and file facts are told, and any batch goes.
 const PUBLISH: u64 = 65_536;
 
@@ -51,7 +54,7 @@ pub struct Batch {
 
 impl Batch {
     /// Takes what the engine has.
-    fn take(&mut self, engine: &mut Engine) {
+    pub fn take(&mut self, engine: &mut Engine) {
         let mut observations = engine.drain();
         let mut pdus = engine.take_pdus();
         if self.is_empty() {
@@ -62,7 +65,8 @@ impl Batch {
         }
     }
 
-    const fn is_empty(&self) -> bool {
+    /// Whether there is nothing in it.
+    pub const fn is_empty(&self) -> bool {
         self.observations.is_empty() && self.pdus.is_empty()
     }
 
@@ -73,12 +77,13 @@ impl Batch {
 
 /// What the thread says about itself while it runs.
 #[derive(Debug, Default)]
-struct Shared {
+pub struct Shared {
     stop: AtomicBool,
     read: AtomicU64,
     total: AtomicU64,
     counters: Mutex<Counters>,
     files: Mutex<Vec<FileFacts>>,
+    interfaces: Mutex<Vec<InterfaceHealth>>,
     fault: Mutex<Option<String>>,
 }
 
@@ -91,9 +96,23 @@ impl Shared {
 
     fn publish(&self, timeline: &Timeline, engine: &Engine) {
         self.publish_progress(timeline);
+        self.publish_facts(timeline.files(), engine);
+    }
+
+    /// Tells what is known of the inputs and what was counted.
+    pub fn publish_facts(&self, files: &[FileFacts], engine: &Engine) {
         locked(&self.counters).clone_from(engine.counters());
-        let files = timeline.files();
         files.clone_into(&mut locked(&self.files));
+    }
+
+    /// Tells how the interfaces are.
+    pub fn publish_interfaces(&self, health: Vec<InterfaceHealth>) {
+        *locked(&self.interfaces) = health;
+    }
+
+    /// Whether somebody asked the thread to end.
+    pub fn is_stopping(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
     }
 }
 
@@ -121,24 +140,35 @@ pub struct Worker {
 impl Worker {
     /// Starts the thread, which opens the inputs first: see [`Worker::opened`].
     pub fn start(options: Options) -> Result<Self, String> {
+        Self::spawn(move |shared, send, tell_opened| {
+            let (mut timeline, mut engine) = match open(options) {
+                Ok(both) => both,
+                Err(problem) => {
+                    let _ = tell_opened.send(Err(problem));
+                    return;
+                }
+            };
+            shared.publish(&timeline, &engine);
+            let _ = tell_opened.send(Ok(()));
+            read(&mut timeline, &mut engine, shared, send);
+        })
+    }
+
+    /// Starts the thread on interfaces that are open already; the paths of `options` do not count.
+    pub fn watch(mut live: Live, options: &Options) -> Result<Self, String> {
+        let mut engine = make_engine(options);
+        Self::spawn(move |shared, send, _| live::watch(&mut live, &mut engine, shared, send))
+    }
+
+    fn spawn(
+        work: impl FnOnce(&Shared, &SyncSender<Batch>, SyncSender<Result<(), String>>) + Send + 'static,
+    ) -> Result<Self, String> {
         let shared = Arc::new(Shared::default());
         let (send, batches) = sync_channel(WAITING_BATCHES);
         let (tell_opened, opened) = sync_channel(1);
         let own = Arc::clone(&shared);
         let run = move || {
-            let all = || {
-                let (mut timeline, mut engine) = match open(options) {
-                    Ok(both) => both,
-                    Err(problem) => {
-                        let _ = tell_opened.send(Err(problem));
-                        return;
-                    }
-                };
-                own.publish(&timeline, &engine);
-                let _ = tell_opened.send(Ok(()));
-                read(&mut timeline, &mut engine, &own, &send);
-            };
-            if let Err(fault) = caught(all) {
+            if let Err(fault) = caught(|| work(&own, &send, tell_opened)) {
                 *locked(&own.fault) = Some(fault);
             }
         };
@@ -193,6 +223,11 @@ impl Worker {
     pub fn files(&self) -> Vec<FileFacts> {
         locked(&self.shared.files).clone()
     }
+
+    /// How the interfaces are, as they were lately; nothing where files are read.
+    pub fn interfaces(&self) -> Vec<InterfaceHealth> {
+        locked(&self.shared.interfaces).clone()
+    }
 }
 
 impl Drop for Worker {
@@ -209,12 +244,16 @@ fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
 fn open(options: Options) -> Result<(Timeline, Engine), String> {
     let inputs = expand(&options.paths).map_err(|error| error.to_string())?;
     let timeline = Timeline::open(inputs).map_err(|error| error.to_string())?;
-    let engine = Engine::new(engine::Options {
+    let engine = make_engine(&options);
+    Ok((timeline, engine))
+}
+
+fn make_engine(options: &Options) -> Engine {
+    Engine::new(engine::Options {
         limits: Limits::default(),
         keep_duplicates: options.keep_duplicates,
         pdu_log: options.pdu_log,
-    });
-    Ok((timeline, engine))
+    })
 }
 
 /// Reads to the end, or until somebody says stop or nobody listens.
@@ -238,7 +277,7 @@ fn read(timeline: &mut Timeline, engine: &mut Engine, shared: &Shared, send: &Sy
         {
             return;
         }
-        if shared.stop.load(Ordering::Relaxed) {
+        if shared.is_stopping() {
             break;
         }
     }

@@ -111,6 +111,7 @@ counters! {
     behaviours_overflow "Operations counted in an overflow row instead of their own.";
     suppressed_behaviours "New behaviours held back by the rate limit.";
     suppressed_notable "Notable operations held back by the rate limit.";
+    suppressed_backlog "Observations and PDUs left out because nobody took them in time.";
     settled_writes "Cyclic writes folded because they had settled.";
     conversations "Conversations.";
     conversations_overflow "Conversations not kept because the table was full.";

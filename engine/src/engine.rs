@@ -151,6 +151,11 @@ impl Engine {
         self.observer.take_pdus()
     }
 
+    /// Counts observations that left the engine and got no further.
+    pub const fn count_left_out(&mut self, count: u64) {
+        self.counters.suppressed_backlog = self.counters.suppressed_backlog.saturating_add(count);
+    }
+
     /// What was counted so far.
     #[must_use]
     pub const fn counters(&self) -> &Counters {

@@ -30,7 +30,6 @@ impl fmt::Display for NotLockedIn {
 
 impl std::error::Error for NotLockedIn {}
 
-/// What of the calls that take no memory: the number of the process.
 fn failed(step: &'static str) -> NotLockedIn {
     NotLockedIn { step, why: io::Error::last_os_error() }
 }
@@ -103,13 +102,18 @@ const REFUSED_ON: &[(libc::c_long, u32)] = &[
 /// is left of capturing: to read, to bind again to an interface that went away,
 /// and to ask for promiscuous mode on it.
 ///
+/// `user` and group are taken on first, where they are given.
+///
 /// # Errors
 ///
 /// The kernel did not take a step: the process can still send, and must end.
-pub fn lock_in(sockets: &[RawFd]) -> Result<(), NotLockedIn> {
+pub fn lock_in(sockets: &[RawFd], user: Option<(u32, u32)>) -> Result<(), NotLockedIn> {
     if ARCHITECTURE == 0 {
         let why = io::ErrorKind::Unsupported.into();
         return Err(NotLockedIn { step: "know the calls of this processor", why });
+    }
+    if let Some((user, group)) = user {
+        become_user(user, group)?;
     }
     drop_capabilities()?;
     // SAFETY: no memory is passed.
@@ -140,6 +144,20 @@ pub fn lock_in(sockets: &[RawFd]) -> Result<(), NotLockedIn> {
         return Err(NotLockedIn { step: "filter all threads", why });
     }
     Err(failed("filter system calls"))
+}
+
+/// Becomes another user, in all threads, without a way back.
+fn become_user(user: u32, group: u32) -> Result<(), NotLockedIn> {
+    // SAFETY: an empty list is passed, of which nothing is read.
+    let groups = unsafe { libc::setgroups(0, std::ptr::null()) };
+    // SAFETY: no memory is passed.
+    let group = unsafe { libc::setresgid(group, group, group) };
+    // SAFETY: no memory is passed.
+    let user = unsafe { libc::setresuid(user, user, user) };
+    if groups != 0 || group != 0 || user != 0 {
+        return Err(failed("become the user that was named"));
+    }
+    Ok(())
 }
 
 #[repr(C)]

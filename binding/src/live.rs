@@ -1,0 +1,134 @@
+//! The thread's work where frames come from interfaces: it never waits for Python.
+//!
+//! What Python has not taken yet stays in the channel, then in a backlog. Counts
+//! are absolute, so of a full backlog only the latest of each thing is kept; what
+//! does not fit even then is left out and counted. Frames go on being read.
+
+use std::collections::HashSet;
+use std::sync::mpsc::{SyncSender, TrySendError};
+
+use engine::Engine;
+use engine::capture::live::{Live, Next};
+use engine::observation::Observation;
+
+use crate::worker::{Batch, LOOK, Shared};
+
+/// Packet time after which the thread hands over what there is.
+const HAND_OVER_NS: i64 = 100_000_000;
+/// Packet time between two looks at the interfaces.
+const TELL_NS: i64 = 1_000_000_000;
+/// Observations that wait for Python at most, besides those in the channel.
+const BACKLOG: usize = 100_000;
+/// Observations from which the backlog is full: so it is not looked through for each batch.
+const FULL: usize = 125_000;
+/// The same of the PDU log, in bytes.
+const BACKLOG_PDUS: usize = 64 << 20;
+const FULL_PDUS: usize = 80 << 20;
+
+/// Watches until somebody says stop or nobody listens.
+pub fn watch(live: &mut Live, engine: &mut Engine, shared: &Shared, send: &SyncSender<Batch>) {
+    let mut batch = Batch::default();
+    let (mut frames, mut handed_ns, mut told_ns) = (0u64, i64::MIN, i64::MIN);
+    tell(live, engine, shared);
+    loop {
+        let (now_ns, quiet) = match live.next() {
+            Next::Frame(frame) => {
+                engine.push(&frame);
+                (frame.time_ns, false)
+            }
+            Next::Quiet(now_ns) => {
+                engine.tick(now_ns);
+                (now_ns, true)
+            }
+        };
+        frames = frames.wrapping_add(1);
+        let due = now_ns.saturating_sub(handed_ns) >= HAND_OVER_NS;
+        if !quiet && !due && !frames.is_multiple_of(LOOK) {
+            continue;
+        }
+        handed_ns = now_ns;
+        batch.take(engine);
+        if now_ns.saturating_sub(told_ns) >= TELL_NS {
+            told_ns = now_ns;
+            tell(live, engine, shared);
+        }
+        if !batch.is_empty() {
+            match send.try_send(std::mem::take(&mut batch)) {
+                Ok(()) => {}
+                Err(TrySendError::Full(back)) => batch = back,
+                Err(TrySendError::Disconnected(_)) => return,
+            }
+            let left_out = bound(&mut batch);
+            engine.count_left_out(left_out);
+        }
+        if shared.is_stopping() {
+            break;
+        }
+    }
+    engine.finish();
+    batch.take(engine);
+    tell(live, engine, shared);
+    // Where nobody listens any more, nobody misses it.
+    let _ = send.send(batch);
+}
+
+fn tell(live: &mut Live, engine: &Engine, shared: &Shared) {
+    shared.publish_interfaces(live.health());
+    shared.publish_facts(live.files(), engine);
+}
+
+/// Brings the backlog within its bounds; gives how many observations and PDUs were left out.
+fn bound(batch: &mut Batch) -> u64 {
+    let pdus = if batch.pdus.len() > FULL_PDUS { cut(&mut batch.pdus) } else { 0 };
+    if batch.observations.len() <= FULL {
+        return pdus;
+    }
+    keep_latest(&mut batch.observations);
+    let mut room = BACKLOG;
+    let before = batch.observations.len();
+    batch.observations.retain(|one| {
+        // Whatever is new is told once only: it is never left out. The tables of
+        // the engine bound how much of it there can be.
+        let kept = room > 0 || is_first(one);
+        room = room.saturating_sub(1);
+        kept
+    });
+    let left_out = before.saturating_sub(batch.observations.len());
+    pdus.saturating_add(u64::try_from(left_out).unwrap_or(u64::MAX))
+}
+
+/// Cuts the log behind a whole line; gives how many lines that took away.
+fn cut(pdus: &mut Vec<u8>) -> u64 {
+    let newline = |byte: &u8| *byte == b'\n';
+    let kept = pdus.get(..BACKLOG_PDUS).unwrap_or_default();
+    let end = kept.iter().rposition(newline).map_or(0, |at| at.saturating_add(1));
+    let lines = pdus.get(end..).unwrap_or_default().iter().filter(|byte| newline(byte)).count();
+    pdus.truncate(end);
+    u64::try_from(lines).unwrap_or(u64::MAX)
+}
+
+/// Of each thing that is counted, keeps its first observation and its latest.
+fn keep_latest(observations: &mut Vec<Observation>) {
+    let mut seen = HashSet::new();
+    let mut keep: Vec<bool> = observations
+        .iter()
+        .rev()
+        .map(|one| match one {
+            Observation::Behaviour(own) => own.new || seen.insert((0u8, own.id)),
+            Observation::Conversation(own) => own.new || seen.insert((1, u128::from(own.id))),
+            _ => true,
+        })
+        .collect();
+    keep.reverse();
+    let mut keep = keep.into_iter();
+    observations.retain(|_| keep.next().unwrap_or(true));
+}
+
+fn is_first(observation: &Observation) -> bool {
+    match observation {
+        Observation::Behaviour(own) => own.new,
+        Observation::Conversation(own) => own.new,
+        Observation::Transaction(_) => false,
+        _ => true,
+    }
+}
