@@ -25,6 +25,7 @@ from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from otmon.errors import ConfigError
 from otmon.fields import OPERATION_CLASSES
+from otmon.thresholds import Detectors
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 """Days of the week, as they are written in `days`."""
@@ -177,11 +178,6 @@ class Maintenance:
             raise ValueError("a window needs from and to, or days or hours on which it comes back")
         if not (self.clients or self.servers or self.zones):
             raise ValueError("a window names clients, servers or zones: it is not for everything")
-
-
-@dataclass(frozen=True, slots=True)
-class Detectors:
-    """Thresholds and switches of the detectors, one table for each."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -179,10 +179,10 @@ CATEGORIES: tuple[str, ...] = (
 """Sigma's `logsource.category`: the kinds of event."""
 
 ALL_CATEGORIES = frozenset(CATEGORIES)
-_OPERATIONS = frozenset(("ot_operation", "ot_conformance", "ot_anomaly"))
-_ANOMALIES = frozenset(("ot_anomaly",))
-_FILES = frozenset(("ot_file",))
-_SEEN = _OPERATIONS | _FILES
+_OPERATIONS = frozenset(("ot_operation", "ot_conformance", "ot_anomaly", "ot_auth", "ot_process"))
+_ANOMALIES = ALL_CATEGORIES - {"ot_operation"}
+_FILES = frozenset(("ot_file", "ot_anomaly"))
+_SEEN = ALL_CATEGORIES
 
 
 @dataclass(frozen=True, slots=True)
@@ -367,6 +367,12 @@ _DETECTED: tuple[Field, ...] = (
     Field("anomaly.type", Kind.KEYWORD, "What the detector found.", _ANOMALIES),
     Field("anomaly.expected", Kind.KEYWORD, "What would have been normal.", _ANOMALIES),
     Field("anomaly.observed", Kind.KEYWORD, "What was seen instead.", _ANOMALIES),
+    Field(
+        "anomaly.count",
+        Kind.LONG,
+        "How often it was seen since it was told last; 1 where it is not there.",
+        _ANOMALIES,
+    ),
     Field("anomaly.since", Kind.DATE, "Since when the normal held.", _ANOMALIES),
 )
 

@@ -14,12 +14,12 @@ from typing import Any
 
 from otmon import _engine
 from otmon.alerts.aggregate import Aggregator
-from otmon.detectors.detector import Detector, detectors
+from otmon.detectors.registry import detectors
+from otmon.detectors.watchers import Watchers
 from otmon.inventory.merge import Inventory
 from otmon.model import result as document
 from otmon.model.document import Deferred, Time
 from otmon.model.event import (
-    NEVER_NS,
     Event,
     event_from_behaviour,
     event_from_content,
@@ -27,6 +27,7 @@ from otmon.model.event import (
     stands_alone,
 )
 from otmon.model.link_type import link_type_name
+from otmon.model.observed import event_from_address, event_from_claim, event_from_conversation
 from otmon.model.result import Result
 from otmon.ruleset.judge import Judge
 
@@ -102,10 +103,8 @@ class _Analysis:
         self._engine = engine
         self._judge = Judge(rules.events, rules.correlations)
         self._rule_errors = tuple(str(error) for error in rules.errors)
-        self._detectors = detectors()
-        self._watchers: dict[str | None, tuple[Detector, ...]] = {}
-        self._watching = False
-        self._due_ns = NEVER_NS
+        self._watchers = Watchers(detectors())
+        self._due_ns = self._watchers.due_ns
         """The packet time from which a detector has to be told of it."""
         self._alone: dict[int, bool] = {}
         """Of each shape of behaviour, whether a new one stands alone."""
@@ -119,8 +118,8 @@ class _Analysis:
             _engine.Transaction: self._transaction,
             _engine.Behaviour: self._behaviour,
             _engine.Conversation: self._conversation,
-            _engine.Address: self._inventory.address,
-            _engine.Claim: self._inventory.claim,
+            _engine.Address: self._address,
+            _engine.Claim: self._claim,
             _engine.Content: self._content,
         }
 
@@ -137,6 +136,7 @@ class _Analysis:
                     progress(*self._engine.progress())
                 batch = self._engine.read_batch(timeout_s=WAIT_S)
                 if batch is None:
+                    self._finish()
                     break
                 pending = iter(batch)
             except KeyboardInterrupt:
@@ -146,9 +146,9 @@ class _Analysis:
                 self._engine.close()
 
     def _transaction(self, transaction: _engine.Transaction) -> None:
-        self._watch(event_from_transaction(transaction))
+        self._operation(event_from_transaction(transaction))
         if transaction.anomalies:
-            self._judge_event(event_from_transaction(transaction, category="ot_conformance"))
+            self._watch(event_from_transaction(transaction, category="ot_conformance"))
 
     def _behaviour(self, behaviour: _engine.Behaviour) -> None:
         self._behaviours[behaviour.id] = behaviour
@@ -156,7 +156,7 @@ class _Analysis:
         if time_ns >= self._due_ns:
             self._advance(time_ns)
         if behaviour.new and self._stands_alone(behaviour):
-            self._watch(event_from_behaviour(behaviour))
+            self._operation(event_from_behaviour(behaviour))
 
     def _stands_alone(self, behaviour: _engine.Behaviour) -> bool:
         shape = behaviour.shape
@@ -169,39 +169,52 @@ class _Analysis:
 
     def _conversation(self, conversation: _engine.Conversation) -> None:
         self._conversations[conversation.id] = conversation
+        if self._watchers.watch("ot_flow"):
+            self._watch(event_from_conversation(conversation))
+
+    def _address(self, address: _engine.Address) -> None:
+        self._inventory.address(address)
+        if self._watchers.watch("ot_asset"):
+            self._watch(event_from_address(address))
+
+    def _claim(self, claim: _engine.Claim) -> None:
+        self._inventory.claim(claim)
+        if self._watchers.watch("ot_asset"):
+            self._watch(event_from_claim(claim))
 
     def _content(self, content: _engine.Content) -> None:
         self._contents.append(content)
-        self._judge_event(event_from_content(content))
+        self._watch(event_from_content(content))
 
-    def _watch(self, event: Event) -> None:
-        """Show an operation to the detectors, then judge it and what they say."""
+    def _operation(self, event: Event) -> None:
+        """Judge an operation, then what the detectors say of it."""
         if event.time_ns >= self._due_ns:
             self._advance(event.time_ns)
         self._judge_event(event)
-        for detector in self._watchers_of(event.operation_class):
-            for shown in detector.observe(event):
-                self._judge_event(shown)
-            self._due_ns = min(self._due_ns, detector.due_ns)
+        self._show(event)
 
-    def _watchers_of(self, operation_class: str | None) -> tuple[Detector, ...]:
-        """The detectors that watch a class; of the first event of a run, all."""
-        if not self._watching:
-            self._watching = True
-            return self._detectors
-        watchers = self._watchers.get(operation_class)
-        if watchers is None:
-            watchers = tuple(one for one in self._detectors if operation_class in one.classes)
-            self._watchers[operation_class] = watchers
-        return watchers
+    def _watch(self, event: Event) -> None:
+        """Judge what the detectors say of something that is no operation itself."""
+        if event.time_ns >= self._due_ns:
+            self._advance(event.time_ns)
+        self._show(event)
+
+    def _show(self, event: Event) -> None:
+        for shown in self._watchers.show(event):
+            self._judge_event(shown)
+        self._due_ns = min(self._due_ns, self._watchers.due_ns)
 
     def _advance(self, time_ns: int) -> None:
         """Tell the detectors how far packet time has come: what repeats is only counted."""
-        for detector in self._detectors:
-            for shown in detector.advance(time_ns):
-                self._judge_event(shown)
+        for shown in self._watchers.advance(time_ns):
+            self._judge_event(shown)
         self._aggregator.add_all(self._judge.advance(time_ns))
-        self._due_ns = min(self._judge.due_ns, *(one.due_ns for one in self._detectors))
+        self._due_ns = min(self._judge.due_ns, self._watchers.due_ns)
+
+    def _finish(self) -> None:
+        """The input has ended: judge what detectors held back for more of it."""
+        for shown in self._watchers.finish():
+            self._judge_event(shown)
 
     def _judge_event(self, event: Event) -> None:
         matches = self._judge.judge(event)

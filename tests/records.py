@@ -38,6 +38,7 @@ class Flow:
     identified_by: str | None = "pairing"
     protocol: str = "modbus"
     shape: int | None = None
+    flow_id: int = 1
 
     @property
     def client_address(self) -> str | None:

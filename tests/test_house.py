@@ -22,7 +22,8 @@ LAYERS = {
     "pipeline": {"model", "config", "fields", "errors", "_engine", *PARTS},
     "doctor": {"model", "config", "fields", "errors", "_engine", *PARTS},
     "model": {"errors", "fields", "_engine"},
-    "config": {"_engine", "errors", "fields"},
+    "config": {"_engine", "errors", "fields", "thresholds"},
+    "thresholds": set(),
     "fields": {"_engine"},
     "errors": {"_engine"},
     "vendored": set(),
@@ -71,7 +72,7 @@ def imports(path: Path) -> Iterator[str]:
 def test_a_module_imports_only_what_its_layer_may(path: Path) -> None:
     """Arrows point down, and parts do not know one another."""
     own = part(path)
-    allowed = LAYERS.get(own, {"model", "config", "fields", "errors", "_engine"}) | {
+    allowed = LAYERS.get(own, {"model", "config", "thresholds", "fields", "errors", "_engine"}) | {
         own,
         "vendored",
     }

@@ -78,7 +78,7 @@ class _Open:
     def add(self, match: Match, room: int) -> int:
         """Takes a match in; gives how many rows and frames it took of the `room` there is."""
         before = len(self.rows) + len(self.frames)
-        self.count += match.event_count
+        self.count += _stands_for(match)
         for member in match.members:
             self._add_event(member, room)
         self._add_event(match.event, room)
@@ -119,6 +119,12 @@ class _Open:
         if len(self.frames) < MAX_FRAMES and room > 0:
             for frame in event.frames[: MAX_FRAMES - len(self.frames)]:
                 self.frames[frame] = None
+
+
+def _stands_for(match: Match) -> int:
+    """How many occurrences a match stands for: detectors tell of several at once."""
+    told = match.event.get("anomaly.count") if match.group is None else None
+    return told if isinstance(told, int) else match.event_count
 
 
 class Aggregator:

@@ -1,45 +1,69 @@
-"""The contract of detectors, and the list of them.
+"""The contract of detectors: code with memory, for what Sigma cannot say.
 
-A detector is code with memory, for what Sigma cannot say: absence, the first
-time, a thing's own history. It emits events of category `ot_anomaly`, never
-alerts: rules decide what people are told.
+Absence, the first time, a thing's own history. A detector is shown events and
+makes events, never alerts: rules decide what people are told. What it makes
+says what would have been normal, what was seen, since when the normal held, and
+in which frames both can be found.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Protocol
+import abc
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
 
-from otmon.detectors.first_change import FirstChange
-from otmon.detectors.newcomer import Newcomer
-from otmon.detectors.report_disabled import ReportDisabled
-from otmon.model.event import Event
+from otmon.detectors.bounded import Json
+from otmon.model.event import NEVER_NS, Event
 
 
-class Detector(Protocol):
-    """Watches operations in the order of their time, and says what rules cannot see."""
+class Detector(abc.ABC):
+    """Watches events in the order of their time, and says what rules cannot see.
 
-    classes: frozenset[str]
-    """The operation classes that it watches."""
+    Bounded in memory, and the same for the same events: no clock, no chance.
+    """
 
-    @property
-    def due_ns(self) -> int:
-        """The packet time from which `advance` has something to give."""
-        ...
+    name: ClassVar[str]
+    """Its name: `event.provider` of what it says, its section in the configuration."""
+    version: ClassVar[int] = 1
+    """Of its memory: rises when `restore` no longer takes what an older `memory` gave."""
+    categories: ClassVar[frozenset[str]]
+    """The kinds of event that it is shown."""
+    says: ClassVar[Mapping[str, str]]
+    """Every `anomaly.type` that it gives, with its meaning in one sentence."""
+    loss_sensitive: ClassVar[bool] = False
+    """Whether packets that the sensor missed could make it speak, but for its guards."""
 
-    def observe(self, event: Event) -> Iterable[Event]:
-        """Takes one event of category `ot_operation`; gives what it shows.
+    due_ns: int = 0
+    """The packet time from which `advance` has something to do.
 
-        Those of its classes, and the first of a run whatever its class: since
-        then the sensor has been watching.
+    0 at first, so that the first `advance` tells when the watch began.
+    """
+
+    def wants(self, event: Event) -> bool:
+        """Whether it is to be shown events like this one.
+
+        May ask for category, service, class and `SHAPE_FIELDS` only: it is asked
+        once for each shape.
         """
-        ...
+        return True
+
+    @abc.abstractmethod
+    def observe(self, event: Event) -> Iterable[Event]:
+        """Takes an event that it wants; gives what it shows."""
 
     def advance(self, time_ns: int) -> Iterable[Event]:
         """Learns that packet time has come this far; gives what did not happen by then."""
-        ...
+        self.due_ns = NEVER_NS
+        return ()
 
+    def finish(self) -> Iterable[Event]:
+        """Learns that the input has ended; gives what waited for more of it."""
+        return ()
 
-def detectors() -> tuple[Detector, ...]:
-    """One of each, that has seen nothing yet."""
-    return (FirstChange(), Newcomer(), ReportDisabled())
+    def memory(self) -> Json:
+        """What it must not forget over a restart, as `json.dumps` takes it."""
+        return None
+
+    def restore(self, memory: Json) -> None:
+        """Takes what `memory` of the same version gave, before the first event."""
+        return None

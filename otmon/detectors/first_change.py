@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
 
+from otmon.detectors.bounded import Json
+from otmon.detectors.detector import Detector
+from otmon.detectors.finding import finding
 from otmon.detectors.newcomer import MIN_WATCH_NS, NEW_NS
 from otmon.fields import CHANGE_CLASSES
-from otmon.model.event import NEVER_NS, Event
+from otmon.model.event import Event
 
 MIN_READS = 20
 """Looks that make a habit of looking."""
 
+_ASKED = ("ot.history.read_count", "ot.history.change_count", "ot.history.first_seen_at")
 
-_ASKED = ("ot.role", "ot.history.change_count")
 
-
-class FirstChange:
+class FirstChange(Detector):
     """Speaks on the first change of a conversation that had only reads before.
 
     There must have been a minute to see: a client that changes something now
@@ -23,42 +26,53 @@ class FirstChange:
     makes it speak: it lowers the number of reads, too.
     """
 
-    classes = CHANGE_CLASSES
-    due_ns = NEVER_NS
+    name = "first_change"
+    categories = frozenset(("ot_operation",))
+    says: ClassVar[Mapping[str, str]] = {
+        "first_change": "A client that had only looked changes something."
+    }
 
     def __init__(self) -> None:
         self._watched_since_ns: int | None = None
 
+    def wants(self, event: Event) -> bool:
+        """Changes that were asked for."""
+        return event.operation_class in CHANGE_CLASSES and event.get("ot.role") == "request"
+
     def observe(self, event: Event) -> Iterable[Event]:
         """Gives `first_change` where the operation is one."""
-        if self._watched_since_ns is None:
-            self._watched_since_ns = event.time_ns
-        if event.operation_class not in CHANGE_CLASSES:
+        reads, changes, since_ns = event.several(_ASKED)
+        watched_ns = self._watched_since_ns
+        if changes != 0 or watched_ns is None:
             return ()
-        role, changes = event.several(_ASKED)
-        if role != "request" or changes != 0:
-            return ()
-        reads = event.get("ot.history.read_count")
-        since_ns = event.get("ot.history.first_seen_at")
         if not isinstance(reads, int) or not isinstance(since_ns, int) or reads < MIN_READS:
             return ()
-        if event.time_ns - self._watched_since_ns < MIN_WATCH_NS:
+        if event.time_ns - watched_ns < MIN_WATCH_NS:
             return ()
-        if since_ns - self._watched_since_ns >= MIN_WATCH_NS and event.time_ns - since_ns <= NEW_NS:
+        if since_ns - watched_ns >= MIN_WATCH_NS and event.time_ns - since_ns <= NEW_NS:
             return ()  # that is a newcomer's change, and told as one
         seconds = (event.time_ns - since_ns) // 1_000_000_000
-        found = event.derive(
-            "ot_anomaly",
-            {
-                "event.provider": "first_change",
-                "anomaly.type": "first_change",
-                "anomaly.expected": f"{reads} reads in {seconds} s and no change",
-                "anomaly.observed": event.text("ot.function.name"),
-                "anomaly.since": since_ns,
-            },
+        found = finding(
+            self,
+            event,
+            "first_change",
+            category="ot_anomaly",
+            expected=f"{reads} reads in {seconds} s and no change",
+            observed=event.text("ot.function.name") or "a change",
+            since_ns=since_ns,
         )
         return (found,)
 
     def advance(self, time_ns: int) -> Iterable[Event]:
-        """Nothing: time alone changes nothing."""
-        return ()
+        """Learns when the watch began."""
+        if self._watched_since_ns is None:
+            self._watched_since_ns = time_ns
+        return super().advance(time_ns)
+
+    def memory(self) -> Json:
+        """Since when it watches."""
+        return self._watched_since_ns
+
+    def restore(self, memory: Json) -> None:
+        """Takes that."""
+        self._watched_since_ns = memory

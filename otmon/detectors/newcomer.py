@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from typing import ClassVar
 
+from otmon.detectors.bounded import Json, Recent
+from otmon.detectors.detector import Detector
+from otmon.detectors.finding import finding
 from otmon.fields import CHANGE_CLASSES
-from otmon.model.event import NEVER_NS, Event, FieldValue
+from otmon.model.event import Event, FieldValue
 
 MIN_WATCH_NS = 60 * 1_000_000_000
 """How long the sensor must have watched before a conversation began, so that it is new."""
@@ -15,63 +18,66 @@ NEW_NS = 600 * 1_000_000_000
 MAX_KNOWN = 10_000
 """Conversations that were told of; the longest quiet goes first."""
 
+_ASKED = ("ot.history.first_seen_at", "client.address", "server.address")
 
-_ASKED = ("ot.role", "ot.history.first_seen_at")
 
-
-class Newcomer:
+class Newcomer(Detector):
     """Speaks on the first change of a conversation that began while the sensor watched.
 
     Packet loss can make it speak of a client that was there before but was not
     seen for the first minute; so its event says when the conversation began.
     """
 
-    classes = CHANGE_CLASSES
-    due_ns = NEVER_NS
+    name = "newcomer"
+    categories = frozenset(("ot_operation",))
+    says: ClassVar[Mapping[str, str]] = {
+        "newcomer_change": "A client that has only just appeared changes something."
+    }
 
     def __init__(self) -> None:
         self._watched_since_ns: int | None = None
-        self._told: OrderedDict[tuple[FieldValue, ...], None] = OrderedDict()
+        self._told: Recent[tuple[FieldValue, ...], bool] = Recent(MAX_KNOWN)
+
+    def wants(self, event: Event) -> bool:
+        """Changes that were asked for."""
+        return event.operation_class in CHANGE_CLASSES and event.get("ot.role") == "request"
 
     def observe(self, event: Event) -> Iterable[Event]:
         """Gives `newcomer_change` where the operation is one."""
-        if self._watched_since_ns is None:
-            self._watched_since_ns = event.time_ns
-        if event.operation_class not in CHANGE_CLASSES:
+        began_ns, client, server = event.several(_ASKED)
+        watched_ns = self._watched_since_ns
+        if watched_ns is None or not isinstance(began_ns, int):
             return ()
-        role, began_ns = event.several(_ASKED)
-        if role != "request" or not isinstance(began_ns, int):
-            return ()
-        if began_ns - self._watched_since_ns < MIN_WATCH_NS:
-            return ()
-        if event.time_ns - began_ns > NEW_NS:
+        if began_ns - watched_ns < MIN_WATCH_NS or event.time_ns - began_ns > NEW_NS:
             return ()
         # Each class is told of once: what a rule passes over must not hide what follows.
-        conversation = (
-            event.get("client.address"),
-            event.get("server.address"),
-            event.service,
-            event.operation_class,
-        )
-        if conversation in self._told:
-            self._told.move_to_end(conversation)
+        conversation = (client, server, event.service, event.operation_class)
+        if self._told.get(conversation):
             return ()
-        self._told[conversation] = None
-        if len(self._told) > MAX_KNOWN:
-            self._told.popitem(last=False)
+        self._told.put(conversation, True)
         seconds = (event.time_ns - began_ns) // 1_000_000_000
-        found = event.derive(
-            "ot_anomaly",
-            {
-                "event.provider": "newcomer",
-                "anomaly.type": "newcomer_change",
-                "anomaly.expected": "no change by a client that was never seen before",
-                "anomaly.observed": f"{seconds} s after its first operation",
-                "anomaly.since": began_ns,
-            },
+        found = finding(
+            self,
+            event,
+            "newcomer_change",
+            category="ot_anomaly",
+            expected="no change by a client that was never seen before",
+            observed=f"{seconds} s after its first operation",
+            since_ns=began_ns,
         )
         return (found,)
 
     def advance(self, time_ns: int) -> Iterable[Event]:
-        """Nothing: time alone changes nothing."""
-        return ()
+        """Learns when the watch began."""
+        if self._watched_since_ns is None:
+            self._watched_since_ns = time_ns
+        return super().advance(time_ns)
+
+    def memory(self) -> Json:
+        """Since when it watches, and what was told."""
+        return [self._watched_since_ns, self._told.written(lambda told: told)]
+
+    def restore(self, memory: Json) -> None:
+        """Takes them."""
+        self._watched_since_ns = memory[0]
+        self._told.read(memory[1], bool)

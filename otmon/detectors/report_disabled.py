@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from typing import ClassVar
 
+from otmon.detectors.bounded import Recent
+from otmon.detectors.detector import Detector
+from otmon.detectors.finding import finding
 from otmon.model.event import NEVER_NS, Event, FieldValue
 
 DEADLINE_NS = 30 * 1_000_000_000
@@ -15,53 +18,64 @@ MAX_PENDING = 10_000
 _Conversation = tuple[FieldValue, FieldValue, str | None, FieldValue]
 
 
-class ReportDisabled:
+class ReportDisabled(Detector):
     """Speaks when `report_disable` is not followed by `report_enable` in time.
 
     Nothing is said of a deadline past the end of the capture. Where the
     message that switches reports on was lost, it speaks wrongly; so its event
-    belongs to rules of low confidence.
+    belongs to rules of low confidence. What waits is forgotten over a restart:
+    the message that switches on may have passed meanwhile.
     """
 
-    classes = frozenset(("report_disable", "report_enable"))
+    name = "report_disabled"
+    categories = frozenset(("ot_operation",))
+    says: ClassVar[Mapping[str, str]] = {
+        "report_disabled": "Reports of a device were switched off and not on again."
+    }
+    loss_sensitive = True
 
     def __init__(self) -> None:
-        self._pending: OrderedDict[_Conversation, Event] = OrderedDict()
+        self._pending: Recent[_Conversation, Event] = Recent(MAX_PENDING)
 
-    @property
-    def due_ns(self) -> int:
-        """When the first deadline passes."""
-        first = next(iter(self._pending.values()), None)
-        return NEVER_NS if first is None else first.time_ns + DEADLINE_NS
+    def wants(self, event: Event) -> bool:
+        """Switching reports off and on."""
+        return event.operation_class in ("report_disable", "report_enable")
 
     def observe(self, event: Event) -> Iterable[Event]:
         """Takes a switch off or on; gives what was due before."""
         due = tuple(self.advance(event.time_ns))
-        if event.operation_class == "report_disable":
-            if event.get("event.outcome") != "failure":
-                self._pending.setdefault(_conversation(event), event)
-                if len(self._pending) > MAX_PENDING:
-                    self._pending.popitem(last=False)
-        elif event.operation_class == "report_enable":
-            self._pending.pop(_conversation(event), None)
+        conversation = _conversation(event)
+        if event.operation_class == "report_enable":
+            self._pending.drop(conversation)
+        elif event.get("event.outcome") != "failure" and conversation not in self._pending:
+            self._pending.put(conversation, event)
+        self._set_due()
         return due
 
     def advance(self, time_ns: int) -> Iterable[Event]:
         """Gives every switch off whose deadline has passed."""
-        while self._pending:
-            conversation, event = next(iter(self._pending.items()))
+        found = list(self._passed(time_ns))
+        self._set_due()
+        return found
+
+    def _set_due(self) -> None:
+        first = self._pending.first()
+        self.due_ns = NEVER_NS if first is None else first[1].time_ns + DEADLINE_NS
+
+    def _passed(self, time_ns: int) -> Iterator[Event]:
+        while (first := self._pending.first()) is not None:
+            conversation, event = first
             if time_ns - event.time_ns < DEADLINE_NS:
                 return
-            del self._pending[conversation]
-            yield event.derive(
-                "ot_anomaly",
-                {
-                    "event.provider": "report_disabled",
-                    "anomaly.type": "report_disabled",
-                    "anomaly.expected": "reports switched on again soon after",
-                    "anomaly.observed": f"off for {DEADLINE_NS // 1_000_000_000} s and more",
-                    "anomaly.since": event.time_ns,
-                },
+            self._pending.drop(conversation)
+            yield finding(
+                self,
+                event,
+                "report_disabled",
+                category="ot_anomaly",
+                expected="reports switched on again soon after",
+                observed=f"off for {DEADLINE_NS // 1_000_000_000} s and more",
+                since_ns=event.time_ns,
             )
 
 

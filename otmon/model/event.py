@@ -74,16 +74,18 @@ class Event:
     """
 
     __slots__ = (
-        "_context",
+        "_frames",
         "_layout",
         "_own",
         "category",
+        "context",
         "operation_class",
         "record",
         "service",
         "shape",
         "time_ns",
     )
+    _frames: tuple[Frame, ...]
 
     def __init__(
         self,
@@ -107,7 +109,8 @@ class Event:
         """Events of one shape and category have the same `SHAPE_FIELDS`; none where not known."""
         self._layout = layout
         self._own = own
-        self._context = context
+        self.context = context
+        """What answers the fields that the event does not carry itself."""
 
     def __repr__(self) -> str:
         return f"Event({self.category}, {self.service}, {self.operation_class}, {self.time_ns})"
@@ -125,7 +128,7 @@ class Event:
             return self._asset("destination", field[18:])
         known = CONTEXT_FIELDS.get(field)
         if known is not None:
-            return None if self._context is None else known(self._context, self)
+            return None if self.context is None else known(self.context, self)
         added: Mapping[str, Value] | None = getattr(self.record, "fields", None)
         value = added.get(field) if added else None
         return None if value is None else _plain(value)
@@ -153,7 +156,7 @@ class Event:
         None where there is no inventory to ask; facts without anything in them
         where it knew nothing.
         """
-        if self._context is None:
+        if self.context is None:
             return None
         ip, mac = self.get(f"{end}.ip"), self.get(f"{end}.mac")
         vlan = self.get("network.vlan.id")
@@ -162,11 +165,19 @@ class Event:
             mac if isinstance(mac, str) else None,
             vlan if isinstance(vlan, int) else None,
         )
-        return self._context.asset(address) or AssetFacts()
+        return self.context.asset(address) or AssetFacts()
 
-    def derive(self, category: str, own: Mapping[str, FieldValue]) -> Event:
-        """The same thing as another kind of event, with fields of its own."""
-        return Event(
+    def derive(
+        self, category: str, own: Mapping[str, FieldValue], frames: tuple[Frame, ...] | None = None
+    ) -> Event:
+        """The same thing as another kind of event, with fields of its own.
+
+        Args:
+            category: The kind of event.
+            own: Fields that go before those of the record.
+            frames: The frames behind it, where they are not just those of the record.
+        """
+        derived = Event(
             category,
             self.service,
             self.operation_class,
@@ -174,12 +185,18 @@ class Event:
             self.record,
             self._layout,
             own if self._own is None else {**self._own, **own},
-            self._context,
+            self.context,
         )
+        if frames is not None:
+            derived._frames = frames
+        return derived
 
     @property
     def frames(self) -> tuple[Frame, ...]:
         """The frames that carried it, in order."""
+        own: tuple[Frame, ...] | None = getattr(self, "_frames", None)
+        if own is not None:
+            return own
         several: Sequence[Frame] | None = getattr(self.record, "frames", None)
         if several is not None:
             return tuple(several)
@@ -326,7 +343,7 @@ def _endpoint(role: str, side: str) -> dict[str, str | _Getter]:
     }
 
 
-_FLOW: dict[str, str | _Getter] = {
+FLOW_PLACES: dict[str, str | _Getter] = {
     **_endpoint("source", "client"),
     **_endpoint("client", "client"),
     **_endpoint("destination", "server"),
@@ -336,9 +353,10 @@ _FLOW: dict[str, str | _Getter] = {
     "network.vlan.id": "vlan",
     "otmon.identified_by": "identified_by",
 }
+"""Where records of a flow have the fields of its ends."""
 
 _OPERATION: dict[str, str | _Getter] = {
-    **_FLOW,
+    **FLOW_PLACES,
     "event.outcome": _outcome,
     "ot.operation.class": "operation_class",
     "ot.operation.is_write": lambda record: record.operation_class in CHANGE_CLASSES,
@@ -389,7 +407,7 @@ _BEHAVIOUR = Layout(
 
 _CONTENT = Layout(
     {
-        **_FLOW,
+        **FLOW_PLACES,
         "@timestamp": "last_seen_ns",
         "event.outcome": lambda record: "success" if record.complete else "unknown",
         "file.name": "name",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from otmon.detectors.detector import detectors
 from otmon.detectors.first_change import FirstChange
+from otmon.detectors.registry import detectors
 from otmon.detectors.report_disabled import ReportDisabled
+from otmon.detectors.watchers import Watchers
 from otmon.fields import FIELDS
 from otmon.model.event import Event, event_from_transaction
 from tests.records import SECOND, START, History, Transaction
@@ -23,19 +24,24 @@ def operation(at_s: float, operation_class: str, reads: int = 0, changes: int = 
     )
 
 
+def said(detectors, *events: Event) -> list[Event]:
+    """Everything that detectors say of events, as a run shows them."""
+    watchers, found = Watchers(detectors), []
+    for event in events:
+        if event.time_ns >= watchers.due_ns:
+            found += watchers.advance(event.time_ns)
+        found += watchers.show(event)
+    return found
+
+
 def shown(detector, *events: Event) -> list[str]:
     """The types of everything that the detector said."""
-    said = [one for event in events for one in detector.observe(event)]
-    return [str(one.get("anomaly.type")) for one in said]
+    return [str(one.get("anomaly.type")) for one in said([detector], *events)]
 
 
 def test_a_write_after_reads_alone_is_a_first_change():
     detector = FirstChange()
-    (found,) = (
-        one
-        for event in (operation(0, "read"), operation(61, "write", reads=120))
-        for one in detector.observe(event)
-    )
+    (found,) = said([detector], operation(0, "read"), operation(61, "write", reads=120))
 
     assert ("ot_anomaly", "first_change", "120 reads in 61 s and no change", START) == (
         found.category,
@@ -112,9 +118,14 @@ def test_silent_conversations_are_told_apart_by_their_unit():
 
 
 def test_what_detectors_say_is_in_the_catalogue():
-    events = [operation(0, "report_disable"), operation(61, "write", reads=120)]
-    said = [one for event in events for each in detectors() for one in each.observe(event)]
-    said += [one for each in (ReportDisabled(),) for event in events for one in each.observe(event)]
+    events = [
+        operation(0, "report_disable"),
+        operation(1, "read", anomalies=("restart_seen",)),
+        operation(61, "write", reads=120),
+    ]
+    found = said(detectors(), *events)
 
-    assert said
-    assert set() == {name for one in said for name in one._own or ()} - set(FIELDS)
+    assert {"report_disabled", "device_restarted", "first_change"} == {
+        one.get("anomaly.type") for one in found
+    }
+    assert set() == {name for one in found for name in one._own or ()} - set(FIELDS)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import pytest
 
-from otmon.detectors.detector import detectors
+from otmon.detectors.registry import detectors
+from otmon.detectors.watchers import Watchers
 from otmon.model.event import Event, event_from_behaviour, event_from_transaction
 from otmon.ruleset.judge import Judge
 from otmon.ruleset.load import load_rules
@@ -228,13 +229,9 @@ def test_what_detectors_find_has_its_rule():
         time_ns=START + 80 * SECOND,
         history=History(first_seen_ns=START + 75 * SECOND),
     )
-    every = detectors()
-    said = [
-        one
-        for event in (watch, first, newcomer)
-        for detector in every
-        for one in detector.observe(event)
-    ]
+    watchers = Watchers(detectors())
+    assert [] == list(watchers.advance(START))
+    said = [one for event in (watch, first, newcomer) for one in watchers.show(event)]
 
     assert {
         "First change by a client that had only read",

@@ -1,0 +1,163 @@
+"""What devices say of themselves: trouble, restart, corrupt configuration, operating mode.
+
+Many protocols repeat a condition in every answer until it is gone. It is told
+when it begins, and again only after it was away.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import ClassVar
+
+from otmon.detectors.bounded import Json, Recent
+from otmon.detectors.detector import Detector
+from otmon.detectors.finding import finding
+from otmon.model.event import Event
+from otmon.thresholds import DeviceStatusThresholds
+
+SECOND = 1_000_000_000
+MAX_CONDITIONS = 20_000
+"""Conditions of devices that are known; the longest unseen goes first."""
+
+_BY_ANOMALY = {
+    "restart_seen": ("device_restarted", "says that it restarted"),
+    "device_trouble": ("device_trouble", "reports trouble"),
+    "configuration_corrupt": ("configuration_corrupt", "reports a corrupt configuration"),
+    "buffer_overflow": ("events_lost", "lost events"),
+}
+_BY_FIELD = {
+    "dnp3.need_time": ("time_needed", "asks for the time"),
+    "dnp3.local_control": ("local_control", "has outputs in local control"),
+}
+_BY_STATUS = {
+    "server_device_failure": ("device_failure", "fails to carry out an operation"),
+    "memory_parity_error": ("memory_error", "reports a memory error"),
+    "server_device_busy": ("device_busy", "is busy with something long"),
+}
+_MODES = ("s7comm.operating_mode", "modbus.running", "modbus_rtu.running")
+_MODE_CLASSES = frozenset(("mode_start", "mode_stop", "mode_other", "restart"))
+
+
+@dataclass(slots=True)
+class _Condition:
+    """Something that a device says of itself."""
+
+    first_ns: int
+    last_ns: int
+
+
+class DeviceStatus(Detector):
+    """Speaks when a device begins to report a condition, or changes its operating mode."""
+
+    name = "device_status"
+    categories = frozenset(("ot_operation",))
+    says: ClassVar[Mapping[str, str]] = {
+        "device_restarted": "A device says that it restarted.",
+        "device_trouble": "A device reports trouble.",
+        "configuration_corrupt": "A device reports that its configuration is corrupt.",
+        "events_lost": "A device lost events before it could report them.",
+        "time_needed": "A device asks for the time.",
+        "local_control": "Outputs of a device are in local control: commands have no effect.",
+        "device_failure": "A device failed while it carried out an operation.",
+        "memory_error": "A device reports an error of its memory.",
+        "device_busy": "A device is busy with something that takes long.",
+        "mode_changed": "A device says that its operating mode is another than before.",
+    }
+
+    def __init__(self, settings: DeviceStatusThresholds | None = None) -> None:
+        self.settings = settings or DeviceStatusThresholds()
+        self._conditions: Recent[tuple[object, ...], _Condition] = Recent(MAX_CONDITIONS)
+        self._modes: Recent[tuple[object, ...], tuple[str, int]] = Recent(MAX_CONDITIONS)
+
+    def wants(self, event: Event) -> bool:
+        """Answers and reports that can carry a condition."""
+        codes = event.get("ot.anomaly")
+        if isinstance(codes, tuple) and not _BY_ANOMALY.keys().isdisjoint(codes):
+            return True
+        if event.get("ot.status.name") in _BY_STATUS:
+            return True
+        if event.service == "dnp3" or event.operation_class in _MODE_CLASSES:
+            return True
+        return event.service == "s7comm" and event.get("ot.role") == "event"
+
+    def observe(self, event: Event) -> Iterable[Event]:
+        """Takes an operation."""
+        return list(self._judged(event))
+
+    def _judged(self, event: Event) -> Iterator[Event]:
+        record = event.record
+        device = (record.server_address, record.vlan, record.protocol, record.unit)
+        for code in record.anomalies:
+            if code in _BY_ANOMALY:
+                yield from self._condition(event, device, *_BY_ANOMALY[code])
+        if record.status in _BY_STATUS:
+            yield from self._condition(event, device, *_BY_STATUS[record.status])
+        fields = getattr(record, "fields", None)
+        if not fields:
+            return
+        if record.protocol == "dnp3":
+            for field, (type, words) in _BY_FIELD.items():
+                if fields.get(field) is True:
+                    yield from self._condition(event, device, type, words)
+        mode = next((fields[field] for field in _MODES if field in fields), None)
+        if mode is not None:
+            yield from self._mode(event, device, _mode_text(mode))
+
+    def _condition(
+        self, event: Event, device: tuple[object, ...], type: str, words: str
+    ) -> Iterator[Event]:
+        key, time_ns = (*device, type), event.time_ns
+        known = self._conditions.get(key)
+        if known is not None:
+            away_ns = time_ns - known.last_ns
+            known.last_ns = max(known.last_ns, time_ns)
+            if away_ns < self.settings.flap_s * SECOND:
+                return
+            known.first_ns = time_ns
+        else:
+            self._conditions.put(key, _Condition(time_ns, time_ns))
+        yield finding(
+            self,
+            event,
+            type,
+            category="ot_process",
+            expected="no such report",
+            observed=f"the device {words}",
+            since_ns=time_ns,
+        )
+
+    def _mode(self, event: Event, device: tuple[object, ...], mode: str) -> Iterator[Event]:
+        known = self._modes.get(device)
+        if known is not None and known[0] == mode:
+            return
+        self._modes.put(device, (mode, event.time_ns))
+        if known is None:
+            return
+        yield finding(
+            self,
+            event,
+            "mode_changed",
+            category="ot_process",
+            expected=f"mode {known[0]}",
+            observed=f"mode {mode}",
+            since_ns=known[1],
+        )
+
+    def memory(self) -> Json:
+        """Conditions and modes."""
+        return {
+            "conditions": self._conditions.written(lambda one: [one.first_ns, one.last_ns]),
+            "modes": self._modes.written(list),
+        }
+
+    def restore(self, memory: Json) -> None:
+        """Takes them."""
+        self._conditions.read(memory["conditions"], lambda one: _Condition(*one))
+        self._modes.read(memory["modes"], lambda one: (one[0], one[1]))
+
+
+def _mode_text(mode: object) -> str:
+    if isinstance(mode, bool):
+        return "run" if mode else "stop"
+    return str(mode)

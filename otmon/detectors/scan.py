@@ -1,0 +1,274 @@
+"""Searches: for hosts, for ports, for industrial services; and floods of anything new.
+
+A contact counts where nothing was exchanged: no answer at all, a refusal, or a
+connection that was opened and closed again. A client whose contacts mostly lead
+to an exchange is busy, not searching. On a tap that sees one direction only,
+clients go on after the answer that was not seen, so they do not count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from otmon.detectors.bounded import Distinct, Json, Recent, Told, WindowCount, WindowSet
+from otmon.detectors.detector import Detector
+from otmon.detectors.finding import finding_between, some_frames
+from otmon.detectors.ports import OT_PORTS
+from otmon.model.event import Event, Frame
+from otmon.model.observed import Ends
+from otmon.thresholds import ScanThresholds
+
+if TYPE_CHECKING:
+    from otmon._engine import Conversation
+
+SECOND = 1_000_000_000
+MAX_SOURCES = 4_096
+"""Clients that are watched; the longest quiet goes first."""
+MAX_PAIRS = 16_384
+"""Pairs of client and host of which the ports are counted."""
+EMPTY_FRAME_BYTES = 82
+"""Bytes of a TCP frame that carries nothing, with options and two VLAN tags, at most."""
+MAX_PROBE_PACKETS = 8
+"""Packets of one contact that leads to nothing: handshake, retries, end."""
+MINUTE_NS = 60 * SECOND
+
+_Target = tuple[str | None, int | None]
+
+
+@dataclass(slots=True)
+class _Source:
+    """What one client tried lately."""
+
+    hosts: WindowSet[str | None]
+    slow_hosts: WindowSet[str | None]
+    spoken: WindowSet[str | None]
+    """Hosts with which something was exchanged, within the slow window."""
+    services: WindowSet[str | None]
+    opened: WindowCount
+    total: Distinct = field(default_factory=Distinct)
+    """All hosts that it tried in vain."""
+    clients_of: dict[str, None] = field(default_factory=dict)
+    """Industrial hosts with which it did speak; bounded."""
+    frames: tuple[Frame, ...] = ()
+
+
+class Scan(Detector):
+    """Speaks when a client tries many hosts, ports or industrial services in vain."""
+
+    name = "scan"
+    categories = frozenset(("ot_flow",))
+    says: ClassVar[Mapping[str, str]] = {
+        "address_scan": "One client tries many hosts, and most do not answer.",
+        "port_scan": "One client tries many ports of one host.",
+        "service_sweep": "A client that speaks to none tries industrial ports of several hosts.",
+        "novelty_flood": "One client opens more new conversations than any real one.",
+    }
+
+    def __init__(self, settings: ScanThresholds | None = None) -> None:
+        self.settings = settings or ScanThresholds()
+        self._sources: Recent[tuple[str | None, int | None], _Source] = Recent(MAX_SOURCES)
+        self._ports: Recent[tuple[str | None, str | None], WindowSet[tuple[str, int]]] = Recent(
+            MAX_PAIRS
+        )
+        self._told: Told[tuple[str, str | None, str | None]] = Told(
+            self.settings.repeat_s * SECOND, MAX_SOURCES
+        )
+
+    def observe(self, event: Event) -> Iterable[Event]:
+        """Takes a conversation."""
+        talk: Conversation = event.record
+        source = self._sources.make((talk.client_address, talk.vlan), self._new)
+        return self._judged(event, talk, source)
+
+    def _judged(self, event: Event, talk: Conversation, source: _Source) -> Iterator[Event]:
+        own = self.settings
+        host, began_ns = talk.server_address, talk.first_seen_ns
+        if talk.new:
+            opened = source.opened.add(began_ns)
+            if opened >= own.flood_count:
+                yield from self._flood(event, talk, opened)
+        if not is_probe(talk):
+            if talk.packets or talk.pdus or talk.protocol:
+                source.spoken.add(host, began_ns)
+            return
+        source.frames = some_frames(source.frames, event.frames)
+        if host not in source.slow_hosts:
+            source.total.add(host)
+        fast = source.hosts.add(host, began_ns)
+        slow = source.slow_hosts.add(host, began_ns)
+        if fast >= own.address_count:
+            yield from self._address_scan(event, talk, source, fast, own.address_s)
+        elif slow >= own.slow_address_count:
+            yield from self._address_scan(event, talk, source, slow, own.slow_address_s)
+        if (talk.transport, talk.server_port) in OT_PORTS:
+            tried = source.services.add(host, began_ns)
+            if tried >= own.service_count:
+                yield from self._service_sweep(event, talk, source, tried)
+        ports = self._ports.make(
+            (talk.client_address, host), lambda: WindowSet(own.port_s * SECOND)
+        )
+        count = ports.add((talk.transport, talk.server_port), began_ns)
+        if count >= own.port_count:
+            yield from self._port_scan(event, talk, source, count)
+
+    def _address_scan(
+        self, event: Event, talk: Conversation, source: _Source, count: int, seconds: int
+    ) -> Iterator[Event]:
+        source.spoken.forget(event.time_ns)
+        spoken = sum(1 for host in source.spoken.members() if host not in source.slow_hosts)
+        if count < self.settings.unanswered_share * (count + spoken):
+            return
+        if not self._told.may(("address_scan", talk.client_address, None), talk.first_seen_ns):
+            return
+        yield self._found(
+            event,
+            talk,
+            source,
+            "address_scan",
+            f"fewer than {self._limit(seconds)} hosts tried in vain within {seconds} s",
+            f"{count} hosts within {seconds} s, {source.total.text()} in all; {spoken} answered",
+        )
+
+    def _limit(self, seconds: int) -> int:
+        own = self.settings
+        return own.address_count if seconds == own.address_s else own.slow_address_count
+
+    def _service_sweep(
+        self, event: Event, talk: Conversation, source: _Source, count: int
+    ) -> Iterator[Event]:
+        source.spoken.forget(event.time_ns)
+        tried = set(source.services.members())
+        spoken = [host for host in source.spoken.members() if host in tried]
+        if count - len(spoken) < self.settings.service_count:
+            return
+        if not self._told.may(("service_sweep", talk.client_address, None), talk.first_seen_ns):
+            return
+        within = self.settings.service_s
+        yield self._found(
+            event,
+            talk,
+            source,
+            "service_sweep",
+            "a client of industrial devices speaks to those whose ports it opens",
+            f"industrial ports of {count} hosts tried within {within} s, nothing exchanged",
+        )
+
+    def _port_scan(
+        self, event: Event, talk: Conversation, source: _Source, count: int
+    ) -> Iterator[Event]:
+        if not self._told.may(
+            ("port_scan", talk.client_address, talk.server_address), talk.first_seen_ns
+        ):
+            return
+        within = self.settings.port_s
+        yield self._found(
+            event,
+            talk,
+            source,
+            "port_scan",
+            f"fewer than {self.settings.port_count} ports of one host tried in vain",
+            f"{count} ports within {within} s",
+            server=True,
+        )
+
+    def _flood(self, event: Event, talk: Conversation, count: int) -> Iterator[Event]:
+        if not self._told.may(("novelty_flood", talk.client_address, None), talk.first_seen_ns):
+            return
+        yield finding_between(
+            self,
+            Ends(
+                client_ip=talk.client_ip,
+                client_mac=talk.client_mac,
+                vlan=talk.vlan,
+                transport=talk.transport,
+                frames=event.frames,
+            ),
+            talk.first_seen_ns,
+            "novelty_flood",
+            category="ot_anomaly",
+            expected=f"fewer than {self.settings.flood_count} new conversations a minute",
+            observed=f"{count} within a minute",
+            near=event,
+        )
+
+    def _found(
+        self,
+        event: Event,
+        talk: Conversation,
+        source: _Source,
+        type: str,
+        expected: str,
+        observed: str,
+        *,
+        server: bool = False,
+    ) -> Event:
+        ends = Ends(
+            client_ip=talk.client_ip,
+            client_mac=talk.client_mac,
+            server_ip=talk.server_ip if server else None,
+            server_mac=talk.server_mac if server else None,
+            vlan=talk.vlan,
+            transport=talk.transport,
+            frames=source.frames,
+        )
+        time_ns = talk.first_seen_ns
+        since_ns = source.slow_hosts.since_ns
+        return finding_between(
+            self,
+            ends,
+            time_ns,
+            type,
+            category="ot_anomaly",
+            expected=expected,
+            observed=observed,
+            since_ns=since_ns,
+            near=event,
+        )
+
+    def _new(self) -> _Source:
+        own = self.settings
+        return _Source(
+            hosts=WindowSet(own.address_s * SECOND),
+            slow_hosts=WindowSet(own.slow_address_s * SECOND),
+            spoken=WindowSet(own.slow_address_s * SECOND),
+            services=WindowSet(own.service_s * SECOND),
+            opened=WindowCount(MINUTE_NS),
+        )
+
+    def memory(self) -> Json:
+        """What was told: the windows themselves are shorter than a restart."""
+        return self._told.written()
+
+    def restore(self, memory: Json) -> None:
+        """Takes what was told."""
+        self._told.read(memory)
+
+
+def is_probe(talk: Conversation) -> bool:
+    """Whether a conversation has ended without anything exchanged in it.
+
+    Bytes and packets are those of ended flows: while one is open it is none. A
+    TCP contact is one if no frame carried anything; a datagram if nothing came back.
+    """
+    if talk.protocol is not None or talk.pdus or not talk.packets or not talk.flow_count:
+        return False
+    if talk.packets > MAX_PROBE_PACKETS * talk.flow_count:
+        return False
+    if talk.transport == "tcp":
+        return talk.bytes <= EMPTY_FRAME_BYTES * talk.packets
+    return talk.transport == "udp" and talk.one_sided and not _is_group(talk)
+
+
+def _is_group(talk: Conversation) -> bool:
+    """Whether a datagram went to many at once: nobody has to answer."""
+    ip, mac = talk.server_ip, talk.server_mac
+    if mac is not None and int(mac[:2], 16) & 1:
+        return True
+    return ip is None or ip.endswith(".255") or ip.startswith("ff") or 224 <= _first(ip) <= 239
+
+
+def _first(ip: str) -> int:
+    head = ip.partition(".")[0]
+    return int(head) if head.isdigit() else 0

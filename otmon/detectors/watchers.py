@@ -1,0 +1,89 @@
+"""Shows events to the detectors that want them, and nothing to the others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from otmon.detectors.bounded import Json
+from otmon.detectors.detector import Detector
+from otmon.model.event import NEVER_NS, Event
+
+MAX_SHAPES = 4_096
+"""Shapes of which it is remembered who wants them; when there are more, all are asked anew."""
+
+_Detectors = tuple[Detector, ...]
+
+
+class Watchers:
+    """The detectors of a run.
+
+    Most operations interest no detector: which do is asked once for each shape.
+    """
+
+    def __init__(self, detectors: Sequence[Detector]) -> None:
+        self._detectors = tuple(detectors)
+        self._by_shape: dict[tuple[str, int], _Detectors] = {}
+        self._by_category: dict[str, _Detectors] = {
+            category: tuple(one for one in self._detectors if category in one.categories)
+            for category in sorted({name for one in self._detectors for name in one.categories})
+        }
+        self.due_ns = 0 if self._detectors else NEVER_NS
+        """The packet time from which `advance` has something to do."""
+
+    def watch(self, category: str) -> bool:
+        """Whether any detector is shown events of `category`."""
+        return category in self._by_category
+
+    def show(self, event: Event) -> Iterator[Event]:
+        """Gives what the detectors say of an event."""
+        shape = event.shape
+        if shape is None:
+            wanting = self._wanting(event)
+        else:
+            known = self._by_shape.get((event.category, shape))
+            wanting = self._wanting_shape(event, shape) if known is None else known
+        for detector in wanting:
+            yield from detector.observe(event)
+            if detector.due_ns < self.due_ns:
+                self.due_ns = detector.due_ns
+
+    def _wanting(self, event: Event) -> _Detectors:
+        all_of = self._by_category.get(event.category, ())
+        return tuple(one for one in all_of if one.wants(event))
+
+    def _wanting_shape(self, event: Event, shape: int) -> _Detectors:
+        if len(self._by_shape) >= MAX_SHAPES:
+            self._by_shape.clear()
+        wanting = self._by_shape[event.category, shape] = self._wanting(event)
+        return wanting
+
+    def advance(self, time_ns: int) -> Iterator[Event]:
+        """Tells the detectors how far packet time has come; gives what did not happen by then."""
+        for detector in self._detectors:
+            if detector.due_ns <= time_ns:
+                yield from detector.advance(time_ns)
+        self.due_ns = min((one.due_ns for one in self._detectors), default=NEVER_NS)
+
+    def finish(self) -> Iterator[Event]:
+        """The input ended: gives what waited for more of it."""
+        for detector in self._detectors:
+            yield from detector.finish()
+
+    def memories(self) -> dict[str, tuple[int, Json]]:
+        """What the detectors must not forget, by name, with the version of its form."""
+        return {one.name: (one.version, one.memory()) for one in self._detectors}
+
+    def restore(self, memories: Mapping[str, tuple[int, Json]]) -> list[str]:
+        """Takes memories; gives the names of those whose form is of another version."""
+        other = []
+        for detector in self._detectors:
+            version, memory = memories.get(detector.name, (detector.version, None))
+            if version != detector.version:
+                other.append(detector.name)
+            elif memory is not None:
+                detector.restore(memory)
+        return other
+
+    def names(self) -> Iterable[str]:
+        """The detectors that are on."""
+        return (one.name for one in self._detectors)
