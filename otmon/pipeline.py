@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+import zoneinfo
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from otmon import _engine
 from otmon.alerts.aggregate import Aggregator
+from otmon.config import Config
 from otmon.detectors.registry import detectors
 from otmon.detectors.watchers import Watchers
 from otmon.inventory.merge import Inventory
@@ -46,7 +48,11 @@ WAIT_S = 0.1
 
 
 def analyze(
-    paths: Paths, *, keep_duplicates: bool = False, progress: Progress | None = None
+    paths: Paths,
+    *,
+    keep_duplicates: bool = False,
+    config: Config | None = None,
+    progress: Progress | None = None,
 ) -> Result:
     """What capture files show, as the document of `otmon analyze --format json`.
 
@@ -54,6 +60,7 @@ def analyze(
         paths: One or several capture files, directories of them, or `-` for
             standard input. Several are one timeline.
         keep_duplicates: Count frames that a mirror port delivered twice.
+        config: What the site says; without it the defaults.
         progress: Called now and then with the bytes read so far and in all.
 
     Raises:
@@ -62,7 +69,7 @@ def analyze(
     A KeyboardInterrupt ends the reading; what was found so far is the result.
     """
     engine = _engine.Engine(_listed(paths), keep_duplicates=keep_duplicates)
-    analysis = _Analysis(engine)
+    analysis = _Analysis(engine, config or Config())
     analysis.run(progress)
     return analysis.result()
 
@@ -95,13 +102,14 @@ def _listed(paths: Paths) -> Sequence[str | os.PathLike[str]]:
 class _Analysis:
     """One run from the first frame to the result."""
 
-    def __init__(self, engine: _engine.Engine) -> None:
+    def __init__(self, engine: _engine.Engine, config: Config) -> None:
         # Imported here: pySigma takes most of the time that otmon needs to start.
-        from otmon.ruleset.load import load_rules
+        from otmon.ruleset.site import site_rules
 
-        rules = load_rules()
+        rules = site_rules(config)
         self._engine = engine
-        self._judge = Judge(rules.events, rules.correlations)
+        time_zone = zoneinfo.ZoneInfo(config.site.time_zone)
+        self._judge = Judge(rules.events, rules.correlations, time_zone)
         self._rule_errors = tuple(str(error) for error in rules.errors)
         self._watchers = Watchers(detectors())
         self._due_ns = self._watchers.due_ns

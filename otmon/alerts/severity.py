@@ -61,6 +61,9 @@ class Severity:
         return level_of(self.score)
 
 
+_MIDDLE = {"critical": 92, "high": 75, "medium": 52, "low": 30, "informational": 10}
+"""The severity of a level that a site set."""
+
 _ASKED = (
     "ot.answered",
     "otmon.identified_by",
@@ -76,6 +79,8 @@ def severity_of(match: Match) -> Severity:
     rule, event = match.rule, match.event
     answered, how, outcome, source, destination = event.several(_ASKED)
     facts = event.facts("source")
+    if rule.site_level is not None:
+        return _as_the_site_says(rule.site_level, rule.confidence)
     public = "client" if _is_public(source) else "server" if _is_public(destination) else None
     return _severity(
         rule.impact,
@@ -88,6 +93,11 @@ def severity_of(match: Match) -> Severity:
         # What a correlation counts is often refusals themselves: they do not excuse it.
         match.group is None and outcome == "failure",
     )
+
+
+def _as_the_site_says(level: str, confidence: float) -> Severity:
+    """The middle of the level that a site gave to a rule: nothing else is weighed."""
+    return Severity(_MIDDLE[level], confidence, (f"{level}, as set in otmon.toml",))
 
 
 @functools.lru_cache(maxsize=4096)

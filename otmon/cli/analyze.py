@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import click
 
 from otmon.cli import console, options
+from otmon.config import load
 from otmon.model.alert import LEVELS
 from otmon.model.document import json_text
 from otmon.model.result import Result
@@ -18,6 +19,7 @@ from otmon.pipeline import analyze as run
 @options.captures
 @options.output_format("table", "json")
 @options.keep_duplicates
+@options.config
 @click.option(
     "--fail-on",
     metavar="LEVEL",
@@ -31,6 +33,7 @@ def analyze(
     captures: tuple[str, ...],
     output_format: str,
     keep_duplicates: bool,
+    config: str | None,
     fail_on: str | None,
     everything: bool,
 ) -> None:
@@ -46,8 +49,9 @@ def analyze(
       otmon analyze --format json plant.pcapng | jq .alerts
       otmon analyze --fail-on high plant.pcapng
     """
+    site = load(config)
     with console.progress("Reading") as report:
-        result = run(captures, keep_duplicates=keep_duplicates, progress=report)
+        result = run(captures, keep_duplicates=keep_duplicates, config=site, progress=report)
     if output_format == "json":
         sys.stdout.writelines(json_text(result))
         sys.stdout.write("\n")

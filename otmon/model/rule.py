@@ -90,6 +90,8 @@ class Rule:
     always: bool
     """Whether a site cannot switch it off by an exception."""
     path: str
+    site_level: str | None = None
+    """The level that a site gave to its alerts, whatever else speaks for another."""
 
 
 class Match(NamedTuple):

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from otmon.model.rule import Rule
+
+if TYPE_CHECKING:
+    from otmon.ruleset.source import Source
 
 Comparison = Literal["lt", "lte", "gt", "gte", "eq"]
 TimePart = Literal["minute", "hour", "day", "week", "month", "year"]
@@ -161,6 +165,24 @@ class CorrelationRule:
     """The side of the threshold on which it holds."""
     percentile: int | None = None
     """Of `value_percentile`, the share of values, in per cent, that do not exceed it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """An exception that a site makes from event rules, for a reason and for a time."""
+
+    source: Source
+    title: str
+    rules: tuple[str, ...]
+    """Ids, names or titles of the rules."""
+    category: str | None
+    service: str | None
+    condition: Not
+    """What must hold besides the condition of each rule."""
+    reason: str
+    author: str
+    expires: datetime.date
+    """The day, in UTC, from which it holds no more."""
 
 
 def necessary_values(condition: Condition, field: str) -> frozenset[str] | None:

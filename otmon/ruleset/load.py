@@ -1,77 +1,34 @@
-"""Rule files to rules, through pySigma: the only module that imports it.
+"""Rule files to rules: found, read, and those left out that cannot be used.
 
 A rule that cannot be used is reported with its file and line, and the others
-load. What the evaluator does not support is an error, never ignored.
+load.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast, get_args
+from typing import Any
 
 import yaml
-from sigma.conditions import (
-    ConditionAND,
-    ConditionFieldEqualsValueExpression,
-    ConditionNOT,
-    ConditionOR,
-)
-from sigma.correlations import SigmaCorrelationCondition, SigmaCorrelationRule
-from sigma.exceptions import SigmaError
-from sigma.rule import SigmaRule
-from sigma.rule.base import SigmaYAMLLoader
-from sigma.types import (
-    SigmaBool,
-    SigmaCasedString,
-    SigmaCIDRExpression,
-    SigmaCompareExpression,
-    SigmaExists,
-    SigmaFieldReference,
-    SigmaNull,
-    SigmaNumber,
-    SigmaRegularExpression,
-    SigmaString,
-    SigmaTimestampPart,
-    SpecialChars,
-)
 
-from otmon.fields import CATEGORIES, FIELDS, Field
-from otmon.model.rule import IMPACTS, Rule
-from otmon.ruleset import attack
-from otmon.ruleset.condition import (
-    And,
-    Compare,
-    Comparison,
-    Condition,
-    CorrelationKind,
-    CorrelationRule,
-    Criterion,
-    Equals,
-    EventRule,
-    Exists,
-    Like,
-    Missing,
-    Not,
-    Or,
-    PartOfTime,
-    Regex,
-    SameAs,
-    Test,
-    TimePart,
-    Within,
-    tests_of,
-)
+from otmon.fields import FIELDS, Field
+from otmon.ruleset.condition import CorrelationRule, EventRule, Filter
+from otmon.ruleset.parse import YAML_LOADER, rule_of
 from otmon.ruleset.resolve import resolved
 from otmon.ruleset.source import LoadError, Source, UnusableError
-from otmon.ruleset.support import check_field, check_selection, check_values
 
-KINDS: tuple[CorrelationKind, ...] = get_args(CorrelationKind)
-"""The types of correlations that the evaluator supports."""
+EXPERIMENTAL = "its status is experimental"
+"""Why a rule is left out unless experimental ones are asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Off:
+    """A rule that is not used, and who says so."""
+
+    found: EventRule | CorrelationRule
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +40,21 @@ class RuleSet:
     errors: tuple[LoadError, ...]
     sources: Mapping[str, Source]
     """The file of each rule, by the rule's id."""
-    experimental: int
-    """Rules that were left out because they are experimental."""
+    off: tuple[Off, ...] = ()
+    """Rules that could be used and are not."""
+    filters: tuple[Filter, ...] = ()
+    """Exceptions of a site that hold on some of the rules."""
+
+    @property
+    def experimental(self) -> int:
+        """How many rules are left out because they are experimental."""
+        return sum(one.why == EXPERIMENTAL for one in self.off)
 
     @property
     def rules(self) -> Iterator[EventRule | CorrelationRule]:
         """Every rule that can be used."""
         yield from self.events
         yield from self.correlations
-
-
-_CORRELATION_KEYS = (
-    "type", "rules", "group-by", "timespan", "condition", "aliases", "generate",
-)  # fmt: skip
 
 
 def shipped_rules() -> Path:
@@ -124,23 +83,25 @@ def load_rules(
     found: dict[str, EventRule | CorrelationRule] = {}
     sources: dict[str, Source] = {}
     counted: set[str] = set()
-    left_out = 0
+    off: list[Off] = []
     for folder in folders if folders is not None else [shipped_rules()]:
-        for source in _read(folder, errors):
+        for source in read_sources(folder, errors):
             counted |= _counted_only(source.document)
             try:
-                rule = _rule(source, fields)
-                if rule.rule.id in found:
+                rule = rule_of(source, fields)
+                if rule.rule.id in sources:
                     other = sources[rule.rule.id].path
                     raise UnusableError(f"has the same id as {other}", "id")
             except UnusableError as error:
                 errors.append(LoadError(source.path, source.line(error.where), str(error)))
                 continue
-            if rule.rule.status == "experimental" and not experimental:
-                left_out += 1
-                continue
-            found[rule.rule.id] = rule
             sources[rule.rule.id] = source
+            if rule.rule.status == "experimental" and not experimental:
+                off.append(Off(rule, EXPERIMENTAL))
+            elif rule.rule.status == "deprecated":
+                off.append(Off(rule, "its status is deprecated"))
+            else:
+                found[rule.rule.id] = rule
     events = {key: one for key, one in found.items() if isinstance(one, EventRule)}
     correlations = tuple(
         resolved(
@@ -160,7 +121,7 @@ def load_rules(
         tuple(filter(is_used, correlations)),
         tuple(errors),
         sources,
-        left_out,
+        tuple(off),
     )
 
 
@@ -176,13 +137,13 @@ def _counted_only(document: Mapping[str, Any]) -> set[str]:
     return set(map(str, members)) if isinstance(members, list) else set()
 
 
-def _read(folder: Path, errors: list[LoadError]) -> Iterator[Source]:
-    """The rule files of a folder, in the order of their names."""
+def read_sources(folder: Path, errors: list[LoadError]) -> Iterator[Source]:
+    """The YAML files of a folder, in the order of their names; what cannot be read is told."""
     paths = sorted(folder.rglob("*.yml")) if folder.is_dir() else [folder]
     for path in paths:
         try:
             text = path.read_text(encoding="utf-8")
-            documents = list(yaml.load_all(text, Loader=SigmaYAMLLoader))
+            documents = list(yaml.load_all(text, Loader=YAML_LOADER))
         except yaml.MarkedYAMLError as error:
             line = error.problem_mark.line + 1 if error.problem_mark else 1
             errors.append(LoadError(path, line, f"is not YAML: {error.problem}"))
@@ -193,273 +154,3 @@ def _read(folder: Path, errors: list[LoadError]) -> Iterator[Source]:
                 errors.append(LoadError(path, 1, "holds not exactly one rule"))
             else:
                 yield Source(path, folder, text, documents[0])
-
-
-def _rule(source: Source, fields: Mapping[str, Field]) -> EventRule | CorrelationRule:
-    document = source.document
-    if "filter" in document:
-        raise UnusableError("filters are not supported yet", "filter")
-    rule = _facts(source)
-    name = document.get("name")
-    if "correlation" in document:
-        return _correlation(document, rule, name, fields)
-    return _event_rule(document, rule, name, fields)
-
-
-def _facts(source: Source) -> Rule:
-    """What people are told about the rule."""
-    document = source.document
-    for key in ("title", "id", "level", "otmon"):
-        if not document.get(key):
-            raise UnusableError(f"has no {key}", key)
-    own = document["otmon"]
-    if not isinstance(own, dict):
-        raise UnusableError("otmon is not a map", "otmon")
-    if own.get("impact") not in IMPACTS:
-        raise UnusableError(f"impact is none of {', '.join(IMPACTS)}", "otmon", "impact")
-    confidence = own.get("confidence")
-    if not isinstance(confidence, (int, float)) or not 0 <= confidence <= 1:
-        raise UnusableError("confidence is no number from 0 to 1", "otmon", "confidence")
-    techniques, legacy = attack.split(_texts(document, "tags"))
-    canonical = json.dumps(document, sort_keys=True, default=str).encode()
-    return Rule(
-        id=str(document["id"]),
-        title=str(document["title"]),
-        description=str(document.get("description") or ""),
-        level=str(document["level"]),
-        version=hashlib.sha256(canonical).hexdigest()[:12],
-        status=str(document.get("status") or "experimental"),
-        impact=own["impact"],
-        confidence=float(confidence),
-        techniques=techniques,
-        legacy_techniques=legacy,
-        triage=_texts(own, "triage"),
-        false_positives=_texts(document, "falsepositives"),
-        references=_texts(document, "references"),
-        fields=_texts(document, "fields"),
-        message=own.get("message"),
-        aggregate_by=_texts(own, "aggregate_by"),
-        always=own.get("always") is True,
-        path=source.path.relative_to(source.folder).as_posix()
-        if source.folder.is_dir()
-        else source.path.name,
-    )
-
-
-def _texts(document: Mapping[str, Any], key: str) -> tuple[str, ...]:
-    values = document.get(key) or ()
-    if not isinstance(values, (list, tuple)):
-        raise UnusableError(f"{key} is not a list", key)
-    return tuple(str(value) for value in values)
-
-
-def _event_rule(
-    document: Mapping[str, Any], rule: Rule, name: str | None, fields: Mapping[str, Field]
-) -> EventRule:
-    detection = document.get("detection")
-    if not isinstance(detection, dict):
-        raise UnusableError("has no detection", "detection")
-    if not isinstance(detection.get("condition"), str):
-        raise UnusableError("needs exactly one condition", "detection", "condition")
-    for selection, definition in detection.items():
-        if selection != "condition":
-            check_selection(definition, fields, ("detection", selection))
-    parsed = _parsed(SigmaRule, document, "detection")
-    source = parsed.logsource
-    if source.product != "otmon":
-        raise UnusableError("logsource.product is not otmon", "logsource", "product")
-    if source.category is None and source.service is None:
-        raise UnusableError("logsource names neither category nor service", "logsource")
-    if source.category is not None and source.category not in CATEGORIES:
-        raise UnusableError(
-            f"logsource.category {source.category} is none of {', '.join(CATEGORIES)}",
-            "logsource",
-            "category",
-        )
-    try:
-        tree = parsed.detection.parsed_condition[0].parsed
-    except SigmaError as error:
-        raise UnusableError(_sentence(error), "detection", "condition") from error
-    condition = _condition(tree)
-    for test in tests_of(condition):
-        check_values(test, fields, detection)
-    return EventRule(rule, name, source.category, source.service, condition)
-
-
-def _parsed(kind: Any, document: Mapping[str, Any], part: str) -> Any:
-    try:
-        rule = kind.from_dict(dict(document), collect_errors=True)
-    except SigmaError as error:
-        raise UnusableError(_sentence(error), part) from error
-    if rule.errors:
-        raise UnusableError(_sentence(rule.errors[0]), _blamed(rule.errors[0], part))
-    return rule
-
-
-def _blamed(error: SigmaError, otherwise: str) -> str:
-    """The key that pySigma complains about, by the name of its error."""
-    key = re.sub(r"^Sigma|Error$", "", type(error).__name__).lower()
-    keys = {"identifier": "id", "falsepositives": "falsepositives", "tag": "tags"}
-    known = ("title", "level", "status", "date", "references", "fields", "logsource", "author")
-    return keys.get(key) or (key if key in known else otherwise)
-
-
-def _sentence(error: Exception) -> str:
-    return " ".join(str(error).split())
-
-
-def _condition(tree: Any) -> Condition:
-    """The tree that pySigma read, as otmon's own."""
-    if isinstance(tree, ConditionAND):
-        return And(tuple(_condition(part) for part in tree.args))
-    if isinstance(tree, ConditionOR):
-        return Or(tuple(_condition(part) for part in tree.args))
-    if isinstance(tree, ConditionNOT):
-        return Not(_condition(tree.args[0]))
-    if isinstance(tree, ConditionFieldEqualsValueExpression):
-        return Test(tree.field, _criterion(tree.value))
-    raise UnusableError("searches for text without a field", "detection")
-
-
-def _criterion(value: Any) -> Criterion:
-    match value:
-        case SigmaString():
-            return _text_criterion(value)
-        case SigmaTimestampPart():
-            return PartOfTime(_part(value), "eq", int(value.number))
-        case SigmaNumber():
-            return Equals((value.number,))
-        case SigmaBool():
-            return Equals((value.boolean,))
-        case SigmaNull():
-            return Missing()
-        case SigmaExists():
-            return Exists(value.exists)
-        case SigmaCompareExpression():
-            operator = cast(Comparison, value.op.name.lower())
-            if isinstance(value.number, SigmaTimestampPart):
-                return PartOfTime(_part(value.number), operator, int(value.number.number))
-            return Compare(operator, value.number.number)
-        case SigmaCIDRExpression():
-            return Within(str(value.network))
-        case SigmaFieldReference(starts_with=False, ends_with=False):
-            return SameAs(value.field)
-        case SigmaRegularExpression():
-            flags = "".join(sorted(value.sigma_to_re_flag[flag] for flag in value.flags))
-            return Regex(str(value.regexp.original), flags)
-    raise UnusableError(f"{type(value).__name__} is not supported", "detection")
-
-
-def _part(value: SigmaTimestampPart) -> TimePart:
-    return cast(TimePart, value.timestamp_part.name.lower())
-
-
-def _text_criterion(value: SigmaString) -> Equals | Like:
-    cased = isinstance(value, SigmaCasedString)
-    parts: list[list[str | None]] = [[]]
-    for part in value.s:
-        if part is SpecialChars.WILDCARD_MULTI:
-            parts.append([])
-        elif part is SpecialChars.WILDCARD_SINGLE:
-            parts[-1].append(None)
-        else:
-            parts[-1].append(str(part))
-    if len(parts) == 1 and None not in parts[0]:
-        return Equals(("".join(text or "" for text in parts[0]),), cased)
-    return Like(tuple(tuple(part) for part in parts), cased)
-
-
-def _correlation(
-    document: Mapping[str, Any], rule: Rule, name: str | None, fields: Mapping[str, Field]
-) -> CorrelationRule:
-    definition = document["correlation"]
-    if not isinstance(definition, dict):
-        raise UnusableError("correlation is not a map", "correlation")
-    kind = definition.get("type")
-    if kind not in KINDS:
-        raise UnusableError(f"correlation {kind} is not supported", "correlation", "type")
-    for key in definition:
-        if key not in _CORRELATION_KEYS:
-            raise UnusableError(f"correlations have no key {key}", "correlation", key)
-    parsed = _parsed(SigmaCorrelationRule, document, "correlation")
-    if not parsed.group_by:
-        raise UnusableError("has no group-by", "correlation")
-    aliases = {
-        alias.alias: {reference.reference: field for reference, field in alias.mapping.items()}
-        for alias in parsed.aliases
-    }
-    for field in parsed.group_by:
-        if field not in aliases:
-            check_field(field, fields, ("correlation", "group-by"))
-    for mapping in aliases.values():
-        for field in mapping.values():
-            check_field(field, fields, ("correlation", "aliases"))
-    members = tuple(reference.reference for reference in parsed.rules or ())
-    bound = _bound(kind, parsed.condition, members)
-    if bound.field is not None:
-        check_field(bound.field, fields, ("correlation", "condition", "field"))
-    return CorrelationRule(
-        rule=rule,
-        name=name,
-        kind=kind,
-        members=members,
-        group_by=tuple(parsed.group_by),
-        aliases=aliases,
-        timespan_s=parsed.timespan.seconds,
-        threshold=bound.threshold,
-        field=bound.field,
-        generate=parsed.generate,
-        operator=bound.operator,
-        percentile=bound.percentile,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class _Bound:
-    """What the condition of a correlation says."""
-
-    operator: Comparison
-    threshold: float
-    field: str | None
-    percentile: int | None
-
-
-def _bound(kind: CorrelationKind, condition: Any, members: tuple[str, ...]) -> _Bound:
-    """The condition of a correlation, as far as its type can have it."""
-    where = ("correlation", "condition")
-    if not isinstance(condition, SigmaCorrelationCondition):
-        raise UnusableError("this condition is not supported", *where)
-    operator = condition.op.name.lower()
-    threshold, field = condition.count, condition.fieldref
-    counts = kind in ("event_count", "value_count")
-    if kind.startswith("temporal"):
-        distinct = len(set(members))
-        if distinct < 2:
-            raise UnusableError("needs at least two different rules", "correlation", "rules")
-        if operator not in ("gt", "gte"):
-            raise UnusableError(f"condition {operator} is not supported", *where)
-        threshold += operator == "gt"
-        most = len(members) if kind == "temporal_ordered" else distinct
-        least = most if kind == "temporal_ordered" else 1
-        if not least <= threshold <= most or threshold != int(threshold):
-            raise UnusableError(f"condition is no number of rules from {least} to {most}", *where)
-        operator = "gte"
-    elif operator not in ("lt", "lte", "gt", "gte", "eq"):
-        raise UnusableError(f"condition {operator} is not supported", *where)
-    if counts:
-        if threshold != int(threshold) or threshold < 1:
-            raise UnusableError("condition is no whole number from 1 on", *where)
-        if operator == "gt":
-            operator, threshold = "gte", threshold + 1
-    if kind.startswith("value") is not isinstance(field, str):
-        raise UnusableError(
-            f"{kind} {'needs one' if field is None else 'takes no such'} field", *where
-        )
-    percentile = condition.percentile
-    if (percentile is not None) != (kind == "value_percentile"):
-        said = "has no percentile" if percentile is None else f"{kind} has no percentile"
-        raise UnusableError(said, *where)
-    if percentile is not None and not 0 < percentile <= 100:
-        raise UnusableError("percentile is no whole number from 1 to 100", *where, "percentile")
-    name = field if isinstance(field, str) else None
-    return _Bound(cast(Comparison, operator), threshold, name, percentile)

@@ -80,13 +80,15 @@ def check_field(field: str, fields: Mapping[str, Field], where: KeyPath) -> None
         raise UnusableError(f"there is no field {field}", *where)
 
 
-def check_values(test: Test, fields: Mapping[str, Field], detection: Mapping[str, Any]) -> None:
-    """Refuses a value that its field never has."""
+def check_values(
+    test: Test, fields: Mapping[str, Field], detection: Mapping[str, Any], part: str
+) -> None:
+    """Refuses a value that its field never has; `part` is the key of the selections."""
     known = fields.get(test.field)
     if known is None or not isinstance(test.criterion, Equals):
         return
     for value in test.criterion.values:
-        where = _where(detection, test.field)
+        where = _where(detection, test.field, part)
         if known.values is not None and str(value).lower() not in known.values:
             raise UnusableError(f"{test.field} never has the value {value}", *where)
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
@@ -96,7 +98,7 @@ def check_values(test: Test, fields: Mapping[str, Field], detection: Mapping[str
             raise UnusableError(f"{test.field} is true or false and never {value!r}", *where)
 
 
-def _where(detection: Mapping[str, Any], field: str) -> KeyPath:
+def _where(detection: Mapping[str, Any], field: str, part: str) -> KeyPath:
     """The first place in the selections that names a field."""
 
     def search(definition: Any, where: KeyPath) -> KeyPath | None:
@@ -112,7 +114,7 @@ def _where(detection: Mapping[str, Any], field: str) -> KeyPath:
         return None
 
     for selection, definition in detection.items():
-        found = search(definition, ("detection", selection))
+        found = search(definition, (part, selection))
         if found:
             return found
-    return ("detection",)
+    return (part,)
