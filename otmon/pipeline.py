@@ -6,6 +6,7 @@ already reads, on its own thread.
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 import zoneinfo
@@ -18,8 +19,9 @@ from otmon.alerts.aggregate import Aggregator
 from otmon.config import Config
 from otmon.detectors.registry import detectors
 from otmon.detectors.watchers import Watchers
-from otmon.inventory.merge import Inventory
+from otmon.inventory.inventory import Inventory
 from otmon.model import result as document
+from otmon.model.context import Address, AssetFacts
 from otmon.model.document import Deferred, Time
 from otmon.model.event import (
     Event,
@@ -99,6 +101,30 @@ def _listed(paths: Paths) -> Sequence[str | os.PathLike[str]]:
     return [paths] if isinstance(paths, str | os.PathLike) else paths
 
 
+class _Surroundings:
+    """What a run knows around an event, as it is asked for."""
+
+    def __init__(self, inventory: Inventory, time_zone: datetime.tzinfo) -> None:
+        self._inventory = inventory
+        self._time_zone = time_zone
+
+    def asset(self, address: Address) -> AssetFacts | None:
+        """What is known so far of the device at an address."""
+        return self._inventory.facts(address.ip, address.mac, address.vlan)
+
+    def maintenance(self, event: Event) -> str | None:
+        """No window is known yet."""
+        return None
+
+    def quality(self, event: Event) -> str:
+        """Good, until somebody measures it."""
+        return "good"
+
+    def site_time(self, time_ns: int) -> datetime.datetime:
+        """The packet time on the clocks of the site."""
+        return datetime.datetime.fromtimestamp(time_ns / 1e9, self._time_zone)
+
+
 class _Analysis:
     """One run from the first frame to the result."""
 
@@ -118,6 +144,7 @@ class _Analysis:
         """Of each shape of behaviour, whether a new one stands alone."""
         self._aggregator = Aggregator()
         self._inventory = Inventory()
+        self._context = _Surroundings(self._inventory, time_zone)
         self._behaviours: dict[str, _engine.Behaviour] = {}
         self._conversations: dict[int, _engine.Conversation] = {}
         self._contents: list[_engine.Content] = []
@@ -154,17 +181,21 @@ class _Analysis:
                 self._engine.close()
 
     def _transaction(self, transaction: _engine.Transaction) -> None:
-        self._operation(event_from_transaction(transaction))
+        self._operation(event_from_transaction(transaction, self._context))
         if transaction.anomalies:
-            self._watch(event_from_transaction(transaction, category="ot_conformance"))
+            self._watch(
+                event_from_transaction(transaction, self._context, category="ot_conformance")
+            )
 
     def _behaviour(self, behaviour: _engine.Behaviour) -> None:
         self._behaviours[behaviour.id] = behaviour
+        if behaviour.unit is not None:
+            self._inventory.behaviour(behaviour)
         time_ns = behaviour.last_seen_ns
         if time_ns >= self._due_ns:
             self._advance(time_ns)
         if behaviour.new and self._stands_alone(behaviour):
-            self._operation(event_from_behaviour(behaviour))
+            self._operation(event_from_behaviour(behaviour, self._context))
 
     def _stands_alone(self, behaviour: _engine.Behaviour) -> bool:
         shape = behaviour.shape
@@ -177,22 +208,23 @@ class _Analysis:
 
     def _conversation(self, conversation: _engine.Conversation) -> None:
         self._conversations[conversation.id] = conversation
+        self._inventory.conversation(conversation)
         if self._watchers.watch("ot_flow"):
-            self._watch(event_from_conversation(conversation))
+            self._watch(event_from_conversation(conversation, self._context))
 
     def _address(self, address: _engine.Address) -> None:
         self._inventory.address(address)
         if self._watchers.watch("ot_asset"):
-            self._watch(event_from_address(address))
+            self._watch(event_from_address(address, self._context))
 
     def _claim(self, claim: _engine.Claim) -> None:
         self._inventory.claim(claim)
         if self._watchers.watch("ot_asset"):
-            self._watch(event_from_claim(claim))
+            self._watch(event_from_claim(claim, self._context))
 
     def _content(self, content: _engine.Content) -> None:
         self._contents.append(content)
-        self._watch(event_from_content(content))
+        self._watch(event_from_content(content, self._context))
 
     def _operation(self, event: Event) -> None:
         """Judge an operation, then what the detectors say of it."""
@@ -234,9 +266,6 @@ class _Analysis:
     def result(self) -> Result:
         """The document of everything taken."""
         inventory = self._inventory
-        inventory.conversations(self._conversations.values())
-        inventory.behaviours(self._behaviours.values())
-        inventory.resolve()
         files = self._engine.files()
         counters = {name: count for name, count in self._counters() if count}
 

@@ -87,7 +87,8 @@ def severity_of(match: Match) -> Severity:
         rule.confidence,
         event.operation_class,
         _belief(answered, how),
-        None if facts is None else facts.roles,
+        facts.confirmed if facts else (),
+        facts is not None and facts.is_new,
         "safety_controller" in _roles(event, "destination"),
         public,
         # What a correlation counts is often refusals themselves: they do not excuse it.
@@ -106,7 +107,8 @@ def _severity(
     rule_confidence: float,
     operation_class: str | None,
     belief: tuple[float, str],
-    roles: tuple[str, ...] | None,
+    roles: tuple[str, ...],
+    new: bool,
     to_safety: bool,
     public: str | None,
     refused: bool,
@@ -124,7 +126,7 @@ def _severity(
     ]
     if safety and rule_impact != "safety":
         factors[0] = f"impact safety {IMPACTS[impact]}, the server being a safety controller"
-    for factor, reason in _context(operation_class or "", impact, roles, public, refused):
+    for factor, reason in _context(operation_class or "", impact, roles, new, public, refused):
         score *= factor
         factors.append(f"{reason} {factor:g}")
     return Severity(round_half_up(min(100.0, score)), round(confidence, 4), tuple(factors))
@@ -143,15 +145,20 @@ def _belief(answered: FieldValue, identified_by: FieldValue) -> tuple[float, str
 
 
 def _context(
-    doing: str, impact: str, roles: tuple[str, ...] | None, public: str | None, refused: bool
+    doing: str,
+    impact: str,
+    roles: tuple[str, ...],
+    new: bool,
+    public: str | None,
+    refused: bool,
 ) -> list[tuple[float, str]]:
     factors = []
-    if roles is not None:
-        role = next((one for one in roles if doing in _CLASSES_OF_ROLE.get(one, ())), None)
-        if role is not None:
-            factors.append((0.9 if impact == "safety" else 0.5, f"client is the {role}"))
-        elif not roles:
-            factors.append((1.1, "client has no known role"))
+    # What a client seems to be is no excuse: it may have earned that by attacking.
+    role = next((one for one in roles if doing in _CLASSES_OF_ROLE.get(one, ())), None)
+    if role is not None:
+        factors.append((0.9 if impact == "safety" else 0.5, f"client is the {role}"))
+    elif new:
+        factors.append((1.1, "client is new"))
     if public is not None:
         factors.append((1.2, f"{public} has a public address"))
     if refused:

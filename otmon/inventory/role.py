@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from otmon.inventory.device import Device
 
 SHOWN_FROM = 0.6
 """The score from which a role is shown."""
@@ -49,6 +53,32 @@ class Activity:
     public: bool = False
     told: dict[str, float] = field(default_factory=dict)
     """Roles that its own words claim, with the belief in them."""
+
+
+def activity_of(device: Device) -> Activity:
+    """What a device did so far."""
+    activity = Activity(routes=device.routes, public=device.public)
+    if device.gateway is not None and device.protocol is not None:
+        activity.protocols.add(device.protocol)
+        activity.answered[device.protocol] = device.answers
+    for talk in device.client_talks.values():
+        protocol = talk.protocol or ""
+        activity.protocols.add(protocol)
+        classes = talk.classes
+        for token, count in classes.items():
+            activity.asked[protocol, token] += count
+        if classes.get("read", 0) >= POLLED_FROM:
+            activity.polled.add(talk.server_ip or talk.server_mac or "")
+    for talk in device.server_talks.values():
+        protocol = talk.protocol or ""
+        activity.protocols.add(protocol)
+        activity.answered[protocol] += talk.answered_count
+    stations = Counter(protocol for protocol, _ in device.nested)
+    activity.answering_units = max(stations.values(), default=0)
+    for told in device.book.all():
+        if told.attribute == "role":
+            activity.told[told.value] = max(activity.told.get(told.value, 0.0), told.confidence)
+    return activity
 
 
 def roles(activity: Activity) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -30,7 +30,9 @@ class AssetFacts:
 
     id: str | None = None
     roles: tuple[str, ...] = ()
-    """Confirmed roles only."""
+    """What it does, best founded first; never by danger operations alone."""
+    confirmed: tuple[str, ...] = ()
+    """The roles that a person settled."""
     vendor: str | None = None
     zone: str | None = None
     purdue_level: float | None = None

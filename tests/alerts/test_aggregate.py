@@ -169,11 +169,17 @@ def test_a_message_says_who_did_what_to_whom_and_what_came_of_it(changes, expect
 
 
 @pytest.mark.parametrize(
-    ("roles", "score", "level"),
-    [((), 94, "critical"), (("engineering_station",), 43, "medium"), (("plc",), 86, "critical")],
+    ("client", "score", "level"),
+    [
+        (AssetFacts("a-1", is_new=True), 94, "critical"),
+        (AssetFacts("a-1", confirmed=("engineering_station",)), 43, "medium"),
+        (AssetFacts("a-1", roles=("engineering_station",)), 86, "critical"),
+        (AssetFacts("a-1", confirmed=("plc",)), 86, "critical"),
+    ],
+    ids=["new", "confirmed", "what it seems to be", "another role"],
 )
-def test_severity_depends_on_who_the_client_is(roles, score, level):
-    facts = {"10.0.0.66": AssetFacts("a-1", roles), "10.0.0.11": AssetFacts("a-2", ("plc",))}
+def test_severity_depends_on_who_the_client_is(client, score, level):
+    facts = {"10.0.0.66": client, "10.0.0.11": AssetFacts("a-2", ("plc",))}
     severity = severity_of(stop(context=Surroundings(facts)))
 
     assert (score, level) == (severity.score, severity.level)
@@ -185,7 +191,7 @@ def test_without_an_inventory_the_client_neither_raises_nor_lowers_severity():
 
 def test_a_change_of_a_safety_controller_is_about_safety():
     facts = {
-        "10.0.0.66": AssetFacts("a-1", ("engineering_station",)),
+        "10.0.0.66": AssetFacts("a-1", confirmed=("engineering_station",)),
         "10.0.0.11": AssetFacts("a-2", ("safety_controller",)),
     }
 

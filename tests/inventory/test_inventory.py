@@ -7,7 +7,7 @@ from typing import Any
 
 from inventory.observations import S, address, behaviour, claim, conversation
 
-from otmon.inventory.merge import Inventory
+from otmon.inventory.inventory import Inventory
 from otmon.model.asset import Asset
 
 PLC_MAC, HMI_MAC, ROUTER_MAC = "00:1b:1b:00:00:01", "00:14:22:00:00:02", "00:00:0c:00:00:03"
@@ -23,11 +23,12 @@ def assets(
     inventory = Inventory()
     for one in addresses:
         inventory.address(one)
+    for one in conversations:
+        inventory.conversation(one)
     for one in claims:
         inventory.claim(one)
-    inventory.conversations(conversations)
-    inventory.behaviours(behaviours)
-    inventory.resolve()
+    for one in behaviours:
+        inventory.behaviour(one)
     return list(inventory.assets(lambda number: f"file {number}"))
 
 
