@@ -21,9 +21,11 @@ pub mod sink;
 pub mod target;
 pub mod value;
 
+mod crc;
 mod dnp3;
 mod modbus;
 mod modbus_rtu;
 mod s7comm;
 mod tpkt;
+mod tristation;
 mod umas;

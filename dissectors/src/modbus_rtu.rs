@@ -12,6 +12,7 @@
 //! 2.5.1 (message, CRC) and 2.2 (broadcast) [S].
 
 use crate::anomaly::Anomaly;
+use crate::crc::crc_16;
 use crate::dissector::{
     Context, Dissector, Frame, OffPort, OpenRequest, Probe, Registration, Sender, Transport,
 };
@@ -34,36 +35,9 @@ const LONGEST: usize = 256;
 /// The unit that every station listens to, and none answers (2.2).
 const BROADCAST: u8 = 0;
 
-/// The checksum of each byte: polynomial 0xA001, reflected.
-const CRC: [u16; 256] = {
-    let mut table = [0; 256];
-    let mut rest = &mut table as &mut [u16];
-    let mut number: u16 = 0;
-    while let [entry, tail @ ..] = rest {
-        let mut crc = number;
-        let mut bit = 0u8;
-        while bit < 8 {
-            crc = if crc & 1 == 1 { crc >> 1 ^ 0xa001 } else { crc >> 1 };
-            bit = bit.wrapping_add(1);
-        }
-        *entry = crc;
-        number = number.wrapping_add(1);
-        rest = tail;
-    }
-    table
-};
-
-/// The checksum register after one more byte. Begun with 0xffff, it is 0 after
-/// the checksum of a message itself.
-fn add(crc: u16, next: u8) -> u16 {
-    let [low, _] = crc.to_le_bytes();
-    let entry = CRC.get(usize::from(low ^ next)).copied().unwrap_or(0);
-    crc >> 8 ^ entry
-}
-
 /// Whether the last two of `bytes` are the checksum of the others.
 fn is_sound(bytes: &[u8]) -> bool {
-    bytes.len() >= SHORTEST && bytes.iter().fold(0xffff, |crc, byte| add(crc, *byte)) == 0
+    bytes.len() >= SHORTEST && bytes.iter().fold(0xffff, |crc, byte| crc_16(crc, *byte)) == 0
 }
 
 /// Function and data of a message.
@@ -109,7 +83,7 @@ fn end(bytes: &[u8], length: fn(&[u8]) -> Length) -> End {
             let mut crc = 0xffff;
             let least = least.saturating_add(AROUND);
             for (at, next) in bytes.iter().take(LONGEST).enumerate() {
-                crc = add(crc, *next);
+                crc = crc_16(crc, *next);
                 let n = at.saturating_add(1);
                 if crc == 0 && n >= least {
                     return End::Sound(n);
@@ -265,12 +239,13 @@ fn asked<'a>(unit: u8, pdu: &[u8], cx: &Context<'a>) -> Option<&'a OpenRequest> 
 
 #[cfg(test)]
 mod tests {
-    use super::{add, is_sound};
+    use super::is_sound;
+    use crate::crc::crc_16;
 
     #[test]
     fn the_checksum_is_that_of_the_specification() {
         // MODBUS over Serial Line V1.02, 6.2.2: 02 07 gives 0x1241, sent 41 12.
-        assert_eq!(0x1241, [2, 7].iter().fold(0xffff, |crc, byte| add(crc, *byte)));
+        assert_eq!(0x1241, [2, 7].iter().fold(0xffff, |crc, byte| crc_16(crc, *byte)));
         assert!(is_sound(&[2, 7, 0x41, 0x12]));
         assert!(!is_sound(&[2, 7, 0x12, 0x41]));
     }

@@ -146,6 +146,7 @@ dissectors! {
     Cotp = crate::tpkt::Cotp,
     S7comm = crate::s7comm::S7comm,
     Dnp3 = crate::dnp3::Dnp3,
+    Tristation = crate::tristation::Tristation,
 }
 
 const _: () = assert!(size_of::<FlowState>() <= 264, "a flow state holds at most 256 bytes");

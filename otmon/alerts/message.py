@@ -17,6 +17,7 @@ _PROTOCOLS = {
     "umas": "UMAS",
     "s7comm": "S7comm",
     "dnp3": "DNP3",
+    "tristation": "TriStation",
 }
 
 _SENTENCES: Mapping[str, str] = {

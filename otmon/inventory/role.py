@@ -14,6 +14,7 @@ SHOWN_FROM = 0.6
 
 PURDUE_LEVEL = {
     "plc": 1.0,
+    "safety_controller": 1.0,
     "rtu": 1.0,
     "gateway": 1.0,
     "field_device": 0.0,
@@ -28,7 +29,14 @@ _ENGINEERING_CLASSES = ("program_upload", "browse", "lock")
 _ENGINEERING_DANGERS = ("program_download", "program_delete", "firmware_update", "mode_stop")
 """What an engineering station does, and an attacker: never enough for a role."""
 _CONTROL_CLASSES = ("write", "command")
-_SERVER_ROLE = {"dnp3": "rtu", "s7comm": "plc", "modbus": "plc", "modbus_rtu": "plc", "umas": "plc"}
+_SERVER_ROLE = {
+    "dnp3": "rtu",
+    "s7comm": "plc",
+    "modbus": "plc",
+    "modbus_rtu": "plc",
+    "umas": "plc",
+    "tristation": "safety_controller",
+}
 _MANY_SERVERS = 5
 POLLED_FROM = 100
 """Reads of one server from which a client polls it."""
