@@ -50,6 +50,8 @@ wheel: .venv/built           ## build the wheel, install it afresh, run the demo
 
 ci: export OTMON_REQUIRE_TSHARK := 1
 ci: export OTMON_REQUIRE_CAPTURES := 1
+ci: export OTMON_REQUIRE_NETNS := 1
+ci: export OTMON_REQUIRE_STRACE := 1
 ci: lint test wheel          ## all that a submission must pass
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python -m pcaps.make --check

@@ -32,6 +32,9 @@ def cli() -> str:
         assert command is not None
         context = click.Context(command, info_name=name, parent=root)
         parts.append(f"## otmon {name}\n\n```text\n{command.get_help(context)}\n```\n")
+        for below, inner in sorted(getattr(command, "commands", {}).items()):
+            text = inner.get_help(click.Context(inner, info_name=below, parent=context))
+            parts.append(f"### otmon {name} {below}\n\n```text\n{text}\n```\n")
     return "\n".join(parts)
 
 

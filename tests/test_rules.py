@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from places import PCAPS, ROOT
 
+from otmon.config import load
 from otmon.model.alert import Alert
-from otmon.ruleset.examples import Example, examples, failures
+from otmon.ruleset.examples import Example, Scene, examples, failures
 from otmon.ruleset.lint import lint
 from otmon.ruleset.load import RuleSet, load_rules
 
@@ -38,11 +39,11 @@ def test_every_member_of_a_correlation_is_counted_by_it_alone():
 
 
 @functools.cache
-def alerts_of(capture: Path) -> Sequence[Alert]:
+def alerts_of(scene: Scene) -> Sequence[Alert]:
     """The alerts that all shipped rules raise on a capture."""
     from otmon import analyze
 
-    return analyze(capture).alerts
+    return analyze(scene.capture, config=load(scene.config)).alerts
 
 
 @pytest.mark.skipif(

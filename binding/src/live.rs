@@ -29,7 +29,6 @@ const FULL_PDUS: usize = 80 << 20;
 pub fn watch(live: &mut Live, engine: &mut Engine, shared: &Shared, send: &SyncSender<Batch>) {
     let mut batch = Batch::default();
     let (mut frames, mut handed_ns, mut told_ns) = (0u64, i64::MIN, i64::MIN);
-    tell(live, engine, shared);
     loop {
         let (now_ns, quiet) = match live.next() {
             Next::Frame(frame) => {
@@ -72,7 +71,8 @@ pub fn watch(live: &mut Live, engine: &mut Engine, shared: &Shared, send: &SyncS
     let _ = send.send(batch);
 }
 
-fn tell(live: &mut Live, engine: &Engine, shared: &Shared) {
+/// Tells how the interfaces are and what was counted.
+pub fn tell(live: &mut Live, engine: &Engine, shared: &Shared) {
     shared.publish_interfaces(live.health());
     shared.publish_facts(live.files(), engine);
 }

@@ -140,7 +140,7 @@ pub struct Worker {
 impl Worker {
     /// Starts the thread, which opens the inputs first: see [`Worker::opened`].
     pub fn start(options: Options) -> Result<Self, String> {
-        Self::spawn(move |shared, send, tell_opened| {
+        Self::spawn(Shared::default(), move |shared, send, tell_opened| {
             let (mut timeline, mut engine) = match open(options) {
                 Ok(both) => both,
                 Err(problem) => {
@@ -157,13 +157,18 @@ impl Worker {
     /// Starts the thread on interfaces that are open already; the paths of `options` do not count.
     pub fn watch(mut live: Live, options: &Options) -> Result<Self, String> {
         let mut engine = make_engine(options);
-        Self::spawn(move |shared, send, _| live::watch(&mut live, &mut engine, shared, send))
+        let shared = Shared::default();
+        live::tell(&mut live, &engine, &shared);
+        Self::spawn(shared, move |shared, send, _| {
+            live::watch(&mut live, &mut engine, shared, send);
+        })
     }
 
     fn spawn(
+        shared: Shared,
         work: impl FnOnce(&Shared, &SyncSender<Batch>, SyncSender<Result<(), String>>) + Send + 'static,
     ) -> Result<Self, String> {
-        let shared = Arc::new(Shared::default());
+        let shared = Arc::new(shared);
         let (send, batches) = sync_channel(WAITING_BATCHES);
         let (tell_opened, opened) = sync_channel(1);
         let own = Arc::clone(&shared);

@@ -17,6 +17,7 @@ import click
 COMMANDS = {
     "analyze": "Say what capture files show: devices, conversations, alerts.",
     "pdus": "Print every industrial message of capture files, one JSON object a line.",
+    "rules": "Show, check, prove and explain the rules that alert.",
 }
 """Every command, with its line in `otmon --help`; its module has the same name."""
 

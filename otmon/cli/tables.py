@@ -45,7 +45,7 @@ def result(console: Console, document: Result, *, everything: bool) -> None:
     ):
         console.print(part)
         console.print()
-    console.print(_heading("Next"))
+    console.print(heading("Next"))
     for command in _next(document):
         # A command that wraps, or is cut, cannot be copied.
         console.print(f"  {command}", soft_wrap=True)
@@ -70,15 +70,16 @@ def address(asset: Asset) -> str:
     return home if asset.unit is None else f"{home} unit {asset.unit}"
 
 
-def _heading(words: str) -> Text:
+def heading(words: str) -> Text:
+    """The heading of a part."""
     return Text(words, style="bold")
 
 
-def _section(heading: str, body: Table | Group | Text) -> Group:
-    return Group(_heading(heading), Padding(body, (0, 0, 0, 2), expand=False))
+def _section(title: str, body: Table | Group | Text) -> Group:
+    return Group(heading(title), Padding(body, (0, 0, 0, 2), expand=False))
 
 
-def _grid(*columns: str, wrap: str | None = None) -> Table:
+def grid(*columns: str, wrap: str | None = None) -> Table:
     """A table without lines; `wrap` names the column whose text may wrap."""
     table = Table(box=None, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
@@ -152,7 +153,7 @@ def _warnings(capture: Capture) -> Iterator[str]:
 
 def _devices(assets: tuple[Asset, ...], limit: int | None) -> Group:
     shown = sorted(assets, key=lambda asset: not asset.protocols)
-    table = _grid("address", "role", ">level", "who it is", wrap="who it is")
+    table = grid("address", "role", ">level", "who it is", wrap="who it is")
     for asset in shown[:limit]:
         table.add_row(
             address(asset),
@@ -192,7 +193,7 @@ def _conversations(
         return (min(ranks, default=len(CHANGES)), -talk.pdus)
 
     shown = sorted(industrial, key=rank)
-    table = _grid("client", "server", "protocol", "what was done", wrap="what was done")
+    table = grid("client", "server", "protocol", "what was done", wrap="what was done")
     for talk in shown[:limit]:
         table.add_row(
             names.of(talk.client, talk.client_ip),
@@ -221,8 +222,8 @@ def _deeds(talk: Conversation) -> Text:
 
 def _alerts(alerts: Sequence[Alert], names: _Names, limit: int | None) -> Group:
     if not alerts:
-        return Group(_heading("Alerts (0)"), Text("  none"))
-    parts: list[Text | Padding] = [_heading(f"Alerts ({len(alerts)})")]
+        return Group(heading("Alerts (0)"), Text("  none"))
+    parts: list[Text | Padding] = [heading(f"Alerts ({len(alerts)})")]
     for alert in alerts[:limit]:
         head = Text(f"{alert.id:>4}  ")
         head.append(f" {alert.level.upper()} ", style=LEVEL_STYLE[alert.level])

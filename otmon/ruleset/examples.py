@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +10,20 @@ from otmon.model.alert import Alert
 from otmon.ruleset.load import RuleSet
 from otmon.ruleset.source import Source
 
-Analyse = Callable[[Path], Sequence[Alert]]
-"""Gives the alerts that all rules together raise on a capture."""
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """A capture, and what is known of the site when it is judged."""
+
+    capture: Path
+    config: Path | None = None
+    """What the site says of itself; none for a site of which nothing is known."""
+    baseline: Path | None = None
+    """The capture that was learned as normal before."""
+
+
+Analyse = Callable[[Scene], Sequence[Alert]]
+"""Gives the alerts that all rules together raise on a scene."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +39,8 @@ class Example:
     """Alerts of this rule that are expected: none on a negative example."""
     frames: tuple[int, ...]
     """Frames that must be in the evidence."""
+    config: str | None = None
+    baseline: str | None = None
 
     @property
     def line(self) -> int:
@@ -61,29 +75,43 @@ def examples(rules: RuleSet) -> Iterator[Example]:
                     capture=str(told["capture"]),
                     count=int(told.get("count", 1)) if kind == "positive" else 0,
                     frames=tuple(told.get("frames") or ()),
+                    config=told.get("config"),
+                    baseline=told.get("baseline"),
                 )
 
 
-def failures(some: Sequence[Example], captures: Path, analyse: Analyse) -> list[Failure]:
-    """The examples that do not behave as told; each capture is read once.
+def failures(some: Iterable[Example], captures: Path, analyse: Analyse) -> Iterator[Failure]:
+    """The examples that do not behave as told; each scene is judged once.
 
     Args:
         some: The examples.
         captures: The folder that their captures are named in.
-        analyse: Runs all rules on one capture.
+        analyse: Runs all rules on one scene.
     """
-    known: dict[str, Sequence[Alert]] = {}
-    found = []
+    for _, messages in proofs(some, captures, analyse):
+        yield from messages
+
+
+def proofs(
+    some: Iterable[Example], captures: Path, analyse: Analyse
+) -> Iterator[tuple[Example, list[Failure]]]:
+    """Every example with what is wrong about it: nothing where it behaves as told."""
+    known: dict[Scene, Sequence[Alert]] = {}
     for example in some:
-        path = captures / example.capture
-        if not path.is_file():
-            found.append(Failure(example, "the capture does not exist"))
+        named = (example.capture, example.config, example.baseline)
+        absent = [one for one in named if one is not None and not (captures / one).is_file()]
+        if absent:
+            yield example, [Failure(example, f"{', '.join(absent)} does not exist")]
             continue
-        if example.capture not in known:
-            known[example.capture] = analyse(path)
-        alerts = [one for one in known[example.capture] if one.rule.id == example.rule_id]
-        found += [Failure(example, message) for message in _wrong(example, alerts)]
-    return found
+        scene = Scene(
+            captures / example.capture,
+            None if example.config is None else captures / example.config,
+            None if example.baseline is None else captures / example.baseline,
+        )
+        if scene not in known:
+            known[scene] = analyse(scene)
+        alerts = [one for one in known[scene] if one.rule.id == example.rule_id]
+        yield example, [Failure(example, message) for message in _wrong(example, alerts)]
 
 
 def _wrong(example: Example, alerts: Sequence[Alert]) -> Iterator[str]:
@@ -103,7 +131,7 @@ def matrix(
     titles = {one.rule.id: one.rule.title for one in rules.rules}
     counts: dict[tuple[str, str], int] = {}
     for capture in captures:
-        for alert in analyse(folder / capture):
+        for alert in analyse(Scene(folder / capture)):
             key = (titles[alert.rule.id], capture)
             counts[key] = counts.get(key, 0) + 1
     return counts

@@ -14,7 +14,9 @@ from pathlib import Path
 from otmon.fields import FIELDS, Field
 from otmon.ruleset.lint_form import (
     Advice,
+    Aliases,
     Duplicate,
+    Form,
     Message,
     MissingKey,
     NeedlessModifier,
@@ -24,13 +26,16 @@ from otmon.ruleset.lint_form import (
 )
 from otmon.ruleset.lint_meaning import (
     AttackTag,
+    BaselineUnbound,
     ContextNeeded,
     DeadCondition,
     DirectionUnbound,
     Examples,
     FieldOfOther,
     LevelProduct,
+    ServiceUnbound,
 )
+from otmon.ruleset.lint_overlap import Covered
 from otmon.ruleset.lint_subject import Lint, Severity, Subject
 from otmon.ruleset.load import RuleSet
 from otmon.ruleset.source import LoadError
@@ -57,6 +62,7 @@ class Finding:
 LINTS: tuple[Lint, ...] = (
     UnknownKey(),
     MissingKey(),
+    Form(),
     PlaceAndTitle(),
     Duplicate(),
     AttackTag(),
@@ -64,12 +70,16 @@ LINTS: tuple[Lint, ...] = (
     FieldOfOther(),
     DeadCondition(),
     UnusedSelection(),
+    BaselineUnbound(),
+    ServiceUnbound(),
     DirectionUnbound(),
     Message(),
     Advice(),
+    Aliases(),
     Examples(),
     ContextNeeded(),
     NeedlessModifier(),
+    Covered(),
 )
 """Every lint, in the order in which its findings are told."""
 
@@ -88,10 +98,13 @@ def lint(
     titles = Counter(one.rule.title for one in every)
     names = Counter(one.name for one in every if one.name)
     silent = {member for one in rules.correlations if not one.generate for member in one.members}
+    alerting = [one for one in rules.events if one.rule.id not in silent]
     findings = []
     for one in every:
         source = rules.sources[one.rule.id]
-        subject = Subject(source, one, fields, titles, names, one.rule.id in silent, captures)
+        subject = Subject(
+            source, one, fields, titles, names, one.rule.id in silent, alerting, captures
+        )
         for check in LINTS:
             findings += [
                 Finding(

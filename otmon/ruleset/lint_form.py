@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import zip_longest
 from string import Formatter
 
 from otmon.model.rule import PLACES
+from otmon.ruleset.canonical import form, has_inner_comments
 from otmon.ruleset.condition import EventRule
 from otmon.ruleset.lint_subject import Found, Lint, Subject
 from otmon.ruleset.source import KeyPath
+from otmon.ruleset.taxonomy import TAXONOMIES, defender_titles
 
 REQUIRED = (
     "title",
@@ -74,6 +77,26 @@ class MissingKey(Lint):
             yield f"status is none of {', '.join(STATUSES)}", ("status",)
 
 
+class Form(Lint):
+    """A file that is not in the one form."""
+
+    name = "form"
+    advice = "otmon rules lint --fix writes it"
+
+    def check(self, subject: Subject) -> Found:
+        """Gives the first line that differs, and comments that no form can keep."""
+        source = subject.source
+        if has_inner_comments(source):
+            yield "a comment stands between the keys; put it on top or into the text", ()
+            return
+        lines = zip_longest(source.text.splitlines(), form(source).splitlines())
+        for number, (line, wanted) in enumerate(lines, 1):
+            if line != wanted:
+                said = "nothing" if wanted is None else repr(wanted.strip()[:50])
+                yield f"not in canonical form: line {number} should be {said}", ()
+                return
+
+
 class PlaceAndTitle(Lint):
     """A file that does not stand where its title and log source put it."""
 
@@ -126,6 +149,28 @@ class UnusedSelection(Lint):
                 continue
             if not any(re.fullmatch(pattern, selection) for pattern in patterns):
                 yield f"the condition does not name {selection}", ("detection", selection)
+
+
+class Aliases(Lint):
+    """A name of another product that it does not give."""
+
+    name = "aliases"
+    advice = "take titles from otmon/vendored/defender_alert_titles.csv"
+
+    def check(self, subject: Subject) -> Found:
+        """Gives unknown taxonomies, and titles that are not in the vendored list."""
+        aliases = subject.own.get("aliases")
+        if not isinstance(aliases, dict):
+            yield "aliases is not a map", ("otmon", "aliases")
+            return
+        for taxonomy in aliases:
+            if taxonomy not in TAXONOMIES:
+                yield f"there is no taxonomy {taxonomy}", ("otmon", "aliases", taxonomy)
+        known = {one.title for one in defender_titles()}
+        for place, title in enumerate(aliases.get("defender_for_iot") or ()):
+            if title not in known:
+                where = ("otmon", "aliases", "defender_for_iot", place)
+                yield f"Defender for IoT has no alert {title!r}", where
 
 
 class Message(Lint):

@@ -87,10 +87,10 @@ class FieldOfOther(Lint):
 
 
 class DeadCondition(Lint):
-    """A condition that can never hold."""
+    """A condition that can never, or always, hold."""
 
     name = "dead condition"
-    advice = "two of its parts exclude one another"
+    advice = "two of its parts exclude one another, or leave nothing out"
 
     def check(self, subject: Subject) -> Found:
         """Gives every field that would need two values at once."""
@@ -106,6 +106,39 @@ class DeadCondition(Lint):
             for one in part.parts:
                 if isinstance(one, Not) and one.part in part.parts:
                     yield "a part and its opposite must hold", ("detection", "condition")
+        if _always_holds(subject.condition):
+            yield "it holds on every event", ("detection", "condition")
+
+
+class BaselineUnbound(Lint):
+    """A deviation from a baseline that may not be there yet."""
+
+    name = "baseline"
+    advice = "test baseline.state: enforcing as well"
+
+    def check(self, subject: Subject) -> Found:
+        """Gives a condition on `baseline.novel` that holds while the site still learns."""
+        if subject.condition is None:
+            return
+        fields = {test.field for test in tests_of(subject.condition)}
+        states = necessary_values(subject.condition, "baseline.state")
+        if "baseline.novel" in fields and states != frozenset(("enforcing",)):
+            yield "baseline.novel is tested without baseline.state: enforcing", ("detection",)
+
+
+class ServiceUnbound(Lint):
+    """A CIP service without the class that it is a service of."""
+
+    name = "CIP service"
+    advice = "test cip.class as well: the same code means something else in each class"
+
+    def check(self, subject: Subject) -> Found:
+        """Gives a condition on a CIP service alone."""
+        if subject.condition is None:
+            return
+        fields = {test.field for test in tests_of(subject.condition)}
+        if "cip.service" in fields and not any(one.startswith("cip.class") for one in fields):
+            yield "cip.service is tested without cip.class", ("detection",)
 
 
 class DirectionUnbound(Lint):
@@ -167,6 +200,17 @@ class ContextNeeded(Lint):
         tested = any(self._CONTEXT.match(test.field) for test in tests_of(found.condition))
         if ratings and ratings <= {"C"} and not tested:
             yield "every technique of it is also legitimate", ("tags",)
+
+
+def _always_holds(condition: Condition) -> bool:
+    """Whether one of several alternatives is the opposite of another."""
+    match condition:
+        case Or(parts=parts):
+            opposites = [one.part for one in parts if isinstance(one, Not)]
+            return any(one in parts for one in opposites) or any(map(_always_holds, parts))
+        case And(parts=parts):
+            return all(map(_always_holds, parts))
+    return False
 
 
 def _roots(fields: Mapping[str, Field]) -> set[str]:

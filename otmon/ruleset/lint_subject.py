@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
@@ -30,6 +30,8 @@ class Subject:
     names: Counter[str]
     counted_only: bool
     """Whether it is a member of correlations alone, and raises no alert itself."""
+    alerting: Sequence[EventRule]
+    """Every rule about single events that alerts by itself."""
     captures: Path | None
     """Where the example captures are; none where they cannot be looked for."""
 

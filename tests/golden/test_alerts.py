@@ -25,7 +25,7 @@ pytestmark = pytest.mark.skipif(
 def counts() -> dict[tuple[str, str], int]:
     from otmon import analyze
 
-    return dict(matrix(load_rules(), CAPTURES, PCAPS, lambda path: analyze(path).alerts))
+    return dict(matrix(load_rules(), CAPTURES, PCAPS, lambda scene: analyze(scene.capture).alerts))
 
 
 def test_each_rule_raises_what_it_raised_before(counts):

@@ -42,7 +42,7 @@ def told(folder, alerts) -> list[str]:
     some = list(examples(load_rules([folder])))
     return [
         f"{one.example.line}: {one.message}"
-        for one in failures(some, folder, lambda path: alerts[path.name])
+        for one in failures(some, folder, lambda scene: alerts[scene.capture.name])
     ]
 
 
@@ -69,4 +69,4 @@ def test_a_frame_that_is_not_in_the_evidence_is_a_failure(tmp_path):
 
 
 def test_a_capture_that_does_not_exist_is_a_failure(tmp_path):
-    assert ["14: the capture does not exist"] == told(tmp_path, {"a.pcapng": [alert(4)]})
+    assert ["14: b.pcapng does not exist"] == told(tmp_path, {"a.pcapng": [alert(4)]})

@@ -153,6 +153,37 @@ def test_a_good_rule_has_no_findings(tmp_path):
             "ot.function.name|re: restart.*",
             "16: needless modifier: a wildcard does what the regular expression does",
         ),
+        (
+            "aliases: {}",
+            "aliases:\n        defender_for_iot:\n            - Device Restarts",
+            "37: aliases: Defender for IoT has no alert 'Device Restarts'",
+        ),
+        ("aliases: {}", "aliases:\n        acme: []", "36: aliases: there is no taxonomy acme"),
+        (
+            "    product: otmon\n    service: modbus",
+            "    service: modbus\n    product: otmon",
+            "1: form: not in canonical form: line 11 should be 'product: otmon'",
+        ),
+        (
+            "status: test",
+            "status: test  # for now",
+            "1: form: a comment stands between the keys; put it on top or into the text",
+        ),
+        (
+            "    condition: selection",
+            "    condition: selection or not selection",
+            "17: dead condition: it holds on every event",
+        ),
+        (
+            "ot.operation.class: restart",
+            "baseline.novel: object",
+            "14: baseline: baseline.novel is tested without baseline.state: enforcing",
+        ),
+        (
+            "ot.operation.class: restart",
+            "cip.service: 76",
+            "14: CIP service: cip.service is tested without cip.class",
+        ),
     ],
 )
 def test_a_lint_names_what_is_wrong_and_its_line(tmp_path, old, new, expected):
@@ -185,6 +216,16 @@ def test_two_rules_of_one_title_are_told_apart(tmp_path):
     found = lint_text(tmp_path, other, "other.yml")
 
     assert 2 == found.count("1: duplicate: another rule has this title")
+
+
+def test_a_rule_that_another_holds_wherever_it_does_is_covered(tmp_path):
+    wide = GOOD.replace("00000000000a", "00000000000b").replace("communications", "ports")
+    narrow = GOOD.replace("class: restart\n", "class: restart\n        ot.role: request\n")
+    lint_text(tmp_path, wide, "modbus_ports_restarted.yml")
+
+    assert ["14: covered: 'Modbus ports restarted' holds wherever this does"] == lint_text(
+        tmp_path, narrow
+    )
 
 
 def test_an_operation_that_is_also_legitimate_needs_its_context(tmp_path):

@@ -112,6 +112,7 @@ pub fn lock_in(sockets: &[RawFd], user: Option<(u32, u32)>) -> Result<(), NotLoc
         let why = io::ErrorKind::Unsupported.into();
         return Err(NotLockedIn { step: "know the calls of this processor", why });
     }
+    limit_capabilities();
     if let Some((user, group)) = user {
         become_user(user, group)?;
     }
@@ -174,13 +175,17 @@ struct Capabilities {
     inheritable: u32,
 }
 
-/// Gives up every capability of this thread, and of those that it starts.
-fn drop_capabilities() -> Result<(), NotLockedIn> {
-    // What programs could get back on being started, as far as that may be changed.
+/// Makes sure that no program that is started gets a capability back, as far as this
+/// process may change that: it is not needed where new privileges are forbidden.
+fn limit_capabilities() {
     for capability in 0..64 {
         // SAFETY: no memory is passed.
         unsafe { libc::prctl(libc::PR_CAPBSET_DROP, capability, 0, 0, 0) };
     }
+}
+
+/// Gives up every capability of this thread, and of those that it starts.
+fn drop_capabilities() -> Result<(), NotLockedIn> {
     // SAFETY: no memory is passed. Kernels before 4.3 have none to clear.
     unsafe { libc::prctl(libc::PR_CAP_AMBIENT, libc::PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) };
     let header = CapabilityHeader { version: 0x2008_0522, pid: 0 };

@@ -1,0 +1,208 @@
+"""Event rules as detection rules of Kibana, for searches in stored operations.
+
+The query is Lucene: it has networks, ranges, wildcards and a match without
+regard to case. What it cannot say is refused, never approximated. A
+correlation is refused always: buckets of time split bursts, and orders and
+distinct values come out wrong.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from otmon.fields import Field
+from otmon.model.rule import IMPACTS, Rule, round_half_up
+from otmon.ruleset import attack
+from otmon.ruleset.condition import (
+    And,
+    Compare,
+    Condition,
+    CorrelationRule,
+    Criterion,
+    Equals,
+    EventRule,
+    Exists,
+    Like,
+    Missing,
+    Not,
+    Or,
+    Test,
+    Within,
+)
+
+INDEX = "logs-otmon.operation-*"
+"""Where operations are stored, one document for each notable one."""
+
+_NAMESPACE = uuid.UUID("6f1f2d0a-0f5f-4a53-9a3e-6c8b0a3b8d51")
+"""Makes the id of a converted rule from that of its rule, so that both can be in one Kibana."""
+_RISK = {"critical": 99, "high": 73, "medium": 47, "low": 21, "informational": 21}
+_SEVERITY = {"informational": "low"}
+_SPECIAL = re.compile(r'([+\-=&|><!(){}\[\]^"~*?:\\/\s])')
+_REGEX_SPECIAL = re.compile(r'([.?+*|{}\[\]()"\\#@&<>~/^$-])')
+_EVERYTHING = "*:*"
+
+
+class RefusedError(Exception):
+    """A rule that a query cannot say."""
+
+
+def kibana_rule(found: EventRule | CorrelationRule, fields: Mapping[str, Field]) -> dict[str, Any]:
+    """A detection rule for Kibana's import, switched off.
+
+    Raises:
+        RefusedError: A query cannot say what the rule says.
+    """
+    rule = found.rule
+    return {
+        "rule_id": str(uuid.uuid5(_NAMESPACE, rule.id)),
+        "name": rule.title,
+        "description": rule.description,
+        "type": "query",
+        "language": "lucene",
+        "index": [INDEX],
+        "query": query(found, fields),
+        "enabled": False,
+        "interval": "5m",
+        "from": "now-10m",
+        "to": "now",
+        "max_signals": 100,
+        "risk_score": _RISK[rule.level],
+        "severity": _SEVERITY.get(rule.level, rule.level),
+        "threat": list(_threats(rule)),
+        "tags": ["OT", "OTMON", *(f"ATT&CK ICS: {one.id}" for one in rule.techniques)],
+        "references": list(rule.references),
+        "false_positives": list(rule.false_positives),
+        "note": "## Triage\n\n" + "\n".join(f"- {step}" for step in rule.triage),
+        "author": ["otmon"],
+        "license": "BSD-3-Clause",
+        "meta": {
+            "otmon": {
+                "rule_id": rule.id,
+                "rule_version": rule.version,
+                "impact_x_confidence": round_half_up(IMPACTS[rule.impact] * rule.confidence),
+            }
+        },
+        "version": 1,
+        "immutable": False,
+        "actions": [],
+        "exceptions_list": [],
+    }
+
+
+def query(found: EventRule | CorrelationRule, fields: Mapping[str, Field]) -> str:
+    """The query of a rule, in Lucene's words.
+
+    Raises:
+        RefusedError: A query cannot say what the rule says.
+    """
+    if isinstance(found, CorrelationRule):
+        raise RefusedError(f"it is a correlation ({found.kind}), which no query can say")
+    if found.category not in (None, "ot_operation", "ot_conformance"):
+        raise RefusedError(f"events of {found.category} are not stored one by one")
+    text = _query(found.condition, fields)
+    if found.category == "ot_conformance":
+        text = f"_exists_:ot.anomaly AND {text}"
+    if found.service is None:
+        return text
+    service = _equals("network.protocol", (found.service,), False, fields)
+    return f"{service} AND {text}"
+
+
+def _threats(rule: Rule) -> Iterable[dict[str, Any]]:
+    """The techniques as Kibana writes them; it knows those of Enterprise only by name."""
+    known = attack.techniques()
+    for one in rule.techniques:
+        page = f"https://attack.mitre.org/techniques/{one.id.replace('.', '/')}/"
+        for tactic in known[one.id].tactics:
+            yield {
+                "framework": "MITRE ATT&CK for ICS",
+                "tactic": {"id": tactic, "name": tactic, "reference": "https://attack.mitre.org/"},
+                "technique": [
+                    {
+                        "id": one.id,
+                        "name": one.name,
+                        "reference": page,
+                    }
+                ],
+            }
+
+
+def _query(condition: Condition, fields: Mapping[str, Field]) -> str:
+    match condition:
+        case And(parts=parts):
+            return "(" + " AND ".join(_query(part, fields) for part in parts) + ")"
+        case Or(parts=parts):
+            return "(" + " OR ".join(_query(part, fields) for part in parts) + ")"
+        case Not(part=part):
+            # A clause that only excludes finds nothing: it needs something to exclude from.
+            return f"({_EVERYTHING} AND NOT {_query(part, fields)})"
+        case Test(field=field, criterion=criterion):
+            return _test(field, criterion, fields)
+
+
+def _test(field: str, criterion: Criterion, fields: Mapping[str, Field]) -> str:
+    match criterion:
+        case Equals(values=values, cased=cased):
+            return _equals(field, values, cased, fields)
+        case Like(parts=parts, cased=cased):
+            return f"{field}:{_pattern(parts, cased)}"
+        case Compare(operator="eq", number=number):
+            return f"{field}:{number:g}"
+        case Compare(operator=operator, number=number):
+            sign = {"lt": "<", "lte": "<=", "gt": ">", "gte": ">="}[operator]
+            return f"{field}:{sign}{number!r}"
+        case Within(network=network):
+            return f'{field}:"{network}"'
+        case Missing() | Exists(exists=False):
+            return f"({_EVERYTHING} AND NOT _exists_:{field})"
+        case Exists():
+            return f"_exists_:{field}"
+    raise RefusedError(f"the test of {field} ({type(criterion).__name__}) has no equal in Lucene")
+
+
+def _equals(
+    field: str,
+    values: tuple[bool | int | float | str, ...],
+    cased: bool,
+    fields: Mapping[str, Field],
+) -> str:
+    known = fields.get(field)
+    closed = field == "network.protocol" or (known is not None and known.values is not None)
+    words = [_word(value, cased or closed) for value in values]
+    return f"{field}:{words[0]}" if len(words) == 1 else f"{field}:({' OR '.join(words)})"
+
+
+def _word(value: bool | int | float | str, cased: bool) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return f'"{value:g}"' if isinstance(value, float) else f'"{value}"'
+    if cased or value.lower() == value.upper():
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return f'"{escaped}"'
+    return f"/{_letters(value)}/"
+
+
+def _pattern(parts: tuple[tuple[str | None, ...], ...], cased: bool) -> str:
+    if cased:
+        return "*".join(
+            "".join("?" if text is None else _SPECIAL.sub(r"\\\1", text) for text in part)
+            for part in parts
+        )
+    inner = ".*".join(
+        "".join("." if text is None else _letters(text) for text in part) for part in parts
+    )
+    return f"/{inner}/"
+
+
+def _letters(text: str) -> str:
+    """A text as a regular expression that is blind to case."""
+    return "".join(
+        f"[{char.lower()}{char.upper()}]"
+        if char.lower() != char.upper() and len(char.upper()) == 1
+        else _REGEX_SPECIAL.sub(r"\\\1", char)
+        for char in text
+    )

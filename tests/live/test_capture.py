@@ -1,0 +1,123 @@
+"""Frames of an interface are those that were sent, and what they mean is what a file says."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from live.frames import PLANT, frames_of, numbered
+from live.wire import Wire
+from places import PCAPS
+
+from otmon.pipeline import pdus
+
+TIMES = ("time", "file", "frame", "frames", "latency_ms", "transaction")
+
+
+def without_times(pdu: dict[str, Any]) -> dict[str, Any]:
+    """What a PDU says, but when and in which frame of which input."""
+    return {name: value for name, value in pdu.items() if name not in TIMES}
+
+
+@pytest.mark.parametrize(
+    "capture", [PLANT, *sorted(PCAPS.glob("*/vlan*.pcapng"))], ids=lambda p: p.stem
+)
+def test_live_pdus_are_those_of_the_capture(wire: Wire, capture: Path) -> None:
+    sensor = wire.watch(pdu_log=True)
+    wire.send(frames_of(capture))
+    live = [without_times(json.loads(line)) for line in sensor.stop()["lines"]]
+
+    assert [without_times(pdu) for pdu in pdus(capture)] == live
+
+
+def test_every_frame_arrives_and_none_is_sent(wire: Wire) -> None:
+    sensor = wire.watch()
+    wire.send(numbered(50_000))
+    seen = sensor.stop()
+
+    assert [["tap0", "interface", 50_000, [1]]] == seen["files"]
+    assert (50_000, 0, 0) == (
+        seen["counters"]["frames"],
+        seen["interfaces"][0]["ring_drops"],
+        seen["interfaces"][0]["sent"],
+    )
+
+
+def test_the_tag_that_the_kernel_takes_out_is_in_place_again(wire: Wire) -> None:
+    tagged = bytes.fromhex("0200000000010200000000028100600788b5") + bytes(60)
+    doubly = bytes.fromhex("02000000000102000000000288a80005810000070800") + bytes(60)
+    sensor = wire.watch()
+    wire.send([tagged, doubly])
+    counters = sensor.stop()["counters"]
+
+    # The bytes on the wire count the tag: no frame became shorter.
+    assert len(tagged) + len(doubly) == counters["bytes"]
+
+
+def test_a_stalled_sensor_loses_only_what_the_ring_does_not_hold_and_counts_it(wire: Wire) -> None:
+    sensor = wire.watch(ring_mib=2)
+    pids = [sensor.process.pid, *children(sensor.process.pid)]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    wire.send(numbered(20_000, length=200))
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+    seen = sensor.stop()
+
+    lost = seen["interfaces"][0]["ring_drops"]
+    assert lost > 0
+    assert 20_000 == seen["counters"]["frames"] + lost == seen["interfaces"][0]["received"]
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process started."""
+    text = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="ascii")
+    return [int(one) for one in text.split()]
+
+
+def test_an_interface_that_was_down_goes_on(wire: Wire) -> None:
+    sensor = wire.watch()
+    wire.send(numbered(10))
+    wire.run("ip", "link", "set", "tap0", "down")
+    wire.run("ip", "link", "set", "tap0", "up")
+    wire.send(numbered(10))
+
+    assert 20 == sensor.stop()["counters"]["frames"]
+
+
+def test_an_interface_that_was_taken_away_is_captured_again(wire: Wire) -> None:
+    sensor = wire.watch()
+    wire.send(numbered(10))
+    wire.run("ip", "link", "delete", "tap0")
+    wire.connect()
+    # The sensor looks for it four times a second.
+    wire.run("sleep", "1")
+    wire.send(numbered(10))
+    seen = sensor.stop()
+
+    assert (20, 1) == (seen["counters"]["frames"], seen["interfaces"][0]["reopened"])
+
+
+def test_frames_of_two_interfaces_come_in_the_order_of_time(wire: Wire) -> None:
+    wire.connect("tap1", "src1")
+    sensor = wire.watch("tap0", "tap1", pdu_log=True)
+    # Requests pass one tap and answers the other, as a TAP with two ports gives them.
+    wire.send_into(("src0" if f[6:12] < f[:6] else "src1", f) for f in frames_of(PLANT))
+    live = [without_times(json.loads(line)) for line in sensor.stop()["lines"]]
+
+    assert [without_times(pdu) for pdu in pdus(PLANT)] == live
+
+
+def test_a_filter_of_the_kernel_keeps_frames_out(wire: Wire) -> None:
+    only_ip = "4\n40 0 0 12\n21 0 1 2048\n6 0 0 262144\n6 0 0 0\n"
+    sensor = wire.watch(filter=only_ip)
+    others = numbered(10)
+    wire.send([*others, *frames_of(PLANT)[:50], *others])
+    counters = sensor.stop()["counters"]
+
+    ip = [frame for frame in frames_of(PLANT)[:50] if frame[12:14] == b"\x08\x00"]
+    assert len(ip) == counters["frames"]
