@@ -31,6 +31,7 @@ __all__ = [
     "ValueFacts",
     "anomalies",
     "classes",
+    "compile_filter",
     "counter_meanings",
     "protocols",
     "version",
@@ -681,9 +682,10 @@ class Engine:
 
         Args:
             interfaces: Their names; frames come in the order of time over all of them.
-            filter: A BPF program as `tcpdump -ddd` prints it, which the kernel holds
-                against frames; it also says how much of a frame is kept.
-            snap_length: Bytes kept of every frame, where there is no filter; all by default.
+            filter: What the kernel holds against frames before they get here: see
+                `compile_filter`.
+            snap_length: Bytes kept of every frame; all by default. A program given as
+                numbers says it itself.
             promiscuous: Take frames for other machines, too: a mirror port has no others.
             ring_mib: Room for frames that wait, in MiB for each interface, 2 to 1024.
             user: Numbers of the user and the group to become.
@@ -830,3 +832,18 @@ def counter_meanings() -> dict[str, str]:
 
 def version() -> str:
     """The version of otmon."""
+
+def compile_filter(expression: str, snap_length: int = 262144) -> str:
+    """The program that a capture filter becomes, as `tcpdump -ddd` prints it.
+
+    Args:
+        expression: `not port 22` and the like, a part of pcap-filter(7): `host`, `net`,
+            `port`, `portrange`, `proto`, `ether`, `ip`, `ip6`, `arp`, `tcp`, `udp`, `icmp`,
+            `icmp6`, `src`, `dst`, `vlan`, `less`, `greater`, `and`, `or`, `not`; or a
+            program already. The kernel takes the outer VLAN tag out before it looks, so
+            tagged frames need no word of their own.
+        snap_length: Bytes kept of a frame that passes.
+
+    Raises:
+        OptionsError: It is not understood; the text says where.
+    """

@@ -1,12 +1,15 @@
 //! What otmon knows of protocols, classes, anomalies and counters: the one
 //! catalogue, from which documents and mappings are made.
 
+use engine::capture::live::filter;
 use engine::counters::Counters;
 use engine::dissectors::anomaly::Anomaly;
 use engine::dissectors::field::Kind;
 use engine::dissectors::operation::Class;
 use engine::dissectors::registry::ProtocolId;
 use pyo3::prelude::*;
+
+use crate::fault::errors::OptionsError;
 
 /// A field that a protocol adds to its PDUs.
 #[pyclass(frozen, get_all, module = "otmon._engine")]
@@ -103,4 +106,15 @@ pub fn counter_meanings() -> std::collections::BTreeMap<&'static str, &'static s
 #[pyfunction]
 pub fn version() -> &'static str {
     env!("CARGO_PKG_VERSION")
+}
+
+/// The program that a capture filter becomes, as `tcpdump -ddd` prints it.
+#[pyfunction]
+#[pyo3(signature = (expression, snap_length = 262_144))]
+pub fn compile_filter(expression: &str, snap_length: u32) -> PyResult<String> {
+    let program = filter::parse(expression, snap_length)
+        .map_err(|problem| OptionsError::new_err(problem.to_string()))?;
+    let lines = program.iter().map(|one| format!("{} {} {} {}", one.code, one.jt, one.jf, one.k));
+    let lines = std::iter::once(program.len().to_string()).chain(lines);
+    Ok(lines.collect::<Vec<_>>().join("\n"))
 }

@@ -22,6 +22,9 @@ use crate::worker::{Batch, Options, Waited, Worker};
 /// Sizes of a ring: two blocks at least, so that one can be read while the other is filled.
 const RING_MIB: std::ops::RangeInclusive<u32> = 2..=1024;
 
+/// Bytes kept of a frame where nobody asks for fewer: above any frame with offloads.
+const MAX_SNAP: u32 = 262_144;
+
 /// How long Python's signals may wait.
 const SLICE: Duration = Duration::from_millis(100);
 
@@ -181,7 +184,8 @@ impl Engine {
     ) -> PyResult<Self> {
         let wrong = |problem: &dyn std::fmt::Display| OptionsError::new_err(problem.to_string());
         let filter = match (filter, snap_length) {
-            (Some(text), _) => filter::parse(text).map_err(|problem| wrong(&problem))?,
+            (Some(text), length) => filter::parse(text, length.unwrap_or(MAX_SNAP))
+                .map_err(|problem| wrong(&problem))?,
             (None, Some(length)) => filter::snap(length),
             (None, None) => Vec::new(),
         };

@@ -23,8 +23,8 @@ mod module {
 
     #[pymodule_export]
     use crate::catalogue::{
-        AnomalyInfo, ClassInfo, FieldInfo, ProtocolInfo, anomalies, classes, counter_meanings,
-        protocols, version,
+        AnomalyInfo, ClassInfo, FieldInfo, ProtocolInfo, anomalies, classes, compile_filter,
+        counter_meanings, protocols, version,
     };
     #[pymodule_export]
     use crate::engine::{CaptureFile, Engine, Interface};

@@ -1,14 +1,12 @@
-//! A filter that the kernel holds against frames before they reach otmon.
-//!
-//! The program is classic BPF in the form that `tcpdump -ddd` prints: the number
-//! of instructions, then one a line: code, jump if true, jump if false, operand.
+//! Programs: classic BPF in the form that `tcpdump -ddd` prints: the number of
+//! instructions, then one a line: code, jump if true, jump if false, operand.
 
-use std::fmt;
+use super::NotAFilter;
 
 /// The most instructions that the kernel takes (`BPF_MAXINSNS`) [S].
-const MAX: usize = 4096;
+pub const MAX: usize = 4096;
 /// `ret #k`.
-const RETURN: u16 = 0x06;
+pub const RETURN: u16 = 0x06;
 
 /// One instruction of classic BPF.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,27 +21,6 @@ pub struct Instruction {
     pub k: u32,
 }
 
-/// Why a text is no filter.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotAFilter {
-    /// The line, from 1.
-    pub line: usize,
-    /// What is wrong with it.
-    pub what: &'static str,
-}
-
-impl fmt::Display for NotAFilter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "The filter is not a BPF program: line {}: {}. Give what `tcpdump -ddd EXPRESSION` prints.",
-            self.line, self.what
-        )
-    }
-}
-
-impl std::error::Error for NotAFilter {}
-
 /// Keeps at most this many bytes of every frame.
 #[must_use]
 pub fn snap(length: u32) -> Vec<Instruction> {
@@ -57,7 +34,11 @@ pub fn snap(length: u32) -> Vec<Instruction> {
 /// The text is no such program. What its jumps mean, the kernel checks.
 pub fn parse(text: &str) -> Result<Vec<Instruction>, NotAFilter> {
     let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    let wrong = |line: usize, what| NotAFilter { line: line.saturating_add(1), what };
+    let wrong = |line: usize, what| NotAFilter {
+        place: format!("line {}", line.saturating_add(1)),
+        what,
+        advice: "Give what `tcpdump -ddd EXPRESSION` prints.",
+    };
     let (at, first) = lines.next().ok_or_else(|| wrong(0, "it is empty"))?;
     let count: usize =
         first.trim().parse().map_err(|_| wrong(at, "the number of instructions is missing"))?;
@@ -107,8 +88,8 @@ mod tests {
     #[test]
     fn a_text_that_is_no_program_says_which_line_is_wrong() {
         let lines = ["", "x", "0", "2\n6 0 0 0", "1\n6 0 0 0\n6 0 0 0", "1\n6 0 0", "1\n6 0 0 0 0"];
-        let found: Vec<_> = lines.iter().map(|text| parse(text).unwrap_err().line).collect();
+        let found: Vec<_> = lines.iter().map(|text| parse(text).unwrap_err().place).collect();
 
-        assert_eq!(vec![1, 1, 1, 2, 3, 2, 2], found);
+        assert_eq!([1, 1, 1, 2, 3, 2, 2].map(|n| format!("line {n}")).to_vec(), found);
     }
 }
