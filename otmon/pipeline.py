@@ -6,6 +6,7 @@ already reads, on its own thread.
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 import os
@@ -19,8 +20,10 @@ from otmon.alerts.aggregate import Aggregator
 from otmon.config import Config
 from otmon.detectors.registry import detectors
 from otmon.detectors.watchers import Watchers
+from otmon.errors import StateError
 from otmon.inventory.inventory import Inventory
 from otmon.model import result as document
+from otmon.model.alert import Alert
 from otmon.model.context import Address, AssetFacts
 from otmon.model.document import Deferred, Time
 from otmon.model.event import (
@@ -34,6 +37,9 @@ from otmon.model.link_type import link_type_name
 from otmon.model.observed import event_from_address, event_from_claim, event_from_conversation
 from otmon.model.result import Result
 from otmon.ruleset.judge import Judge
+from otmon.site_memory import SiteMemory, look_up, nothing_known
+from otmon.state import last_analysis
+from otmon.state.site_file import SiteFile
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 Progress = Callable[[int, int], None]
@@ -45,6 +51,8 @@ MIN_TCP_FLOWS = 5
 """Fewer flows do not tell whether a capture is one-sided."""
 MAX_SHAPES = 4096
 """Shapes of behaviours of which it is remembered whether they stand alone."""
+MAX_KEPT = 20_000
+"""Conversations and transfers that are kept of a result."""
 WAIT_S = 0.1
 """How long a wait for the engine lasts before progress is drawn and Ctrl-C noticed."""
 
@@ -52,6 +60,8 @@ WAIT_S = 0.1
 def analyze(
     paths: Paths,
     *,
+    state: str | os.PathLike[str] | None = None,
+    keep: bool = False,
     keep_duplicates: bool = False,
     config: Config | None = None,
     progress: Progress | None = None,
@@ -61,19 +71,48 @@ def analyze(
     Args:
         paths: One or several capture files, directories of them, or `-` for
             standard input. Several are one timeline.
+        state: The site's state file, which the analysis continues; made where
+            there is none. Without it that of the configuration, else none.
+        keep: Without a state, keep the result as the user's last analysis.
         keep_duplicates: Count frames that a mirror port delivered twice.
         config: What the site says; without it the defaults.
         progress: Called now and then with the bytes read so far and in all.
 
     Raises:
         CaptureError: No input is usable. Malformed traffic never raises.
+        StateError: The state file cannot be used.
 
     A KeyboardInterrupt ends the reading; what was found so far is the result.
+    Nothing of it goes into the state, which takes a capture as a whole.
     """
-    engine = _engine.Engine(_listed(paths), keep_duplicates=keep_duplicates)
-    analysis = _Analysis(engine, config or Config())
-    analysis.run(progress)
-    return analysis.result()
+    config = config or Config()
+    if state is None and config.state.path is not None:
+        state = config.place(config.state.path)
+    if state is None:
+        engine = _engine.Engine(_listed(paths), keep_duplicates=keep_duplicates)
+        analysis = _Analysis(engine, config)
+        analysis.run(progress)
+        result = analysis.result()
+        return _kept(analysis, result) if keep else result
+    with SiteFile.open(state) as site:
+        site.claim()
+        inputs = look_up(site, _listed(paths))
+        engine = _engine.Engine(inputs.paths, keep_duplicates=keep_duplicates)
+        analysis = _Analysis(engine, config, SiteMemory(site, config, inputs))
+        analysis.run(progress)
+        return analysis.finish()
+
+
+def _kept(analysis: _Analysis, result: Result) -> Result:
+    """The result, kept as the user's last analysis."""
+    try:
+        with last_analysis.fresh() as site:
+            analysis.keep_in(site, result)
+    except StateError as error:
+        remark = f"the analysis could not be kept: {error}"
+        capture = dataclasses.replace(result.capture, remarks=(*result.capture.remarks, remark))
+        return dataclasses.replace(result, capture=capture)
+    return result
 
 
 def pdus(paths: Paths, *, keep_duplicates: bool = False) -> Iterator[dict[str, Any]]:
@@ -128,12 +167,16 @@ class _Surroundings:
 class _Analysis:
     """One run from the first frame to the result."""
 
-    def __init__(self, engine: _engine.Engine, config: Config) -> None:
+    def __init__(
+        self, engine: _engine.Engine, config: Config, memory: SiteMemory | None = None
+    ) -> None:
         # Imported here: pySigma takes most of the time that otmon needs to start.
         from otmon.ruleset.site import site_rules
 
         rules = site_rules(config)
         self._engine = engine
+        self._config = config
+        self._memory = memory
         time_zone = zoneinfo.ZoneInfo(config.site.time_zone)
         self._judge = Judge(rules.events, rules.correlations, time_zone)
         self._rule_errors = tuple(str(error) for error in rules.errors)
@@ -142,7 +185,9 @@ class _Analysis:
         """The packet time from which a detector has to be told of it."""
         self._alone: dict[int, bool] = {}
         """Of each shape of behaviour, whether a new one stands alone."""
-        self._aggregator = Aggregator()
+        self._aggregator = Aggregator(config.alerts)
+        if memory is not None:
+            memory.begin(self._aggregator)
         self._inventory = Inventory()
         self._context = _Surroundings(self._inventory, time_zone)
         self._behaviours: dict[str, _engine.Behaviour] = {}
@@ -163,6 +208,7 @@ class _Analysis:
         take = self._take
         # Outlives an interrupt, so that the rest of a batch is not lost with it.
         pending: Iterator[_engine.Observation] = iter(())
+        resume = self._memory
         while True:
             try:
                 for observation in pending:
@@ -173,12 +219,20 @@ class _Analysis:
                 if batch is None:
                     self._finish()
                     break
+                if batch and resume is not None:
+                    resume.resume(self._watchers, self._first_seen_ns())
+                    resume = None
                 pending = iter(batch)
             except KeyboardInterrupt:
                 if self._interrupted:
                     raise
                 self._interrupted = True
                 self._engine.close()
+
+    def _first_seen_ns(self) -> int:
+        """Packet time of the first frame of all."""
+        seen = [file.first_seen_ns for file in self._engine.files()]
+        return min((time_ns for time_ns in seen if time_ns is not None), default=0)
 
     def _transaction(self, transaction: _engine.Transaction) -> None:
         self._operation(event_from_transaction(transaction, self._context))
@@ -263,6 +317,34 @@ class _Analysis:
         if self._judge.is_timed:
             self._due_ns = min(self._due_ns, self._judge.due_ns)
 
+    def checkpoint(self, result: Result | None = None) -> None:
+        """Write what has changed since the last one into the state, in one transaction.
+
+        Args:
+            result: The document of everything taken, where the input has ended.
+        """
+        if self._memory is not None:
+            files = [] if result is None else self._engine.files()
+            parts = None if result is None else _parts(result)
+            self._memory.save(self._aggregator, self._watchers, files, parts)
+
+    def finish(self) -> Result:
+        """Write everything into the state, unless a person stopped the run, and give the result."""
+        assert self._memory is not None  # a run without a state gives its result at once
+        result = self.result()
+        if self._interrupted:
+            self._memory.remarks.append("stopped before the end: nothing was added to the state")
+        else:
+            self.checkpoint(result)
+        # What the state says of alerts, and what there is to say of the state, is known now.
+        capture = dataclasses.replace(result.capture, remarks=tuple(self._memory.remarks))
+        return dataclasses.replace(result, capture=capture, alerts=self._alerts())
+
+    def keep_in(self, site: SiteFile, result: Result) -> None:
+        """Write the result into a new state file."""
+        self._memory = SiteMemory(site, self._config, nothing_known([]))
+        self.checkpoint(result)
+
     def result(self) -> Result:
         """The document of everything taken."""
         inventory = self._inventory
@@ -283,8 +365,13 @@ class _Analysis:
             behaviours=Deferred(self._in_order, lambda one: _behaviour(one, inventory)),
             contents=tuple(_content(content, inventory) for content in self._contents),
             deviations=(),
-            alerts=self._aggregator.alerts(file_name),
+            alerts=self._alerts(),
         )
+
+    def _alerts(self) -> Sequence[Alert]:
+        names = [file.path for file in self._engine.files()]
+        settled = {} if self._memory is None else self._memory.settled
+        return self._aggregator.alerts(names.__getitem__, settled)
 
     def _counters(self) -> Iterator[tuple[str, int]]:
         """What the engine counted, and what rules and alerts left out past their bounds."""
@@ -320,6 +407,7 @@ class _Analysis:
             one_sided=flows >= MIN_TCP_FLOWS and one_sided > ONE_SIDED_SHARE * flows,
             interrupted=self._interrupted,
             rule_errors=self._rule_errors,
+            remarks=() if self._memory is None else tuple(self._memory.remarks),
             counters=counters,
         )
 
@@ -343,6 +431,18 @@ class _Analysis:
                 anomalies=dict(sorted(anomalies.get(info.name, Counter()).items())),
                 identified_by=tuple(sorted({t.identified_by for t in talks if t.identified_by})),
             )
+
+
+def _parts(result: Result) -> dict[str, Any]:
+    """What is kept of a result: all but what is in tables of the state, or without bound."""
+    return {
+        "otmon": result.otmon,
+        "capture": result.capture,
+        "protocols": result.protocols,
+        "assets": result.assets,
+        "conversations": result.conversations[:MAX_KEPT],
+        "contents": result.contents[:MAX_KEPT],
+    }
 
 
 def _file(file: _engine.CaptureFile) -> document.CaptureFile:

@@ -18,8 +18,20 @@ PARTS = {
 """Parts import the layers below and never one another: `pipeline` passes values between them."""
 
 LAYERS = {
-    "cli": {"pipeline", "doctor", "model", "config", "fields", "errors", "_engine", "", *PARTS},
-    "pipeline": {"model", "config", "fields", "errors", "_engine", *PARTS},
+    "cli": {
+        "pipeline",
+        "doctor",
+        "site_memory",
+        "model",
+        "config",
+        "fields",
+        "errors",
+        "_engine",
+        "",
+        *PARTS,
+    },
+    "site_memory": {"model", "config", "fields", "errors", "_engine", *PARTS},
+    "pipeline": {"site_memory", "model", "config", "fields", "errors", "_engine", *PARTS},
     "doctor": {"model", "config", "fields", "errors", "_engine", *PARTS},
     "model": {"errors", "fields", "_engine"},
     "config": {"_engine", "errors", "fields", "thresholds"},

@@ -2,129 +2,39 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 
-from otmon.alerts.message import message_of
-from otmon.alerts.severity import Severity, severity_of
-from otmon.model.alert import Alert, AlertEvidence, AlertRule, FrameList, Violation
+from otmon.alerts.open_alert import FileNames, OpenAlert
+from otmon.alerts.related import Span, related
+from otmon.alerts.storm import Storm, Storms
+from otmon.config import Alerts
+from otmon.model.alert import Alert, KeptAlert
 from otmon.model.document import Deferred, Time
-from otmon.model.event import Event, FieldValue, Frame
+from otmon.model.event import FieldValue
 from otmon.model.rule import Match
 
 MAX_ALERTS = 10_000
 """Alerts of one run; what comes after them is counted."""
-MAX_VIOLATIONS = 100
-"""Rows of the violation table of one alert."""
-MAX_VALUES = 16
-"""Values that a row shows."""
-MAX_FRAMES = 200
-"""Frames of evidence of one alert."""
 MAX_ALL = 200_000
 """Rows and frames of all alerts of a run; what comes after them is only counted."""
-IDLE_NS = 3_600 * 1_000_000_000
-"""A match this long after the last one is a new alert."""
-SPAN_NS = 24 * 3_600 * 1_000_000_000
-"""A match this long after the first one is a new alert."""
-
-_WEIGHTY = ("ot.operation.class", "event.outcome", "ot.answered", "otmon.identified_by")
-"""The fields that severity depends on, each with a handful of values."""
+MINUTE_NS = 60 * 1_000_000_000
 
 _Key = tuple[str, tuple[object, ...], str | None, tuple[FieldValue, ...]]
 _ENDS = ("client.address", "server.address")
-_ROW = ("ot.function.name", "file.name", "ot.object.id", "ot.value", "ot.status.name")
-"""The fields that make a row of the violation table."""
 
-_Row = tuple[FieldValue, ...]
+Recall = Callable[[str, int], KeptAlert | None]
+"""Gives what the state has of a key at a time: the alert that is about to be added to, if any."""
 
+Settled = Mapping[int, tuple[str, int | None]]
+"""Of each alert that somebody settled its status, and when its mute ends."""
 
-class _Open:
-    """An alert that further matches can still add to."""
+_OPEN = ("open", None)
 
-    __slots__ = (
-        "client",
-        "count",
-        "first_ns",
-        "frames",
-        "last_ns",
-        "left_out",
-        "match",
-        "number",
-        "rows",
-        "server",
-        "severity",
-        "shape",
-        "weighed",
-    )
-
-    def __init__(self, number: int, match: Match, client: str | None, server: str | None) -> None:
-        self.number = number
-        self.match = match
-        self.client = client
-        self.server = server
-        self.severity: Severity = severity_of(match)
-        self.weighed = {match.event.several(_WEIGHTY)}
-        """What severity depends on besides client and server, as far as it was weighed."""
-        self.shape = match.event.shape
-        """The shape that was weighed last: all of it weighs the same."""
-        self.count = 0
-        self.first_ns = match.event.time_ns
-        self.last_ns = match.event.time_ns
-        self.rows: dict[_Row, list[int]] = {}
-        """Of each row its count, first and last time."""
-        self.left_out = 0
-        self.frames: dict[Frame, None] = {}
-
-    def add(self, match: Match, room: int) -> int:
-        """Takes a match in; gives how many rows and frames it took of the `room` there is."""
-        before = len(self.rows) + len(self.frames)
-        self.count += _stands_for(match)
-        for member in match.members:
-            self._add_event(member, room)
-        self._add_event(match.event, room)
-        if not match.continues:
-            self._weigh(match)
-        return len(self.rows) + len(self.frames) - before
-
-    def _weigh(self, match: Match) -> None:
-        event = match.event
-        shape = event.shape
-        if shape is not None and shape == self.shape:
-            return
-        self.shape = shape
-        weight = event.several(_WEIGHTY)
-        if weight in self.weighed:
-            return
-        self.weighed.add(weight)
-        severity = severity_of(match)
-        if severity.score > self.severity.score:
-            self.match, self.severity = match, severity
-
-    def _add_event(self, event: Event, room: int) -> None:
-        time_ns = event.time_ns
-        if time_ns < self.first_ns:
-            self.first_ns = time_ns
-        if time_ns > self.last_ns:
-            self.last_ns = time_ns
-        row = event.several(_ROW)
-        known = self.rows.get(row)
-        if known is not None:
-            known[0] += 1
-            known[1] = min(known[1], time_ns)
-            known[2] = max(known[2], time_ns)
-        elif len(self.rows) < MAX_VIOLATIONS and room > 0:
-            self.rows[row] = [1, time_ns, time_ns]
-        else:
-            self.left_out += 1
-        if len(self.frames) < MAX_FRAMES and room > 0:
-            for frame in event.frames[: MAX_FRAMES - len(self.frames)]:
-                self.frames[frame] = None
-
-
-def _stands_for(match: Match) -> int:
-    """How many occurrences a match stands for: detectors tell of several at once."""
-    told = match.event.get("anomaly.count") if match.group is None else None
-    return told if isinstance(told, int) else match.event_count
+_CONTINUED = ("closed", "muted", "learned")
+"""What people settled goes on as the same alert, however long it was quiet."""
 
 
 class Aggregator:
@@ -134,30 +44,50 @@ class Aggregator:
     rule says so, further fields are one alert, unless they are far apart.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, settings: Alerts | None = None) -> None:
+        settings = settings or Alerts()
         self.left_out_count = 0
         """Matches that would have been an alert past `MAX_ALERTS`."""
+        self._idle_ns = round(settings.idle_minutes * MINUTE_NS)
+        self._span_ns = round(settings.span_hours * 60 * MINUTE_NS)
+        self._related_ns = round(settings.related_minutes * MINUTE_NS)
+        self._storms = Storms(settings.storm_keys, round(settings.storm_minutes * MINUTE_NS))
         self._room = MAX_ALL
-        self._open: dict[_Key, _Open] = {}
-        self._all: list[_Open] = []
+        self._open: dict[_Key, OpenAlert] = {}
+        self._all: list[OpenAlert] = []
+        self._storm_of: dict[str, Storm] = {}
+        """The latest storm of each rule."""
+        self._all_storms: list[Storm] = []
+        self._recall: Recall | None = None
+        self._last_number = 0
+        self._adds = True
+        self._named: set[int] = set()
+        """Numbers that this run took from the state without adding to what has them."""
+
+    def continue_from(self, recall: Recall, last_number: int, *, adds: bool = True) -> None:
+        """Makes alerts of a state go on: those that it has, and their numbers.
+
+        Args:
+            recall: Gives alerts of the state.
+            last_number: The highest number that it ever gave.
+            adds: Whether this run adds to them; else they only give their numbers
+                to what the state has from the same captures.
+        """
+        self._recall = recall
+        self._last_number = last_number
+        self._adds = adds
 
     def add(self, match: Match) -> None:
         """Takes a match into its alert, or makes one for it."""
         key = _key(match)
         alert = self._open.get(key)
         now_ns = match.event.time_ns
-        fresh = alert is None or (
-            now_ns - alert.last_ns > IDLE_NS or now_ns - alert.first_ns > SPAN_NS
-        )
-        if fresh:
+        if alert is None or self._apart(now_ns, alert.sighted_ns, alert.last_ns):
             if match.continues:
                 return
-            if len(self._all) >= MAX_ALERTS:
-                self.left_out_count += 1
+            alert = self._begin(key, match, alert)
+            if alert is None:
                 return
-            alert = self._open[key] = _Open(len(self._all) + 1, match, *_ends(match))
-            self._all.append(alert)
-        assert alert is not None  # either it was open or it has just been made
         self._room -= alert.add(match, self._room)
 
     def add_all(self, matches: Iterable[Match]) -> None:
@@ -165,20 +95,151 @@ class Aggregator:
         for match in matches:
             self.add(match)
 
-    def alerts(self, file_name: Callable[[int], str] = str) -> Sequence[Alert]:
-        """Every alert so far, the most severe first, of equal ones the one raised first.
+    def _apart(self, now_ns: int, sighted_ns: int, last_ns: int) -> bool:
+        """Whether a match is too far from those before to be about the same."""
+        return (
+            now_ns - last_ns > self._idle_ns
+            or now_ns - sighted_ns > self._span_ns
+            or sighted_ns - now_ns > self._idle_ns
+        )
 
-        Their words are found when an alert is looked at, since a table shows a few.
+    def _begin(self, key: _Key, match: Match, before: OpenAlert | None) -> OpenAlert | None:
+        """The alert of a match that is not part of one at hand: one of the state, or a new one."""
+        now_ns = match.event.time_ns
+        name = _name(*key)
+        if not self._adds:
+            return self._name_only(key, name, match)
+        kept = None
+        if self._recall is not None and (before is None or before.number is not None):
+            kept = self._recall(name, now_ns)
+        goes_on = kept is not None and (
+            kept.alert.status in _CONTINUED
+            or not self._apart(now_ns, kept.sighted_ns, kept.alert.last_seen)
+        )
+        if kept is not None and goes_on and before is not None and before.number == kept.alert.id:
+            before.sighted_ns = now_ns
+            return before
+        if len(self._all) >= MAX_ALERTS:
+            self.left_out_count += 1
+            return None
+        alert = OpenAlert(name, match, *_ends(match), kept.alert if kept and goes_on else None)
+        if kept is not None and not self._apart(now_ns, kept.sighted_ns, kept.alert.last_seen):
+            alert.sighted_ns = kept.sighted_ns
+        if not goes_on:
+            alert.previous = before or (None if kept is None else kept.alert.id)
+        self._open[key] = alert
+        self._all.append(alert)
+        if not goes_on:
+            self._look_for_a_storm(alert)
+        return alert
+
+    def _name_only(self, key: _Key, name: str, match: Match) -> OpenAlert:
+        """An alert of its own, with the number that the same one has in the state."""
+        alert = self._open[key] = OpenAlert(name, match, *_ends(match), None)
+        self._all.append(alert)
+        kept = None if self._recall is None else self._recall(name, match.event.time_ns)
+        if kept is not None and kept.alert.id not in self._named:
+            self._named.add(kept.alert.id)
+            alert.number = kept.alert.id
+            alert.storm = kept.alert.storm
+        return alert
+
+    def _look_for_a_storm(self, alert: OpenAlert) -> None:
+        to_fold = self._storms.note(alert)
+        if not to_fold:
+            return
+        rule, now_ns = alert.match.rule, alert.sighted_ns
+        storm = self._storm_of.get(rule.id)
+        if storm is None or self._apart(now_ns, storm.sighted_ns, storm.last_ns):
+            name = _name(rule.id, ("storm",), None, ())
+            kept = None if self._recall is None else self._recall(name, now_ns)
+            if kept is not None and self._apart(now_ns, kept.sighted_ns, kept.alert.last_seen):
+                kept = kept if kept.alert.status in _CONTINUED else None
+            storm = Storm(name, rule, None if kept is None else kept.alert, now_ns)
+            self._storm_of[rule.id] = storm
+            self._all_storms.append(storm)
+        for one in to_fold:
+            storm.fold(one)
+
+    def alerts(
+        self, file_name: FileNames = str, settled: Settled = MappingProxyType({})
+    ) -> Sequence[Alert]:
+        """Every alert of this run, the most severe first, of equal ones the one raised first.
+
+        Storms stand for the alerts that are folded into them. The words are
+        found when an alert is looked at, since a table shows a few.
 
         Args:
             file_name: The path of a capture file, by its place in the input.
+            settled: What people made of alerts. Muted ones are left out.
         """
 
-        def worst_first() -> list[tuple[int, _Open]]:
-            ordered = sorted(self._all, key=lambda alert: (-alert.severity.score, alert.number))
-            return [*enumerate(ordered, 1)]
+        def worst_first() -> list[tuple[OpenAlert | Storm, tuple[int, ...]]]:
+            self.number()
+            told: list[OpenAlert | Storm] = [*(one for one in self._all if one.storm is None)]
+            told += self._all_storms
+            told = [one for one in told if settled.get(one.number or 0, _OPEN)[0] != "muted"]
+            told.sort(key=lambda one: (-one.score, one.number))
+            beside = related((_span(one) for one in told), self._related_ns)
+            return [(one, beside.get(one.number or 0, ())) for one in told]
 
-        return Deferred(worst_first, lambda ranked: _alert(ranked[0], ranked[1], file_name))
+        def make(ranked: tuple[OpenAlert | Storm, tuple[int, ...]]) -> Alert:
+            alert = self._told(ranked[0], file_name)
+            status, until = settled.get(alert.id, _OPEN)
+            if not ranked[1] and status == "open":
+                return alert
+            end = None if until is None else Time(until)
+            return dataclasses.replace(alert, related=ranked[1], status=status, muted_until=end)
+
+        return Deferred(worst_first, make)
+
+    def number(self) -> None:
+        """Gives a number to each alert that has none, the most severe first."""
+        fresh: list[OpenAlert | Storm] = [one for one in self._all if one.number is None]
+        fresh += [one for one in self._all_storms if one.number is None]
+        # Sorting is stable: of equal ones the one raised first comes first.
+        fresh.sort(key=lambda one: -one.score)
+        for one in fresh:
+            self._last_number += 1
+            one.number = self._last_number
+
+    def changed(self, file_name: FileNames) -> Iterator[KeptAlert]:
+        """Every alert with matches that `saved` was not told of yet, storms first."""
+        self.number()
+        for one in self._both():
+            if one.count != one.saved_count:
+                yield KeptAlert(one.key, one.sighted_ns, self._told(one, file_name))
+
+    def saved(self) -> None:
+        """Learns that what `changed` gave is in the state."""
+        for one in self._both():
+            one.saved_count = one.count
+
+    def _both(self) -> Iterator[OpenAlert | Storm]:
+        yield from self._all_storms
+        yield from self._all
+
+    def forget_before(self, time_ns: int) -> None:
+        """Drops saved alerts that no match before `time_ns` can add to any more.
+
+        The state still has them, and gives them back when they are needed.
+        """
+        old = [one for one in self._all if one.last_ns < time_ns - self._idle_ns]
+        gone = {id(one) for one in old if one.count == one.saved_count}
+        self._all = [one for one in self._all if id(one) not in gone]
+        self._open = {key: one for key, one in self._open.items() if id(one) not in gone}
+        self._room += sum(len(one.rows) + len(one.frames) for one in old if id(one) in gone)
+
+    def _told(self, one: OpenAlert | Storm, file_name: FileNames) -> Alert:
+        assert one.number is not None  # `number` gave it one
+        if isinstance(one, Storm):
+            return one.alert(one.number, self._storms.within_ns)
+        return one.alert(one.number, file_name)
+
+
+def _span(one: OpenAlert | Storm) -> Span:
+    client, server = (one.client, one.server) if isinstance(one, OpenAlert) else (None, None)
+    return Span(one.first_ns, one.last_ns, one.number or 0, client, server)
 
 
 def _ends(match: Match) -> tuple[str | None, str | None]:
@@ -209,60 +270,6 @@ def _key(match: Match) -> _Key:
     return rule.id, event.several(_ENDS), event.service, further
 
 
-def _alert(number: int, alert: _Open, file_name: Callable[[int], str]) -> Alert:
-    match, rule, severity = alert.match, alert.match.rule, alert.severity
-    protocol = match.event.service
-    factors = " x ".join(severity.factors)
-    return Alert(
-        id=number,
-        fingerprint=_fingerprint(rule.id, alert.client, alert.server, protocol),
-        rule=AlertRule(rule.id, rule.title, rule.level, rule.version),
-        techniques=tuple(technique.id for technique in rule.techniques),
-        technique_names=tuple(technique.name for technique in rule.techniques),
-        severity=severity.score,
-        level=severity.level,
-        confidence=severity.confidence,
-        first_seen=Time(alert.first_ns),
-        last_seen=Time(alert.last_ns),
-        count=alert.count,
-        client=alert.client,
-        server=alert.server,
-        protocol=protocol,
-        message=message_of(match, alert.client, alert.server, alert.count),
-        why=(*match.reasons(), f"severity {severity.score}: {factors}"),
-        violations=tuple(_violation(row, *times) for row, times in alert.rows.items()),
-        violations_left_out=alert.left_out,
-        evidence=_evidence(alert.frames, file_name),
-        triage=rule.triage,
-        false_positives=rule.false_positives,
-    )
-
-
-def _violation(row: _Row, count: int, first_ns: int, last_ns: int) -> Violation:
-    operation, file, target, value, status = map(_text, row)
-    return Violation(
-        operation or file or "unknown", target, value, status, count, Time(first_ns), Time(last_ns)
-    )
-
-
-def _text(value: FieldValue) -> str | None:
-    """A field as text; of a list the first parts."""
-    if value is None or value == ():
-        return None
-    parts = value if isinstance(value, tuple) else (value,)
-    shown = ", ".join(map(str, parts[:MAX_VALUES]))
-    return f"{shown} ..." if len(parts) > MAX_VALUES else shown
-
-
-def _fingerprint(*parts: str | None) -> str:
-    return hashlib.sha256("\x1f".join(part or "" for part in parts).encode()).hexdigest()[:32]
-
-
-def _evidence(frames: Iterable[Frame], file_name: Callable[[int], str]) -> AlertEvidence:
-    by_file: dict[int, list[int]] = {}
-    for file, number in sorted(frames):
-        by_file.setdefault(file, []).append(number)
-    lists = [FrameList(file_name(file), tuple(numbers)) for file, numbers in by_file.items()]
-    if not lists:
-        return AlertEvidence(None, (), ())
-    return AlertEvidence(lists[0].file, lists[0].frames, tuple(lists[1:]))
+def _name(*key: object) -> str:
+    """A key as the state has it: the same in every run."""
+    return hashlib.sha256(repr(key).encode()).hexdigest()[:40]

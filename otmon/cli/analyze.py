@@ -19,7 +19,13 @@ from otmon.pipeline import analyze as run
 @options.captures
 @options.output_format("table", "json")
 @options.keep_duplicates
+@options.state
 @options.config
+@click.option(
+    "--no-keep",
+    is_flag=True,
+    help="Leave nothing behind. Without --state, the result is kept as your last analysis.",
+)
 @click.option(
     "--fail-on",
     metavar="LEVEL",
@@ -33,7 +39,9 @@ def analyze(
     captures: tuple[str, ...],
     output_format: str,
     keep_duplicates: bool,
+    state: str | None,
     config: str | None,
+    no_keep: bool,
     fail_on: str | None,
     everything: bool,
 ) -> None:
@@ -43,22 +51,40 @@ def analyze(
     directory of them, or - for standard input. Several files are one timeline.
     Ctrl-C stops reading and prints what was found so far.
 
+    With --state the site is remembered: what it has and which alerts it had
+    goes on with the next captures, and none is counted twice. Without, the
+    result is your last analysis until the next one, and `otmon alerts` shows it.
+
     \b
     Examples:
       otmon analyze incident-*.pcapng
       otmon analyze --format json plant.pcapng | jq .alerts
       otmon analyze --fail-on high plant.pcapng
+      otmon analyze --state site.otmon monday.pcapng
     """
     site = load(config)
     with console.progress("Reading") as report:
-        result = run(captures, keep_duplicates=keep_duplicates, config=site, progress=report)
+        result = run(
+            captures,
+            state=state,
+            keep=not no_keep,
+            keep_duplicates=keep_duplicates,
+            config=site,
+            progress=report,
+        )
     if output_format == "json":
         sys.stdout.writelines(json_text(result))
         sys.stdout.write("\n")
     else:
         from otmon.cli import tables
 
-        tables.result(console.out(), result, everything=everything)
+        tables.result(
+            console.out(),
+            result,
+            everything=everything,
+            state=state or (site.state.path and str(site.place(site.state.path))),
+            kept=not no_keep,
+        )
     for line in _complaints(result):
         console.err().print(f"otmon: {line}", soft_wrap=True)
     if fail_on and any(LEVELS.index(a.level) >= LEVELS.index(fail_on) for a in result.alerts):
@@ -73,5 +99,6 @@ def _complaints(result: Result) -> Iterator[str]:
         elif file.truncated:
             yield f"{file.path}: the file is cut short; everything before the cut was used."
     yield from result.capture.rule_errors
+    yield from result.capture.remarks
     if result.capture.interrupted:
         yield "stopped before the end; the result covers the part that was read."

@@ -5,6 +5,7 @@ Colour never carries meaning alone: each level has its word.
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console, Group
@@ -12,6 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from otmon.cli import COMMANDS
 from otmon.fields import CHANGE_CLASSES, OPERATION_CLASSES
 from otmon.model.alert import Alert
 from otmon.model.asset import Asset
@@ -33,8 +35,23 @@ CHANGES = tuple(token for token in OPERATION_CLASSES if token in CHANGE_CLASSES)
 """Classes that change something, highest rank first."""
 
 
-def result(console: Console, document: Result, *, everything: bool) -> None:
-    """Print a result: capture, devices, conversations, alerts, what to do next."""
+def result(
+    console: Console,
+    document: Result,
+    *,
+    everything: bool,
+    state: str | None = None,
+    kept: bool = False,
+) -> None:
+    """Print a result: capture, devices, conversations, alerts, what to do next.
+
+    Args:
+        console: Where.
+        document: The result.
+        everything: Whole tables, however long.
+        state: The state file that the analysis continued.
+        kept: Whether it is kept as the user's last analysis, where there is no state.
+    """
     limit = None if everything else SHORT
     names = _Names(document.assets)
     for part in (
@@ -46,7 +63,7 @@ def result(console: Console, document: Result, *, everything: bool) -> None:
         console.print(part)
         console.print()
     console.print(heading("Next"))
-    for command in _next(document):
+    for command in _next(document, state, kept):
         # A command that wraps, or is cut, cannot be copied.
         console.print(f"  {command}", soft_wrap=True)
 
@@ -249,14 +266,26 @@ def _frames(alert: Alert) -> str:
     return f"frame{'s' if len(frames) > 1 else ''} {listed}{more}"
 
 
-def _next(document: Result) -> list[str]:
-    """The commands that lead on from a result."""
-    files = document.capture.files
-    path = files[0].path if len(files) == 1 else "FILE"
-    lines = [
+_ABOUT_ALERT = ("explain {id}", "alerts show {id}", "evidence {id} -o alert-{id}.pcapng")
+_ABOUT_ALL = ("alerts list", "assets list", "baseline show", "report")
+"""Where an analysis that was kept leads, as far as there is such a command."""
+
+
+def _next(document: Result, state: str | None, kept: bool) -> list[str]:
+    """The commands that lead on from a result: all of them work as they stand."""
+    files = [file.path for file in document.capture.files if file.path != "-"]
+    path = shlex.quote(files[0]) if len(files) == 1 else "FILE"
+    lines = []
+    if kept or state:
+        at = f" --state {shlex.quote(state)}" if state else ""
+        first = document.alerts[0].id if document.alerts else None
+        after = [words.format(id=first) for words in _ABOUT_ALERT if first is not None]
+        after += _ABOUT_ALL if document.alerts else _ABOUT_ALL[1:]
+        lines += [f"otmon {words}{at}" for words in after if words.split()[0] in COMMANDS]
+    lines += [
         f"otmon pdus --frame {alert.evidence.frames[0]} {path}"
         for alert in document.alerts[:1]
-        if alert.evidence.frames
+        if alert.evidence.frames and len(files) == 1
     ]
     lines.append(f"otmon pdus {path} | jq 'select(.class == \"write\")'")
     lines.append(f"otmon analyze --format json {path}")

@@ -9,6 +9,9 @@ from otmon.model.document import Time
 LEVELS: tuple[str, ...] = ("informational", "low", "medium", "high", "critical")
 """The names of severities, lowest first."""
 
+STATUSES: tuple[str, ...] = ("open", "acknowledged", "closed", "muted", "learned")
+"""What people have made of an alert, or not yet."""
+
 
 @dataclass(frozen=True, slots=True)
 class AlertRule:
@@ -58,7 +61,7 @@ class Alert:
     """What people are told: one thing that happened, however often."""
 
     id: int
-    """Its number among the alerts of a run, the most severe first."""
+    """Its number: for ever in a state, else among the alerts of a run, the most severe first."""
     fingerprint: str
     """The same for the same rule, client, server and protocol on every run and sensor."""
     rule: AlertRule
@@ -92,3 +95,26 @@ class Alert:
     """What to look at and whom to ask, in plant terms."""
     false_positives: tuple[str, ...]
     """What benign causes look the same."""
+    status: str = "open"
+    """One of `STATUSES`."""
+    muted_until: Time | None = None
+    """When a mute ends; none where it does not end, or there is none."""
+    related: tuple[int, ...] = ()
+    """Alerts that share its client or its server, and were close in time; at most 20."""
+    folded: int = 0
+    """Of a storm how many alerts of its rule it stands for."""
+    storm: int | None = None
+    """The storm that it is folded into."""
+    previous: int | None = None
+    """The alert about the same thing before, too long ago to be this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeptAlert:
+    """An alert as the state has it."""
+
+    key: str
+    """The same for all matches that can make one alert."""
+    sighted_ns: int
+    """When it was seen first since it was last quiet for long."""
+    alert: Alert

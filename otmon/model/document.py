@@ -14,7 +14,17 @@ import operator
 import types
 import typing
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, Literal, NewType, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import (
+    Any,
+    Literal,
+    NewType,
+    TypeVar,
+    Union,
+    cast,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 Time = NewType("Time", int)
 """Nanoseconds since 1970; an RFC 3339 string in documents."""
@@ -165,6 +175,51 @@ def _renderer(annotation: Any) -> _Render:
             for name, render in changed:
                 row[name] = render(row[name])
             return row
+
+        return dataclass
+    return None
+
+
+def from_document(kind: type[Item], value: Any) -> Item:
+    """A dataclass from what `to_document` made of it; keys that it lacks have their defaults."""
+    parse = _parser(cast(Any, kind))
+    parsed: Item = parse(value) if parse else value
+    return parsed
+
+
+def parse_time(text: str) -> Time:
+    """Nanoseconds of an RFC 3339 time as `render_time` writes it."""
+    second, _, fraction = text.removesuffix("Z").partition(".")
+    moment = datetime.datetime.fromisoformat(second) - datetime.datetime(1970, 1, 1)
+    seconds = moment.days * 86_400 + moment.seconds
+    return Time(seconds * 1_000_000_000 + int(fraction.ljust(9, "0")))
+
+
+@functools.cache
+def _parser(annotation: Any) -> _Render:
+    """What turns JSON into a value of this annotation; none where it is one already."""
+    if annotation is Time:
+        return parse_time
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin in (Union, types.UnionType):
+        inner = [_parser(kind) for kind in args if kind is not type(None)]
+        if all(parse is None for parse in inner):
+            return None
+        (only,) = inner
+        return lambda value: None if value is None or only is None else only(value)
+    if origin in (tuple, Sequence):
+        item = _parser(args[0])
+        return tuple if item is None else lambda values: tuple([item(value) for value in values])
+    if dataclasses.is_dataclass(annotation):
+        fields = [(name, key, _parser(kind)) for name, (key, kind) in _keys(annotation).items()]
+        make: Any = annotation
+
+        def dataclass(value: Any) -> Any:
+            given = {}
+            for name, key, parse in fields:
+                if key in value:
+                    given[name] = parse(value[key]) if parse else value[key]
+            return make(**given)
 
         return dataclass
     return None

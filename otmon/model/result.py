@@ -61,6 +61,8 @@ class Capture:
     """Whether a person stopped the analysis before the end of the input."""
     rule_errors: tuple[str, ...]
     """Rules that could not be loaded, and why; the others were used."""
+    remarks: tuple[str, ...]
+    """What was done in another way than asked, and why: captures left out, nothing kept."""
     counters: dict[str, int]
     """Everything that was counted and is not zero."""
 

@@ -44,7 +44,12 @@ class SiteFile:
 
     @classmethod
     def open(
-        cls, path: str | os.PathLike[str], *, read_only: bool = False, create: bool = True
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        read_only: bool = False,
+        create: bool = True,
+        durable: bool = True,
     ) -> SiteFile:
         """Opens a site file, brings its tables up to date, and makes it where there is none.
 
@@ -52,6 +57,8 @@ class SiteFile:
             path: Where it is.
             read_only: Nothing is written, not even a migration.
             create: Whether a file that is not there is made.
+            durable: Whether what is committed outlives a power cut; without, only the
+                end of the process.
 
         Raises:
             StateError: There is none, it cannot be read or written, it is no
@@ -63,7 +70,7 @@ class SiteFile:
         with translated(place):
             db = _connect(place, read_only=read_only)
             try:
-                _prepare(db, place, read_only=read_only)
+                _prepare(db, place, read_only=read_only, durable=durable)
             except BaseException:
                 db.close()
                 raise
@@ -301,14 +308,15 @@ def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     return db
 
 
-def _prepare(db: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
+def _prepare(db: sqlite3.Connection, path: Path, *, read_only: bool, durable: bool) -> None:
     """Checks whose file it is and which version; migrates, unless it is only read."""
     # All of it at one time: another process may be making the tables.
     db.execute("BEGIN")
     try:
         version = _version(db, path)
     finally:
-        db.execute("ROLLBACK")
+        if db.in_transaction:
+            db.execute("ROLLBACK")
     if read_only:
         if version < newest_version():
             raise StateError(
@@ -317,8 +325,8 @@ def _prepare(db: sqlite3.Connection, path: Path, *, read_only: bool) -> None:
             )
         return
     _write_ahead(db)
-    # A power cut may lose the last transactions, never the file; a kill loses none.
-    db.execute("PRAGMA synchronous = NORMAL")
+    # Every commit is on the disk before it counts: what a person settled survives a power cut.
+    db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")
     db.execute(f"PRAGMA wal_autocheckpoint = {WAL_PAGES}")
     # What a burst made of the log is given back to the disk.
     db.execute(f"PRAGMA journal_size_limit = {64 << 20}")

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from otmon.alerts.aggregate import MAX_FRAMES, Aggregator
+from otmon.alerts.aggregate import Aggregator
+from otmon.alerts.open_alert import MAX_FRAMES
 from otmon.alerts.severity import severity_of
 from otmon.model.context import AssetFacts
 from otmon.model.event import event_from_transaction

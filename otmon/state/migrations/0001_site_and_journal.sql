@@ -2,7 +2,7 @@
 CREATE TABLE meta (
     name TEXT PRIMARY KEY,
     value TEXT NOT NULL
-) STRICT, WITHOUT ROWID;
+) WITHOUT ROWID;
 
 -- What people did, in the order in which they did it. Nothing here is ever changed.
 CREATE TABLE journal (
@@ -17,7 +17,7 @@ CREATE TABLE journal (
     note TEXT,
     batch INTEGER NOT NULL,  -- the first entry of one command
     undoes INTEGER REFERENCES journal (id)
-) STRICT;
+);
 CREATE INDEX journal_subject ON journal (kind, subject, id);
 CREATE INDEX journal_batch ON journal (batch);
 CREATE UNIQUE INDEX journal_undoes ON journal (undoes) WHERE undoes IS NOT NULL;

@@ -1,0 +1,272 @@
+"""An alert that further matches can still add to, and what people are told of it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from otmon.alerts.message import message_of
+from otmon.alerts.severity import Severity, severity_of
+from otmon.model.alert import Alert, AlertEvidence, AlertRule, FrameList, Violation
+from otmon.model.document import Time
+from otmon.model.event import Event, FieldValue, Frame
+from otmon.model.rule import Match, Rule, level_of
+
+MAX_VIOLATIONS = 100
+"""Rows of the violation table of one alert."""
+MAX_VALUES = 16
+"""Values that a row shows."""
+MAX_FRAMES = 200
+"""Frames of evidence of one alert."""
+
+FileNames = Callable[[int], str]
+"""The path of a capture file, by its place in the input."""
+
+_WEIGHTY = ("ot.operation.class", "event.outcome", "ot.answered", "otmon.identified_by")
+"""The fields that severity depends on, each with a handful of values."""
+
+_ROW = ("ot.function.name", "file.name", "ot.object.id", "ot.value", "ot.status.name")
+"""The fields that make a row of the violation table."""
+
+_Row = tuple[FieldValue, ...]
+_Told = tuple[str, str | None, str | None, str | None]
+"""A row as people read it: operation, target, value, status."""
+
+
+class Numbered(Protocol):
+    """Something that has a number among the alerts, or will have one."""
+
+    number: int | None
+
+
+class OpenAlert:
+    """What was seen of one alert in this run, on top of what the state has of it."""
+
+    __slots__ = (
+        "client",
+        "count",
+        "first_ns",
+        "frames",
+        "kept",
+        "key",
+        "last_ns",
+        "left_out",
+        "match",
+        "number",
+        "previous",
+        "rows",
+        "saved_count",
+        "server",
+        "severity",
+        "shape",
+        "sighted_ns",
+        "storm",
+        "weighed",
+    )
+
+    def __init__(
+        self, key: str, match: Match, client: str | None, server: str | None, kept: Alert | None
+    ) -> None:
+        self.key = key
+        self.match = match
+        self.client = client
+        self.server = server
+        self.kept = kept
+        """What the state has of it from before this run."""
+        self.number: int | None = None if kept is None else kept.id
+        self.previous: Numbered | int | None = None
+        """The alert about the same thing before."""
+        self.storm: Numbered | int | None = None if kept is None else kept.storm
+        """The storm that it is folded into."""
+        self.severity: Severity = severity_of(match)
+        self.weighed = {match.event.several(_WEIGHTY)}
+        """What severity depends on besides client and server, as far as it was weighed."""
+        self.shape = match.event.shape
+        """The shape that was weighed last: all of it weighs the same."""
+        self.count = 0
+        self.saved_count = 0
+        """The count when it was last given to the state."""
+        self.first_ns = match.event.time_ns
+        self.last_ns = match.event.time_ns
+        self.sighted_ns = match.event.time_ns
+        """The first match since it was last quiet for long."""
+        self.rows: dict[_Row, list[int]] = {}
+        """Of each row its count, first and last time."""
+        self.left_out = 0
+        self.frames: dict[Frame, None] = {}
+
+    def add(self, match: Match, room: int) -> int:
+        """Takes a match in; gives how many rows and frames it took of the `room` there is."""
+        before = len(self.rows) + len(self.frames)
+        self.count += _stands_for(match)
+        for member in match.members:
+            self._add_event(member, room)
+        self._add_event(match.event, room)
+        if not match.continues:
+            self._weigh(match)
+        return len(self.rows) + len(self.frames) - before
+
+    def _weigh(self, match: Match) -> None:
+        event = match.event
+        shape = event.shape
+        if shape is not None and shape == self.shape:
+            return
+        self.shape = shape
+        weight = event.several(_WEIGHTY)
+        if weight in self.weighed:
+            return
+        self.weighed.add(weight)
+        severity = severity_of(match)
+        if severity.score > self.severity.score:
+            self.match, self.severity = match, severity
+
+    def _add_event(self, event: Event, room: int) -> None:
+        time_ns = event.time_ns
+        if time_ns < self.first_ns:
+            self.first_ns = time_ns
+        if time_ns > self.last_ns:
+            self.last_ns = time_ns
+        row = event.several(_ROW)
+        known = self.rows.get(row)
+        if known is not None:
+            known[0] += 1
+            known[1] = min(known[1], time_ns)
+            known[2] = max(known[2], time_ns)
+        elif len(self.rows) < MAX_VIOLATIONS and room > 0:
+            self.rows[row] = [1, time_ns, time_ns]
+        else:
+            self.left_out += 1
+        if len(self.frames) < MAX_FRAMES and room > 0:
+            for frame in event.frames[: MAX_FRAMES - len(self.frames)]:
+                self.frames[frame] = None
+
+    @property
+    def score(self) -> int:
+        """Its severity, with what was seen before this run."""
+        return max(self.severity.score, 0 if self.kept is None else self.kept.severity)
+
+    def alert(self, number: int, file_name: FileNames) -> Alert:
+        """What people are told of it."""
+        match, rule, severity = self.match, self.match.rule, self.severity
+        protocol, kept = match.event.service, self.kept
+        fresh = kept is None or severity.score > kept.severity
+        count = self.count + (0 if kept is None else kept.count)
+        rows, beyond = _merged(kept, self.rows)
+        return Alert(
+            id=number,
+            fingerprint=_fingerprint(rule.id, self.client, self.server, protocol),
+            rule=rule_facts(rule),
+            techniques=tuple(technique.id for technique in rule.techniques),
+            technique_names=tuple(technique.name for technique in rule.techniques),
+            severity=self.score,
+            level=level_of(self.score),
+            confidence=severity.confidence if fresh or kept is None else kept.confidence,
+            first_seen=Time(self.first_ns if kept is None else min(self.first_ns, kept.first_seen)),
+            last_seen=Time(self.last_ns if kept is None else max(self.last_ns, kept.last_seen)),
+            count=count,
+            client=self.client,
+            server=self.server,
+            protocol=protocol,
+            message=(
+                message_of(match, self.client, self.server, count)
+                if fresh or kept is None
+                else kept.message
+            ),
+            why=_reasons(match, severity) if fresh or kept is None else kept.why,
+            violations=rows,
+            violations_left_out=(
+                self.left_out + beyond + (0 if kept is None else kept.violations_left_out)
+            ),
+            evidence=_evidence(kept, self.frames, file_name),
+            triage=rule.triage,
+            false_positives=rule.false_positives,
+            storm=_number(self.storm),
+            previous=_number(self.previous) if kept is None else kept.previous,
+        )
+
+
+def _stands_for(match: Match) -> int:
+    """How many occurrences a match stands for: detectors tell of several at once."""
+    told = match.event.get("anomaly.count") if match.group is None else None
+    return told if isinstance(told, int) else match.event_count
+
+
+def rule_facts(rule: Rule) -> AlertRule:
+    """What an alert says of its rule."""
+    return AlertRule(rule.id, rule.title, rule.level, rule.version)
+
+
+def _number(other: Numbered | int | None) -> int | None:
+    return other if other is None or isinstance(other, int) else other.number
+
+
+def _reasons(match: Match, severity: Severity) -> tuple[str, ...]:
+    factors = " x ".join(severity.factors)
+    return (*match.reasons(), f"severity {severity.score}: {factors}")
+
+
+def _merged(kept: Alert | None, rows: dict[_Row, list[int]]) -> tuple[tuple[Violation, ...], int]:
+    """The table with the rows of this run, and how often there was none for lack of room."""
+    if kept is None:
+        return tuple(
+            Violation(*_told(row), count, Time(first_ns), Time(last_ns))
+            for row, (count, first_ns, last_ns) in rows.items()
+        ), 0
+    table: dict[_Told, list[int]] = {
+        (one.operation, one.target, one.value, one.status): [
+            one.count,
+            one.first_seen,
+            one.last_seen,
+        ]
+        for one in kept.violations
+    }
+    beyond = 0
+    for row, (count, first_ns, last_ns) in rows.items():
+        told = _told(row)
+        known = table.get(told)
+        if known is not None:
+            known[:] = known[0] + count, min(known[1], first_ns), max(known[2], last_ns)
+        elif len(table) < MAX_VIOLATIONS:
+            table[told] = [count, first_ns, last_ns]
+        else:
+            beyond += count
+    return tuple(
+        Violation(*told, count, Time(first_ns), Time(last_ns))
+        for told, (count, first_ns, last_ns) in table.items()
+    ), beyond
+
+
+def _told(row: _Row) -> _Told:
+    operation, file, target, value, status = map(_text, row)
+    return operation or file or "unknown", target, value, status
+
+
+def _text(value: FieldValue) -> str | None:
+    """A field as text; of a list the first parts."""
+    if value is None or value == ():
+        return None
+    parts = value if isinstance(value, tuple) else (value,)
+    shown = ", ".join(map(str, parts[:MAX_VALUES]))
+    return f"{shown} ..." if len(parts) > MAX_VALUES else shown
+
+
+def _fingerprint(*parts: str | None) -> str:
+    return hashlib.sha256("\x1f".join(part or "" for part in parts).encode()).hexdigest()[:32]
+
+
+def _evidence(kept: Alert | None, frames: Iterable[Frame], file_name: FileNames) -> AlertEvidence:
+    by_file: dict[str, list[int]] = {}
+    room = MAX_FRAMES
+    if kept is not None:
+        if kept.evidence.file is not None:
+            by_file[kept.evidence.file] = list(kept.evidence.frames)
+        for more in kept.evidence.continued:
+            by_file[more.file] = list(more.frames)
+        room -= sum(map(len, by_file.values()))
+    for file, number in sorted(frames)[: max(room, 0)]:
+        by_file.setdefault(file_name(file), []).append(number)
+    lists = [FrameList(file, tuple(numbers)) for file, numbers in by_file.items()]
+    if not lists:
+        return AlertEvidence(None, (), ())
+    return AlertEvidence(lists[0].file, lists[0].frames, tuple(lists[1:]))

@@ -1,0 +1,187 @@
+"""What one run takes out of a site file and leaves in it: with `pipeline`, the wiring.
+
+A capture is taken in once. Files that the state has already are left out; where
+it has all of them, the run shows what they hold and changes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from otmon import _engine
+from otmon.alerts.aggregate import Aggregator
+from otmon.config import Config
+from otmon.detectors.watchers import Watchers
+from otmon.model.alert import KeptAlert
+from otmon.state import alerts, captures, memories, results
+from otmon.state.captures import Capture
+from otmon.state.site_file import SiteFile
+
+STANDARD_INPUT = "-"
+MINUTE_NS = 60 * 1_000_000_000
+DAY_NS = 24 * 60 * MINUTE_NS
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The captures that a run reads, and why it does not read others."""
+
+    paths: Sequence[str]
+    remarks: tuple[str, ...]
+    known: bool
+    """Whether the state has all of them: nothing is added then."""
+    digests: Mapping[str, Capture]
+    """Each file by its bytes."""
+
+
+class SiteMemory:
+    """A site file as one run uses it."""
+
+    def __init__(
+        self, site: SiteFile, config: Config, inputs: Inputs, sensor: str = captures.FILES
+    ) -> None:
+        self._site = site
+        self._config = config
+        self._inputs = inputs
+        self._sensor = sensor
+        self._adds = not inputs.known
+        self._resumes = False
+        self.remarks = list(inputs.remarks)
+        """What people should know of how the state was used."""
+        self.settled: Mapping[int, tuple[str, int | None]] = {}
+        """Of each alert that somebody settled its status, and when its mute ends."""
+
+    def begin(self, aggregator: Aggregator) -> None:
+        """Makes alerts of the state go on."""
+        settings, db = self._config.alerts, self._site.db
+        idle_ns = round(settings.idle_minutes * MINUTE_NS)
+        span_ns = round(settings.span_hours * 60 * MINUTE_NS)
+
+        def recall(key: str, time_ns: int) -> KeptAlert | None:
+            return alerts.recall(db, key, time_ns, idle_ns, span_ns)
+
+        with self._site.reading():
+            last = alerts.last_number(db)
+            self.settled = alerts.settled(db)
+        if last:
+            aggregator.continue_from(recall, last, adds=self._adds)
+
+    def resume(self, watchers: Watchers, first_ns: int) -> None:
+        """Gives the detectors what they remembered, unless the run begins before they ended."""
+        with self._site.reading() as db:
+            position = captures.position(db, self._sensor)
+            if position is None:
+                self._resumes = self._adds
+                return
+            if first_ns <= position:
+                if self._adds:
+                    self.remarks.append(
+                        "these captures begin before others that the state has seen: "
+                        "detectors with a memory began afresh for them"
+                    )
+                return
+            self._resumes = self._adds
+            watchers.restore(memories.load(db))
+
+    def save(
+        self,
+        aggregator: Aggregator,
+        watchers: Watchers,
+        files: Sequence[_engine.CaptureFile],
+        parts: Mapping[str, Any] | None = None,
+        others: Iterable[Callable[[Any], None]] = (),
+    ) -> None:
+        """Writes what has changed since it was last called, in one transaction.
+
+        Args:
+            aggregator: The alerts.
+            watchers: The detectors.
+            files: The captures that have been read to their end; of a live run none.
+            parts: The document of the run, at its end.
+            others: What else to write, given the connection.
+        """
+        taken = [self._taken(file) for file in files if file.packets]
+        if not self._adds or self._known_by_facts(taken):
+            return
+        ends = [one.last_ns for one in taken if one.last_ns is not None]
+        state = self._config.state
+        with self._site.transaction() as db:
+            alerts.save(db, aggregator.changed(lambda number: files[number].path))
+            for write in others:
+                write(db)
+            if self._resumes:
+                memories.save(db, watchers.memories())
+            captures.add(db, taken)
+            if ends:
+                captures.set_position(db, self._sensor, max(ends))
+                closed_ns = round(state.closed_alert_days * DAY_NS)
+                alerts.retain(db, max(ends), closed_ns, state.max_alerts)
+            if parts is not None:
+                results.save(db, parts)
+            self.settled = alerts.settled(db)
+        aggregator.saved()
+
+    def _taken(self, file: _engine.CaptureFile) -> Capture:
+        known = self._inputs.digests.get(file.path, Capture(file.path, None, None, file.size))
+        return replace(
+            known,
+            packets=file.packets,
+            bytes=file.bytes,
+            first_ns=file.first_seen_ns,
+            last_ns=file.last_seen_ns,
+        )
+
+    def _known_by_facts(self, taken: Sequence[Capture]) -> bool:
+        """Whether all of it came in before, as far as that can only be told afterwards."""
+        if not taken or any(one.sha256 is not None for one in taken):
+            return False
+        with self._site.reading() as db:
+            known = all(captures.taken_by_facts(db, one) for one in taken)
+        if known:
+            self._adds = False
+            self.remarks.append("the state has these packets already: nothing was added to it")
+        return known
+
+
+def look_up(site: SiteFile, paths: Sequence[str | os.PathLike[str]]) -> Inputs:
+    """Which captures the state has not taken in yet.
+
+    Raises:
+        CaptureError: No input is usable.
+    """
+    named = [os.fspath(path) for path in paths]
+    piped = [path for path in named if path == STANDARD_INPUT]
+    listed = [path for path in named if path != STANDARD_INPUT]
+    if not listed:
+        return Inputs(named, (), False, {})
+    # The engine knows which files a directory stands for.
+    engine = _engine.Engine(listed)
+    engine.close()
+    files = [file.path for file in engine.files()]
+    with site.reading() as db:
+        known = [captures.look_up(db, path) for path in files]
+    fresh = [one.capture.path for one in known if one.taken is None]
+    digests = {one.capture.path: one.capture for one in known}
+    if not fresh and not piped:
+        remark = f"{site.path} has all of this already: nothing was added to it"
+        return Inputs(files, (remark,), True, digests)
+    remarks = tuple(_left_out(one) for one in known if one.taken is not None)
+    return Inputs([*piped, *fresh], remarks, False, digests)
+
+
+def nothing_known(paths: Sequence[str | os.PathLike[str]]) -> Inputs:
+    """The captures of a run whose state is new."""
+    return Inputs([os.fspath(path) for path in paths], (), False, {})
+
+
+def _left_out(known: captures.Known) -> str:
+    path, taken = known.capture.path, known.taken
+    if taken is not None and known.grown:
+        return (
+            f"{path}: left out, it has grown since it was taken in. Cut off what the state has: "
+            f"`editcap {path} NEW 1-{taken.packets}`"
+        )
+    return f"{path}: left out, the state has it already"

@@ -1,0 +1,370 @@
+"""Alerts in the state: kept as traffic makes them, settled as people say.
+
+What people settle is theirs: traffic adds to the count of an alert, and opens
+it again where the rules of reopening say so, never anything else. Every change
+that others have to be told of is a row of its own.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from otmon.errors import UsageError
+from otmon.model.alert import LEVELS, Alert, KeptAlert
+from otmon.model.document import Time, from_document, to_document
+from otmon.state.journal import Action, Facts, Writer
+from otmon.state.site_file import now_ns
+
+TOLD_COUNTS = (10, 100, 1_000)
+"""Counts at which an open alert is told of again."""
+MAX_CHANGES = 100_000
+"""Changes kept for those who tell of them; the oldest go first."""
+
+_COLUMNS = "number, key, sighted_ns, storm, status, muted_until_ns, document"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something about an alert that others have to be told of."""
+
+    id: int
+    """Rises with every change."""
+    number: int
+    kind: str
+    """`raised`, `level`, `count` or `reopened` by traffic; else what somebody did."""
+    time_ns: int
+    """Packet time, or when somebody acted."""
+    status: str
+    severity: int
+    level: str
+    count: int
+    author: str | None
+    note: str | None
+
+
+def last_number(db: sqlite3.Connection) -> int:
+    """The highest number that was ever given; 0 where none was."""
+    row = db.execute("SELECT seq FROM sqlite_sequence WHERE name = 'alerts'").fetchone()
+    return 0 if row is None else row[0]
+
+
+def recall(
+    db: sqlite3.Connection, key: str, time_ns: int, idle_ns: int, span_ns: int
+) -> KeptAlert | None:
+    """The alert of a key that a match at a time belongs to; else the latest of the key."""
+    row = db.execute(
+        f"SELECT {_COLUMNS} FROM alerts WHERE key = :key ORDER BY"
+        " (:now BETWEEN sighted_ns - :idle AND last_ns + :idle AND :now <= sighted_ns + :span)"
+        " DESC, number DESC LIMIT 1",
+        {"key": key, "now": time_ns, "idle": idle_ns, "span": span_ns},
+    ).fetchone()
+    return None if row is None else _kept(row)
+
+
+def save(db: sqlite3.Connection, alerts: Iterable[KeptAlert]) -> None:
+    """Keeps what traffic made of alerts, and notes what others have to be told.
+
+    Args:
+        db: A connection inside a transaction.
+        alerts: Those that changed; what people settled is taken from the state,
+            not from them.
+    """
+    for kept in alerts:
+        alert = kept.alert
+        row = db.execute(
+            "SELECT status, muted_until_ns, level, count FROM alerts WHERE number = ?", (alert.id,)
+        ).fetchone()
+        if row is None:
+            status, until, kind = "open", None, None if alert.storm else "raised"
+        else:
+            status, until, level, count = row
+            status, until, kind = _after(alert, status, until, level, count)
+        values = {
+            "number": alert.id,
+            "key": kept.key,
+            "rule": alert.rule.id,
+            "severity": alert.severity,
+            "level": alert.level,
+            "sighted": kept.sighted_ns,
+            "first": alert.first_seen,
+            "last": alert.last_seen,
+            "count": alert.count,
+            "client": alert.client,
+            "server": alert.server,
+            "storm": alert.storm,
+            "status": status,
+            "until": until,
+            "document": _text(alert),
+        }
+        if row is None:
+            db.execute(
+                "INSERT INTO alerts VALUES (:number, :key, :rule, :severity, :level, :sighted,"
+                " :first, :last, :count, :client, :server, :storm, :status, :until, :document)",
+                values,
+            )
+        else:
+            db.execute(
+                "UPDATE alerts SET severity = :severity, level = :level, sighted_ns = :sighted,"
+                " first_ns = :first, last_ns = :last, count = :count, storm = :storm,"
+                " status = :status, muted_until_ns = :until, document = :document"
+                " WHERE number = :number",
+                values,
+            )
+        if kind is not None:
+            _note(db, alert.id, kind, alert.last_seen)
+
+
+def _after(
+    alert: Alert, status: str, until: int | None, level: str, count: int
+) -> tuple[str, int | None, str | None]:
+    """Status and end of mute of an alert that was seen again, and what to tell of it."""
+    worse = LEVELS.index(alert.level) > LEVELS.index(level)
+    match status:
+        case "muted":
+            if until is None or alert.last_seen <= until:
+                return status, until, None
+            return "open", None, "reopened"
+        case "closed" | "learned":
+            return "open", None, "reopened"
+        case "acknowledged":
+            return ("open", None, "reopened") if worse else (status, None, None)
+    if alert.storm is not None:
+        return status, None, None
+    if worse:
+        return status, None, "level"
+    passed = any(count < told <= alert.count for told in TOLD_COUNTS)
+    return status, None, "count" if passed else None
+
+
+def load(
+    db: sqlite3.Connection,
+    *,
+    numbers: Sequence[int] | None = None,
+    statuses: Sequence[str] | None = None,
+    levels: Sequence[str] | None = None,
+    rule: str | None = None,
+    end: str | None = None,
+    since_ns: int | None = None,
+    until_ns: int | None = None,
+    folded: bool = True,
+    limit: int | None = None,
+) -> list[Alert]:
+    """Alerts, the most severe first, of equal ones the lower number first.
+
+    Args:
+        db: The connection.
+        numbers: Only these.
+        statuses: Only with one of these.
+        levels: Only of one of these.
+        rule: Only of the rule with this id, or with this text in its title.
+        end: Only with this client or server.
+        since_ns: Only those that were seen then or later.
+        until_ns: Only those that were seen then or before.
+        folded: Whether those that a storm stands for are among them.
+        limit: At most so many.
+    """
+    conditions, values = ["1"], dict[str, Any](limit=-1 if limit is None else limit)
+    for column, wanted in (("number", numbers), ("status", statuses), ("level", levels)):
+        if wanted is not None:
+            conditions.append(f"{column} IN (SELECT value FROM json_each(:{column}))")
+            values[column] = json.dumps(list(wanted))
+    if rule is not None:
+        conditions.append(
+            "(rule = :rule OR instr(lower(json_extract(document, '$.rule.title')), :title))"
+        )
+        values |= {"rule": rule, "title": rule.lower()}
+    if end is not None:
+        conditions.append("(client = :end OR server = :end)")
+        values["end"] = end
+    if since_ns is not None:
+        conditions.append("last_ns >= :since")
+        values["since"] = since_ns
+    if until_ns is not None:
+        conditions.append("first_ns <= :until")
+        values["until"] = until_ns
+    if not folded:
+        conditions.append("storm IS NULL")
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM alerts WHERE {' AND '.join(conditions)}"
+        " ORDER BY severity DESC, number LIMIT :limit",
+        values,
+    )
+    return [_kept(row).alert for row in rows]
+
+
+def one(db: sqlite3.Connection, number: int) -> Alert:
+    """The alert of a number.
+
+    Raises:
+        UsageError: There is none.
+    """
+    row = db.execute(f"SELECT {_COLUMNS} FROM alerts WHERE number = ?", (number,)).fetchone()
+    if row is None:
+        raise UsageError(f"There is no alert {number}. See `otmon alerts list`.")
+    return _kept(row).alert
+
+
+def settled(db: sqlite3.Connection) -> dict[int, tuple[str, int | None]]:
+    """Of each alert that is not open its status, and when its mute ends."""
+    rows = db.execute("SELECT number, status, muted_until_ns FROM alerts WHERE status != 'open'")
+    return {number: (status, until) for number, status, until in rows}
+
+
+def beside(db: sqlite3.Connection, alert: Alert, within_ns: int) -> list[Alert]:
+    """Alerts that share its client or its server and were there within `within_ns`."""
+    rows = db.execute(
+        f"SELECT {_COLUMNS} FROM alerts WHERE (client = :client OR server = :server)"
+        " AND first_ns <= :last AND last_ns >= :first AND number != :number AND storm IS NULL"
+        " ORDER BY number LIMIT 200",
+        {
+            "client": alert.client,
+            "server": alert.server,
+            "first": alert.first_seen - within_ns,
+            "last": alert.last_seen + within_ns,
+            "number": alert.id,
+        },
+    )
+    return [_kept(row).alert for row in rows]
+
+
+def counts(db: sqlite3.Connection) -> dict[tuple[str, str], int]:
+    """How many alerts there are by status and level, without those folded into storms."""
+    rows = db.execute(
+        "SELECT status, level, count(*) FROM alerts WHERE storm IS NULL GROUP BY status, level"
+    )
+    return {(status, level): count for status, level, count in rows}
+
+
+def changes(db: sqlite3.Connection, after_id: int = 0, limit: int = 1_000) -> list[Change]:
+    """What others have to be told after a change that they know, the oldest first."""
+    rows = db.execute(
+        "SELECT id, number, kind, time_ns, status, severity, level, count, author, note"
+        " FROM alert_changes WHERE id > ? ORDER BY id LIMIT ?",
+        (after_id, limit),
+    )
+    return [Change(*row) for row in rows]
+
+
+def settle(
+    db: sqlite3.Connection,
+    numbers: Sequence[int],
+    status: str,
+    action: Action,
+    until_ns: int | None = None,
+) -> list[Alert]:
+    """Gives alerts a status as somebody says, and gives them as they are now.
+
+    A storm takes the alerts that are folded into it along.
+
+    Args:
+        db: A connection inside a transaction.
+        numbers: Which.
+        status: `acknowledged`, `closed`, `muted` or `learned`.
+        action: Who says so and why.
+        until_ns: When a mute ends.
+
+    Raises:
+        UsageError: There is no such alert, or it cannot become that from what it is.
+    """
+    writer = Writer(db, action)
+    for number in numbers:
+        alert = one(db, number)
+        if status == "acknowledged" and alert.status in ("closed", "learned"):
+            raise UsageError(
+                f"Alert {number} is {alert.status} already. "
+                "If that was wrong, take it back: `otmon undo`."
+            )
+        members = [row[0] for row in db.execute(
+            "SELECT number FROM alerts WHERE storm = ? ORDER BY number", (number,)
+        )]  # fmt: skip
+        for each in (number, *members):
+            before = _settled(db, each)
+            after: Facts = {"status": status, "muted_until_ns": until_ns}
+            if before != after:
+                restore(db, str(each), after)
+                writer.add("alert", str(each), before, after)
+        if alert.status != status or alert.muted_until != until_ns:
+            _note(db, number, action.name, now_ns(), action.author, action.note)
+    return load(db, numbers=numbers)
+
+
+def _settled(db: sqlite3.Connection, number: int) -> Facts:
+    row = db.execute("SELECT status, muted_until_ns FROM alerts WHERE number = ?", (number,))
+    status, until = row.fetchone()
+    return {"status": status, "muted_until_ns": until}
+
+
+def restore(db: sqlite3.Connection, subject: str, facts: Facts | None) -> None:
+    """Puts the status of an alert back to what the journal says."""
+    if facts is not None:
+        db.execute(
+            "UPDATE alerts SET status = ?, muted_until_ns = ? WHERE number = ?",
+            (facts["status"], facts["muted_until_ns"], int(subject)),
+        )
+
+
+def taken_back(db: sqlite3.Connection, subject: str, author: str, note: str | None) -> None:
+    """Notes for others that what was done to an alert has been taken back."""
+    _note(db, int(subject), "undo", now_ns(), author, note)
+
+
+def retain(db: sqlite3.Connection, time_ns: int, closed_ns: int, at_most: int) -> int:
+    """Drops alerts that are over and old, and gives how many.
+
+    Args:
+        db: A connection inside a transaction.
+        time_ns: Packet time now.
+        closed_ns: How long after their last match those are kept that are
+            closed or learned, or whose mute has ended.
+        at_most: How many are kept in all; of what is too many the settled ones
+            that were quiet longest go first, then the others.
+    """
+    over = "status IN ('closed', 'learned') OR (status = 'muted' AND muted_until_ns < :now)"
+    dropped = db.execute(
+        f"DELETE FROM alerts WHERE ({over}) AND last_ns < :now - :closed",
+        {"now": time_ns, "closed": closed_ns},
+    ).rowcount
+    present = db.execute("SELECT count(*) FROM alerts").fetchone()[0]
+    if present > at_most:
+        dropped += db.execute(
+            "DELETE FROM alerts WHERE number IN (SELECT number FROM alerts ORDER BY"
+            f" ({over}) DESC, last_ns LIMIT :excess)",
+            {"now": time_ns, "excess": present - at_most},
+        ).rowcount
+    db.execute(
+        "DELETE FROM alert_changes WHERE id <= (SELECT max(id) FROM alert_changes) - ?",
+        (MAX_CHANGES,),
+    )
+    return dropped
+
+
+def _note(
+    db: sqlite3.Connection,
+    number: int,
+    kind: str,
+    time_ns: int,
+    author: str | None = None,
+    note: str | None = None,
+) -> None:
+    db.execute(
+        "INSERT INTO alert_changes (number, kind, time_ns, status, severity, level, count, author,"
+        " note) SELECT number, ?, ?, status, severity, level, count, ?, ? FROM alerts"
+        " WHERE number = ?",
+        (kind, time_ns, author, note, number),
+    )
+
+
+def _text(alert: Alert) -> str:
+    return json.dumps(to_document(alert), ensure_ascii=False, separators=(",", ":"))
+
+
+def _kept(row: tuple[Any, ...]) -> KeptAlert:
+    number, key, sighted_ns, storm, status, until_ns, document = row
+    alert = from_document(Alert, json.loads(document))
+    until = None if until_ns is None else Time(until_ns)
+    alert = replace(alert, id=number, storm=storm, status=status, muted_until=until)
+    return KeptAlert(key, sighted_ns, alert)
