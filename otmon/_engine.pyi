@@ -426,14 +426,18 @@ class Conversation:
 
 @final
 class Address:
-    """A hardware address and an IP address seen together as sender."""
+    """A hardware address and an IP address seen together as sender.
+
+    Leaves when new, when the IP comes back to it from another hardware address,
+    and when its counts changed.
+    """
 
     @property
     def sequence(self) -> int:
         """Rises with every observation of a run."""
     @property
-    def mac(self) -> str:
-        """Hardware address."""
+    def mac(self) -> str | None:
+        """Hardware address; none where the link layer has none."""
     @property
     def ip(self) -> str | None:
         """Network address."""
@@ -458,10 +462,17 @@ class Address:
     @property
     def frame(self) -> Frame:
         """The first frame."""
+    @property
+    def last_frame(self) -> Frame:
+        """The last frame that began a flow, or was ARP."""
 
 @final
 class Claim:
-    """Something said about an asset; leaves when new, and when its count changed."""
+    """Something said about an asset.
+
+    Leaves when new, when it is said again instead of another value, and when its
+    count changed.
+    """
 
     @property
     def sequence(self) -> int:
@@ -497,11 +508,20 @@ class Claim:
     def count(self) -> int:
         """How often it was said."""
     @property
+    def flow_count(self) -> int:
+        """In how many flows."""
+    @property
     def time_ns(self) -> int:
         """Packet time of the first time."""
     @property
+    def last_seen_ns(self) -> int:
+        """Packet time of the last time."""
+    @property
     def frame(self) -> Frame:
         """The frame that said it first."""
+    @property
+    def last_frame(self) -> Frame:
+        """The frame that said it last."""
 
 @final
 class Content:

@@ -422,8 +422,8 @@ impl Address {
         self.0.sequence
     }
     #[getter]
-    fn mac(&self) -> String {
-        convert::mac(self.0.mac)
+    fn mac(&self) -> Option<String> {
+        self.0.mac.map(convert::mac)
     }
     #[getter]
     fn ip(&self) -> Option<String> {
@@ -457,9 +457,13 @@ impl Address {
     fn frame(&self) -> PyFrame {
         convert::frame(self.0.frame)
     }
+    #[getter]
+    fn last_frame(&self) -> PyFrame {
+        convert::frame(self.0.last_frame)
+    }
     fn __repr__(&self) -> String {
-        let ip = convert::ip(self.0.ip).unwrap_or_default();
-        format!("<Address {} {ip}>", convert::mac(self.0.mac))
+        let mac = self.0.mac.map(convert::mac).unwrap_or_default();
+        format!("<Address {mac} {}>", convert::ip(self.0.ip).unwrap_or_default())
     }
 }
 
@@ -514,12 +518,24 @@ impl Claim {
         self.0.count
     }
     #[getter]
+    fn flow_count(&self) -> u64 {
+        self.0.flow_count
+    }
+    #[getter]
     fn time_ns(&self) -> i64 {
         self.0.time_ns
     }
     #[getter]
+    fn last_seen_ns(&self) -> i64 {
+        self.0.last_seen_ns
+    }
+    #[getter]
     fn frame(&self) -> PyFrame {
         convert::frame(self.0.frame)
+    }
+    #[getter]
+    fn last_frame(&self) -> PyFrame {
+        convert::frame(self.0.last_frame)
     }
     fn __repr__(&self) -> String {
         format!("<Claim {}={:?}>", self.0.attribute.as_str(), self.0.value)

@@ -9,19 +9,23 @@ use crate::limits::Limits;
 use crate::observation::Address;
 use crate::packet::Mac;
 
-type Key = (Mac, Option<IpAddr>, Option<u16>);
+type Key = (Option<Mac>, Option<IpAddr>, Option<u16>);
+
+/// Times that a pair leaves at once because its IP had been another's.
+const TOLD_AGAIN: u8 = 32;
 
 #[derive(Debug)]
 struct Entry {
     address: Address,
     changed: bool,
+    told_again: u8,
 }
 
 /// A sender's addresses in one frame.
 #[derive(Clone, Copy, Debug)]
 pub struct Seen {
     /// Hardware address.
-    pub mac: Mac,
+    pub mac: Option<Mac>,
     /// Network address.
     pub ip: Option<IpAddr>,
     /// Outermost VLAN id.
@@ -41,6 +45,8 @@ pub struct Seen {
 pub struct Addresses {
     entries: Vec<Entry>,
     by_key: HashMap<Key, u32>,
+    /// Of each IP on a segment the pair that sent last.
+    holders: HashMap<(IpAddr, Option<u16>), u32>,
     changed: Vec<u32>,
     most: usize,
     /// Pairs that were not kept.
@@ -54,13 +60,15 @@ impl Addresses {
         Self {
             entries: Vec::new(),
             by_key: HashMap::new(),
+            holders: HashMap::new(),
             changed: Vec::new(),
             most: limits.addresses,
             overflow_count: 0,
         }
     }
 
-    /// Notes a sender; the observation where the pair is new.
+    /// Notes a sender; the observation where the pair is new, or where its IP had
+    /// been with another hardware address meanwhile.
     pub fn note(&mut self, seen: &Seen) -> Option<Address> {
         let key = (seen.mac, seen.ip, seen.vlan);
         if let Some(slot) = self.by_key.get(&key).copied() {
@@ -70,8 +78,9 @@ impl Addresses {
                 own.packets = own.packets.saturating_add(seen.arp.into());
                 own.arp |= seen.arp;
                 own.ttl = own.ttl.max(seen.ttl);
+                own.last_frame = seen.frame;
             });
-            return None;
+            return self.taken_back(seen, slot);
         }
         if self.entries.len() >= self.most {
             self.overflow_count = self.overflow_count.saturating_add(1);
@@ -89,10 +98,25 @@ impl Addresses {
             arp: seen.arp,
             ttl: seen.ttl,
             frame: seen.frame,
+            last_frame: seen.frame,
         };
-        self.entries.push(Entry { address: address.clone(), changed: false });
+        self.entries.push(Entry { address: address.clone(), changed: false, told_again: 0 });
         self.by_key.insert(key, slot);
+        if let Some(ip) = seen.ip {
+            self.holders.insert((ip, seen.vlan), slot);
+        }
         Some(address)
+    }
+
+    fn taken_back(&mut self, seen: &Seen, slot: u32) -> Option<Address> {
+        let holder = self.holders.get_mut(&(seen.ip?, seen.vlan))?;
+        if *holder == slot {
+            return None;
+        }
+        *holder = slot;
+        let entry = self.entries.get_mut(slot as usize)?;
+        entry.told_again = entry.told_again.saturating_add(1);
+        (entry.told_again <= TOLD_AGAIN).then(|| entry.address.clone())
     }
 
     /// Adds the packets that a known pair sent in a flow.
@@ -126,5 +150,42 @@ impl Addresses {
             entry.changed = true;
             self.changed.push(slot);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seen(host: u8, frame: u64) -> Seen {
+        Seen {
+            mac: Some([0, 0, 0, 0, 0, host]),
+            ip: Some(IpAddr::from([10, 0, 0, 1])),
+            vlan: None,
+            ttl: 64,
+            arp: true,
+            frame: FrameId { file: 0, number: frame },
+            time_ns: 0,
+        }
+    }
+
+    #[test]
+    fn a_pair_whose_ip_was_with_another_leaves_again() {
+        let mut addresses = Addresses::new(&Limits::default());
+        let left: Vec<bool> = [1, 2, 2, 1, 1, 2]
+            .into_iter()
+            .zip(1..)
+            .map(|(host, frame)| addresses.note(&seen(host, frame)).is_some())
+            .collect();
+
+        assert_eq!(left, [true, true, false, true, false, true]);
+    }
+
+    #[test]
+    fn two_devices_that_fight_for_an_ip_do_not_fill_the_batch() {
+        let mut addresses = Addresses::new(&Limits::default());
+        let left = (0_u8..200).filter(|turn| addresses.note(&seen(turn % 2, 1)).is_some()).count();
+
+        assert_eq!(left, 2 + 2 * usize::from(TOLD_AGAIN));
     }
 }

@@ -15,6 +15,10 @@ use crate::observer::FlowTotals;
 use crate::packet::Mac;
 use crate::token_bucket::TokenBucket;
 
+/// Operations at which a conversation leaves again: what its two ends are shows
+/// while they talk.
+const TOLD_AGAIN: [u64; 3] = [32, 256, 2048];
+
 /// What an endpoint is known by: its IP, or its MAC where there is no IP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Host {
@@ -97,6 +101,8 @@ pub struct Entry {
     history: History,
     changed: bool,
     emitted: bool,
+    /// Whether it should leave again before the next flush.
+    due: bool,
 }
 
 /// An exchange, as far as a conversation counts it.
@@ -128,6 +134,8 @@ impl Entry {
             &mut self.history.read_count
         };
         *side = side.saturating_add(1);
+        let operations = before.read_count.saturating_add(before.change_count).saturating_add(1);
+        self.due |= TOLD_AGAIN.contains(&operations);
         self.pdus = self.pdus.saturating_add(counted.pdus);
         self.answered_count = self.answered_count.saturating_add(counted.answered.into());
         self.failure_count = self.failure_count.saturating_add(counted.failed.into());
@@ -142,6 +150,7 @@ impl Entry {
     fn observation(&mut self, id: u32) -> Conversation {
         let new = !self.emitted;
         self.emitted = true;
+        self.due = false;
         let mut classes = self.classes.clone();
         classes.sort_unstable();
         Conversation {
@@ -236,6 +245,7 @@ impl Conversations {
             history: History { first_seen_ns: i64::MIN, ..History::default() },
             changed: false,
             emitted: false,
+            due: false,
         });
         self.by_key.insert(key, slot);
         self.mark(slot);
@@ -317,13 +327,14 @@ impl Conversations {
         self.mark(slot);
     }
 
-    /// The observation of a conversation that has not left yet. While only a
+    /// The observation of a conversation that has not left yet, or is due to leave
+    /// again. While only a
     /// carrying layer was seen it may still get another name, so it waits for its
     /// flow to end.
     pub fn first_observation(&mut self, slot: u32, ended: bool) -> Option<Conversation> {
         self.entries
             .get_mut(slot as usize)
-            .filter(|entry| !entry.emitted)
+            .filter(|entry| !entry.emitted || entry.due)
             .filter(|entry| ended || !entry.protocol.is_some_and(ProtocolId::is_carrier))
             .map(|entry| entry.observation(slot))
     }

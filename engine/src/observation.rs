@@ -254,8 +254,8 @@ pub struct Conversation {
 pub struct Address {
     /// Rises with every observation of a run.
     pub sequence: u64,
-    /// Hardware address.
-    pub mac: Mac,
+    /// Hardware address; none where the link layer has none.
+    pub mac: Option<Mac>,
     /// Network address.
     pub ip: Option<IpAddr>,
     /// Outermost VLAN id.
@@ -273,6 +273,8 @@ pub struct Address {
     pub ttl: u8,
     /// The first frame.
     pub frame: FrameId,
+    /// The last frame that began a flow, or was ARP.
+    pub last_frame: FrameId,
 }
 
 /// Something said about an asset.
@@ -298,10 +300,16 @@ pub struct Claim {
     pub confidence: u8,
     /// How often it was said.
     pub count: u64,
-    /// Packet time.
+    /// In how many flows.
+    pub flow_count: u64,
+    /// Packet time of the first time.
     pub time_ns: i64,
-    /// The frame.
+    /// Packet time of the last time.
+    pub last_seen_ns: i64,
+    /// The frame that said it first.
     pub frame: FrameId,
+    /// The frame that said it last.
+    pub last_frame: FrameId,
 }
 
 /// A program, firmware or file that was transferred.

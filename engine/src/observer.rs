@@ -152,9 +152,11 @@ impl Observer {
         frame: FrameId,
         time_ns: i64,
     ) {
-        let (Some(mac), None) = (link.source, &self.pdu_log) else { return };
+        if self.pdu_log.is_some() || (link.source.is_none() && ip.is_none()) {
+            return;
+        }
         let seen = Seen {
-            mac,
+            mac: link.source,
             ip: ip.map(|ip| ip.source),
             vlan: link.vlan,
             // ARP has no time to live.
@@ -300,10 +302,8 @@ impl Observer {
             self.emit(Observation::Content(Box::new(ended)));
         }
         for (end, sent) in [(&facts.client, totals.client), (&facts.server, totals.server)] {
-            if let Some(mac) = end.mac {
-                let key = (mac, end.ip, facts.vlan);
-                self.addresses.add_packets(key, sent.packets, totals.last_seen_ns);
-            }
+            let key = (end.mac, end.ip, facts.vlan);
+            self.addresses.add_packets(key, sent.packets, totals.last_seen_ns);
         }
         let slot = match memo.conversation.checked_sub(1) {
             Some(slot) => Some(slot),

@@ -705,3 +705,60 @@ fn sequence_rises_with_every_observation() {
         numbers
     });
 }
+
+/// The serial numbers that leave when a device says these, each in a flow.
+fn left(said: &[(&str, u16)]) -> Vec<(String, u64, u64)> {
+    let mut plant = Plant::new();
+    for (at, (serial, flow)) in said.iter().enumerate() {
+        let claim = sink::Claim {
+            subject: Subject::Sender,
+            attribute: Attribute::Serial,
+            value: (*serial).into(),
+            source: "identity",
+            confidence: 95,
+        };
+        let at = u64::try_from(at).unwrap();
+        let origin = Origin {
+            protocol: ProtocolId::Modbus,
+            from_client: false,
+            frame: FrameId { file: 0, number: at + 1 },
+            time_ns: i64::try_from(at).unwrap() * SECOND,
+        };
+        let facts = Arc::new(facts(1, *flow));
+        plant.observer.claim(&facts, &claim, origin, &mut plant.counters);
+    }
+    let observations = plant.taken();
+    let claims = observations.iter().filter_map(|observation| match observation {
+        Observation::Claim(own) => Some((own.value.to_string(), own.count, own.flow_count)),
+        _ => None,
+    });
+    claims.collect()
+}
+
+#[test]
+fn what_is_said_again_and_again_leaves_once() {
+    assert_eq!(left(&[("A", 1), ("A", 1), ("A", 2), ("A", 3)]), [("A".into(), 1, 1)]);
+}
+
+#[test]
+fn another_value_leaves_until_it_is_settled() {
+    let said = [("A", 1), ("B", 1), ("B", 1), ("B", 1), ("B", 1), ("B", 2), ("B", 2), ("B", 3)];
+
+    assert_eq!(
+        left(&said),
+        [
+            ("A".into(), 1, 1),
+            ("B".into(), 1, 1),
+            ("B".into(), 2, 1),
+            ("B".into(), 3, 1),
+            ("B".into(), 5, 2),
+        ]
+    );
+}
+
+#[test]
+fn a_value_that_comes_back_leaves_again() {
+    let said = [("A", 1), ("B", 1), ("A", 1)];
+
+    assert_eq!(left(&said), [("A".into(), 1, 1), ("B".into(), 1, 1), ("A".into(), 2, 1)]);
+}

@@ -94,11 +94,11 @@ class ClaimBook:
             ip=claim.subject_ip,
             unit=claim.unit,
             first_ns=claim.time_ns,
-            last_ns=claim.time_ns,
+            last_ns=claim.last_seen_ns,
             frame=claim.frame,
-            last_frame=claim.frame,
+            last_frame=claim.last_frame,
             count=claim.count,
-            flow_count=1,
+            flow_count=claim.flow_count,
         )
         return self.put(told)
 

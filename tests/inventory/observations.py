@@ -11,7 +11,7 @@ S = 1_000_000_000
 def address(mac: str, ip: str | None, **other: Any) -> Any:
     """A pair of hardware and IP address, seen for ten seconds."""
     facts = {"vlan": None, "packets": 10, "first_seen_ns": 0, "last_seen_ns": 10 * S}
-    facts |= {"arp": False, "ttl": 64, "frame": (0, 1)}
+    facts |= {"arp": False, "ttl": 64, "frame": (0, 1), "last_frame": (0, 1)}
     return SimpleNamespace(mac=mac, ip=ip, **(facts | other))
 
 
@@ -38,4 +38,5 @@ def claim(ip: str, attribute: str, value: str, **other: Any) -> Any:
     facts: dict[str, Any] = {"subject_mac": None, "vlan": None, "unit": None}
     facts |= {"protocol": "modbus", "source": "read_device_identification"}
     facts |= {"confidence": 95, "count": 1, "time_ns": 0, "frame": (0, 7)}
+    facts |= {"flow_count": 1, "last_seen_ns": other.get("time_ns", 0), "last_frame": (0, 7)}
     return SimpleNamespace(subject_ip=ip, attribute=attribute, value=value, **(facts | other))
