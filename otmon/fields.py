@@ -164,6 +164,34 @@ ANOMALIES: tuple[str, ...] = (
 )
 """Every named departure from a specification, in the engine's order."""
 
+STATEMENT_STATES: tuple[str, ...] = (
+    "learning",
+    "learned",
+    "approved",
+    "rejected",
+    "muted",
+    "expired",
+    "pending",
+)
+"""What a statement can be: `pending` was seen, and waits for a person."""
+
+NOVEL: tuple[str, ...] = (
+    "asset",
+    "peer",
+    "service",
+    "operation",
+    "object",
+    "read_range",
+    "value_range",
+    "value_set",
+    "period",
+    "sequence",
+    "time_of_day",
+    "session",
+    "exception",
+)
+"""In what an event can be new, the widest first."""
+
 CATEGORIES: tuple[str, ...] = (
     "ot_operation",
     "ot_session",
@@ -376,6 +404,38 @@ _DETECTED: tuple[Field, ...] = (
     Field("anomaly.since", Kind.DATE, "Since when the normal held.", _ANOMALIES),
 )
 
+_BASELINE: tuple[Field, ...] = (
+    Field(
+        "baseline.state",
+        Kind.KEYWORD,
+        "What the conversation is in: none where no baseline is used.",
+        values=frozenset(("none", "learning", "enforcing")),
+    ),
+    Field(
+        "baseline.novel",
+        Kind.KEYWORD,
+        "In what the event is new, against what was learned.",
+        many=True,
+        values=frozenset(NOVEL),
+    ),
+    Field("baseline.statement", Kind.KEYWORD, "The statement that covers the event."),
+    Field(
+        "baseline.statement_state",
+        Kind.KEYWORD,
+        "What is settled about that statement.",
+        values=frozenset(STATEMENT_STATES),
+    ),
+    Field("baseline.expected", Kind.KEYWORD, "The nearest thing that is normal, in words."),
+    Field("baseline.observed", Kind.KEYWORD, "What was done instead, in words."),
+    Field("baseline.first_seen", Kind.DATE, "When the like was seen first."),
+    Field("baseline.count", Kind.LONG, "How often the like was seen before."),
+    Field(
+        "baseline.unsaturated",
+        Kind.BOOLEAN,
+        "Whether the conversation still showed new things when its learning ended.",
+    ),
+)
+
 _FILE: tuple[Field, ...] = (
     Field("file.name", Kind.KEYWORD, "Name of what was transferred.", _FILES),
     Field("file.size", Kind.LONG, "Bytes seen of it.", _FILES),
@@ -392,7 +452,7 @@ _FILE: tuple[Field, ...] = (
 )
 
 FIELDS: Mapping[str, Field] = {
-    field.name: field for field in (*_COMMON, *_OPERATION, *_DETECTED, *_FILE)
+    field.name: field for field in (*_COMMON, *_BASELINE, *_OPERATION, *_DETECTED, *_FILE)
 }
 """Every field but those that a protocol adds, by name."""
 

@@ -17,11 +17,16 @@ from typing import Any
 
 from otmon import _engine
 from otmon.alerts.aggregate import Aggregator
+from otmon.baseline.book import is_known
+from otmon.baseline.compare import Baseline, Found
+from otmon.baseline.learn import learned
+from otmon.baseline.watch import Watch, deviation_event
 from otmon.config import Config
 from otmon.detectors.registry import detectors
 from otmon.detectors.watchers import Watchers
 from otmon.errors import StateError
 from otmon.inventory.inventory import Inventory
+from otmon.inventory.zone import is_public
 from otmon.model import result as document
 from otmon.model.alert import Alert
 from otmon.model.context import Address, AssetFacts
@@ -64,6 +69,7 @@ def analyze(
     keep: bool = False,
     keep_duplicates: bool = False,
     config: Config | None = None,
+    baseline: Paths | Baseline | None = None,
     progress: Progress | None = None,
 ) -> Result:
     """What capture files show, as the document of `otmon analyze --format json`.
@@ -76,6 +82,7 @@ def analyze(
         keep: Without a state, keep the result as the user's last analysis.
         keep_duplicates: Count frames that a mirror port delivered twice.
         config: What the site says; without it the defaults.
+        baseline: What is normal: captures to learn it from, or what was learned.
         progress: Called now and then with the bytes read so far and in all.
 
     Raises:
@@ -86,11 +93,15 @@ def analyze(
     Nothing of it goes into the state, which takes a capture as a whole.
     """
     config = config or Config()
+    if baseline is not None and not isinstance(baseline, Baseline):
+        baseline = learn(
+            baseline, keep_duplicates=keep_duplicates, config=config, progress=progress
+        )
     if state is None and config.state.path is not None:
         state = config.place(config.state.path)
     if state is None:
         engine = _engine.Engine(_listed(paths), keep_duplicates=keep_duplicates)
-        analysis = _Analysis(engine, config)
+        analysis = _Analysis(engine, config, baseline=baseline)
         analysis.run(progress)
         result = analysis.result()
         return _kept(analysis, result) if keep else result
@@ -98,7 +109,7 @@ def analyze(
         site.claim()
         inputs = look_up(site, _listed(paths))
         engine = _engine.Engine(inputs.paths, keep_duplicates=keep_duplicates)
-        analysis = _Analysis(engine, config, SiteMemory(site, config, inputs))
+        analysis = _Analysis(engine, config, SiteMemory(site, config, inputs), baseline)
         analysis.run(progress)
         return analysis.finish()
 
@@ -113,6 +124,28 @@ def _kept(analysis: _Analysis, result: Result) -> Result:
         capture = dataclasses.replace(result.capture, remarks=(*result.capture.remarks, remark))
         return dataclasses.replace(result, capture=capture)
     return result
+
+
+def learn(
+    paths: Paths,
+    *,
+    keep_duplicates: bool = False,
+    config: Config | None = None,
+    progress: Progress | None = None,
+) -> Baseline:
+    """What is normal, from captures of which a person says that they are.
+
+    Raises:
+        CaptureError: No input is usable.
+    """
+    config = config or Config()
+    engine = _engine.Engine(_listed(paths), keep_duplicates=keep_duplicates)
+    baseline = Baseline(settings=config.baseline)
+    baseline.sources = tuple(map(str, _listed(paths)))
+    analysis = _Analysis(engine, config, baseline=baseline)
+    analysis.run(progress)
+    baseline.enforce_all()
+    return baseline
 
 
 def pdus(paths: Paths, *, keep_duplicates: bool = False) -> Iterator[dict[str, Any]]:
@@ -168,7 +201,11 @@ class _Analysis:
     """One run from the first frame to the result."""
 
     def __init__(
-        self, engine: _engine.Engine, config: Config, memory: SiteMemory | None = None
+        self,
+        engine: _engine.Engine,
+        config: Config,
+        memory: SiteMemory | None = None,
+        baseline: Baseline | None = None,
     ) -> None:
         # Imported here: pySigma takes most of the time that otmon needs to start.
         from otmon.ruleset.site import site_rules
@@ -194,6 +231,8 @@ class _Analysis:
         self._conversations: dict[int, _engine.Conversation] = {}
         self._contents: list[_engine.Content] = []
         self._interrupted = False
+        self._baseline = baseline
+        self._normal = None if baseline is None else self._watch_of(baseline)
         self._take: dict[type, Callable[[Any], None]] = {
             _engine.Transaction: self._transaction,
             _engine.Behaviour: self._behaviour,
@@ -235,7 +274,11 @@ class _Analysis:
         return min((time_ns for time_ns in seen if time_ns is not None), default=0)
 
     def _transaction(self, transaction: _engine.Transaction) -> None:
-        self._operation(event_from_transaction(transaction, self._context))
+        event = event_from_transaction(transaction, self._context)
+        if self._normal is None:
+            self._operation(event)
+        else:
+            self._hold_against(event, self._normal.transaction(transaction))
         if transaction.anomalies:
             self._watch(
                 event_from_transaction(transaction, self._context, category="ot_conformance")
@@ -248,8 +291,28 @@ class _Analysis:
         time_ns = behaviour.last_seen_ns
         if time_ns >= self._due_ns:
             self._advance(time_ns)
-        if behaviour.new and self._stands_alone(behaviour):
+        alone = behaviour.new and self._stands_alone(behaviour)
+        if self._normal is not None:
+            found = self._normal.behaviour(behaviour, tells=alone or not behaviour.new)
+            if alone or found.tell:
+                event = event_from_behaviour(behaviour, self._context)
+                self._hold_against(event, found, shown=alone)
+        elif alone:
             self._operation(event_from_behaviour(behaviour, self._context))
+
+    def _hold_against(self, event: Event, found: Found, *, shown: bool = True) -> None:
+        """Judge an operation with what the baseline says of it, then its deviations."""
+        event.verdict = found.verdict
+        if shown:
+            self._operation(event)
+        for kind in found.tell:
+            self._judge_event(deviation_event(event, found, kind))
+
+    def _watch_of(self, baseline: Baseline) -> Watch:
+        def file_name(number: int) -> str:
+            return self._engine.files()[number].path
+
+        return Watch(baseline, self._inventory.asset_id, file_name, is_public)
 
     def _stands_alone(self, behaviour: _engine.Behaviour) -> bool:
         shape = behaviour.shape
@@ -263,6 +326,11 @@ class _Analysis:
     def _conversation(self, conversation: _engine.Conversation) -> None:
         self._conversations[conversation.id] = conversation
         self._inventory.conversation(conversation)
+        if self._normal is not None:
+            found = self._normal.conversation(conversation)
+            if found.tell:
+                event = event_from_conversation(conversation, self._context)
+                self._hold_against(event, found, shown=False)
         if self._watchers.watch("ot_flow"):
             self._watch(event_from_conversation(conversation, self._context))
 
@@ -309,6 +377,8 @@ class _Analysis:
         """The input has ended: judge what detectors held back for more of it."""
         for shown in self._watchers.finish():
             self._judge_event(shown)
+        if self._normal is not None:
+            self._normal.finish()
 
     def _judge_event(self, event: Event) -> None:
         matches = self._judge.judge(event)
@@ -364,7 +434,8 @@ class _Analysis:
             ),
             behaviours=Deferred(self._in_order, lambda one: _behaviour(one, inventory)),
             contents=tuple(_content(content, inventory) for content in self._contents),
-            deviations=(),
+            baseline=None if self._baseline is None else _normal(self._baseline),
+            deviations=tuple(self._deviations()),
             alerts=self._alerts(),
         )
 
@@ -372,6 +443,21 @@ class _Analysis:
         names = [file.path for file in self._engine.files()]
         settled = {} if self._memory is None else self._memory.settled
         return self._aggregator.alerts(names.__getitem__, settled)
+
+    def _deviations(self) -> Iterator[document.Deviation]:
+        for one in () if self._normal is None else self._normal.deviations():
+            yield document.Deviation(
+                statement=one.statement.id,
+                state=one.statement.state,
+                novel=one.novel,
+                nearest=one.nearest,
+                expected=one.expected,
+                observed=one.observed,
+                first_seen=Time(one.first_ns),
+                last_seen=Time(one.last_ns),
+                count=one.count,
+                frames=tuple(number for _, number in one.frames),
+            )
 
     def _counters(self) -> Iterator[tuple[str, int]]:
         """What the engine counted, and what rules and alerts left out past their bounds."""
@@ -457,6 +543,27 @@ def _file(file: _engine.CaptureFile) -> document.CaptureFile:
         truncated=file.truncated,
         skipped_bytes=file.skipped_bytes,
         error=file.error,
+    )
+
+
+def _normal(baseline: Baseline) -> document.Normal:
+    book = baseline.book
+    return document.Normal(
+        sources=baseline.sources,
+        statements=sum(map(is_known, book.statements())),
+        left_out=book.evicted_count + book.left_out_count,
+        edges=tuple(
+            document.LearnedEdge(
+                client=book.name(edge.client),
+                server=book.name(edge.server),
+                protocol=edge.protocol,
+                state="enforcing" if edge.enforcing else "learning",
+                statements=known.keys,
+                late_share=round(known.late_share, 4),
+                unsaturated=edge.unsaturated,
+            )
+            for edge, known in learned(book)
+        ),
     )
 
 

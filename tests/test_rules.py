@@ -43,7 +43,7 @@ def alerts_of(scene: Scene) -> Sequence[Alert]:
     """The alerts that all shipped rules raise on a capture."""
     from otmon import analyze
 
-    return analyze(scene.capture, config=load(scene.config)).alerts
+    return analyze(scene.capture, baseline=scene.baseline, config=load(scene.config)).alerts
 
 
 @pytest.mark.skipif(

@@ -13,6 +13,7 @@ from otmon.model.alert import LEVELS
 from otmon.model.document import json_text
 from otmon.model.result import Result
 from otmon.pipeline import analyze as run
+from otmon.pipeline import learn as known
 
 
 @click.command()
@@ -21,6 +22,7 @@ from otmon.pipeline import analyze as run
 @options.keep_duplicates
 @options.state
 @options.config
+@options.baseline
 @click.option(
     "--no-keep",
     is_flag=True,
@@ -41,6 +43,7 @@ def analyze(
     keep_duplicates: bool,
     state: str | None,
     config: str | None,
+    baselines: tuple[str, ...],
     no_keep: bool,
     fail_on: str | None,
     everything: bool,
@@ -61,8 +64,13 @@ def analyze(
       otmon analyze --format json plant.pcapng | jq .alerts
       otmon analyze --fail-on high plant.pcapng
       otmon analyze --state site.otmon monday.pcapng
+      otmon analyze --baseline normal.pcapng incident.pcapng
     """
     site = load(config)
+    normal = None
+    if baselines:
+        with console.progress("Learning") as report:
+            normal = known(baselines, keep_duplicates=keep_duplicates, config=site, progress=report)
     with console.progress("Reading") as report:
         result = run(
             captures,
@@ -70,6 +78,7 @@ def analyze(
             keep=not no_keep,
             keep_duplicates=keep_duplicates,
             config=site,
+            baseline=normal,
             progress=report,
         )
     if output_format == "json":

@@ -33,6 +33,17 @@ state: Decorator = click.option(
 )
 """Where the site is remembered."""
 
+baseline: Decorator = click.option(
+    "--baseline",
+    "baselines",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(),
+    help="What is normal: captures to learn it from, an export of `otmon baseline`, or a state"
+    " file. Give it more than once for several captures.",
+)
+"""What the input is held against."""
+
 config: Decorator = click.option(
     "--config",
     metavar="FILE",

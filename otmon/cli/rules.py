@@ -133,7 +133,9 @@ def test_rules(paths: tuple[Path, ...], config: str | None, captures: Path | Non
 
         def alerts(scene: Scene, folder: Path = folder) -> Sequence[Alert]:
             told = load(scene.config) if scene.config else site
-            return analyze(scene.capture, config=_with_rules(told, folder)).alerts
+            return analyze(
+                scene.capture, baseline=scene.baseline, config=_with_rules(told, folder)
+            ).alerts
 
         rules_here = load_rules([folder], catalogue(protocols()), experimental=True)
         for _, failures in proofs(examples(rules_here), place, alerts):

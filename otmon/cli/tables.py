@@ -58,6 +58,7 @@ def result(
         _capture(document),
         _devices(document.assets, limit),
         _conversations(document.conversations, names, limit),
+        *_baseline(document, limit),
         _alerts(document.alerts, names, limit),
     ):
         console.print(part)
@@ -221,6 +222,37 @@ def _conversations(
     heading = f"Industrial conversations ({len(industrial)}), changes first"
     rest = [Text(f"  and {other:,} conversations of other traffic", style="dim")] if other else []
     return Group(_section(heading, table), *_more(len(shown), limit, "conversations"), *rest)
+
+
+def _baseline(document: Result, limit: int | None) -> Iterator[Group]:
+    """How well the normal is learned, and what differs from it; nothing without a baseline."""
+    normal = document.baseline
+    if normal is None:
+        return
+    table = grid("client", "server", "protocol", ">statements", ">new in 2nd half")
+    for edge in normal.edges[:limit]:
+        late = f"{edge.late_share:.0%}"
+        mark = ", not saturated" if edge.unsaturated else ""
+        table.add_row(edge.client, edge.server, edge.protocol, str(edge.statements), late + mark)
+    total = len(normal.edges)
+    title = f"Normal: {normal.statements:,} statements, {total:,} conversations"
+    yield Group(_section(title, table), *_more(total, limit, "conversations"))
+    deviations = document.deviations
+    if not deviations:
+        yield Group(heading("Deviations (0)"), Text("  none: all of it was seen before"))
+        return
+    parts: list[Text | Padding] = [heading(f"Deviations ({len(deviations)})")]
+    expected = None
+    for one in deviations[:limit]:
+        parts.append(Padding(Text(f"{one.observed}{_times(one.count)}"), (0, 0, 0, 2)))
+        if one.expected != expected:
+            expected = one.expected
+            parts.append(Padding(Text(f"normal: {expected}", style="dim"), (0, 0, 0, 6)))
+    yield Group(*parts, *_more(len(deviations), limit, "deviations"))
+
+
+def _times(count: int) -> str:
+    return f", {count:,} times" if count > 1 else ""
 
 
 def _deeds(talk: Conversation) -> Text:

@@ -16,6 +16,7 @@ from otmon.model.context import CONTEXT_FIELDS, Address, AssetFacts
 if TYPE_CHECKING:
     from otmon._engine import Behaviour, Content, Transaction, Value
     from otmon.model.context import Context
+    from otmon.model.statement import Verdict
 
 Scalar = bool | int | float | str
 FieldValue = Scalar | tuple[Scalar, ...] | None
@@ -84,6 +85,7 @@ class Event:
         "service",
         "shape",
         "time_ns",
+        "verdict",
     )
     _frames: tuple[Frame, ...]
 
@@ -111,6 +113,8 @@ class Event:
         self._own = own
         self.context = context
         """What answers the fields that the event does not carry itself."""
+        self.verdict: Verdict | None = None
+        """What the baseline says of it; none where none is used."""
 
     def __repr__(self) -> str:
         return f"Event({self.category}, {self.service}, {self.operation_class}, {self.time_ns})"
@@ -126,6 +130,8 @@ class Event:
             return self._asset("source", field[13:])
         if field[:18] == "destination.asset.":
             return self._asset("destination", field[18:])
+        if field[:9] == "baseline.":
+            return self._of_baseline(field[9:])
         known = CONTEXT_FIELDS.get(field)
         if known is not None:
             return None if self.context is None else known(self.context, self)
@@ -187,6 +193,7 @@ class Event:
             own if self._own is None else {**self._own, **own},
             self.context,
         )
+        derived.verdict = self.verdict
         if frames is not None:
             derived._frames = frames
         return derived
@@ -202,6 +209,14 @@ class Event:
             return tuple(several)
         one: Frame | None = getattr(self.record, "frame", None)
         return () if one is None else (one,)
+
+    def _of_baseline(self, attribute: str) -> FieldValue:
+        if self.verdict is None:
+            return "none" if attribute == "state" else None
+        if attribute == "first_seen":
+            return self.verdict.first_seen_ns
+        value: FieldValue = getattr(self.verdict, attribute, None)
+        return value
 
     def _asset(self, end: str, attribute: str) -> FieldValue:
         facts = self.facts(end)

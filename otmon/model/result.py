@@ -162,13 +162,52 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
+class LearnedEdge:
+    """How well the conversation of two devices in one protocol was learned."""
+
+    client: str
+    server: str
+    protocol: str
+    state: str
+    """`learning` or `enforcing`."""
+    statements: int
+    late_share: float
+    """Share of the statements that were seen first in the second half: 0 is saturated."""
+    unsaturated: bool
+    """Whether it was made to enforce though new things still appeared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Normal:
+    """What the input was held against."""
+
+    sources: tuple[str, ...]
+    """Where it was learned or read from."""
+    statements: int
+    left_out: int
+    """What found no room, or made room for something else."""
+    edges: tuple[LearnedEdge, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Deviation:
-    """A baseline statement that was broken."""
+    """A difference from what is normal, with how often it was seen."""
 
     statement: str
-    expected: str
+    """The statement that waits for a person to settle it."""
+    state: str
+    novel: tuple[str, ...]
+    """In what it is new, the widest first."""
+    nearest: str | None
+    """The statement that comes nearest to it."""
+    expected: str | None
+    """The same in words."""
     observed: str
+    first_seen: Time
+    last_seen: Time
+    count: int
     frames: tuple[int, ...]
+    """The first frames that showed it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +222,8 @@ class Result:
     behaviours: Sequence[Behaviour]
     """Made each time they are looked at: a table needs none of them."""
     contents: tuple[Content, ...]
+    baseline: Normal | None
+    """None where no baseline was used."""
     deviations: tuple[Deviation, ...]
     alerts: Sequence[Alert]
     """Made each time they are looked at: a table shows a few of them."""

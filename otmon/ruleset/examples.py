@@ -47,6 +47,14 @@ class Example:
         """Where it stands in the file of the rule."""
         return self.source.line(self.place)
 
+    def scene(self, folder: Path) -> Scene:
+        """Its files in `folder`."""
+        return Scene(
+            folder / self.capture,
+            None if self.config is None else folder / self.config,
+            None if self.baseline is None else folder / self.baseline,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Failure:
@@ -103,11 +111,7 @@ def proofs(
         if absent:
             yield example, [Failure(example, f"{', '.join(absent)} does not exist")]
             continue
-        scene = Scene(
-            captures / example.capture,
-            None if example.config is None else captures / example.config,
-            None if example.baseline is None else captures / example.baseline,
-        )
+        scene = example.scene(captures)
         if scene not in known:
             known[scene] = analyse(scene)
         alerts = [one for one in known[scene] if one.rule.id == example.rule_id]
@@ -125,13 +129,16 @@ def _wrong(example: Example, alerts: Sequence[Alert]) -> Iterator[str]:
 
 
 def matrix(
-    rules: RuleSet, captures: Sequence[str], folder: Path, analyse: Analyse
+    rules: RuleSet, scenes: Sequence[Scene], folder: Path, analyse: Analyse
 ) -> Mapping[tuple[str, str], int]:
-    """How many alerts each rule raises on each capture, by title and capture; none left out."""
+    """How many alerts each rule raises on each scene, by title and files; none left out."""
     titles = {one.rule.id: one.rule.title for one in rules.rules}
     counts: dict[tuple[str, str], int] = {}
-    for capture in captures:
-        for alert in analyse(Scene(folder / capture)):
-            key = (titles[alert.rule.id], capture)
+    for scene in scenes:
+        words = ((scene.baseline, " against "), (scene.config, " with "))
+        told = (f"{word}{path.relative_to(folder).as_posix()}" for path, word in words if path)
+        name = "".join((scene.capture.relative_to(folder).as_posix(), *told))
+        for alert in analyse(scene):
+            key = (titles[alert.rule.id], name)
             counts[key] = counts.get(key, 0) + 1
     return counts

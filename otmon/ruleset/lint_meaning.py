@@ -181,6 +181,10 @@ class Examples(Lint):
                     continue
                 if not isinstance(capture, str) or not (subject.captures / capture).is_file():
                     yield f"there is no capture {capture}", where
+                for role in ("baseline", "config"):
+                    other = example.get(role)
+                    if other is not None and not (subject.captures / str(other)).is_file():
+                        yield f"there is no {role} {other}", where
 
 
 class ContextNeeded(Lint):

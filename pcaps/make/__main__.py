@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from pcaps.make import demo, dnp3, modbus, s7comm, tristation
+from pcaps.make import baseline, demo, dnp3, modbus, s7comm, tristation
 from pcaps.make.case import CASES
 
 HERE = Path(__file__).resolve().parent.parent
@@ -18,7 +18,8 @@ HERE = Path(__file__).resolve().parent.parent
 
 def main(arguments: list[str]) -> int:
     """Write every case, or compare it with what is there."""
-    assert all(module.__doc__ for module in (demo, dnp3, modbus, s7comm, tristation))
+    modules = (baseline, demo, dnp3, modbus, s7comm, tristation)
+    assert all(module.__doc__ for module in modules)
     if arguments != ["--check"]:
         for case in CASES:
             case.write(HERE)

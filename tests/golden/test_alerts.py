@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib.util
 import os
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 from places import PCAPS
 
-from otmon.ruleset.examples import matrix
+from otmon.config import load
+from otmon.model.alert import Alert
+from otmon.ruleset.examples import Scene, examples, matrix
 from otmon.ruleset.load import load_rules
 
 GOLDEN = Path(__file__).with_name("alerts.tsv")
@@ -25,7 +28,13 @@ pytestmark = pytest.mark.skipif(
 def counts() -> dict[tuple[str, str], int]:
     from otmon import analyze
 
-    return dict(matrix(load_rules(), CAPTURES, PCAPS, lambda scene: analyze(scene.capture).alerts))
+    def analyse(scene: Scene) -> Sequence[Alert]:
+        return analyze(scene.capture, baseline=scene.baseline, config=load(scene.config)).alerts
+
+    rules = load_rules()
+    plain = [Scene(PCAPS / capture) for capture in CAPTURES]
+    told = {one.scene(PCAPS) for one in examples(rules)} - {*plain}
+    return dict(matrix(rules, [*plain, *sorted(told, key=str)], PCAPS, analyse))
 
 
 def test_each_rule_raises_what_it_raised_before(counts):

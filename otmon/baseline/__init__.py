@@ -1,0 +1,1 @@
+"""What is normal in a plant: learned from its traffic, readable, settled by people."""

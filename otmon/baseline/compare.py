@@ -1,0 +1,494 @@
+"""What is done, held against what is normal: verdicts, and the deviations they rest on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from otmon.baseline import learn
+from otmon.baseline.book import Book, EdgeKey, is_known, statement_id
+from otmon.baseline.deed import LINK_CLASSES, Deed
+from otmon.baseline.learn import Site
+from otmon.baseline.nearest import expected_of
+from otmon.baseline.ranges import merged, outside
+from otmon.baseline.words import says_key
+from otmon.config import Baseline as Settings
+from otmon.fields import DANGER_CLASSES
+from otmon.model.statement import Edge, Key, Range, Statement, Verdict
+
+MAX_DEVIATIONS = 10_000
+"""Deviations of a run that are listed; what comes after them is counted."""
+MAX_FRAMES = 16
+"""Frames of one deviation."""
+MAX_TOLD = 100_000
+"""Deviations of a run of which it is remembered that they were told."""
+
+Frame = tuple[int, int]
+
+NO_NEWS = Verdict("enforcing")
+"""What is said of things that no statement covers and that are no news."""
+
+
+class Found(NamedTuple):
+    """What the baseline says of one deed."""
+
+    verdict: Verdict
+    tell: tuple[str, ...] = ()
+    """Types of the events to be made of it: what was not told before in this run."""
+    statement: Statement | None = None
+    """The statement that covers it."""
+
+
+@dataclass(slots=True)
+class Deviation:
+    """A difference from what is normal, with how often it was seen in this run."""
+
+    statement: Statement
+    novel: tuple[str, ...]
+    expected: str | None
+    observed: str
+    nearest: str | None
+    """Id of the statement that is nearest to it."""
+    first_ns: int
+    last_ns: int
+    count: int = 0
+    frames: dict[Frame, None] = field(default_factory=dict)
+
+
+_EVENT_OF = {
+    "asset": "novel_peer",
+    "peer": "novel_peer",
+    "service": "novel_service",
+    "operation": "novel_operation",
+    "object": "novel_object",
+    "read_range": "novel_read_range",
+    "session": "novel_session",
+    "exception": "novel_exception",
+}
+"""The event that tells of each kind of novelty."""
+
+
+class Baseline:
+    """The statements of a site at work: takes what is done, learns it or judges it."""
+
+    def __init__(
+        self,
+        book: Book | None = None,
+        site: Site | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        """Takes what is known so far, and how long things are learned."""
+        self.book = Book() if book is None else book
+        self.site = Site() if site is None else site
+        self.settings = Settings() if settings is None else settings
+        self._verdicts: dict[Key, Verdict] = {}
+        self._told: set[tuple[object, ...]] = set()
+        self._deviations: dict[Key, Deviation] = {}
+        self.deviations_left_out = 0
+        self.now_ns = 0
+        self.sources: tuple[str, ...] = ()
+        """Where it was learned or read from."""
+
+    def begin_run(self) -> None:
+        """Forgets what was told and found: a new run over other captures begins."""
+        self._verdicts.clear()
+        self._told.clear()
+        self._deviations.clear()
+        self.deviations_left_out = 0
+
+    def rename(self, ids: Mapping[str, str]) -> None:
+        """Takes other ids for devices."""
+        self.book.rename(ids)
+        self._verdicts.clear()
+
+    def enforce_all(self) -> None:
+        """Ends all learning: a person says that what was seen is normal."""
+        self.site.learning = False
+        for edge in list(self.book.edges()):
+            if not edge.enforcing:
+                learn.enforce(self.book, edge, self.now_ns)
+        self._verdicts.clear()
+
+    def enforce_saturated(self) -> int:
+        """Ends the learning of the edges that show nothing new any more; how many."""
+        site = self.site
+        since = self.now_ns if site.since_ns is None else site.since_ns
+        if site.learning and self.now_ns - since > self.settings.learning_days * learn.DAY_NS:
+            site.learning = False
+        ended = learn.enforce_saturated(self.book, self.settings, self.now_ns)
+        if ended:
+            self._verdicts.clear()
+        return ended
+
+    def conversation(
+        self, edge: EdgeKey, time_ns: int, *, may_learn: bool, tells: bool = True
+    ) -> Found:
+        """Judges that two devices talk in a protocol; learns it where that is due."""
+        self._watch(time_ns)
+        key = Key("edge", *edge)
+        statement = self.book.get(key)
+        if statement is None:
+            if self._make_edge(edge, time_ns, None, may_learn=may_learn) is None:
+                return Found(NO_NEWS)
+            statement = self.book.get(key)
+            if statement is None:
+                return Found(NO_NEWS)
+        return self._found(statement, time_ns, tells=tells)
+
+    def look(
+        self,
+        deed: Deed,
+        time_ns: int,
+        frame: str,
+        *,
+        may_learn: bool = True,
+        tells: bool = True,
+    ) -> Found:
+        """Judges a deed; learns it where that is due.
+
+        Args:
+            deed: What was done.
+            time_ns: When.
+            frame: The frame that shows it, in words.
+            may_learn: Whether it may become normal by itself.
+            tells: Whether events may be made of it now.
+        """
+        self._watch(time_ns)
+        key = deed.key
+        statement = self.book.get(key)
+        if statement is None:
+            statement = self._make(deed, key, time_ns, frame, may_learn=may_learn)
+            if statement is None:
+                return Found(NO_NEWS)
+        elif deed.ranges:
+            beyond = outside(deed.ranges, statement.ranges)
+            if beyond:
+                return self._beyond(
+                    deed, statement, beyond, time_ns, frame, may_learn=may_learn, tells=tells
+                )
+        return self._found(statement, time_ns, tells=tells)
+
+    def again(self, statement: Statement, time_ns: int) -> Found:
+        """Judges a deed that a statement is known to cover."""
+        self._watch(time_ns)
+        return self._found(statement, time_ns)
+
+    def talked(self, key: EdgeKey, flows: int, last_ns: int) -> None:
+        """Counts flows of an edge."""
+        edge = self.book.edge(key)
+        if edge is not None:
+            edge.flows += flows
+            edge.last_seen_ns = max(edge.last_seen_ns, last_ns)
+            head = self.book.get(Key("edge", *key))
+            if head is not None and "/" in head.key.protocol:
+                # What is not dissected has no operations to count.
+                head.count += flows
+                head.last_seen_ns = max(head.last_seen_ns, last_ns)
+                self.book.seen_again(head)
+                self._count_deviation(head, flows, last_ns)
+            self.book.changed_edges[key] = None
+
+    def count(self, statement: Statement, count: int, first_ns: int, last_ns: int) -> None:
+        """Counts how often more something was seen, until when."""
+        statement.count += count
+        statement.first_seen_ns = min(statement.first_seen_ns, first_ns)
+        statement.last_seen_ns = max(statement.last_seen_ns, last_ns)
+        self.now_ns = max(self.now_ns, last_ns)
+        self.book.seen_again(statement)
+        edge_key = statement.key[1:4]
+        edge = self.book.edge(edge_key)
+        if edge is not None:
+            learn.used(edge, first_ns, last_ns, count)
+            self.book.changed_edges[edge_key] = None
+            head = self.book.get(Key("edge", *edge_key))
+            if head is not None and head is not statement:
+                head.count += count
+                head.last_seen_ns = max(head.last_seen_ns, last_ns)
+                self.book.seen_again(head)
+                self._count_deviation(head, count, last_ns)
+        self._count_deviation(statement, count, last_ns)
+
+    def _count_deviation(self, statement: Statement, count: int, last_ns: int) -> None:
+        deviation = self._deviations.get(statement.key)
+        if deviation is not None:
+            deviation.count += count
+            deviation.last_ns = max(deviation.last_ns, last_ns)
+
+    def show(self, found: Found, frames: tuple[Frame, ...]) -> None:
+        """Adds frames to the deviation that a deed is."""
+        if found.statement is not None:
+            deviation = self._deviations.get(found.statement.key)
+            if deviation is not None:
+                self._add_frames(deviation, frames)
+
+    def deviations(self) -> Iterator[Deviation]:
+        """Every deviation of this run, in the order of first sight."""
+        return iter(self._deviations.values())
+
+    @staticmethod
+    def _add_frames(deviation: Deviation, frames: tuple[Frame, ...]) -> None:
+        room = MAX_FRAMES - len(deviation.frames)
+        for frame in frames[: max(room, 0)]:
+            deviation.frames[frame] = None
+
+    def _watch(self, time_ns: int) -> None:
+        if time_ns > self.now_ns:
+            self.now_ns = time_ns
+        self.site.watch(time_ns)
+
+    def _found(self, statement: Statement, time_ns: int, *, tells: bool = True) -> Found:
+        """The verdict on a deed that a statement covers."""
+        self._age(statement, time_ns)
+        key = statement.key
+        verdict = self._verdicts.get(key)
+        if verdict is None:
+            verdict = self._verdicts[key] = self._judge(statement, time_ns)
+        if not verdict.novel and verdict.statement_state != "rejected":
+            return Found(verdict, (), statement)
+        return Found(verdict, self._tell(statement, verdict) if tells else (), statement)
+
+    def _judge(self, statement: Statement, time_ns: int) -> Verdict:
+        edge = self.book.edge(statement.key[1:4])
+        enforcing = edge is None or edge.enforcing
+        state = "enforcing" if enforcing else "learning"
+        unsaturated = edge is not None and edge.unsaturated
+        known = is_known(statement)
+        novel = () if known else statement.novel
+        if not novel and statement.state != "rejected":
+            return Verdict(
+                state,
+                (),
+                statement.id,
+                statement.state,
+                None,
+                None,
+                statement.first_seen_ns,
+                statement.count,
+                unsaturated,
+            )
+        observed = says_key(statement.key, self.book.name, statement.ranges)
+        nearest, expected = expected_of(self.book, statement, self.book.name)
+        if statement.state == "rejected":
+            expected = f"never: {statement.reason or 'rejected'}"
+            if statement.author:
+                expected += f" ({statement.author})"
+        elif statement.state == "expired":
+            expected = f"not any more: last seen {_day(statement.last_seen_ns)}"
+        if len(self._deviations) >= MAX_DEVIATIONS:
+            self.deviations_left_out += 1
+        else:
+            self._deviations[statement.key] = Deviation(
+                statement, novel, expected, observed, nearest, time_ns, time_ns
+            )
+        return Verdict(
+            state,
+            novel,
+            statement.id,
+            statement.state,
+            expected,
+            observed,
+            statement.first_seen_ns,
+            statement.count,
+            unsaturated,
+        )
+
+    def _tell(self, statement: Statement, verdict: Verdict) -> tuple[str, ...]:
+        """The events that a deviation is worth, each once in a run."""
+        key = statement.key
+        if statement.state == "rejected":
+            return ("rejected",)
+        if statement.state == "expired":
+            return self._once(("returned_after_absence", key))
+        novel = verdict.novel
+        events: list[str] = []
+        if "peer" in novel:
+            # Whoever looks for open ports first is told of again when a protocol answers.
+            dissected = "/" not in key.protocol
+            events += self._once(("novel_peer", key.client, key.server, dissected))
+        elif "service" in novel:
+            events += self._once(("novel_service", *key[1:4]))
+        if "operation" in novel:
+            operation = (key.unit, key.operation_class, key.operation)
+            if not self._once(("novel_operation", *key[1:4], operation)):
+                events += self._once(("novel_object", key))
+            else:
+                events.append("novel_operation")
+                self._once(("novel_object", key))
+        for kind in novel:
+            if kind in ("object", "read_range", "exception", "session"):
+                events += self._once((_EVENT_OF[kind], key))
+        return tuple(events)
+
+    def _once(self, told: tuple[object, ...]) -> tuple[str, ...]:
+        """The event of something that was not told before; nothing else."""
+        if told in self._told or len(self._told) >= MAX_TOLD:
+            return ()
+        self._told.add(told)
+        return (str(told[0]),)
+
+    def _age(self, statement: Statement, time_ns: int) -> None:
+        """Lets end what a person gave an end, and what was not seen for long."""
+        until = statement.until_ns
+        if until is not None and time_ns > until and statement.state in ("approved", "muted"):
+            statement.novel = statement.novel or (_widest(statement.key),)
+            self._restate(statement, "pending")
+        elif statement.state == "learned":
+            absent = self.site.watched_days(statement.last_seen_ns, time_ns)
+            if absent > self.settings.expire_days:
+                statement.novel = (_widest(statement.key),)
+                self._restate(statement, "expired")
+
+    def _restate(self, statement: Statement, state: str) -> None:
+        self.book.set_state(statement, state)
+        self._verdicts.pop(statement.key, None)
+
+    def _make_edge(
+        self, edge: EdgeKey, time_ns: int, frame: str | None, *, may_learn: bool
+    ) -> Edge | None:
+        client, server, _ = edge
+        learning = self.site.learning or self._accepted(client, server, time_ns)
+        made = Edge(*edge, not learning, time_ns, time_ns, time_ns)
+        if not self.book.add_edge(made):
+            return None
+        key = Key("edge", *edge)
+        state = "learning"
+        novel: tuple[str, ...] = ()
+        if not learning:
+            state, novel = "pending", self._novel_edge(client, server)
+        elif not may_learn:
+            state = "pending"
+        self.book.add(_statement(key, state, novel, time_ns, frame))
+        return made
+
+    def _accepted(self, client: str, server: str, time_ns: int) -> bool:
+        """Whether a person has lately accepted one of the devices."""
+        for asset in (client, server):
+            statement = self.book.get(Key("asset", asset, "", ""))
+            if statement is not None and statement.state == "approved":
+                accepted = statement.settled_ns or 0
+                if time_ns - accepted <= self.settings.asset_learning_days * learn.DAY_NS:
+                    return True
+        return False
+
+    def _novel_edge(self, client: str, server: str) -> tuple[str, ...]:
+        if self.book.knows_peer(client, server):
+            return ("service",)
+        if self.book.knows_asset(client) and self.book.knows_asset(server):
+            return ("peer", "service")
+        return ("asset", "peer", "service")
+
+    def _make(
+        self, deed: Deed, key: Key, time_ns: int, frame: str, *, may_learn: bool
+    ) -> Statement | None:
+        """A statement for something that none covers."""
+        edge = self.book.edge(deed.edge)
+        if edge is None:
+            edge = self._make_edge(deed.edge, time_ns, frame, may_learn=may_learn)
+            if edge is None:
+                return None
+        state = "learning"
+        novel: tuple[str, ...] = ()
+        if not self._is_learned(edge, time_ns):
+            novel = self._novel(deed)
+            state = "pending" if novel else "learned"
+        else:
+            learn.noted_new(edge, time_ns)
+        if not novel and (deed.operation_class in DANGER_CLASSES or not may_learn):
+            state = "pending"
+        statement = _statement(key, state, novel, time_ns, frame)
+        statement.ranges = merged(deed.ranges)
+        return statement if self.book.add(statement) else None
+
+    def _is_learned(self, edge: Edge, time_ns: int) -> bool:
+        """Whether an edge still learns; one past its time enforces from now on."""
+        if edge.enforcing:
+            return False
+        if learn.may_learn(edge, self.settings, time_ns):
+            return True
+        learn.enforce(self.book, edge, time_ns)
+        self._verdicts.clear()
+        return False
+
+    def _novel(self, deed: Deed) -> tuple[str, ...]:
+        """In what a deed on an enforcing edge is new."""
+        head = self.book.get(Key("edge", *deed.edge))
+        if head is not None and not is_known(head):
+            if deed.operation_class in LINK_CLASSES:
+                return head.novel
+            return (*head.novel, "operation")
+        if deed.operation_class in LINK_CLASSES:
+            return ()
+        operation = (deed.unit, deed.operation_class, deed.operation)
+        if not self.book.knows_operation(deed.edge, operation):
+            return ("operation",)
+        if deed.failure is not None:
+            return ("exception",)
+        return ("read_range",) if deed.folded else ("object",)
+
+    def _beyond(
+        self,
+        deed: Deed,
+        statement: Statement,
+        beyond: tuple[Range, ...],
+        time_ns: int,
+        frame: str,
+        *,
+        may_learn: bool,
+        tells: bool,
+    ) -> Found:
+        """Judges a read outside the addresses that its statement covers."""
+        edge = self.book.edge(deed.edge)
+        learns = edge is not None and may_learn and self._is_learned(edge, time_ns)
+        if learns or not is_known(statement):
+            learn.widen(statement, beyond)
+            self.book.changed[statement.key] = None
+            if edge is not None and learns:
+                learn.noted_new(edge, time_ns)
+            return self._found(statement, time_ns, tells=tells)
+        key = statement.key._replace(kind="outside")
+        extra = self.book.get(key)
+        if extra is None:
+            extra = _statement(key, "pending", ("read_range",), time_ns, frame)
+            extra.ranges = merged(beyond)
+            if not self.book.add(extra):
+                return Found(NO_NEWS)
+        elif outside(beyond, extra.ranges):
+            learn.widen(extra, beyond)
+            self.book.changed[key] = None
+            self._verdicts.pop(key, None)
+        return self._found(extra, time_ns, tells=tells)
+
+
+def _statement(
+    key: Key, state: str, novel: tuple[str, ...], time_ns: int, frame: str | None
+) -> Statement:
+    return Statement(
+        statement_id(key),
+        key,
+        state,
+        time_ns,
+        time_ns,
+        novel=novel,
+        frames=(frame,) if frame else (),
+    )
+
+
+def _widest(key: Key) -> str:
+    """In what a statement's subject is new, once nothing covers it any more."""
+    return {
+        "asset": "asset",
+        "edge": "service",
+        "change": "object",
+        "stream": "object",
+        "read": "operation",
+        "outside": "read_range",
+        "session": "session",
+        "exception": "exception",
+    }.get(key.kind, "operation")
+
+
+def _day(time_ns: int) -> str:
+    from otmon.model.document import render_time
+
+    return render_time(time_ns)[:10]

@@ -1,0 +1,280 @@
+"""The engine's records held against the baseline, each thing once however often it repeats."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from otmon.baseline.book import Address
+from otmon.baseline.compare import Baseline, Deviation, Found, Frame
+from otmon.baseline.deed import CARRIERS, FOLDED_CLASSES, Deed, folded
+from otmon.baseline.learn import note_period, note_value, note_values
+from otmon.model.event import Event, FieldValue
+from otmon.model.statement import ANY_MODE, Habit, Party, Range, Statement, Verdict
+
+if TYPE_CHECKING:
+    from otmon._engine import Behaviour, Conversation, Transaction
+
+Who = Callable[[str | None, str | None, int | None], str | None]
+"""Gives the asset id of IP, MAC and VLAN; none where it is no asset."""
+
+EPHEMERAL_PORT = 32_768
+"""Ports from which on a number says nothing about what is spoken."""
+MAX_EVENT_VALUES = 4
+"""Values of one write that a habit tells apart."""
+
+_NOTHING = Found(Verdict("enforcing"))
+
+
+class _Seen:
+    """What is remembered of a behaviour of this run."""
+
+    __slots__ = ("counted", "intervals", "statement")
+
+    def __init__(self, statement: Statement, intervals: Sequence[Range]) -> None:
+        self.statement = statement
+        self.intervals = intervals
+        self.counted = 0
+
+
+class Watch:
+    """One run's records on their way into the baseline."""
+
+    def __init__(
+        self,
+        baseline: Baseline,
+        who: Who,
+        file_name: Callable[[int], str],
+        is_public: Callable[[str], bool],
+    ) -> None:
+        """Takes what names the ends of a record.
+
+        Args:
+            baseline: What is known.
+            who: Gives the id of an address.
+            file_name: The path of an input file, by its number in frames.
+            is_public: Whether an IP address is outside the site.
+        """
+        baseline.begin_run()
+        self._baseline = baseline
+        self._who = who
+        self._file_name = file_name
+        self._is_public = is_public
+        self._seen: dict[int, _Seen] = {}
+        self._flows: dict[int, int] = {}
+
+    def deviations(self) -> Iterator[Deviation]:
+        """Every deviation so far, in the order of first sight."""
+        return self._baseline.deviations()
+
+    def behaviour(self, record: Behaviour, *, tells: bool = True) -> Found:
+        """Takes a behaviour, new or with new counts; gives what is said of it.
+
+        Args:
+            record: The behaviour.
+            tells: Whether events are made of it: those of a notable operation
+                are made of the transaction that follows.
+        """
+        number = record.behaviour
+        seen = None if number is None else self._seen.get(number)
+        intervals = record.intervals
+        found = _NOTHING
+        if seen is None or intervals != seen.intervals:
+            deed = self._deed(record, record.target, tuple(intervals))
+            if deed is None:
+                return _NOTHING
+            time_ns = record.first_seen_ns if seen is None else record.last_seen_ns
+            found = self._baseline.look(
+                deed,
+                time_ns,
+                self._frame(record.frame),
+                may_learn=self._may_learn(record),
+                tells=tells,
+            )
+            if found.statement is None:
+                return found
+            if seen is None:
+                seen = _Seen(found.statement, intervals)
+                if number is not None:
+                    self._seen[number] = seen
+            seen.intervals = intervals
+            self._baseline.show(found, (record.frame,))
+        more = record.count - seen.counted
+        if more > 0:
+            seen.counted = record.count
+            self._note_habit(seen.statement, record)
+            self._baseline.count(seen.statement, more, record.first_seen_ns, record.last_seen_ns)
+        return found
+
+    def transaction(self, record: Transaction) -> Found:
+        """Takes an operation; gives what is said of it, of several parts the most unusual."""
+        number = record.behaviour
+        seen = None if number is None else self._seen.get(number)
+        if (
+            seen is not None
+            and len(record.targets) < 2
+            and record.operation_class not in FOLDED_CLASSES
+        ):
+            found = self._baseline.again(seen.statement, record.time_ns)
+        else:
+            found = self._parts(record)
+        statement = found.statement
+        if statement is not None:
+            if found.verdict.novel or found.tell:
+                self._baseline.show(found, tuple(record.frames))
+            if statement.state in ("learning", "pending") and statement.key.kind == "change":
+                values = record.values
+                if 0 < len(values) <= MAX_EVENT_VALUES:
+                    note_value(_habit(statement), ", ".join(map(_text, values)))
+        return found
+
+    def conversation(self, record: Conversation) -> Found:
+        """Takes a conversation, new or with new counts; gives what is said of it."""
+        known = self._flows.get(record.id, 0)
+        self._flows[record.id] = record.flow_count
+        edge = self._edge(record)
+        found = _NOTHING
+        dissected = record.protocol is not None and record.protocol not in CARRIERS
+        if not (known and dissected):
+            # Of what is dissected the first operation tells, with its frames.
+            found = self._baseline.conversation(
+                edge, record.first_seen_ns, may_learn=self._may_learn(record), tells=not dissected
+            )
+        self._baseline.talked(edge, record.flow_count - known, record.last_seen_ns)
+        return found
+
+    def _edge(self, record: Conversation) -> tuple[str, str, str]:
+        protocol = record.protocol
+        if protocol is None:
+            port = record.server_port
+            if record.transport not in ("tcp", "udp"):
+                protocol = record.transport
+            elif port >= EPHEMERAL_PORT:
+                protocol = f"{record.transport}/dynamic"
+            else:
+                protocol = f"{record.transport}/{port}"
+        return *self._ends(record), protocol
+
+    def _ends(self, record: Behaviour | Transaction | Conversation) -> tuple[str, str]:
+        vlan = record.vlan
+        return (
+            self._party((record.client_ip, record.client_mac, vlan)),
+            self._party((record.server_ip, record.server_mac, vlan)),
+        )
+
+    def _party(self, address: Address) -> str:
+        """The id that statements know an address by.
+
+        An address keeps its id through a run, even if the inventory learns more
+        about who has it: what was learned under one id is not news under another.
+        """
+        book = self._baseline.book
+        known = book.who(address)
+        if known is not None:
+            return known
+        ip, mac, vlan = address
+        name = ip or mac or "unknown"
+        identity = self._who(ip, mac, vlan) or (name if vlan is None else f"{name} vlan {vlan}")
+        return book.add_party(Party(identity, name, ip, mac, vlan)).id
+
+    def finish(self) -> None:
+        """The run has ended: devices get the ids that the inventory has for them now."""
+        book = self._baseline.book
+        now: dict[str, set[str]] = {}
+        for address, identity in book.addresses():
+            now.setdefault(identity, set()).add(self._who(*address) or identity)
+        # What turned out to be several devices keeps its name: what it did cannot be told apart.
+        ids = {old: min(new) for old, new in now.items() if len(new) == 1 and old not in new}
+        if ids:
+            self._baseline.rename(ids)
+
+    def _may_learn(self, record: Behaviour | Transaction | Conversation) -> bool:
+        """Whether both ends are of the site: what comes from outside waits for a person."""
+        client, server = record.client_ip, record.server_ip
+        return not (
+            (client is not None and self._is_public(client))
+            or (server is not None and self._is_public(server))
+        )
+
+    def _parts(self, record: Transaction) -> Found:
+        best = _NOTHING
+        tell: list[str] = []
+        may_learn = self._may_learn(record)
+        frame = self._frame(record.frames[0]) if record.frames else ""
+        for target in record.targets or (None,):
+            ranges: tuple[Range, ...] = ()
+            if record.operation_class in FOLDED_CLASSES:
+                target, ranges = folded(target)
+            deed = self._deed(record, target, ranges)
+            if deed is None:
+                continue
+            found = self._baseline.look(deed, record.time_ns, frame, may_learn=may_learn)
+            tell += (event for event in found.tell if event not in tell)
+            if best.statement is None or (found.verdict.novel and not best.verdict.novel):
+                best = found
+        return best._replace(tell=tuple(tell))
+
+    def _deed(
+        self, record: Behaviour | Transaction, target: str | None, ranges: tuple[Range, ...]
+    ) -> Deed | None:
+        """What a record says was done; none where loss may have made it what it is."""
+        if record.protocol in CARRIERS or record.role == "unknown":
+            return None
+        if record.role == "response" and not record.answered:
+            # Its request was not seen: what it answers is not known.
+            return None
+        status = record.status
+        return Deed(
+            *self._ends(record),
+            record.protocol,
+            record.unit,
+            record.operation_class,
+            record.operation,
+            target,
+            ranges,
+            None if status == "ok" else status,
+        )
+
+    def _frame(self, frame: Frame) -> str:
+        path = self._file_name(frame[0])
+        return f"{path.replace(chr(92), '/').rpartition('/')[2]}#{frame[1]}"
+
+    def _note_habit(self, statement: Statement, record: Behaviour) -> None:
+        """How a thing is done, as long as that is learned."""
+        if statement.state not in ("learning", "pending"):
+            return
+        habit = _habit(statement)
+        note_period(habit, record.period_ns, record.period_deviation_ns, record.count - 1)
+        facts = record.values
+        if facts is not None and statement.key.kind in ("change", "stream"):
+            note_values(habit, facts.kind, facts.min, facts.max)
+
+
+def _habit(statement: Statement, mode: str = ANY_MODE) -> Habit:
+    habit = statement.habits.get(mode)
+    if habit is None:
+        habit = statement.habits[mode] = Habit()
+    return habit
+
+
+def _text(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value)
+
+
+def deviation_event(event: Event, found: Found, kind: str) -> Event:
+    """What the baseline says of an event, as an event of its own."""
+    verdict = found.verdict
+    own: Mapping[str, FieldValue] = {
+        "event.provider": "baseline",
+        "anomaly.type": kind,
+        "anomaly.expected": verdict.expected,
+        "anomaly.observed": verdict.observed,
+        "anomaly.since": verdict.first_seen_ns,
+    }
+    shown = event.derive("ot_anomaly", own)
+    shown.verdict = verdict
+    return shown

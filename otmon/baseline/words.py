@@ -1,0 +1,275 @@
+"""Statements as sentences that an engineer of the plant can sign."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from otmon.model.statement import Habit, Key, Range, Statement
+
+Names = Callable[[str], str]
+"""What people call the device of an id."""
+
+MAX_RANGES = 6
+"""Address ranges that a sentence lists."""
+MAX_VALUES = 6
+"""Distinct values that a sentence lists."""
+STEADY = 0.2
+"""Deviation over period up to which a sentence tells the period."""
+MIN_INTERVALS = 3
+"""Intervals from which a sentence tells the period."""
+
+PROTOCOLS: Mapping[str, str] = {
+    "modbus": "Modbus",
+    "modbus_rtu": "Modbus RTU",
+    "umas": "UMAS",
+    "s7comm": "S7comm",
+    "dnp3": "DNP3",
+    "iec104": "IEC 104",
+    "bacnet": "BACnet",
+    "goose": "GOOSE",
+    "opcua": "OPC UA",
+    "enip": "EtherNet/IP",
+    "cip": "CIP",
+    "mms": "MMS",
+    "tristation": "TriStation",
+}
+"""How people write the names of protocols."""
+
+_SPACES: Mapping[str, tuple[str, str]] = {
+    "hr": ("holding register", "holding registers"),
+    "ir": ("input register", "input registers"),
+    "coil": ("coil", "coils"),
+    "di": ("discrete input", "discrete inputs"),
+    "M": ("flag byte", "flag bytes"),
+    "I": ("input byte", "input bytes"),
+    "Q": ("output byte", "output bytes"),
+    "T": ("timer", "timers"),
+    "C": ("counter", "counters"),
+}
+"""Address spaces in the words of those who use them: one, several."""
+
+_DNP3_GROUPS: Mapping[int, str] = {
+    1: "binary inputs",
+    2: "binary input events",
+    3: "double-bit inputs",
+    4: "double-bit input events",
+    10: "binary outputs",
+    11: "binary output events",
+    12: "binary output command",
+    20: "counters",
+    21: "frozen counters",
+    22: "counter events",
+    23: "frozen counter events",
+    30: "analog inputs",
+    31: "frozen analog inputs",
+    32: "analog input events",
+    34: "analog dead bands",
+    40: "analog outputs",
+    41: "analog output command",
+    42: "analog output events",
+    50: "time and date",
+    70: "file",
+    80: "internal indications",
+}
+"""Object groups of DNP3 (IEEE 1815-2012, annex A) [S]."""
+
+_DNP3_CLASSES: Mapping[str, str] = {
+    "g60v1": "class 0 data",
+    "g60v2": "class 1 events",
+    "g60v3": "class 2 events",
+    "g60v4": "class 3 events",
+}
+
+_SENTENCES: Mapping[str, str] = {
+    "read": "{client} reads {thing} of {server}",
+    "config_read": "{client} reads the configuration of {server} ({what})",
+    "browse": "{client} lists what {server} holds ({what})",
+    "identify": "{client} asks {server} what it is ({what})",
+    "subscribe": "{client} subscribes to {thing} of {server}",
+    "keepalive": "{client} and {server} keep in touch ({what})",
+    "write": "{client} writes {thing} of {server}",
+    "command": "{client} commands {thing} of {server}",
+    "config_write": "{client} changes the configuration of {server} ({what})",
+    "time_set": "{client} sets the clock of {server} ({what})",
+    "alarm_ack": "{client} acknowledges alarms of {server} ({what})",
+    "report_enable": "{client} switches on reports of {server} ({thing})",
+    "report_disable": "{client} switches off reports of {server} ({thing})",
+    "firmware_update": "{client} updates firmware of {server} ({what})",
+    "program_download": "{client} loads program into {server} ({what})",
+    "program_delete": "{client} deletes program of {server} ({what})",
+    "program_upload": "{client} reads program out of {server} ({what})",
+    "factory_reset": "{client} resets the memory of {server} ({what})",
+    "mode_stop": "{client} stops {server} ({what})",
+    "mode_start": "{client} starts {server} ({what})",
+    "mode_other": "{client} changes the operating mode of {server} ({what})",
+    "restart": "{client} restarts {server} ({what})",
+    "force": "{client} forces {thing} of {server}",
+    "auth_change": "{client} changes users or protection of {server} ({what})",
+    "auth_login": "{client} logs in to {server} ({what})",
+    "auth_fail": "{client} fails to log in to {server} ({what})",
+    "alarm_config": "{client} changes alarms of {server} ({what})",
+    "file_read": "{client} reads a file of {server} ({what})",
+    "file_write": "{client} writes a file to {server} ({what})",
+    "file_delete": "{client} deletes a file of {server} ({what})",
+    "diag_clear": "{client} clears diagnostics of {server} ({what})",
+    "lock": "{client} reserves {server} ({what})",
+    "unlock": "{client} releases {server} ({what})",
+    "discover_broadcast": "{client} asks who is there on {server} ({what})",
+    "session_open": "{client} opens sessions with {server} ({what})",
+    "session_close": "{client} closes sessions with {server} ({what})",
+}
+"""By operation class, the closed list of what operations do."""
+
+_TOLD_AS_READ = frozenset(("response", "unsolicited_response"))
+
+
+def protocol_name(protocol: str) -> str:
+    """How people write the name of a protocol."""
+    return PROTOCOLS.get(protocol, protocol)
+
+
+def says(statement: Statement, names: Names) -> str:
+    """The sentence of a statement: who does what to whom, and how."""
+    sentence = says_key(statement.key, names, statement.ranges)
+    return sentence + _habits(statement)
+
+
+def says_key(key: Key, names: Names, ranges: Sequence[Range] = ()) -> str:
+    """The same, but for how it is done."""
+    client, server = names(key.client), names(key.server)
+    match key.kind:
+        case "asset":
+            return f"{client} takes part"
+        case "edge":
+            if key.protocol.startswith(("tcp/", "udp/", "ip/", "ethernet")):
+                return f"{client} uses {key.protocol} of {server}"
+            return f"{client} speaks {protocol_name(key.protocol)} with {server}"
+        case "session":
+            return f"{client} and {server} use {key.operation} {key.target}"
+        case "exception":
+            refusal = key.status.replace("_", " ")
+            return f"{server} refuses {key.operation} of {client}: {refusal}"
+    if key.unit is not None:
+        server += f" unit {key.unit}"
+    if key.operation == "unsolicited_response" or (
+        key.kind == "stream" and key.operation_class == "read"
+    ):
+        template = "{server} reports {thing} to {client}"
+    else:
+        template = _SENTENCES.get(key.operation_class, "{client} does {what} to {server}")
+    return template.format(
+        client=client,
+        server=server,
+        thing=_thing(key, ranges),
+        what=_what(key, ranges),
+    )
+
+
+def _what(key: Key, ranges: Sequence[Range]) -> str:
+    """The operation in the protocol's own word, with what it addresses."""
+    addressed = _target(key, ranges)
+    return f"{key.operation} {addressed}" if addressed else key.operation
+
+
+def _thing(key: Key, ranges: Sequence[Range]) -> str:
+    """What is addressed; where nothing is, the operation."""
+    return _target(key, ranges) or key.operation.replace("_", " ")
+
+
+def _target(key: Key, ranges: Sequence[Range]) -> str:
+    space, colon, rest = key.target.partition(":")
+    if not colon:
+        rest = _ranges(ranges)
+    if not space:
+        return ""
+    if key.protocol == "dnp3":
+        return _dnp3(space, rest)
+    several = "," in rest or "-" in rest
+    if space in _SPACES:
+        return f"{_SPACES[space][several]} {rest}".rstrip()
+    if re.fullmatch(r"D[BI]\d+", space) and rest:
+        bit = "." in rest
+        return f"{space} {'bit' if bit else 'bytes' if several else 'byte'} {rest}"
+    return f"{space}:{rest}" if colon else f"{space} {rest}".rstrip()
+
+
+def _dnp3(space: str, rest: str) -> str:
+    if space in _DNP3_CLASSES:
+        return _DNP3_CLASSES[space]
+    found = re.fullmatch(r"g(\d+)(v\d+)?", space)
+    words = _DNP3_GROUPS.get(int(found[1])) if found else None
+    told = f"{words} ({space})" if words else space
+    return f"{told} {rest}".rstrip()
+
+
+def _ranges(ranges: Sequence[Range]) -> str:
+    listed = [str(low) if low == high else f"{low}-{high}" for low, high in ranges]
+    more = len(listed) - MAX_RANGES
+    if more > 0:
+        return f"{', '.join(listed[:MAX_RANGES])} and {more} more"
+    return ", ".join(listed)
+
+
+def _habits(statement: Statement) -> str:
+    """Values and rhythm; by mode where there are several."""
+    habits = statement.habits
+    if not habits:
+        return ""
+    writes = statement.key.kind == "change"
+    if len(habits) == 1:
+        (habit,) = habits.values()
+        return _habit(habit, writes)
+    told = [f"{mode}{_habit(habit, writes)}" for mode, habit in sorted(habits.items())]
+    return f"; {'; '.join(told)}"
+
+
+def _habit(habit: Habit, writes: bool) -> str:
+    values = _values(habit) if writes else ""
+    return f"{values}{_rhythm(habit)}"
+
+
+def _values(habit: Habit) -> str:
+    if habit.values:
+        many = habit.kind == "integer" and len(habit.values) > 2
+        if not many or habit.low is None or habit.high is None:
+            shown = [*habit.values[:MAX_VALUES]]
+            more = len(habit.values) - len(shown)
+            if more:
+                shown.append(f"{more} more")
+            last = shown.pop()
+            return f", to {', '.join(shown)} or {last}" if shown else f", always to {last}"
+    if habit.low is None or habit.high is None:
+        return ""
+    return f", to {habit.low:g} to {habit.high:g}"
+
+
+def _rhythm(habit: Habit) -> str:
+    period, deviation = habit.period_ns, habit.deviation_ns
+    if period is None or habit.intervals < MIN_INTERVALS or period <= 0:
+        return ""
+    spread = (deviation or 0.0) / period
+    if spread > STEADY:
+        return ""
+    return f", every {duration(period)}"
+
+
+def duration(nanoseconds: float) -> str:
+    """A time span with two digits that mean something: `500 ms`, `2.1 s`, `5 min`."""
+    seconds = nanoseconds / 1e9
+    if seconds < 1e-3:
+        return f"{_digits(seconds * 1e6)} us"
+    if seconds < 1:
+        return f"{_digits(seconds * 1e3)} ms"
+    if seconds < 120:
+        return f"{_digits(seconds)} s"
+    if seconds < 7200:
+        return f"{_digits(seconds / 60)} min"
+    if seconds < 172_800:
+        return f"{_digits(seconds / 3600)} h"
+    return f"{_digits(seconds / 86_400)} d"
+
+
+def _digits(number: float) -> str:
+    rounded = float(f"{number:.2g}")
+    return f"{rounded:.0f}" if rounded >= 10 or rounded == int(rounded) else f"{rounded:.1f}"
