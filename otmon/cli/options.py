@@ -53,6 +53,24 @@ config: Decorator = click.option(
 """What people say about the site."""
 
 
+author: Decorator = click.option(
+    "--author",
+    metavar="NAME",
+    help="Who does it; kept in the journal. [default: the user at the keyboard]",
+)
+"""Who acts."""
+
+since: Decorator = click.option(
+    "--since", metavar="TIME", help="Only what was seen then or later: 2026-12-24, or with T06:00."
+)
+until: Decorator = click.option(
+    "--until", metavar="TIME", help="Only what was seen then or before; a date means its end."
+)
+limit: Decorator = click.option(
+    "--limit", metavar="N", type=click.IntRange(min=1), help="At most N. [default: all]"
+)
+
+
 def output_format(*formats: str) -> Decorator:
     """`--format`; the first of `formats` is the default."""
     return click.option(

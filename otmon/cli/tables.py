@@ -136,7 +136,7 @@ def _facts(capture: Capture) -> Iterator[str]:
     if capture.first_seen is not None and capture.last_seen is not None:
         seconds = (capture.last_seen - capture.first_seen) / 1e9
         rate = f", {capture.packets / seconds:,.1f} frames/s" if seconds > 0 else ""
-        first, last = _clock(capture.first_seen), _clock(capture.last_seen)
+        first, last = clock(capture.first_seen), clock(capture.last_seen)
         if first[:10] == last[:10]:
             last = last[11:]
         yield f"{first} to {last} UTC ({_duration(seconds)}){rate}"
@@ -281,7 +281,7 @@ def _alerts(alerts: Sequence[Alert], names: _Names, limit: int | None) -> Group:
         frames = _frames(alert)
         body = [
             Text(f"{alert.message}{count}"),
-            Text(f"{_clock(alert.first_seen)[11:]} UTC, {frames}; {', '.join(alert.techniques)}"),
+            Text(f"{clock(alert.first_seen)[11:]} UTC, {frames}; {', '.join(alert.techniques)}"),
         ]
         if alert.triage:
             body.append(Text(f"check: {alert.triage[0]}"))
@@ -330,7 +330,7 @@ def _more(total: int, limit: int | None, things: str) -> list[Text]:
     return [Text(f"  and {total - limit:,} {things} more: --all prints them", style="dim")]
 
 
-def _clock(time_ns: int) -> str:
+def clock(time_ns: int) -> str:
     """A time to the millisecond, as people read it."""
     return render_time(time_ns)[:23].replace("T", " ")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -214,21 +214,13 @@ def settled(db: sqlite3.Connection) -> dict[int, tuple[str, int | None]]:
     return {number: (status, until) for number, status, until in rows}
 
 
-def beside(db: sqlite3.Connection, alert: Alert, within_ns: int) -> list[Alert]:
-    """Alerts that share its client or its server and were there within `within_ns`."""
-    rows = db.execute(
-        f"SELECT {_COLUMNS} FROM alerts WHERE (client = :client OR server = :server)"
-        " AND first_ns <= :last AND last_ns >= :first AND number != :number AND storm IS NULL"
-        " ORDER BY number LIMIT 200",
-        {
-            "client": alert.client,
-            "server": alert.server,
-            "first": alert.first_seen - within_ns,
-            "last": alert.last_seen + within_ns,
-            "number": alert.id,
-        },
+def spans(
+    db: sqlite3.Connection,
+) -> Iterator[tuple[int, int, int, str | None, str | None]]:
+    """First and last time, number, client and server of every alert outside of storms."""
+    yield from db.execute(
+        "SELECT first_ns, last_ns, number, client, server FROM alerts WHERE storm IS NULL"
     )
-    return [_kept(row).alert for row in rows]
 
 
 def counts(db: sqlite3.Connection) -> dict[tuple[str, str], int]:

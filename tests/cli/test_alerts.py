@@ -1,0 +1,163 @@
+"""`otmon alerts`, `journal` and `undo`: an analyst works a list."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from places import PCAPS
+
+import otmon
+from otmon.cli import group
+from otmon.errors import OtmonError, StateError, UsageError
+
+PLANT = PCAPS / "demo" / "plant.pcapng"
+
+
+@pytest.fixture(scope="module")
+def analysed(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A state with the alerts of the demo."""
+    path = tmp_path_factory.mktemp("state") / "site.otmon"
+    otmon.analyze(PLANT, state=path)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def state(analysed: bytes, tmp_path: Path) -> Path:
+    path = tmp_path / "site.otmon"
+    path.write_bytes(analysed)
+    return path
+
+
+def run(*arguments: object) -> str:
+    """What a command prints.
+
+    Raises:
+        OtmonError: What it refuses with.
+    """
+    ran = CliRunner().invoke(group, [*map(str, arguments)])
+    if ran.exception is not None:
+        raise ran.exception
+    assert 0 == ran.exit_code
+    return ran.output
+
+
+def listed(state: Path, *options: object) -> list[tuple[int, str]]:
+    rows = json.loads(run("alerts", "list", "--format", "json", "--state", state, *options))
+    return [(row["id"], row["status"]) for row in rows]
+
+
+def test_the_last_analysis_is_what_is_meant_without_a_state():
+    otmon.analyze(PLANT, keep=True)
+    run("alerts", "ack", 2)
+
+    assert "acked" in run("alerts", "list")
+
+
+def test_what_is_settled_leaves_the_list_and_undo_brings_it_back(state):
+    before = listed(state)
+    run("alerts", "close", "--state", state, "--note", "a test", "1-3", "5")
+    assert [number for number, _ in before if number not in (1, 2, 3, 5)] == [
+        number for number, _ in listed(state)
+    ]
+    run("undo", "--state", state)
+
+    assert before == listed(state)
+
+
+def test_the_list_is_the_same_as_table_json_and_lines(state):
+    rows = json.loads(run("alerts", "list", "--state", state, "--format", "json"))
+    lines = run("alerts", "list", "--state", state, "--format", "jsonl").splitlines()
+    table = run("alerts", "list", "--state", state)
+
+    assert rows == [json.loads(line) for line in lines]
+    assert [] == [row["rule"]["title"] for row in rows if f"{row['id']:>2}  " not in table]
+    assert [] == [line for line in table.partition("\nNext\n")[0].splitlines() if len(line) > 80]
+
+
+def test_related_alerts_are_the_same_in_the_analysis_and_in_the_state(state):
+    result = otmon.analyze(PLANT)
+    rows = json.loads(run("alerts", "list", "--state", state, "--format", "json"))
+
+    assert [list(alert.related) for alert in result.alerts] == [row["related"] for row in rows]
+
+
+def test_showing_an_alert_says_why_what_to_check_and_what_became_of_it(state):
+    run("alerts", "ack", "--state", state, "--note", "asked Ada", "--author", "j.doe", 1)
+    text = run("alerts", "show", "--state", state, 1)
+
+    for part in ("S7 controller stopped", "Why", "Frames", "Check", "j.doe: acknowledge"):
+        assert part in text
+    assert "asked Ada" in text
+    shown = json.loads(run("alerts", "show", "--state", state, "--format", "json", 1))
+    assert ("acknowledged", "j.doe") == (
+        shown[0]["alert"]["status"],
+        shown[0]["history"][0]["author"],
+    )
+
+
+def test_every_table_of_an_alert_fits_eighty_columns(state):
+    for number, _ in listed(state):
+        tables = run("alerts", "show", "--state", state, number).partition("\nNext\n")[0]
+        assert [] == [line for line in tables.splitlines() if len(line) > 80]
+
+
+def test_commands_that_an_alert_leads_to_work_as_they_stand(state):
+    text = run("alerts", "list", "--state", state)
+    for line in text.partition("\nNext\n")[2].splitlines():
+        words = line.replace('"..."', "why").split()
+        assert "otmon" == words[0]
+        run(*words[1:])
+
+
+def test_a_mute_ends_after_thirty_days_unless_it_says_otherwise(state, tmp_path):
+    config = tmp_path / "otmon.toml"
+    config.write_text('[site]\ntime_zone = "Europe/Vienna"\n')
+    said = run("alerts", "mute", "--state", state, "--config", config, "--until", "2026-12-24", 2)
+
+    assert "2 is muted until 2026-12-24 23:00 UTC" in said
+    assert "2 is muted: " in run("alerts", "mute", "--state", state, "--forever", 2)
+    assert "2 is muted until 20" in run("alerts", "mute", "--state", state, 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("alerts", "ack", "x"), "no number of an alert"),
+        (("alerts", "ack", "9-3"), "no number of an alert"),
+        (("alerts", "show", "99"), "There is no alert 99"),
+        (("alerts", "mute", "--until", "soon", "1"), "is no time"),
+        (("undo",), "nothing to take back"),
+        (("undo", "5"), "no entry 5"),
+    ],
+)
+def test_what_cannot_be_done_says_what_to_do(state, arguments, said):
+    with pytest.raises(UsageError, match=said):
+        run(*arguments, "--state", state)
+
+
+def test_a_state_that_is_not_there_is_not_made(tmp_path, monkeypatch):
+    with pytest.raises(StateError, match="There is no state at"):
+        run("alerts", "list", "--state", tmp_path / "none.otmon")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    with pytest.raises(OtmonError, match="There is no last analysis"):
+        run("alerts", "list")
+
+    assert [] == list(tmp_path.iterdir())
+
+
+def test_the_journal_says_who_did_what_and_why(state):
+    assert "nobody has done anything yet\n" == run("journal", "--state", state)
+    run("alerts", "ack", "--state", state, "--note", "asked Ada", "--author", "j.doe", 1, 2)
+    rows = json.loads(run("journal", "--state", state, "--format", "json"))
+
+    assert [("j.doe", "acknowledge", "2", 1), ("j.doe", "acknowledge", "1", 1)] == [
+        (row["author"], row["action"], row["subject"], row["batch"]) for row in rows
+    ]
+    assert "asked Ada" in run("journal", "--state", state)
+    assert (
+        1
+        == len(run("journal", "--state", state, "--format", "jsonl", "--limit", 1).split("\n")) - 1
+    )
