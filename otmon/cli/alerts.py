@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -19,7 +18,7 @@ from otmon.model.document import to_document
 from otmon.state import alerts as kept
 from otmon.state import journal
 from otmon.state.journal import Action
-from otmon.state.site_file import now_ns
+from otmon.state.site_file import SiteFile, now_ns
 
 DAY_NS = 86_400 * 1_000_000_000
 MINUTE_NS = 60 * 1_000_000_000
@@ -118,7 +117,7 @@ def list_alerts(
             limit=limit,
         )
         counts = kept.counts(db)
-        beside = _related(db, settings) if output_format != "table" else {}
+        beside = _related(file, settings) if output_format != "table" else {}
     found = [replace(alert, related=beside.get(alert.id, ())) for alert in found]
     if output_format == "json":
         json.dump([*map(to_document, found)], sys.stdout, indent=1, ensure_ascii=False)
@@ -155,7 +154,7 @@ def show_alerts(
     """
     settings = load(config)
     with site.reading(state, settings) as file, file.reading() as db:
-        beside = _related(db, settings)
+        beside = _related(file, settings)
         shown = []
         for number in site.numbers(ids):
             alert = replace(kept.one(db, number), related=beside.get(number, ()))
@@ -178,9 +177,9 @@ def show_alerts(
         alert_tables.shown(console.out(), alert, others, done, state, everything=everything)
 
 
-def _related(db: sqlite3.Connection, settings: Config) -> dict[int, tuple[int, ...]]:
+def _related(file: SiteFile, settings: Config) -> dict[int, tuple[int, ...]]:
     within_ns = round(settings.alerts.related_minutes * MINUTE_NS)
-    return related((Span(*span) for span in kept.spans(db)), within_ns)
+    return related((Span(*span) for span in kept.spans(file.db)), within_ns)
 
 
 @alerts.command("ack")
