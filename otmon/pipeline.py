@@ -7,10 +7,8 @@ already reads, on its own thread.
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import json
 import os
-import zoneinfo
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
@@ -29,7 +27,6 @@ from otmon.inventory.inventory import Inventory
 from otmon.inventory.zone import is_public
 from otmon.model import result as document
 from otmon.model.alert import Alert
-from otmon.model.context import Address, AssetFacts
 from otmon.model.document import Deferred, Time
 from otmon.model.event import (
     Event,
@@ -42,9 +39,11 @@ from otmon.model.link_type import link_type_name
 from otmon.model.observed import event_from_address, event_from_claim, event_from_conversation
 from otmon.model.result import Result
 from otmon.ruleset.judge import Judge
+from otmon.site_calendar import SiteCalendar
 from otmon.site_memory import SiteMemory, look_up, nothing_known
 from otmon.state import last_analysis
 from otmon.state.site_file import SiteFile
+from otmon.surroundings import Surroundings
 
 Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
 Progress = Callable[[int, int], None]
@@ -173,30 +172,6 @@ def _listed(paths: Paths) -> Sequence[str | os.PathLike[str]]:
     return [paths] if isinstance(paths, str | os.PathLike) else paths
 
 
-class _Surroundings:
-    """What a run knows around an event, as it is asked for."""
-
-    def __init__(self, inventory: Inventory, time_zone: datetime.tzinfo) -> None:
-        self._inventory = inventory
-        self._time_zone = time_zone
-
-    def asset(self, address: Address) -> AssetFacts | None:
-        """What is known so far of the device at an address."""
-        return self._inventory.facts(address.ip, address.mac, address.vlan)
-
-    def maintenance(self, event: Event) -> str | None:
-        """No window is known yet."""
-        return None
-
-    def quality(self, event: Event) -> str:
-        """Good, until somebody measures it."""
-        return "good"
-
-    def site_time(self, time_ns: int) -> datetime.datetime:
-        """The packet time on the clocks of the site."""
-        return datetime.datetime.fromtimestamp(time_ns / 1e9, self._time_zone)
-
-
 class _Analysis:
     """One run from the first frame to the result."""
 
@@ -214,8 +189,10 @@ class _Analysis:
         self._engine = engine
         self._config = config
         self._memory = memory
-        time_zone = zoneinfo.ZoneInfo(config.site.time_zone)
-        self._judge = Judge(rules.events, rules.correlations, time_zone)
+        calendar = SiteCalendar(config)
+        self._judge = Judge(
+            rules.events, rules.correlations, zoneinfo.ZoneInfo(config.site.time_zone)
+        )
         self._rule_errors = tuple(str(error) for error in rules.errors)
         self._watchers = Watchers(detectors())
         self._due_ns = self._watchers.due_ns
@@ -226,7 +203,7 @@ class _Analysis:
         if memory is not None:
             memory.begin(self._aggregator)
         self._inventory = Inventory()
-        self._context = _Surroundings(self._inventory, time_zone)
+        self._context = Surroundings(self._inventory, calendar)
         self._behaviours: dict[str, _engine.Behaviour] = {}
         self._conversations: dict[int, _engine.Conversation] = {}
         self._contents: list[_engine.Content] = []
