@@ -8,7 +8,7 @@ Wireshark counts), addresses are text. All classes are read-only.
 
 from collections.abc import Sequence
 from os import PathLike
-from typing import final
+from typing import final, type_check_only
 
 __all__ = [
     "Address",
@@ -43,48 +43,9 @@ Frame = tuple[int, int]
 Value = bool | int | float | str | bytes
 """A value as a protocol carries it; a time is an int of nanoseconds since 1970."""
 
-@final
-class History:
-    """What client and server had done in their conversation before an operation."""
-
-    @property
-    def read_count(self) -> int:
-        """Operations that only look."""
-    @property
-    def change_count(self) -> int:
-        """Operations that change something."""
-    @property
-    def first_seen_ns(self) -> int:
-        """Packet time of the conversation's first operation; of this one, where it is the first."""
-
-@final
-class ValueFacts:
-    """The values that a behaviour carried."""
-
-    @property
-    def kind(self) -> str:
-        """`bool`, `integer`, `float`, `text`, `bytes` or `time`."""
-    @property
-    def min(self) -> float | None:
-        """The lowest, where they are numbers."""
-    @property
-    def max(self) -> float | None:
-        """The highest, where they are numbers."""
-    @property
-    def last(self) -> Value:
-        """The first value of the last occurrence."""
-    @property
-    def change_count(self) -> int:
-        """How often the values differed from those read or written before at the same place."""
-
-@final
-class Transaction:
-    """A request with its answer, or one of them alone, or an event.
-
-    Operations of notable classes leave one by one, as do failures, requests
-    without answer and whatever carries an anomaly; all others are counted in
-    their `Behaviour` alone.
-    """
+@type_check_only
+class _OfFlow:
+    """What all observations have that come from one flow: its number and its ends."""
 
     @property
     def sequence(self) -> int:
@@ -128,6 +89,50 @@ class Transaction:
     @property
     def confidence(self) -> int:
         """Belief in the protocol, in percent."""
+
+@final
+class History:
+    """What client and server had done in their conversation before an operation."""
+
+    @property
+    def read_count(self) -> int:
+        """Operations that only look."""
+    @property
+    def change_count(self) -> int:
+        """Operations that change something."""
+    @property
+    def first_seen_ns(self) -> int:
+        """Packet time of the conversation's first operation; of this one, where it is the first."""
+
+@final
+class ValueFacts:
+    """The values that a behaviour carried."""
+
+    @property
+    def kind(self) -> str:
+        """`bool`, `integer`, `float`, `text`, `bytes` or `time`."""
+    @property
+    def min(self) -> float | None:
+        """The lowest, where they are numbers."""
+    @property
+    def max(self) -> float | None:
+        """The highest, where they are numbers."""
+    @property
+    def last(self) -> Value:
+        """The first value of the last occurrence."""
+    @property
+    def change_count(self) -> int:
+        """How often the values differed from those read or written before at the same place."""
+
+@final
+class Transaction(_OfFlow):
+    """A request with its answer, or one of them alone, or an event.
+
+    Operations of notable classes leave one by one, as do failures, requests
+    without answer and whatever carries an anomaly; all others are counted in
+    their `Behaviour` alone.
+    """
+
     @property
     def behaviour(self) -> int | None:
         """The `behaviour` number of its `Behaviour`, which left before where it is new.
@@ -206,55 +211,13 @@ class Transaction:
         """What the two ends had done before."""
 
 @final
-class Behaviour:
+class Behaviour(_OfFlow):
     """Who does what to whom, again and again.
 
     Leaves once when new, and with its counts whenever they changed. Counts are
     absolute: a later observation of the same `id` replaces the earlier one.
     """
 
-    @property
-    def sequence(self) -> int:
-        """Rises with every observation of a run."""
-    @property
-    def flow_id(self) -> int:
-        """The flow's number, in order of first packets."""
-    @property
-    def client_ip(self) -> str | None:
-        """Network address of who asks."""
-    @property
-    def client_mac(self) -> str | None:
-        """Its hardware address, as seen on this segment: a router's, for a routed peer."""
-    @property
-    def client_address(self) -> str | None:
-        """Its IP address, or its hardware address where it has none."""
-    @property
-    def client_port(self) -> int:
-        """Its port; 0 where the transport has none."""
-    @property
-    def server_ip(self) -> str | None:
-        """Network address of who answers."""
-    @property
-    def server_mac(self) -> str | None:
-        """Its hardware address, as seen on this segment."""
-    @property
-    def server_address(self) -> str | None:
-        """Its IP address, or its hardware address where it has none."""
-    @property
-    def server_port(self) -> int:
-        """Its port; 0 where the transport has none."""
-    @property
-    def vlan(self) -> int | None:
-        """Outermost VLAN id."""
-    @property
-    def transport(self) -> str:
-        """`tcp`, `udp`, `ethernet` or `serial`."""
-    @property
-    def identified_by(self) -> str | None:
-        """How the protocol is known: `port`, `probe`, `pairing`, `ethertype`, `association`."""
-    @property
-    def confidence(self) -> int:
-        """Belief in the protocol, in percent."""
     @property
     def behaviour(self) -> int:
         """Its number in the run, never used again; `Transaction.behaviour` names it."""
@@ -332,55 +295,13 @@ class Behaviour:
         """Whether the row stands for operations past a bound, without unit and target."""
 
 @final
-class Conversation:
+class Conversation(_OfFlow):
     """Client, server, protocol and port, across flows.
 
     Leaves once when new, and with its counts whenever they changed. Counts are
     absolute: a later observation of the same `id` replaces the earlier one.
     """
 
-    @property
-    def sequence(self) -> int:
-        """Rises with every observation of a run."""
-    @property
-    def flow_id(self) -> int:
-        """The flow's number, in order of first packets."""
-    @property
-    def client_ip(self) -> str | None:
-        """Network address of who asks."""
-    @property
-    def client_mac(self) -> str | None:
-        """Its hardware address, as seen on this segment: a router's, for a routed peer."""
-    @property
-    def client_address(self) -> str | None:
-        """Its IP address, or its hardware address where it has none."""
-    @property
-    def client_port(self) -> int:
-        """Its port; 0 where the transport has none."""
-    @property
-    def server_ip(self) -> str | None:
-        """Network address of who answers."""
-    @property
-    def server_mac(self) -> str | None:
-        """Its hardware address, as seen on this segment."""
-    @property
-    def server_address(self) -> str | None:
-        """Its IP address, or its hardware address where it has none."""
-    @property
-    def server_port(self) -> int:
-        """Its port; 0 where the transport has none."""
-    @property
-    def vlan(self) -> int | None:
-        """Outermost VLAN id."""
-    @property
-    def transport(self) -> str:
-        """`tcp`, `udp`, `ethernet` or `serial`."""
-    @property
-    def identified_by(self) -> str | None:
-        """How the protocol is known: `port`, `probe`, `pairing`, `ethertype`, `association`."""
-    @property
-    def confidence(self) -> int:
-        """Belief in the protocol, in percent."""
     @property
     def id(self) -> int:
         """The conversation's number in this run."""
@@ -524,51 +445,9 @@ class Claim:
         """The frame that said it last."""
 
 @final
-class Content:
+class Content(_OfFlow):
     """A program, firmware or file that was transferred."""
 
-    @property
-    def sequence(self) -> int:
-        """Rises with every observation of a run."""
-    @property
-    def flow_id(self) -> int:
-        """The flow's number, in order of first packets."""
-    @property
-    def client_ip(self) -> str | None:
-        """Network address of who asks."""
-    @property
-    def client_mac(self) -> str | None:
-        """Its hardware address, as seen on this segment: a router's, for a routed peer."""
-    @property
-    def client_address(self) -> str | None:
-        """Its IP address, or its hardware address where it has none."""
-    @property
-    def client_port(self) -> int:
-        """Its port; 0 where the transport has none."""
-    @property
-    def server_ip(self) -> str | None:
-        """Network address of who answers."""
-    @property
-    def server_mac(self) -> str | None:
-        """Its hardware address, as seen on this segment."""
-    @property
-    def server_address(self) -> str | None:
-        """Its IP address, or its hardware address where it has none."""
-    @property
-    def server_port(self) -> int:
-        """Its port; 0 where the transport has none."""
-    @property
-    def vlan(self) -> int | None:
-        """Outermost VLAN id."""
-    @property
-    def transport(self) -> str:
-        """`tcp`, `udp`, `ethernet` or `serial`."""
-    @property
-    def identified_by(self) -> str | None:
-        """How the protocol is known: `port`, `probe`, `pairing`, `ethertype`, `association`."""
-    @property
-    def confidence(self) -> int:
-        """Belief in the protocol, in percent."""
     @property
     def protocol(self) -> str:
         """A name of `protocols`."""
