@@ -22,10 +22,14 @@ __all__ = [
     "Engine",
     "FieldInfo",
     "Frame",
+    "Health",
     "History",
     "Interface",
+    "Loss",
+    "NoReply",
     "Observation",
     "ProtocolInfo",
+    "Rhythm",
     "Transaction",
     "Value",
     "ValueFacts",
@@ -80,6 +84,9 @@ class _OfFlow:
     @property
     def vlan(self) -> int | None:
         """Outermost VLAN id."""
+    @property
+    def interface(self) -> int:
+        """The interface of its first packet, as `Health.interface` counts."""
     @property
     def transport(self) -> str:
         """`tcp`, `udp`, `ethernet` or `serial`."""
@@ -479,7 +486,229 @@ class Content(_OfFlow):
     def frames(self) -> tuple[Frame, Frame]:
         """First and last frame."""
 
-Observation = Transaction | Behaviour | Conversation | Address | Claim | Content
+@final
+class Rhythm(_OfFlow):
+    """What happened to the rhythm of something asked, written or sent again and again.
+
+    Leaves with the option `rhythm` alone. One place (operation, unit, target,
+    interval) of a conversation has one rhythm, however it is answered. It has a
+    period from 20 intervals on of which the median distance from their median is
+    at most a fifth of it. What events send unasked has no period. Nothing is
+    overdue past the end of the input, nor for a time in which its interface was
+    not seen: the deadline then begins anew.
+    """
+
+    @property
+    def kind(self) -> str:
+        """`periodic`, `period_change`, `overdue`, `returned` or `burst`."""
+    @property
+    def id(self) -> str:
+        """Digest of the key, 32 hexadecimal digits: the same on every run and machine."""
+    @property
+    def conversation(self) -> int:
+        """The number of its conversation in this run."""
+    @property
+    def protocol(self) -> str:
+        """Whose PDUs they are: a name of `protocols`."""
+    @property
+    def role(self) -> str:
+        """`request`, or `event` of what is sent unasked."""
+    @property
+    def operation(self) -> str:
+        """Its name, such as `read_holding_registers`."""
+    @property
+    def operation_class(self) -> str:
+        """What it does: a name of `classes`."""
+    @property
+    def unit(self) -> int | None:
+        """The addressed station behind the server."""
+    @property
+    def target(self) -> str | None:
+        """The address space of a read (`hr`), the exact object of everything else (`hr:4`)."""
+    @property
+    def interval(self) -> tuple[int, int] | None:
+        """First and last address of a read."""
+    @property
+    def time_ns(self) -> int:
+        """Packet time at which it was noticed."""
+    @property
+    def count(self) -> int:
+        """Occurrences so far."""
+    @property
+    def last_seen_ns(self) -> int:
+        """Packet time of the last one; of one that returned, of the last before it stayed away."""
+    @property
+    def frame(self) -> Frame:
+        """The frame of the latest one."""
+    @property
+    def period_ns(self) -> float | None:
+        """The learned period, a median; none without one."""
+    @property
+    def deviation_ns(self) -> float | None:
+        """Median distance of the intervals from it."""
+    @property
+    def deadline_ns(self) -> int | None:
+        """How long it may stay away: max(10 s, 5 x period, period + 10 x deviation)."""
+    @property
+    def observed_ns(self) -> float | None:
+        """Of a changed period the new one; of an overdue or returned one how long it stayed away."""
+    @property
+    def burst_count(self) -> int | None:
+        """Of a burst, the occurrences in its ten seconds so far."""
+    @property
+    def usual_count(self) -> int | None:
+        """Of a burst, the 99th percentile of the occurrences in ten seconds before it."""
+    @property
+    def client_last_seen_ns(self) -> int | None:
+        """Of an overdue one: packet time of the last frame of the client, to anybody."""
+    @property
+    def server_last_seen_ns(self) -> int | None:
+        """The same of the server."""
+    @property
+    def unanswered_count(self) -> int:
+        """Calls of the client to the server in a row that nobody answered, up to now."""
+
+@final
+class NoReply(_OfFlow):
+    """A client calls a server again and again and gets no answer, or at last one.
+
+    Leaves with the option `rhythm` alone: from 8 calls in a row and 10 s on,
+    every 10 s for a minute, and then whenever the time has doubled.
+    """
+
+    @property
+    def answered(self) -> bool:
+        """Whether an answer came at last: then the calls before it are told once more."""
+    @property
+    def protocol(self) -> str | None:
+        """A name of `protocols`; none where the calls were attempts to connect alone."""
+    @property
+    def unit(self) -> int | None:
+        """The addressed station behind the server."""
+    @property
+    def request_count(self) -> int:
+        """Requests in a row."""
+    @property
+    def repeat_count(self) -> int:
+        """Segments that the client sent again meanwhile."""
+    @property
+    def open_count(self) -> int:
+        """Attempts to open a connection."""
+    @property
+    def refused_count(self) -> int:
+        """Attempts that the server refused: its address is alive."""
+    @property
+    def since_ns(self) -> int:
+        """Packet time of the first of these calls."""
+    @property
+    def time_ns(self) -> int:
+        """Packet time of the latest call, or of the answer."""
+    @property
+    def last_answer_ns(self) -> int | None:
+        """Packet time of the last answer before; none where there never was one."""
+    @property
+    def frames(self) -> tuple[Frame, Frame]:
+        """The frames of the first and the latest call."""
+    @property
+    def server_last_seen_ns(self) -> int | None:
+        """Packet time of the last frame of the server, to anybody."""
+
+@final
+class Health:
+    """How well an interface was seen for a time; leaves with the option `health` alone.
+
+    `start` and `end`: nothing is known before, or after. `window`: in these ten
+    seconds something was not good, or the frames of TCP flows were one-sided.
+    `silent`: no frame came for much longer than usual; `hole`: the same between
+    two files; told when it begins while others go on, and again when it ended.
+    `back`: the clock jumped back by more than a second. `dropped`: the capturing
+    machine lost frames between these times. What has no row is good.
+    """
+
+    @property
+    def sequence(self) -> int:
+        """Rises with every observation of a run."""
+    @property
+    def kind(self) -> str:
+        """`start`, `end`, `window`, `silent`, `hole`, `back` or `dropped`."""
+    @property
+    def interface(self) -> int:
+        """The interface: files that follow one another share theirs."""
+    @property
+    def file(self) -> int:
+        """The number of the file of its latest frame."""
+    @property
+    def from_ns(self) -> int:
+        """Where it begins; of a clock that jumped back the time before."""
+    @property
+    def until_ns(self) -> int:
+        """Where it ends; of a clock that jumped back the time after."""
+    @property
+    def frames(self) -> int:
+        """Frames."""
+    @property
+    def bytes(self) -> int:
+        """Bytes of them on the wire."""
+    @property
+    def gap_bytes(self) -> int:
+        """TCP payload bytes that were not seen, as far as known."""
+    @property
+    def dropped_packets(self) -> int:
+        """Frames that the capturing machine says it lost."""
+    @property
+    def duplicate_frames(self) -> int:
+        """Second copies of mirrored frames."""
+    @property
+    def truncated_frames(self) -> int:
+        """Frames that the snap length cut."""
+    @property
+    def tcp_frames(self) -> int:
+        """Frames of TCP flows."""
+    @property
+    def one_sided_frames(self) -> int:
+        """Those of them in flows of which the other direction was never seen."""
+    @property
+    def late_frames(self) -> int:
+        """Frames more than a second older than one before them."""
+    @property
+    def mirror_gap_frames(self) -> int:
+        """Mirrored packets that are missing by the sequence numbers of their tunnel."""
+
+@final
+class Loss(_OfFlow):
+    """Bytes of a conversation that the sensor did not see, in one window of ten seconds.
+
+    Leaves with the option `health` alone.
+    """
+
+    @property
+    def protocol(self) -> str | None:
+        """A name of `protocols`; none for other traffic."""
+    @property
+    def from_ns(self) -> int:
+        """Where the window begins."""
+    @property
+    def until_ns(self) -> int:
+        """Where it ends."""
+    @property
+    def gap_count(self) -> int:
+        """Holes."""
+    @property
+    def gap_bytes(self) -> int:
+        """Bytes in them, as far as known."""
+
+Observation = (
+    Transaction
+    | Behaviour
+    | Conversation
+    | Address
+    | Claim
+    | Content
+    | Rhythm
+    | NoReply
+    | Health
+    | Loss
+)
 """A record that leaves the engine."""
 
 @final
@@ -545,6 +774,8 @@ class Engine:
         keep_duplicates: Count second copies of mirrored packets, too.
         pdu_log: Write every PDU as a JSON line for `read_pdus`, instead of
             making observations.
+        rhythm: Say what happens to rhythms, and what stays unanswered.
+        health: Say how well interfaces and conversations were seen.
 
     Raises:
         CaptureError: No input is usable. Where some are, the others say why not
@@ -557,6 +788,8 @@ class Engine:
         *,
         keep_duplicates: bool = False,
         pdu_log: bool = False,
+        rhythm: bool = False,
+        health: bool = False,
     ) -> Engine: ...
     @staticmethod
     def live(
@@ -569,6 +802,8 @@ class Engine:
         user: tuple[int, int] | None = None,
         keep_duplicates: bool = False,
         pdu_log: bool = False,
+        rhythm: bool = False,
+        health: bool = False,
     ) -> Engine:
         """Captures from interfaces, and takes from the process every means to send.
 
@@ -591,6 +826,8 @@ class Engine:
             keep_duplicates: Count second copies of mirrored packets, too.
             pdu_log: Write every PDU as a JSON line for `read_pdus`, instead of
                 making observations.
+            rhythm: Say what happens to rhythms, and what stays unanswered.
+            health: Say how well interfaces and conversations were seen.
 
         Raises:
             CaptureError: An interface cannot be captured, or the kernel did not

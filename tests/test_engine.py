@@ -437,3 +437,76 @@ def test_observations_cannot_be_changed(capture: Path) -> None:
 
     with pytest.raises(AttributeError):
         first.sequence = 0  # type: ignore[misc]  # the point of the test
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> Path:
+    """A poll every second for half a minute that stops, while other hosts go on."""
+    poll = Poll().open()
+    for n in range(30):
+        read_poll(1, n + 1.0, poll)
+    frames = poll.frames
+    for n in range(120):
+        other = Ether(src=CLIENT_MAC, dst=SERVER_MAC) / IP(src="10.0.0.8", dst="10.0.0.9", id=n)
+        other.time = START + n / 2
+        frames.append(other)
+    path = tmp_path / "stopped.pcap"
+    wrpcap(str(path), sorted(frames, key=lambda frame: frame.time))
+    return path
+
+
+def test_a_poll_that_stops_is_overdue_where_somebody_asks(stopped: Path) -> None:
+    everything = observed(_engine.Engine([str(stopped)], rhythm=True))
+    rhythms = [one for one in everything if isinstance(one, _engine.Rhythm)]
+    [periodic, overdue] = rhythms
+
+    assert (["periodic", "overdue"], 1) == (
+        [one.kind for one in rhythms],
+        len({periodic.id, overdue.id}),
+    )
+    assert ("read_holding_registers", "hr", (100, 101), 7, 30) == (
+        overdue.operation,
+        overdue.target,
+        overdue.interval,
+        overdue.unit,
+        overdue.count,
+    )
+    assert (START + 30) * 10**9 == overdue.last_seen_ns == overdue.client_last_seen_ns
+    assert (10 * 10**9, 0) == (overdue.deadline_ns, overdue.unanswered_count)
+    assert overdue.period_ns == pytest.approx(1e9)
+    assert overdue.time_ns - overdue.last_seen_ns < 12 * 10**9
+
+
+def test_the_health_of_interfaces_is_told_where_somebody_asks(stopped: Path) -> None:
+    everything = observed(_engine.Engine([str(stopped)], health=True))
+    health = [one for one in everything if isinstance(one, _engine.Health)]
+
+    assert ["start", "end"] == [one.kind for one in health]
+    assert (START * 10**9, (START + 59) * 10**9 + 5 * 10**8) == (
+        health[0].from_ns,
+        health[1].from_ns,
+    )
+
+
+def test_files_that_follow_one_another_are_one_interface(tmp_path: Path) -> None:
+    first, second = Poll().open(), Poll().open()
+    for n in range(5):
+        read_poll(1, n + 1.0, first)
+        read_poll(1, n + 100.0, second)
+    for name, poll in (("a1.pcap", first), ("a2.pcap", second)):
+        wrpcap(str(tmp_path / name), poll.frames[3:])
+    health = observed(_engine.Engine([str(tmp_path)], health=True))
+    rows = [one for one in health if isinstance(one, _engine.Health)]
+
+    assert [("start", 0), ("hole", 0), ("end", 0)] == [(one.kind, one.interface) for one in rows]
+    assert ((START + 5) * 10**9 + 2 * 10**6, (START + 100) * 10**9) == (
+        rows[1].from_ns,
+        rows[1].until_ns,
+    )
+
+
+def test_nothing_of_rhythm_and_health_leaves_unasked(stopped: Path) -> None:
+    everything = observed(_engine.Engine([str(stopped)]))
+    extra = _engine.Rhythm | _engine.NoReply | _engine.Health | _engine.Loss
+
+    assert [] == [one for one in everything if isinstance(one, extra)]

@@ -52,6 +52,7 @@ pub struct CaptureFile {
 impl From<FileFacts> for CaptureFile {
     fn from(facts: FileFacts) -> Self {
         Self {
+            dropped_packets: facts.dropped_packets(),
             path: facts.path.to_string_lossy().into_owned(),
             format: facts.container.map(Container::as_str),
             compression: facts.compression.map(Compression::as_str),
@@ -65,12 +66,6 @@ impl From<FileFacts> for CaptureFile {
             skipped_bytes: facts.skipped_bytes,
             untimed_packets: facts.untimed_packets,
             late: facts.late,
-            // What an interface did not take, and what the system did not deliver.
-            // The drops noted on single frames are the same ones once more.
-            dropped_packets: facts
-                .dropped_by_interface
-                .saturating_add(facts.dropped_by_system)
-                .max(facts.dropped_before_frames),
             comments: facts.comments,
             error: facts.error.map(|error| error.to_string()),
         }
@@ -141,14 +136,16 @@ pub struct Engine {
 #[pymethods]
 impl Engine {
     #[new]
-    #[pyo3(signature = (paths, *, keep_duplicates = false, pdu_log = false))]
+    #[pyo3(signature = (paths, *, keep_duplicates = false, pdu_log = false, rhythm = false, health = false))]
     fn new(
         py: Python<'_>,
         paths: Vec<PathBuf>,
         keep_duplicates: bool,
         pdu_log: bool,
+        rhythm: bool,
+        health: bool,
     ) -> PyResult<Self> {
-        let options = Options { paths, keep_duplicates, pdu_log };
+        let options = Options { paths, keep_duplicates, pdu_log, rhythm, health };
         let worker = Worker::start(options).map_err(|fault| engine_error(&fault))?;
         loop {
             let opened =
@@ -168,7 +165,7 @@ impl Engine {
     #[staticmethod]
     #[pyo3(signature = (
         interfaces, *, filter = None, snap_length = None, promiscuous = true, ring_mib = 64, user = None,
-        keep_duplicates = false, pdu_log = false,
+        keep_duplicates = false, pdu_log = false, rhythm = false, health = false,
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn live(
@@ -181,6 +178,8 @@ impl Engine {
         user: Option<(u32, u32)>,
         keep_duplicates: bool,
         pdu_log: bool,
+        rhythm: bool,
+        health: bool,
     ) -> PyResult<Self> {
         let wrong = |problem: &dyn std::fmt::Display| OptionsError::new_err(problem.to_string());
         let filter = match (filter, snap_length) {
@@ -207,7 +206,8 @@ impl Engine {
                 Live::open(&options).map_err(|error| CaptureError::new_err(error.to_string()))?;
             lock_in(&live.descriptors(), user)
                 .map_err(|error| CaptureError::new_err(error.to_string()))?;
-            let options = Options { keep_duplicates, pdu_log, ..Options::default() };
+            let options =
+                Options { keep_duplicates, pdu_log, rhythm, health, ..Options::default() };
             Worker::watch(live, &options).map_err(|fault| engine_error(&fault))
         })?;
         Ok(Self { worker, waiting: Mutex::default(), shared: Mutex::default(), pdu_log })

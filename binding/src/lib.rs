@@ -7,7 +7,9 @@ mod fault;
 #[cfg(target_os = "linux")]
 mod live;
 mod observation;
+mod of_flow;
 mod shared;
+mod timing;
 mod worker;
 
 use pyo3::prelude::*;
@@ -32,6 +34,8 @@ mod module {
     use crate::observation::{
         Address, Behaviour, Claim, Content, Conversation, History, Transaction, ValueFacts,
     };
+    #[pymodule_export]
+    use crate::timing::{Health, Loss, NoReply, Rhythm};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -54,6 +58,10 @@ fn add_aliases(module: &Bound<'_, PyModule>) -> PyResult<()> {
         py.get_type::<observation::Address>(),
         py.get_type::<observation::Claim>(),
         py.get_type::<observation::Content>(),
+        py.get_type::<timing::Rhythm>(),
+        py.get_type::<timing::NoReply>(),
+        py.get_type::<timing::Health>(),
+        py.get_type::<timing::Loss>(),
     ];
     let any = py.get_type::<observation::Transaction>().into_any();
     let any = records.into_iter().try_fold(any, |any, class| any.bitor(class))?;

@@ -29,6 +29,7 @@ const FULL_PDUS: usize = 80 << 20;
 pub fn watch(live: &mut Live, engine: &mut Engine, shared: &Shared, send: &SyncSender<Batch>) {
     let mut batch = Batch::default();
     let (mut frames, mut handed_ns, mut told_ns) = (0u64, i64::MIN, i64::MIN);
+    let mut dropped = vec![0; live.files().len()];
     loop {
         let (now_ns, quiet) = match live.next() {
             Next::Frame(frame) => {
@@ -50,6 +51,7 @@ pub fn watch(live: &mut Live, engine: &mut Engine, shared: &Shared, send: &SyncS
         if now_ns.saturating_sub(told_ns) >= TELL_NS {
             told_ns = now_ns;
             tell(live, engine, shared);
+            tell_dropped(live, engine, &mut dropped);
         }
         if !batch.is_empty() {
             match send.try_send(std::mem::take(&mut batch)) {
@@ -75,6 +77,15 @@ pub fn watch(live: &mut Live, engine: &mut Engine, shared: &Shared, send: &SyncS
 pub fn tell(live: &mut Live, engine: &Engine, shared: &Shared) {
     shared.publish_interfaces(live.health());
     shared.publish_facts(live.files(), engine);
+}
+
+/// Tells the engine of frames that were lost since the last time.
+fn tell_dropped(live: &Live, engine: &mut Engine, before: &mut [u64]) {
+    for (line, (facts, before)) in (0..).zip(live.files().iter().zip(before)) {
+        let all = facts.dropped_packets();
+        engine.dropped(Some(line), all.saturating_sub(*before));
+        *before = all;
+    }
 }
 
 /// Brings the backlog within its bounds; gives how many observations and PDUs were left out.

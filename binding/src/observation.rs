@@ -7,75 +7,9 @@ use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use crate::convert::{self, PyFrame};
-use crate::shared::{self, Ends, Shape, Shared};
-
-/// Declares the Python side of a class whose record comes from a flow: the
-/// flow's attributes, and its own. The record is the first part of the class,
-/// the addresses of its flow are the second; a shape is the third.
-macro_rules! of_flow {
-    ($class:ident { $($own:tt)* }) => {
-        #[pymethods]
-        impl $class {
-            #[getter]
-            fn sequence(&self) -> u64 {
-                self.0.sequence
-            }
-            #[getter]
-            fn flow_id(&self) -> u64 {
-                self.0.flow.id
-            }
-            #[getter]
-            fn client_ip<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
-                shared::text(py, self.1.client.ip.as_ref())
-            }
-            #[getter]
-            fn client_mac<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
-                shared::text(py, self.1.client.mac.as_ref())
-            }
-            #[getter]
-            fn client_address<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
-                self.1.client.address(py)
-            }
-            #[getter]
-            fn client_port(&self) -> u16 {
-                self.0.flow.client.port
-            }
-            #[getter]
-            fn server_ip<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
-                shared::text(py, self.1.server.ip.as_ref())
-            }
-            #[getter]
-            fn server_mac<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
-                shared::text(py, self.1.server.mac.as_ref())
-            }
-            #[getter]
-            fn server_address<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
-                self.1.server.address(py)
-            }
-            #[getter]
-            fn server_port(&self) -> u16 {
-                self.0.flow.server.port
-            }
-            #[getter]
-            fn vlan(&self) -> Option<u16> {
-                self.0.flow.vlan
-            }
-            #[getter]
-            fn transport<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
-                convert::word(py, self.0.flow.transport.as_str())
-            }
-            #[getter]
-            fn identified_by<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
-                self.0.flow.identified_by.map(|by| convert::word(py, by.as_str()))
-            }
-            #[getter]
-            fn confidence(&self) -> u8 {
-                self.0.flow.confidence
-            }
-            $($own)*
-        }
-    };
-}
+use crate::of_flow::of_flow;
+use crate::shared::{Ends, Shape, Shared};
+use crate::timing::{Health, Loss, NoReply, Rhythm};
 
 /// What client and server had done before.
 #[pyclass(frozen, get_all, module = "otmon._engine")]
@@ -619,5 +553,18 @@ pub fn to_python(
         }
         record::Observation::Address(own) => Py::new(py, Address(own))?.into_any(),
         record::Observation::Claim(own) => Py::new(py, Claim(own))?.into_any(),
+        record::Observation::Rhythm(own) => {
+            let ends = shared.ends(py, &own.flow);
+            Py::new(py, Rhythm(own, ends))?.into_any()
+        }
+        record::Observation::NoReply(own) => {
+            let ends = shared.ends(py, &own.flow);
+            Py::new(py, NoReply(own, ends))?.into_any()
+        }
+        record::Observation::Loss(own) => {
+            let ends = shared.ends(py, &own.flow);
+            Py::new(py, Loss(own, ends))?.into_any()
+        }
+        record::Observation::Health(own) => Py::new(py, Health(own))?.into_any(),
     })
 }

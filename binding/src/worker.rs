@@ -41,6 +41,10 @@ pub struct Options {
     pub keep_duplicates: bool,
     /// Whether the log of PDUs is written instead of observations.
     pub pdu_log: bool,
+    /// Whether rhythms are watched.
+    pub rhythm: bool,
+    /// Whether the health of interfaces is told.
+    pub health: bool,
 }
 
 /// What the thread hands over at a time.
@@ -258,19 +262,33 @@ fn make_engine(options: &Options) -> Engine {
         limits: Limits::default(),
         keep_duplicates: options.keep_duplicates,
         pdu_log: options.pdu_log,
+        rhythm: options.rhythm,
+        health: options.health,
     })
+}
+
+/// Tells the engine of frames that the capturing machines lost beyond `before`; how
+/// many they lost in all.
+fn tell_dropped(timeline: &Timeline, engine: &mut Engine, before: u64) -> u64 {
+    let all = timeline.files().iter().map(FileFacts::dropped_packets).fold(0, u64::saturating_add);
+    if all > before {
+        engine.dropped(None, all.saturating_sub(before));
+    }
+    all.max(before)
 }
 
 /// Reads to the end, or until somebody says stop or nobody listens.
 fn read(timeline: &mut Timeline, engine: &mut Engine, shared: &Shared, send: &SyncSender<Batch>) {
     let mut batch = Batch::default();
     let mut frames = 0u64;
+    let mut dropped = 0u64;
     while let Some(frame) = timeline.next() {
         engine.push(&frame);
         frames = frames.wrapping_add(1);
         if !frames.is_multiple_of(LOOK) {
             continue;
         }
+        dropped = tell_dropped(timeline, engine, dropped);
         batch.take(engine);
         shared.publish_progress(timeline);
         if frames.is_multiple_of(PUBLISH) {
@@ -286,6 +304,7 @@ fn read(timeline: &mut Timeline, engine: &mut Engine, shared: &Shared, send: &Sy
             break;
         }
     }
+    tell_dropped(timeline, engine, dropped);
     engine.finish();
     batch.take(engine);
     shared.publish(timeline, engine);

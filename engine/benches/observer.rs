@@ -36,6 +36,7 @@ fn facts(id: u64) -> Arc<FlowFacts> {
         client: end(id % 16, 50_000),
         server: end(1000 + id, 502),
         vlan: None,
+        interface: 0,
         transport: Transport::Tcp,
         protocol: Some(ProtocolId::Modbus),
         identified_by: None,
@@ -67,7 +68,7 @@ struct Bench {
 impl Bench {
     fn new(flows: u64) -> Self {
         Self {
-            observer: Observer::new(&Limits::default(), false),
+            observer: Observer::new(&Limits::default(), false, false, false),
             counters: Counters::new(),
             memos: (0..flows).map(|id| (facts(id), FlowMemo::default())).collect(),
         }
@@ -117,7 +118,7 @@ fn now() -> Instant {
 
 /// Nanoseconds of one line of the PDU log, in a run of [`ROUNDS`].
 fn lines(answer: &Pdu) -> u128 {
-    let mut observer = Observer::new(&Limits::default(), true);
+    let mut observer = Observer::new(&Limits::default(), true, false, false);
     let facts = facts(1);
     let start = now();
     for number in 1..=ROUNDS.unsigned_abs() {

@@ -56,6 +56,7 @@ impl Frames {
         self.frames.iter().map(|owned| Frame {
             time_ns: owned.time_ns,
             file: 0,
+            line: 0,
             number: owned.number,
             interface: 0,
             link_type: owned.link_type,
@@ -169,6 +170,7 @@ fn plant(input: &mut Frames) {
         input.push(&Frame {
             time_ns,
             file: 0,
+            line: 0,
             number,
             interface: 0,
             link_type: 1,

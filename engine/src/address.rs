@@ -5,6 +5,7 @@ use std::net::IpAddr;
 
 use dissectors::dissector::FrameId;
 
+use crate::conversation::Host;
 use crate::limits::Limits;
 use crate::observation::Address;
 use crate::packet::Mac;
@@ -128,6 +129,20 @@ impl Addresses {
                 own.packets = own.packets.saturating_add(packets);
                 own.last_seen_ns = own.last_seen_ns.max(last_seen_ns);
             });
+        }
+    }
+
+    /// When the hosts in `seen` last sent a frame that belonged to no flow.
+    pub fn add_last_seen(&self, seen: &mut HashMap<Host, i64>) {
+        for Entry { address, .. } in &self.entries {
+            let host = match (address.ip, address.mac) {
+                (Some(ip), _) => Host::Ip(ip),
+                (None, Some(mac)) => Host::Mac(mac),
+                (None, None) => continue,
+            };
+            if let Some(last_ns) = seen.get_mut(&host) {
+                *last_ns = (*last_ns).max(address.last_seen_ns);
+            }
         }
     }
 

@@ -115,11 +115,14 @@ counters! {
     settled_writes "Cyclic writes folded because they had settled.";
     conversations "Conversations.";
     conversations_overflow "Conversations not kept because the table was full.";
+    rhythms_overflow "Places whose rhythm was not watched because the table was full.";
+    calls_overflow "Clients and servers whose calls were not counted because the table was full.";
     addresses_overflow "Address pairs not kept because the table was full.";
     claims "Distinct claims about assets.";
     claims_overflow "Claims not kept because the table was full.";
     contents "Transfers hashed to their end.";
     contents_dropped "Transfers given up: too many at a time, or too long.";
+    mirror_gaps "Mirrored packets missing by the sequence numbers of their tunnel.";
     time_backwards "Frames more than a second older than one before them.";
 }
 

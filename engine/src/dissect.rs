@@ -248,7 +248,7 @@ impl Session {
         count_bytes(&mut work.counters.skipped_bytes, passed);
         Counters::count(&mut work.counters.resync, self.protocol);
         self.unsettled = UNSETTLED;
-        work.observer.gap(&self.facts);
+        work.observer.gap(&self.facts, lost, work.now_ns);
         // Answers are among what was lost. A client that gives every request the
         // same key would else have each later answer taken for that of the request before.
         while let Some(index) = self.ring.superseded(direction) {

@@ -8,13 +8,15 @@
 //! Time is the running maximum of packet times. A frame from the past keeps its
 //! own time in what it says; durations never run backwards.
 
+use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use dissectors::anomaly::Anomaly;
-use dissectors::dissector::{Direction, FrameId};
+use dissectors::dissector::{Direction, FrameId, Transport};
 
 use crate::capture::Frame;
+use crate::conversation::Host;
 use crate::counters::Counters;
 use crate::decode::{decode, decode_whole};
 use crate::dissect::{Sinks, View, Waits, Work};
@@ -22,6 +24,7 @@ use crate::duplicate::DuplicateFilter;
 use crate::flow::{DIRECTIONS, FlowKey, FlowTable, Parts, Room, Settled};
 use crate::fragment::Defragmenter;
 use crate::identify::{Application, client_by_port};
+use crate::interface::{ALONE, Interfaces};
 use crate::known_servers::KnownServers;
 use crate::limits::Limits;
 use crate::observation::{FlowFacts, Observation};
@@ -45,6 +48,10 @@ pub struct Options {
     pub keep_duplicates: bool,
     /// Whether every PDU is written to the log, see [`Engine::take_pdus`].
     pub pdu_log: bool,
+    /// Whether it is said what happens to rhythms, and what stays unanswered.
+    pub rhythm: bool,
+    /// Whether it is said how well interfaces and conversations were seen.
+    pub health: bool,
 }
 
 /// Frames in, observations out.
@@ -52,6 +59,9 @@ pub struct Engine {
     limits: Limits,
     keep_duplicates: bool,
     pdu_log: bool,
+    /// Whether interfaces are watched.
+    watches: bool,
+    interfaces: Interfaces,
     now_ns: Option<i64>,
     ticked_ns: i64,
     counters: Counters,
@@ -80,10 +90,12 @@ impl Engine {
     /// An engine that has seen nothing.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let Options { limits, keep_duplicates, pdu_log } = options;
+        let Options { limits, keep_duplicates, pdu_log, rhythm, health } = options;
         Self {
             keep_duplicates,
             pdu_log,
+            watches: rhythm || health,
+            interfaces: Interfaces::new(health),
             now_ns: None,
             ticked_ns: i64::MIN,
             counters: Counters::new(),
@@ -94,7 +106,7 @@ impl Engine {
             sinks: Sinks::default(),
             waiting: Waits::default(),
             servers: KnownServers::new(limits.known_servers),
-            observer: Observer::new(&limits, pdu_log),
+            observer: Observer::new(&limits, pdu_log, rhythm, health),
             limits,
         }
     }
@@ -110,6 +122,10 @@ impl Engine {
         };
         self.counters.frames = self.counters.frames.saturating_add(1);
         self.counters.bytes = self.counters.bytes.saturating_add(frame.original_len.into());
+        self.interfaces.switch(frame, &self.counters);
+        if self.watches {
+            self.interfaces.frame(frame, &self.counters);
+        }
         self.advance(frame.time_ns);
         if self.pdu_log {
             self.observer.frame(arrival.frame, self.waiting.oldest());
@@ -128,6 +144,12 @@ impl Engine {
         self.advance(now_ns);
     }
 
+    /// Takes note that the capturing machine lost so many frames since the last time:
+    /// on the first interface of a line of files, or on that of the latest frame.
+    pub fn dropped(&mut self, line: Option<u32>, packets: u64) {
+        self.interfaces.dropped(line, packets);
+    }
+
     /// Ends the input: flows end, and everything counted is emitted.
     pub fn finish(&mut self) {
         self.fragments.finish(&mut self.counters);
@@ -137,6 +159,12 @@ impl Engine {
         if self.pdu_log {
             let end = FrameId { file: u32::MAX, number: u64::MAX };
             self.observer.frame(end, None);
+        }
+        if self.watches {
+            self.interfaces.finish(&self.counters);
+            for health in self.interfaces.take_news() {
+                self.observer.health(health);
+            }
         }
         self.observer.flush(&mut self.counters);
     }
@@ -208,6 +236,37 @@ impl Engine {
             });
             if self.flows.settle(slot, now_ns) == Settled::Ends {
                 self.end_flow(slot);
+            }
+        }
+        if self.watches {
+            self.watch(now_ns);
+        }
+    }
+
+    /// Says what happened to interfaces and rhythms up to now.
+    fn watch(&mut self, now_ns: i64) {
+        self.interfaces.tick(now_ns);
+        if self.interfaces.has_news() {
+            for health in self.interfaces.take_news() {
+                self.observer.health(health);
+            }
+        }
+        let interfaces = &self.interfaces;
+        let lag_ns = self.limits.answer_ns.saturating_add(self.flows.lag_ns(TICK_NS));
+        self.observer.tick(now_ns, lag_ns, |interface| interfaces.seen_since_ns(interface));
+        if self.observer.has_rhythm_news() {
+            let news = self.observer.take_rhythm_news();
+            let mut seen = HashMap::new();
+            for rhythm in &news {
+                for end in [&rhythm.flow.client, &rhythm.flow.server] {
+                    seen.insert(Host::from(end), i64::MIN);
+                }
+            }
+            self.flows.add_last_seen(&mut seen);
+            self.observer.add_last_seen(&mut seen);
+            for rhythm in news {
+                let last = |host: Host| seen.get(&host).copied().filter(|last| *last > i64::MIN);
+                self.observer.rhythm(rhythm, last);
             }
         }
     }
@@ -293,6 +352,9 @@ impl Engine {
         if let Some(flow) = self.flows.get_mut(slot) {
             flow.header(direction, tcp);
         }
+        if self.watches && (tcp.is_opening() || tcp.is_reset()) {
+            self.handshake(slot, direction, tcp, arrival);
+        }
         let segment = Segment {
             tcp: *tcp,
             direction,
@@ -313,6 +375,27 @@ impl Engine {
             );
         });
         self.flows.arm(slot, now_ns);
+    }
+
+    /// Counts an attempt to connect, and what becomes of it.
+    #[cold]
+    fn handshake(&mut self, slot: u32, direction: Direction, tcp: &Tcp<'_>, arrival: Arrival<'_>) {
+        let Some(flow) = self.flows.get_mut(slot) else { return };
+        let silent = !flow.halves.a_to_b.talked && !flow.halves.b_to_a.talked;
+        let accepted = *flow.halves.get(direction.reverse());
+        let view = flow.parts().view;
+        if tcp.is_reset() {
+            // Refused, where nothing but the other side's SYN came before.
+            let refused = silent && view.syn == Some(direction.reverse()) && !accepted.is_acking();
+            if refused {
+                self.observer.opened(&unidentified(&view, direction.reverse()), true);
+            }
+        } else if tcp.is_acknowledging() {
+            self.observer.opened(&unidentified(&view, direction.reverse()), false);
+        } else if silent && !accepted.syn {
+            let facts = unidentified(&view, direction);
+            self.observer.opens(facts, arrival.frame, arrival.time_ns);
+        }
     }
 
     fn datagram(&mut self, slot: u32, direction: Direction, bytes: &[u8], arrival: Arrival<'_>) {
@@ -351,11 +434,17 @@ impl Engine {
             self.end_a_session(slot);
         }
         let flow = self.flows.get_mut(slot)?;
-        flow.last_ns = flow.last_ns.max(arrival.time_ns);
+        let last_ns = flow.last_ns.get_mut(direction);
+        *last_ns = (*last_ns).max(arrival.time_ns);
         let traffic = flow.traffic.get_mut(direction);
         let first = traffic.packets == 0;
         traffic.packets = traffic.packets.saturating_add(1);
         traffic.bytes = traffic.bytes.saturating_add(arrival.wire_len.into());
+        if self.watches && ip.is_some() && matches!(key.transport(), Transport::Tcp) {
+            let alone =
+                traffic.packets > ALONE && flow.traffic.get(direction.reverse()).packets == 0;
+            self.interfaces.tcp(alone);
+        }
         if arrival.conflict
             && let Some(session) = flow.application.session_mut()
         {
@@ -393,7 +482,7 @@ impl Engine {
             }
         }
         self.counters.flows = self.counters.flows.saturating_add(1);
-        self.flows.open(key, direction, arrival.time_ns)
+        self.flows.open(key, direction, self.interfaces.current(), arrival.time_ns)
     }
 
     /// Makes room for one more session, not at the cost of the flow in `keep`.
@@ -545,6 +634,7 @@ fn unidentified(view: &View<'_>, client: Direction) -> FlowFacts {
         client: identity.key.sender(client, *identity.macs.get(client)),
         server: identity.key.sender(server, *identity.macs.get(server)),
         vlan: identity.key.vlan(),
+        interface: identity.interface,
         transport: identity.key.transport(),
         protocol: None,
         identified_by: None,

@@ -53,6 +53,8 @@ pub(crate) struct Identity {
     pub key: FlowKey,
     /// The flow's number, in order of first packets.
     pub id: u64,
+    /// The interface of its first packet.
+    pub interface: u32,
     /// Hardware address of the sender of each direction, once it was seen.
     pub macs: Sides<Option<Mac>>,
 }
@@ -72,7 +74,8 @@ pub(crate) struct Flow {
     pub halves: Sides<HalfFlow>,
     pub application: Application,
     pub traffic: Sides<Traffic>,
-    pub last_ns: i64,
+    /// Packet time of the latest packet of each direction.
+    pub last_ns: Sides<i64>,
     pub waiting: Option<Box<Waiting>>,
     chain: u32,
     /// The direction of the client's packets, where a SYN told it.
@@ -139,10 +142,16 @@ impl Flow {
         };
         FlowTotals {
             first_seen_ns: self.first_ns,
-            last_seen_ns: self.last_ns,
+            last_seen_ns: self.latest_ns(),
             client: totals(client),
             server: totals(client.reverse()),
         }
+    }
+
+    /// Packet time of its latest packet.
+    #[inline]
+    pub fn latest_ns(&self) -> i64 {
+        self.last_ns.a_to_b.max(self.last_ns.b_to_a)
     }
 
     /// Whether the flow ended by FIN or RST.

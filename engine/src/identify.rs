@@ -126,7 +126,7 @@ impl Application {
             Step::Lost(lost) => self.gap(direction, lost, work),
             Step::Repeat(chunk) => {
                 if let Some(session) = &mut self.session {
-                    session.repeat(direction, &chunk, work.counters);
+                    session.repeat(direction, &chunk, work);
                 }
             }
             Step::Conflict => {
@@ -345,6 +345,7 @@ impl Application {
             client: identity.key.sender(client, *identity.macs.get(client)),
             server: identity.key.sender(client.reverse(), *identity.macs.get(client.reverse())),
             vlan: identity.key.vlan(),
+            interface: identity.interface,
             transport,
             protocol: Some(verdict.protocol),
             identified_by: Some(verdict.by),

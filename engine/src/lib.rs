@@ -13,6 +13,7 @@
 
 mod address;
 mod behaviour;
+mod calls;
 pub mod capture;
 mod claim;
 mod content;
@@ -26,9 +27,11 @@ mod exchange;
 mod flow;
 pub mod fragment;
 mod identify;
+mod interface;
 mod join;
 mod known_servers;
 pub mod limits;
+mod loss;
 pub mod observation;
 pub mod observer;
 pub mod packet;

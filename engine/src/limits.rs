@@ -46,6 +46,11 @@ pub struct Limits {
     pub intervals: usize,
     /// Address ranges whose rhythm is kept, per behaviour.
     pub request_groups: usize,
+    /// Places whose rhythm is watched, where somebody asks.
+    pub rhythms: usize,
+    /// Clients and servers, and stations behind them, whose unanswered calls are
+    /// counted, where somebody asks.
+    pub calls: usize,
     /// Conversations.
     pub conversations: usize,
     /// Pairs of hardware and IP address.
@@ -114,6 +119,8 @@ impl Default for Limits {
             behaviours_per_source_percent: 10,
             intervals: 16,
             request_groups: 64,
+            rhythms: 65_536,
+            calls: 65_536,
             conversations: 65_536,
             addresses: 65_536,
             claims: 65_536,

@@ -1,5 +1,8 @@
 //! The records that leave the engine.
 
+mod health;
+mod rhythm;
+
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -12,6 +15,8 @@ use dissectors::registry::ProtocolId;
 use dissectors::sink::{Attribute, ContentKind};
 use dissectors::value::Value;
 
+pub use self::health::{Health, HealthKind, Loss};
+pub use self::rhythm::{NoReply, Rhythm, RhythmKind};
 use crate::packet::Mac;
 
 /// One end of a flow. Where there is no IP, the MAC is the address.
@@ -65,6 +70,8 @@ pub struct FlowFacts {
     pub server: Endpoint,
     /// Outermost VLAN id.
     pub vlan: Option<u16>,
+    /// The interface of its first packet, as [`Health::interface`] counts.
+    pub interface: u32,
     /// What carries it.
     pub transport: Transport,
     /// The flow's protocol.
@@ -356,6 +363,14 @@ pub enum Observation {
     Claim(Box<Claim>),
     /// Something that was transferred.
     Content(Box<Content>),
+    /// What happened to a rhythm.
+    Rhythm(Box<Rhythm>),
+    /// Calls that stay unanswered.
+    NoReply(Box<NoReply>),
+    /// How well an interface was seen.
+    Health(Box<Health>),
+    /// What was lost of a conversation.
+    Loss(Box<Loss>),
 }
 
 impl Observation {
@@ -368,6 +383,10 @@ impl Observation {
             Self::Address(own) => &mut own.sequence,
             Self::Claim(own) => &mut own.sequence,
             Self::Content(own) => &mut own.sequence,
+            Self::Rhythm(own) => &mut own.sequence,
+            Self::NoReply(own) => &mut own.sequence,
+            Self::Health(own) => &mut own.sequence,
+            Self::Loss(own) => &mut own.sequence,
         }
     }
 }

@@ -13,13 +13,15 @@ use dissectors::value::Value;
 
 use crate::address::{Addresses, Seen};
 use crate::behaviour::{Behaviours, Key, Noted, Occurrence, REMEMBERED, TargetRef};
+use crate::calls::{Call, CallMemo, Calls};
 use crate::claim::Claims;
 use crate::content::Contents;
-use crate::conversation::{Conversations, Counted};
+use crate::conversation::{Conversations, Counted, Host};
 use crate::counters::Counters;
 use crate::exchange::Exchange;
 use crate::limits::Limits;
-use crate::observation::{FlowFacts, History, Observation};
+use crate::loss::Losses;
+use crate::observation::{FlowFacts, Health, History, NoReply, Observation, Rhythm};
 use crate::packet::{Ip, Link};
 use crate::pdu_json::Writer;
 use crate::pdu_log::PduLog;
@@ -36,6 +38,7 @@ pub struct FlowMemo {
     conversation: u32,
     /// Behaviour slots plus one that the flow used lately, by key digest.
     recent: [u32; REMEMBERED],
+    calls: CallMemo,
 }
 
 /// An answer, or a message that stands alone.
@@ -109,14 +112,18 @@ pub struct Observer {
     addresses: Addresses,
     claims: Claims,
     contents: Contents,
+    /// Kept where somebody asks, as are the losses.
+    calls: Option<Box<Calls>>,
+    losses: Option<Box<Losses>>,
     pdu_log: Option<(PduLog, Writer)>,
 }
 
 impl Observer {
     /// An observer that has seen nothing. With `pdu_log` it writes every PDU as a
-    /// line and makes no observations.
+    /// line and makes no observations; `rhythm` and `health` are what else it is
+    /// asked for.
     #[must_use]
-    pub fn new(limits: &Limits, pdu_log: bool) -> Self {
+    pub fn new(limits: &Limits, pdu_log: bool, rhythm: bool, health: bool) -> Self {
         Self {
             limits: limits.clone(),
             batch: Vec::new(),
@@ -124,10 +131,12 @@ impl Observer {
             now_ns: i64::MIN,
             exchanges: 0,
             conversations: Conversations::new(limits),
-            behaviours: Behaviours::new(limits),
+            behaviours: Behaviours::new(limits, rhythm),
             addresses: Addresses::new(limits),
             claims: Claims::new(limits),
             contents: Contents::new(limits),
+            calls: rhythm.then(|| Box::new(Calls::new(limits.calls))),
+            losses: health.then(Box::default),
             pdu_log: pdu_log.then(|| (PduLog::new(limits.pdu_log_waiting), Writer::new())),
         }
     }
@@ -266,8 +275,116 @@ impl Observer {
 
     /// Bytes of an identified flow were lost: what is being transferred in it is
     /// not seen whole.
-    pub fn gap(&mut self, facts: &Arc<FlowFacts>) {
+    pub fn gap(&mut self, facts: &Arc<FlowFacts>, lost: Option<u32>, now_ns: i64) {
         self.contents.gap(facts);
+        if let Some(losses) = &mut self.losses {
+            losses.add(facts, lost.unwrap_or_default().into(), now_ns);
+        }
+    }
+
+    /// A client calls: a request was read, or sent again.
+    #[inline]
+    pub fn call(
+        &mut self,
+        facts: &Arc<FlowFacts>,
+        memo: &mut FlowMemo,
+        call: Call,
+        unit: Option<u32>,
+        frame: FrameId,
+        time_ns: i64,
+    ) {
+        if let Some(calls) = &mut self.calls {
+            let told = calls.call(facts, &mut memo.calls, call, unit, frame, time_ns);
+            self.emit_calls(told);
+        }
+    }
+
+    /// A server answers.
+    #[inline]
+    pub fn answer(
+        &mut self,
+        facts: &Arc<FlowFacts>,
+        memo: &mut FlowMemo,
+        unit: Option<u32>,
+        time_ns: i64,
+    ) {
+        if let Some(calls) = &mut self.calls {
+            let told = calls.answer(facts, &mut memo.calls, unit, time_ns);
+            self.emit_calls(told);
+        }
+    }
+
+    #[inline]
+    fn emit_calls(&mut self, told: [Option<NoReply>; 2]) {
+        for told in told.into_iter().flatten() {
+            self.emit(Observation::NoReply(Box::new(told)));
+        }
+    }
+
+    /// A client tries to open a connection.
+    #[cold]
+    pub fn opens(&mut self, facts: FlowFacts, frame: FrameId, time_ns: i64) {
+        if let Some(calls) = &mut self.calls {
+            let memo = &mut CallMemo::default();
+            let told = calls.call(&Arc::new(facts), memo, Call::Open, None, frame, time_ns);
+            self.emit_calls(told);
+        }
+    }
+
+    /// A server accepts a connection, or refuses it.
+    #[cold]
+    pub fn opened(&mut self, facts: &FlowFacts, refused: bool) {
+        if let Some(calls) = &mut self.calls {
+            calls.opened(facts, refused);
+        }
+    }
+
+    /// How well an interface was seen.
+    #[cold]
+    pub fn health(&mut self, health: Health) {
+        self.emit(Observation::Health(Box::new(health)));
+    }
+
+    /// Lets time pass: what is overdue is noticed, and what was lost in a window
+    /// that ended is told. A request that stays unanswered is noticed up to `lag_ns`
+    /// late. `seen_since_ns` tells from when on an interface was seen without a break.
+    pub fn tick(&mut self, now_ns: i64, lag_ns: i64, seen_since_ns: impl Fn(u32) -> i64) {
+        if let Some(losses) = &mut self.losses {
+            for loss in losses.tick(now_ns) {
+                self.emit(Observation::Loss(Box::new(loss)));
+            }
+        }
+        let calls = self.calls.as_ref();
+        let waits = |flow: &FlowFacts| calls.is_some_and(|calls| calls.unanswered(flow) > 0);
+        let lag_ns = |flow: &FlowFacts| if waits(flow) { lag_ns } else { 0 };
+        self.behaviours.tick(now_ns, lag_ns, seen_since_ns);
+    }
+
+    /// Whether something happened to a rhythm.
+    #[inline]
+    #[must_use]
+    pub fn has_rhythm_news(&self) -> bool {
+        self.behaviours.has_rhythm_news()
+    }
+
+    /// What happened to rhythms since the last time, to be completed and emitted.
+    pub fn take_rhythm_news(&mut self) -> Vec<Rhythm> {
+        self.behaviours.take_rhythm_news()
+    }
+
+    /// Emits what happened to a rhythm; `last_seen_ns` tells when a host last sent
+    /// a frame.
+    pub fn rhythm(&mut self, mut rhythm: Rhythm, last_seen_ns: impl Fn(Host) -> Option<i64>) {
+        rhythm.client_last_seen_ns = last_seen_ns(Host::from(&rhythm.flow.client));
+        rhythm.server_last_seen_ns = last_seen_ns(Host::from(&rhythm.flow.server));
+        let calls = self.calls.as_ref();
+        rhythm.unanswered_count = calls.map_or(0, |calls| calls.unanswered(&rhythm.flow));
+        self.emit(Observation::Rhythm(Box::new(rhythm)));
+    }
+
+    /// When the hosts in `seen` last sent a frame that belonged to no flow, too.
+    pub fn add_last_seen(&self, seen: &mut std::collections::HashMap<Host, i64>) {
+        self.addresses.add_last_seen(seen);
     }
 
     /// A flow's facts changed: it was identified, lost its identity, or client and
@@ -324,6 +441,11 @@ impl Observer {
         counters.addresses_overflow = self.addresses.overflow_count;
         counters.conversations = u64::try_from(self.conversations.len()).unwrap_or(u64::MAX);
         counters.conversations_overflow = self.conversations.overflow_count;
+        counters.rhythms_overflow = self.behaviours.rhythm_overflow();
+        counters.calls_overflow = self.calls.as_ref().map_or(0, |calls| calls.overflow_count);
+        for loss in self.losses.as_mut().map(|losses| losses.take()).unwrap_or_default() {
+            self.emit(Observation::Loss(Box::new(loss)));
+        }
         for address in self.addresses.take_changed() {
             self.emit(Observation::Address(address));
         }
@@ -594,6 +716,7 @@ impl Fold<'_> {
             values: part.values,
             anomalies: exchange.anomalies,
             exchange: observer.exchanges,
+            spontaneous: role == Role::Event && !pdu.cyclic,
         };
         let noted = observer.behaviours.note(
             &occurrence,
@@ -610,6 +733,11 @@ impl Fold<'_> {
             && let Some(behaviour) = observer.behaviours.observation(slot)
         {
             observer.emit(Observation::Behaviour(Box::new(behaviour)));
+        }
+        if observer.behaviours.has_rhythm_news() {
+            for news in observer.behaviours.take_rhythm_news() {
+                observer.rhythm(news, |_| None);
+            }
         }
         noted
     }

@@ -33,6 +33,12 @@ impl Tcp<'_> {
         self.flags & SYN != 0
     }
 
+    /// Whether it breaks a connection off.
+    #[inline]
+    pub(crate) const fn is_reset(&self) -> bool {
+        self.flags & RST != 0
+    }
+
     /// Whether its acknowledgement number means something.
     #[inline]
     pub(crate) const fn is_acknowledging(&self) -> bool {
@@ -63,6 +69,13 @@ pub(crate) struct HalfFlow {
     pub reset: bool,
     /// Segments in a row from far behind.
     stale: u8,
+}
+
+impl HalfFlow {
+    /// Whether it acknowledged something.
+    pub const fn is_acking(&self) -> bool {
+        self.acking
+    }
 }
 
 impl Sides<HalfFlow> {

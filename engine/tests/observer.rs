@@ -45,7 +45,7 @@ impl Plant {
 
     fn with(limits: Limits) -> Self {
         Self {
-            observer: Observer::new(&limits, false),
+            observer: Observer::new(&limits, false, false, false),
             counters: Counters::new(),
             facts: Arc::new(facts(1, 50_000)),
             memo: FlowMemo::default(),
@@ -125,6 +125,7 @@ fn facts(client: u8, port: u16) -> FlowFacts {
         client: end(client, port),
         server: end(200, 502),
         vlan: None,
+        interface: 0,
         transport: Transport::Tcp,
         protocol: Some(ProtocolId::Modbus),
         identified_by: None,
@@ -672,7 +673,7 @@ fn a_transfer_has_the_digest_of_all_its_pieces() {
 fn a_transfer_with_lost_bytes_or_without_its_end_is_not_complete() {
     let mut plant = Plant::new();
     transfer(&mut plant, &[b"a"], false);
-    plant.observer.gap(&plant.facts);
+    plant.observer.gap(&plant.facts, None, 0);
     transfer(&mut plant, &[b"c"], true);
     transfer(&mut plant, &[b"d"], false);
     plant.observer.flow_ended(&plant.facts, plant.memo, FlowTotals::default(), &mut plant.counters);

@@ -53,9 +53,9 @@ impl Index {
     }
 }
 
-/// The keys of [`Index`] are hashes already.
+/// A hasher for keys that are hashes already.
 #[derive(Clone, Copy, Debug, Default)]
-struct Identity(u64);
+pub struct Identity(u64);
 
 impl Hasher for Identity {
     fn finish(&self) -> u64 {
@@ -67,8 +67,9 @@ impl Hasher for Identity {
     }
 }
 
+/// Makes hashers for keys that are hashes already.
 #[derive(Clone, Copy, Debug, Default)]
-struct BuildIdentity;
+pub struct BuildIdentity;
 
 impl BuildHasher for BuildIdentity {
     type Hasher = Identity;

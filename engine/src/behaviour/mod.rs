@@ -12,6 +12,7 @@ mod index;
 mod key;
 mod overflow;
 mod recurrence;
+mod rhythm;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -29,10 +30,11 @@ pub use self::key::{Key, TargetRef};
 use self::key::{TargetKey, identity};
 use self::overflow::{Counts, Overflow};
 use self::recurrence::{Groups, Intervals, ValueState};
+use self::rhythm::{Beat, News, Rhythms, deadline_of};
 use crate::conversation::{Conversations, share};
 use crate::counters::Counters;
 use crate::limits::Limits;
-use crate::observation::{Behaviour, FlowFacts};
+use crate::observation::{Behaviour, FlowFacts, Rhythm};
 use crate::token_bucket::TokenBucket;
 
 /// What an entry must last to be protected: seen three times, over two windows.
@@ -70,6 +72,8 @@ pub struct Occurrence<'a> {
     pub anomalies: Anomalies,
     /// Number of the exchange: parts of one count once.
     pub exchange: u64,
+    /// Whether it is sent when something happens, and not in a rhythm.
+    pub spontaneous: bool,
 }
 
 /// What became of an occurrence.
@@ -201,10 +205,7 @@ impl Entry {
             }
         }
         self.anomalies.add_all(occurrence.anomalies);
-        let range = match self.target {
-            TargetKey::Space(..) => occurrence.target.and_then(addresses),
-            TargetKey::None | TargetKey::Exact(_) => None,
-        };
+        let range = self.range_of(occurrence);
         let group = self.groups.note(range, occurrence.time_ns, limits.request_groups);
         if let Some((first, last)) = range
             && group.new
@@ -221,6 +222,72 @@ impl Entry {
     const fn is_protected(&self) -> bool {
         self.count >= PROTECTED_COUNT
             && self.last_seen_ns.div_euclid(WINDOW_NS) != self.first_seen_ns.div_euclid(WINDOW_NS)
+    }
+
+    /// Counts an occurrence in its rhythm. What answers an unseen request, or may
+    /// be either, has none.
+    fn beat(&mut self, slot: u32, occurrence: &Occurrence<'_>, rhythms: &mut Rhythms) {
+        if !matches!(self.role, Role::Request | Role::Event) {
+            return;
+        }
+        let range = self.range_of(occurrence);
+        let Some((before, link)) = self.groups.rhythm_mut() else { return };
+        let beat = Beat {
+            key: &occurrence.key,
+            behaviour: slot,
+            range,
+            before,
+            time_ns: occurrence.time_ns,
+            frame: occurrence.frame,
+            interface: occurrence.flow.interface,
+            spontaneous: occurrence.spontaneous,
+        };
+        rhythms.note(link, &beat);
+    }
+
+    /// The address range that its group is told by.
+    fn range_of(&self, occurrence: &Occurrence<'_>) -> Option<(u32, u32)> {
+        match self.target {
+            TargetKey::Space(..) => occurrence.target.and_then(addresses),
+            TargetKey::None | TargetKey::Exact(_) => None,
+        }
+    }
+
+    /// The record of what happened to one of its rhythms.
+    fn rhythm(&self, news: &News, facts: &rhythm::Facts) -> Rhythm {
+        let target = self.target.text();
+        let place = match (facts.range, &target) {
+            (Some((first, last)), Some(target)) => Some(format!("{target}:{first}-{last}")),
+            _ => target.clone(),
+        };
+        let key = Key { status: Status::None, ..self.key() };
+        Rhythm {
+            sequence: 0,
+            kind: news.kind,
+            id: identity(&key, place.as_deref(), &self.flow, false),
+            flow: Arc::clone(&self.flow),
+            conversation: self.conversation.into(),
+            protocol: self.protocol,
+            role: self.role,
+            operation: self.operation,
+            class: self.class,
+            unit: self.unit,
+            target,
+            interval: facts.range,
+            time_ns: news.time_ns,
+            count: facts.count,
+            last_seen_ns: news.last_seen_ns,
+            frame: facts.frame,
+            period_ns: news.period.map(|(period, _)| period.into()),
+            deviation_ns: news.period.map(|(_, deviation)| deviation.into()),
+            deadline_ns: deadline_of(news.period),
+            observed_ns: news.observed_ns.map(f64::from),
+            burst_count: news.burst.map(|(count, _)| count.into()),
+            usual_count: news.burst.map(|(_, usual)| usual.into()),
+            client_last_seen_ns: None,
+            server_last_seen_ns: None,
+            unanswered_count: 0,
+        }
     }
 
     fn observation(&mut self) -> Behaviour {
@@ -307,11 +374,13 @@ pub struct Behaviours {
     most_per_source: usize,
     /// What an eviction made leave.
     evicted: Vec<Behaviour>,
+    /// Kept where somebody asks.
+    rhythms: Option<Box<Rhythms>>,
 }
 
 impl Behaviours {
     /// None yet.
-    pub fn new(limits: &Limits) -> Self {
+    pub fn new(limits: &Limits, rhythm: bool) -> Self {
         let most_per_source = share(limits.behaviours, limits.behaviours_per_source_percent);
         Self {
             entries: Vec::new(),
@@ -324,6 +393,7 @@ impl Behaviours {
             limits: limits.clone(),
             most_per_source,
             evicted: Vec::new(),
+            rhythms: rhythm.then(|| Box::new(Rhythms::new(limits.rhythms))),
         }
     }
 
@@ -359,6 +429,9 @@ impl Behaviours {
         let entry = self.entries.get_mut(slot as usize)?;
         let (number, before) = (entry.number, entry.count);
         let settled = entry.count(occurrence, &self.limits);
+        if let Some(rhythms) = &mut self.rhythms {
+            entry.beat(slot, occurrence, rhythms);
+        }
         if !entry.changed {
             entry.changed = true;
             self.changed.push(slot);
@@ -376,6 +449,45 @@ impl Behaviours {
             news = false;
         }
         Some(Noted { slot, number, news, settled })
+    }
+
+    /// Lets time pass; see [`Rhythms::tick`].
+    pub fn tick(
+        &mut self,
+        now_ns: i64,
+        lag_ns: impl Fn(&FlowFacts) -> i64,
+        seen_since_ns: impl Fn(u32) -> i64,
+    ) {
+        if let Some(rhythms) = &mut self.rhythms {
+            let entries = &self.entries;
+            let lag_ns = |slot: u32| entries.get(slot as usize).map_or(0, |own| lag_ns(&own.flow));
+            rhythms.tick(now_ns, lag_ns, seen_since_ns);
+        }
+    }
+
+    /// Whether something happened to a rhythm.
+    #[inline]
+    #[must_use]
+    pub fn has_rhythm_news(&self) -> bool {
+        self.rhythms.as_ref().is_some_and(|rhythms| rhythms.has_news())
+    }
+
+    /// What happened to rhythms since the last time.
+    pub fn take_rhythm_news(&mut self) -> Vec<Rhythm> {
+        let Some(rhythms) = &mut self.rhythms else { return Vec::new() };
+        let news = rhythms.take_news();
+        let observation = |news: News| {
+            let facts = rhythms.facts(news.slot)?;
+            let entry = self.entries.get(facts.behaviour as usize)?;
+            Some(entry.rhythm(&news, &facts))
+        };
+        news.into_iter().filter_map(observation).collect()
+    }
+
+    /// Places without a rhythm for want of room.
+    #[must_use]
+    pub fn rhythm_overflow(&self) -> u64 {
+        self.rhythms.as_ref().map_or(0, |rhythms| rhythms.overflow_count)
     }
 
     /// Whether one more failed read of a behaviour may leave.
@@ -522,6 +634,9 @@ impl Behaviours {
     fn evict(&mut self, slot: u32, conversations: &mut Conversations, counters: &mut Counters) {
         let Some(entry) = self.entries.get_mut(slot as usize) else { return };
         entry.live = false;
+        if let Some(rhythms) = &mut self.rhythms {
+            entry.groups.rhythms().for_each(|link| rhythms.release(link, slot));
+        }
         self.index.remove(&entry.key(), slot);
         self.free.push(slot);
         counters.behaviours_evicted = counters.behaviours_evicted.saturating_add(1);

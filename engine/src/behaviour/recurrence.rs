@@ -68,6 +68,8 @@ fn tolerated(first: u32, last: u32) -> u32 {
 struct Group {
     range: (u32, u32),
     intervals: u32,
+    /// Where its rhythm is kept; 0 is nowhere.
+    rhythm: u32,
     last_seen_ns: i64,
     mean_ns: f64,
     /// Sum of the squared distances from the mean.
@@ -78,7 +80,15 @@ struct Group {
 
 impl Group {
     const fn new(range: (u32, u32), time_ns: i64) -> Self {
-        Self { range, intervals: 0, last_seen_ns: time_ns, mean_ns: 0.0, squares: 0.0, values: 0 }
+        Self {
+            range,
+            intervals: 0,
+            rhythm: 0,
+            last_seen_ns: time_ns,
+            mean_ns: 0.0,
+            squares: 0.0,
+            values: 0,
+        }
     }
 
     #[inline]
@@ -111,8 +121,8 @@ impl Group {
 pub struct Groups {
     first: Option<Group>,
     others: Vec<Group>,
-    /// Which is expected next: 0 is `first`.
-    expected: usize,
+    /// Which was noted last: 0 is `first`. The next in turn is expected next.
+    noted: usize,
 }
 
 /// What an occurrence was to its groups.
@@ -136,7 +146,7 @@ impl Groups {
         let Some(at) = self.position(range) else {
             return self.make(range, time_ns, most);
         };
-        self.expected = if at < self.others.len() { at.saturating_add(1) } else { 0 };
+        self.noted = at;
         match self.get_mut(at) {
             Some(group) => {
                 group.again(time_ns);
@@ -153,8 +163,9 @@ impl Groups {
     #[inline]
     fn position(&self, range: (u32, u32)) -> Option<usize> {
         let is = |group: &Group| group.range == range;
-        if self.get(self.expected).is_some_and(is) {
-            return Some(self.expected);
+        let next = if self.noted < self.others.len() { self.noted.saturating_add(1) } else { 0 };
+        if self.get(next).is_some_and(is) {
+            return Some(next);
         }
         if self.first.as_ref().is_some_and(is) {
             return Some(0);
@@ -166,16 +177,30 @@ impl Groups {
     fn make(&mut self, range: (u32, u32), time_ns: i64, most: usize) -> GroupNoted<'_> {
         let group = Group::new(range, time_ns);
         if self.first.is_none() {
+            self.noted = 0;
             let first = self.first.insert(group);
             return GroupNoted { new: true, steady: false, values: Some(&mut first.values) };
         }
         if self.others.len().saturating_add(1) < most {
             self.others.push(group);
-            self.expected = 0;
+            self.noted = self.others.len();
             let values = self.others.last_mut().map(|group| &mut group.values);
             return GroupNoted { new: true, steady: false, values };
         }
+        self.noted = usize::MAX;
         GroupNoted { new: true, steady: false, values: None }
+    }
+
+    /// Of the range noted last: how often it was seen before, and the link to its
+    /// rhythm; none where the range has no group.
+    #[inline]
+    pub fn rhythm_mut(&mut self) -> Option<(u32, &mut u32)> {
+        self.get_mut(self.noted).map(|group| (group.intervals, &mut group.rhythm))
+    }
+
+    /// The links to the rhythms of all ranges.
+    pub fn rhythms(&self) -> impl Iterator<Item = u32> {
+        self.first.iter().chain(&self.others).map(|group| group.rhythm)
     }
 
     #[inline]

@@ -77,6 +77,17 @@ pub enum Resolution {
     Mixed,
 }
 
+impl FileFacts {
+    /// Frames that the capturing machine says it lost: what an interface did not
+    /// take, and what the system did not deliver. The drops noted on single frames
+    /// are the same ones once more.
+    #[must_use]
+    pub fn dropped_packets(&self) -> u64 {
+        let told = self.dropped_by_interface.saturating_add(self.dropped_by_system);
+        told.max(self.dropped_before_frames)
+    }
+}
+
 impl Container {
     /// `pcap`, `pcapng` or `interface`.
     #[must_use]
@@ -334,10 +345,11 @@ impl CaptureFile {
 
     /// The frame that [`CaptureFile::advance`] read.
     #[inline]
-    pub fn frame(&self, file: u32, number: u64) -> Frame<'_> {
+    pub fn frame(&self, file: u32, line: u32, number: u64) -> Frame<'_> {
         Frame {
             time_ns: self.head.time_ns,
             file,
+            line,
             number,
             interface: self.head.interface,
             link_type: self.head.link_type,

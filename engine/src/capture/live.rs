@@ -207,9 +207,11 @@ impl Live {
         facts.first_seen_ns = Some(facts.first_seen_ns.map_or(raw.time_ns, |t| t.min(raw.time_ns)));
         facts.last_seen_ns = Some(facts.last_seen_ns.map_or(raw.time_ns, |t| t.max(raw.time_ns)));
         let number = facts.packets;
+        let index = u32::try_from(index).unwrap_or(u32::MAX);
         Next::Frame(Frame {
             time_ns: raw.time_ns,
-            file: u32::try_from(index).unwrap_or(u32::MAX),
+            file: index,
+            line: index,
             number,
             interface: 0,
             link_type: tap.link_type,

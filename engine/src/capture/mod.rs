@@ -30,6 +30,8 @@ pub struct Frame<'a> {
     pub time_ns: i64,
     /// The file it came from: its index in [`Timeline::files`].
     pub file: u32,
+    /// Its line of files: those that follow one another, as rotated captures do.
+    pub line: u32,
     /// Its number in the file, counted from 1, as Wireshark counts.
     pub number: u64,
     /// The interface of the file (pcapng), counted from 0 over the whole file.

@@ -2,6 +2,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -36,6 +37,10 @@ pub struct Timeline {
     /// its slot; and its index.
     current: Option<Box<CaptureFile>>,
     index: usize,
+    /// Its line of files.
+    line: u32,
+    /// The latest file of each line.
+    lines: Vec<usize>,
     /// The earliest frame of all other files.
     horizon: (i64, usize),
     /// The next frame of the other open files.
@@ -52,6 +57,9 @@ struct Slot {
     file: Option<Box<CaptureFile>>,
     first_ns: Option<i64>,
     read: Arc<AtomicU64>,
+    /// Whether all its frames were read.
+    ended: bool,
+    line: u32,
 }
 
 impl Timeline {
@@ -88,6 +96,8 @@ impl Timeline {
             slots,
             current: None,
             index: 0,
+            line: 0,
+            lines: Vec::new(),
             horizon: NEVER,
             waiting: BinaryHeap::new(),
             next: 0,
@@ -106,7 +116,7 @@ impl Timeline {
         let file = u32::try_from(self.index).unwrap_or(u32::MAX);
         let facts = self.facts.get(self.index)?;
         let number = facts.packets.saturating_add(facts.other_records);
-        Some(self.current.as_ref()?.frame(file, number))
+        Some(self.current.as_ref()?.frame(file, self.line, number))
     }
 
     /// Reads on in the current file. False if another file has an earlier frame
@@ -127,6 +137,9 @@ impl Timeline {
             None => {
                 self.cost = self.cost.saturating_sub(cost(facts));
                 self.current = None;
+                if let Some(slot) = self.slots.get_mut(self.index) {
+                    slot.ended = true;
+                }
             }
         }
         false
@@ -142,7 +155,9 @@ impl Timeline {
         let unopened = self.unopened().filter(|_| self.cost < MAX_OPEN).unwrap_or(NEVER);
         self.horizon = others.min(unopened);
         self.index = index;
-        self.current = self.slots.get_mut(index).and_then(|slot| slot.file.take());
+        let slot = self.slots.get_mut(index);
+        self.line = slot.as_ref().map_or(0, |slot| slot.line);
+        self.current = slot.and_then(|slot| slot.file.take());
         true
     }
 
@@ -168,10 +183,12 @@ impl Timeline {
     fn open_next(&mut self) {
         let index = self.next;
         self.next = index.saturating_add(1);
+        let line = self.line_of(index);
         let (Some(slot), Some(facts)) = (self.slots.get_mut(index), self.facts.get_mut(index))
         else {
             return;
         };
+        slot.line = line;
         if slot.file.is_none() {
             let buffer = if self.cost < FEW { BUFFER } else { SMALL_BUFFER };
             let late = facts.late;
@@ -187,6 +204,27 @@ impl Timeline {
             self.cost = self.cost.saturating_add(cost(facts));
             self.waiting.push(Reverse((first_ns, index)));
         }
+    }
+
+    /// The line of a file that begins: that of a file with a name like its own that
+    /// has ended, else of the one that ended last, else a new one.
+    fn line_of(&mut self, index: usize) -> u32 {
+        let stem = |file: usize| self.facts.get(file).map(|facts| stem(&facts.path));
+        let own = stem(index);
+        let free = |line: &usize| {
+            let latest = self.lines.get(*line).copied().unwrap_or_default();
+            self.slots.get(latest).is_some_and(|slot| slot.ended)
+        };
+        let best = (0..self.lines.len()).filter(free).max_by_key(|line| {
+            let latest = self.lines.get(*line).copied().unwrap_or_default();
+            (stem(latest) == own, self.facts.get(latest).and_then(|facts| facts.last_seen_ns))
+        });
+        let line = best.unwrap_or(self.lines.len());
+        match self.lines.get_mut(line) {
+            Some(latest) => *latest = index,
+            None => self.lines.push(index),
+        }
+        u32::try_from(line).unwrap_or(u32::MAX)
     }
 
     /// What is known about every input, in the order of their first frames.
@@ -206,6 +244,11 @@ impl Timeline {
     }
 }
 
+/// The name of a file without its digits: that of a rotated capture stays the same.
+fn stem(path: &Path) -> String {
+    path.to_string_lossy().chars().filter(|letter| !letter.is_ascii_digit()).collect()
+}
+
 fn cost(facts: &FileFacts) -> usize {
     if facts.compression == Some(Compression::Zstd) { ZSTD_COST } else { 1 }
 }
@@ -213,7 +256,8 @@ fn cost(facts: &FileFacts) -> usize {
 /// Reads up to the first frame. What cannot be opened again stays open.
 fn look(input: Input, alone: bool) -> (FileFacts, Slot) {
     let mut facts = FileFacts::new(input.path().to_owned());
-    let mut slot = Slot { input, file: None, first_ns: None, read: Arc::default() };
+    let mut slot =
+        Slot { input, file: None, first_ns: None, read: Arc::default(), ended: false, line: 0 };
     match slot.input.open() {
         Ok(opened) => {
             let keep = alone || !opened.repeatable;

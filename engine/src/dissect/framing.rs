@@ -10,6 +10,7 @@ use dissectors::anomaly::Anomaly;
 use dissectors::dissector::{Direction, Frame, FrameId, Frames, Probe, Transport};
 
 use super::{Carrier, MAX_FRAMES, PANICS, Session, UNSETTLED, View, Work, add_frame, count_bytes};
+use crate::calls::Call;
 use crate::counters::Counters;
 use crate::flow::DIRECTIONS;
 use crate::reassembly::Chunk;
@@ -212,15 +213,20 @@ impl Session {
 
     /// Bytes that went on before came again; other bytes than the first time
     /// are a conflict.
-    pub fn repeat(&mut self, direction: Direction, chunk: &Chunk<'_>, counters: &mut Counters) {
+    pub fn repeat(&mut self, direction: Direction, chunk: &Chunk<'_>, work: &mut Work<'_>) {
         let len = u32::try_from(chunk.bytes.len()).unwrap_or(u32::MAX);
         let first = *self.recent.get(direction);
         if first.sequence == chunk.sequence
             && first.len == len
             && first.digest != digest(chunk.bytes)
         {
-            counters.tcp_overlap_conflicts = counters.tcp_overlap_conflicts.saturating_add(1);
+            let count = &mut work.counters.tcp_overlap_conflicts;
+            *count = count.saturating_add(1);
             self.pending.add(Anomaly::OverlapConflict);
+        }
+        if direction == self.client {
+            let Self { facts, memo, .. } = self;
+            work.observer.call(facts, memo, Call::Repeat, None, chunk.frame, chunk.time_ns);
         }
     }
 

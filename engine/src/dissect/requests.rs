@@ -7,6 +7,7 @@ use dissectors::pdu::{Pdu, Role};
 use dissectors::registry::ProtocolId;
 
 use super::{Carrier, Session, View, Work, count_anomalies};
+use crate::calls::Call;
 use crate::counters::Counters;
 use crate::observer::{Answer, Pair};
 use crate::pairing::asks_the_same;
@@ -51,6 +52,11 @@ impl Session {
         count_anomalies(work.counters, pdu.anomalies);
         if work.pdu_log {
             with_answer(pdu, origin, |answer| work.observer.pdu(&self.facts, answer, None));
+        }
+        if waits {
+            let Self { facts, memo, .. } = self;
+            let call = Call::Request;
+            work.observer.call(facts, memo, call, pdu.unit, origin.last, origin.time_ns);
         }
         self.ring.push(pdu, origin.direction, origin.last, origin.earlier, origin.time_ns);
         if !waits && let Some((last, before)) = self.ring.open().split_last() {
@@ -123,6 +129,7 @@ impl Session {
         self.answered_early = false;
         if let Some(open) = self.ring.open().get(index) {
             inherit(pdu, open);
+            work.observer.answer(&self.facts, &mut self.memo, pdu.unit, origin.time_ns);
             count_anomalies(work.counters, pdu.anomalies);
             let facts = &self.facts;
             let memo = &mut self.memo;
@@ -152,6 +159,7 @@ impl Session {
         work: &mut Work<'_>,
     ) {
         self.answered_early = true;
+        work.observer.answer(&self.facts, &mut self.memo, pdu.unit, origin.time_ns);
         let could_be_seen = pdu.pairing_key.is_some()
             && view.complete
             && self.unsettled == 0

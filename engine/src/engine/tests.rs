@@ -6,8 +6,10 @@
     reason = "a test makes its own traffic"
 )]
 
+mod health;
 mod identification;
 mod requests;
+mod rhythm;
 mod streams;
 
 use super::*;
@@ -113,6 +115,7 @@ impl Wire {
         self.engine.push(&Frame {
             time_ns: self.time_ns,
             file: 0,
+            line: 0,
             number: self.number,
             interface: 0,
             link_type: 1,

@@ -1,11 +1,13 @@
 //! All flows: where each is found, which is forgotten, and when each is looked at.
 
+use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 
 use dissectors::dissector::Direction;
 
 use super::key::{Address, FlowKey, source_of};
-use super::{Flow, Identity, IdleLimits, Sides};
+use super::{DIRECTIONS, Flow, Identity, IdleLimits, Sides};
+use crate::conversation::Host;
 use crate::identify::Application;
 use crate::limits::Limits;
 use crate::reassembly::Waiting;
@@ -22,7 +24,7 @@ const TURN: usize = 128;
 const SOURCE_CANDIDATES: usize = 64;
 
 /// Flows of one source.
-type SourceCounts = std::collections::HashMap<Address, u32>;
+type SourceCounts = HashMap<Address, u32>;
 
 /// All flows.
 pub(crate) struct FlowTable {
@@ -148,7 +150,7 @@ impl FlowTable {
             {
                 continue;
             }
-            let rank = (!flow.closed(), flow.application.is_identified(), flow.last_ns);
+            let rank = (!flow.closed(), flow.application.is_identified(), flow.latest_ns());
             if found.is_none_or(|(best, _)| rank < best) {
                 found = Some((rank, slot));
             }
@@ -170,7 +172,7 @@ impl FlowTable {
             if !flow.application.is_identified() {
                 continue;
             }
-            let rank = (!flow.closed(), flow.last_ns);
+            let rank = (!flow.closed(), flow.latest_ns());
             if found.is_none_or(|(best, _)| rank < best) {
                 found = Some((rank, slot));
             }
@@ -183,11 +185,17 @@ impl FlowTable {
     }
 
     /// Opens a flow. There must be room.
-    pub fn open(&mut self, key: FlowKey, direction: Direction, time_ns: i64) -> Option<u32> {
+    pub fn open(
+        &mut self,
+        key: FlowKey,
+        direction: Direction,
+        interface: u32,
+        time_ns: i64,
+    ) -> Option<u32> {
         self.opened = self.opened.saturating_add(1);
         let flow = Flow {
-            identity: Identity { key, id: self.opened, macs: Sides::default() },
-            last_ns: time_ns,
+            identity: Identity { key, id: self.opened, interface, macs: Sides::default() },
+            last_ns: Sides { a_to_b: time_ns, b_to_a: time_ns },
             traffic: Sides::default(),
             halves: Sides::default(),
             waiting: None,
@@ -326,7 +334,7 @@ impl FlowTable {
             }
             return Settled::Stays;
         };
-        let end_ns = flow.last_ns.saturating_add(flow.idle_limit(&idle));
+        let end_ns = flow.latest_ns().saturating_add(flow.idle_limit(&idle));
         if end_ns < now_ns {
             return Settled::Ends;
         }
@@ -335,6 +343,28 @@ impl FlowTable {
             *due_ns = if flow.armed { now_ns.saturating_add(idle.armed) } else { end_ns };
         }
         Settled::Stays
+    }
+
+    /// How long it may take until a flow that is due is looked at, where a turn
+    /// begins every `tick_ns`.
+    pub fn lag_ns(&self, tick_ns: i64) -> i64 {
+        let share = self.turn().left.max(1);
+        let turns = self.due_ns.len().div_ceil(share).saturating_add(1);
+        tick_ns.saturating_mul(i64::try_from(turns).unwrap_or(i64::MAX))
+    }
+
+    /// When the hosts in `seen` last sent a frame in a flow.
+    pub fn add_last_seen(&self, seen: &mut HashMap<Host, i64>) {
+        for flow in self.flows.iter().filter(|flow| flow.live) {
+            for direction in DIRECTIONS {
+                let sent = flow.traffic.get(direction).packets > 0;
+                let mac = *flow.identity.macs.get(direction);
+                let host = Host::from(&flow.identity.key.sender(direction, mac));
+                if let Some(last_ns) = seen.get_mut(&host).filter(|_| sent) {
+                    *last_ns = (*last_ns).max(*flow.last_ns.get(direction));
+                }
+            }
+        }
     }
 
     /// Every slot, in order.

@@ -248,6 +248,7 @@ pub fn frame_of(frame: &Owned, number: u64) -> Frame<'_> {
     Frame {
         time_ns: frame.time_ns,
         file: 0,
+        line: 0,
         number,
         interface: 0,
         link_type: frame.link_type,
