@@ -190,9 +190,7 @@ class _Analysis:
         self._config = config
         self._memory = memory
         calendar = SiteCalendar(config)
-        self._judge = Judge(
-            rules.events, rules.correlations, zoneinfo.ZoneInfo(config.site.time_zone)
-        )
+        self._judge = Judge(rules.events, rules.correlations, calendar.zone)
         self._rule_errors = tuple(str(error) for error in rules.errors)
         self._watchers = Watchers(detectors())
         self._due_ns = self._watchers.due_ns
