@@ -438,6 +438,7 @@ class _Analysis:
         """What the engine counted, and what rules and alerts left out past their bounds."""
         yield from self._engine.counters().items()
         yield "alerts_left_out", self._aggregator.left_out_count
+        yield "matches_settled", self._aggregator.settled_count
         yield "correlation_groups_evicted", self._judge.evicted_count
         yield "correlation_events_merged", self._judge.merged_count
 

@@ -48,6 +48,8 @@ class Aggregator:
         settings = settings or Alerts()
         self.left_out_count = 0
         """Matches that would have been an alert past `MAX_ALERTS`."""
+        self.settled_count = 0
+        """Matches on what a person approved, or muted, in the baseline."""
         self._idle_ns = round(settings.idle_minutes * MINUTE_NS)
         self._span_ns = round(settings.span_hours * 60 * MINUTE_NS)
         self._related_ns = round(settings.related_minutes * MINUTE_NS)
@@ -79,6 +81,9 @@ class Aggregator:
 
     def add(self, match: Match) -> None:
         """Takes a match into its alert, or makes one for it."""
+        if match.event.verdict is not None and _is_settled(match):
+            self.settled_count += 1
+            return
         key = _key(match)
         alert = self._open.get(key)
         now_ns = match.event.time_ns
@@ -235,6 +240,22 @@ class Aggregator:
         if isinstance(one, Storm):
             return one.alert(one.number, self._storms.within_ns)
         return one.alert(one.number, file_name)
+
+
+def _is_settled(match: Match) -> bool:
+    """Whether a person said that exactly this is normal, or not to be told.
+
+    It is said of an operation: not of its form, its rhythm or its place in a
+    sequence. Rules that always hold are not ended by it.
+    """
+    event = match.event
+    return (
+        event.verdict is not None
+        and event.verdict.statement_state in ("approved", "muted")
+        and match.group is None
+        and event.category == "ot_operation"
+        and not match.rule.always
+    )
 
 
 def _span(one: OpenAlert | Storm) -> Span:

@@ -17,6 +17,8 @@ MAX_VIOLATIONS = 100
 """Rows of the violation table of one alert."""
 MAX_VALUES = 16
 """Values that a row shows."""
+MAX_STATEMENTS = 100
+"""Baseline statements that one alert names."""
 MAX_FRAMES = 200
 """Frames of evidence of one alert."""
 
@@ -61,6 +63,7 @@ class OpenAlert:
         "severity",
         "shape",
         "sighted_ns",
+        "statements",
         "storm",
         "weighed",
     )
@@ -94,6 +97,8 @@ class OpenAlert:
         self.rows: dict[_Row, list[int]] = {}
         """Of each row its count, first and last time."""
         self.left_out = 0
+        self.statements: dict[str, None] = {}
+        """The baseline statements that it departs from, or that would make it normal."""
         self.frames: dict[Frame, None] = {}
 
     def add(self, match: Match, room: int) -> int:
@@ -127,6 +132,14 @@ class OpenAlert:
             self.first_ns = time_ns
         if time_ns > self.last_ns:
             self.last_ns = time_ns
+        verdict = event.verdict
+        if (
+            verdict is not None
+            and verdict.novel
+            and verdict.statement is not None
+            and len(self.statements) < MAX_STATEMENTS
+        ):
+            self.statements[verdict.statement] = None
         row = event.several(_ROW)
         known = self.rows.get(row)
         if known is not None:
@@ -181,6 +194,7 @@ class OpenAlert:
             evidence=_evidence(kept, self.frames, file_name),
             triage=rule.triage,
             false_positives=rule.false_positives,
+            statements=_statements(kept, self.statements),
             storm=_number(self.storm),
             previous=_number(self.previous) if kept is None else kept.previous,
         )
@@ -195,6 +209,11 @@ def _stands_for(match: Match) -> int:
 def rule_facts(rule: Rule) -> AlertRule:
     """What an alert says of its rule."""
     return AlertRule(rule.id, rule.title, rule.level, rule.version)
+
+
+def _statements(kept: Alert | None, more: Iterable[str]) -> tuple[str, ...]:
+    known = dict.fromkeys(() if kept is None else kept.statements)
+    return tuple(known | dict.fromkeys(more))[:MAX_STATEMENTS]
 
 
 def _number(other: Numbered | int | None) -> int | None:

@@ -99,6 +99,8 @@ class Alert:
     """One of `STATUSES`."""
     muted_until: Time | None = None
     """When a mute ends; none where it does not end, or there is none."""
+    statements: tuple[str, ...] = ()
+    """Ids of the baseline statements that would make it normal; bounded."""
     related: tuple[int, ...] = ()
     """Alerts that share its client or its server, and were close in time; at most 20."""
     folded: int = 0
