@@ -6,6 +6,7 @@ packets, frames are pairs of (number of the file, number of the frame in it as
 Wireshark counts), addresses are text. All classes are read-only.
 """
 
+import os
 from collections.abc import Sequence
 from os import PathLike
 from typing import final, type_check_only
@@ -30,6 +31,8 @@ __all__ = [
     "Observation",
     "ProtocolInfo",
     "Rhythm",
+    "SelectedFrame",
+    "Selection",
     "Transaction",
     "Value",
     "ValueFacts",
@@ -38,7 +41,9 @@ __all__ = [
     "compile_filter",
     "counter_meanings",
     "protocols",
+    "select_frames",
     "version",
+    "write_capture",
 ]
 
 Frame = tuple[int, int]
@@ -953,6 +958,95 @@ class AnomalyInfo:
     @property
     def meaning(self) -> str:
         """One sentence."""
+
+@final
+class SelectedFrame:
+    """A frame taken out of a capture file."""
+
+    @property
+    def file(self) -> str:
+        """Path of its file."""
+    @property
+    def number(self) -> int:
+        """Its number in the file, as Wireshark counts."""
+    @property
+    def time_ns(self) -> int:
+        """Packet time in nanoseconds since 1970."""
+    @property
+    def link_type(self) -> int:
+        """LINKTYPE_ value."""
+    @property
+    def original_length(self) -> int:
+        """Bytes on the wire."""
+    @property
+    def reason(self) -> str:
+        """Why it was taken: `evidence` was asked for, else `handshake` or `context`."""
+    @property
+    def transport(self) -> str | None:
+        """`tcp`, `udp` or `ip`; none where it is no IP."""
+    @property
+    def source_ip(self) -> str | None:
+        """Who sent the innermost packet."""
+    @property
+    def source_port(self) -> int | None:
+        """From which port; 0 where it has none."""
+    @property
+    def destination_ip(self) -> str | None:
+        """Whom it was sent to."""
+    @property
+    def destination_port(self) -> int | None:
+        """To which port; 0 where it has none."""
+    @property
+    def data(self) -> bytes:
+        """The bytes that were captured."""
+
+@final
+class Selection:
+    """Frames taken out of capture files."""
+
+    @property
+    def frames(self) -> list[SelectedFrame]:
+        """The frames, in the order of packet time."""
+    @property
+    def missing_count(self) -> int:
+        """Frames asked for that are not in their file."""
+    @property
+    def left_out_count(self) -> int:
+        """Frames that were found and left out for the bounds."""
+    @property
+    def errors(self) -> list[str]:
+        """Why files could not be read, or not to their end."""
+
+def select_frames(
+    wanted: Sequence[tuple[str | os.PathLike[str], Sequence[int]]],
+    *,
+    context: int = 5,
+    most_frames: int = 200,
+    most_bytes: int = 1 << 20,
+) -> Selection:
+    """Takes frames out of capture files, with what stands around them in their flows.
+
+    The files are read twice, up to the last frame that matters. Besides the frames
+    come `context` frames of each flow before and after, and the TCP handshake; past
+    the bounds the context goes first, then the middle of what was asked for.
+
+    Args:
+        wanted: Files, each with numbers of frames as Wireshark counts.
+        context: Frames before and after in the flow.
+        most_frames: Bound on frames.
+        most_bytes: Bound on bytes of frames.
+
+    Raises:
+        CaptureError: No file can be read.
+    """
+
+def write_capture(frames: Sequence[tuple[SelectedFrame, str]], comment: str) -> bytes:
+    """A pcapng capture of frames, each with its comment, in the order given.
+
+    Args:
+        frames: Frames and what a reader should know of them.
+        comment: What the whole is.
+    """
 
 def protocols() -> list[ProtocolInfo]:
     """Every protocol, in the order of the registry."""

@@ -8,6 +8,7 @@ mod fault;
 mod live;
 mod observation;
 mod of_flow;
+mod selection;
 mod shared;
 mod timing;
 mod worker;
@@ -36,6 +37,9 @@ mod module {
     };
     #[pymodule_export]
     use crate::timing::{Health, Loss, NoReply, Rhythm};
+
+    #[pymodule_export]
+    use crate::selection::{SelectedFrame, Selection, select_frames, write_capture};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

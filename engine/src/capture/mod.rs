@@ -17,6 +17,7 @@ mod pcapng;
 pub mod sandbox;
 mod timeline;
 mod window;
+pub mod writer;
 
 pub use error::{CaptureError, Problem};
 pub use file::{ByteOrder, Compression, Container, FileFacts, Resolution};
