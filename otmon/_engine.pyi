@@ -6,7 +6,6 @@ packets, frames are pairs of (number of the file, number of the frame in it as
 Wireshark counts), addresses are text. All classes are read-only.
 """
 
-import os
 from collections.abc import Sequence
 from os import PathLike
 from typing import final, type_check_only
@@ -1018,7 +1017,7 @@ class Selection:
         """Why files could not be read, or not to their end."""
 
 def select_frames(
-    wanted: Sequence[tuple[str | os.PathLike[str], Sequence[int]]],
+    wanted: Sequence[tuple[str | PathLike[str], Sequence[int]]],
     *,
     context: int = 5,
     most_frames: int = 200,
