@@ -18,6 +18,7 @@ COMMANDS = {
     "analyze": "Say what capture files show: devices, conversations, alerts.",
     "alerts": "List, explain and settle alerts: acknowledge, close, mute, learn.",
     "journal": "List what people did to a state: who, when, what, why.",
+    "doctor": "Check configuration, rules, state, disk and tools; back up the state.",
     "undo": "Take back what somebody did to a state.",
     "pdus": "Print every industrial message of capture files, one JSON object a line.",
     "rules": "Show, check, prove and explain the rules that alert.",

@@ -22,6 +22,8 @@ APPLICATION_ID = 0x4F544D4E
 """`OTMN`, in the header of every site file."""
 BUSY_S = 30.0
 """How long a writer waits for another one, in seconds."""
+LOCK_ATTEMPTS = 5
+"""How often a claim is tried: `holder` of another process takes the lock for a moment."""
 WAL_PAGES = 4_000
 """Pages of the write-ahead log after which it is folded back: about 16 MB."""
 
@@ -131,7 +133,7 @@ class SiteFile:
         """
         if self._lock is not None:
             return
-        beside = self.path.with_name(f"{self.path.name}.lock")
+        beside = self._beside()
         try:
             lock = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -139,18 +141,32 @@ class SiteFile:
                 f"{beside} cannot be written: {error.strerror}. "
                 "Give --state a place in a folder that you may write to."
             ) from error
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        if not _lock(lock):
             who = os.read(lock, 32).decode("ascii", "replace").strip() or "unknown"
             os.close(lock)
             raise StateError(
                 f"Another otmon, process {who}, is writing what it sees into {self.path}. "
                 "Wait until it ends, or give --state another file."
-            ) from error
+            )
         os.truncate(lock, 0)
         os.write(lock, str(os.getpid()).encode())
         self._lock = lock
+
+    def holder(self) -> str | None:
+        """The process that has claimed the file, as far as it says who it is; else none."""
+        if self._lock is not None:
+            return str(os.getpid())
+        try:
+            with self._beside().open("rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except FileNotFoundError:
+            return None
+        except OSError:
+            return self._beside().read_text("ascii", "replace").strip() or "unknown"
+        return None
+
+    def _beside(self) -> Path:
+        return self.path.with_name(f"{self.path.name}.lock")
 
     def close(self) -> None:
         """Closes the file; a claim on it ends."""
@@ -212,6 +228,18 @@ class SiteFile:
             ) from error
         finally:
             part.unlink(missing_ok=True)
+
+
+def _lock(lock: int) -> bool:
+    """Takes a lock, unless another process holds it for longer than a look takes."""
+    for attempt in range(LOCK_ATTEMPTS):
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            time.sleep(0.02 * attempt)
+        else:
+            return True
+    return False
 
 
 def now_ns() -> int:

@@ -1,0 +1,165 @@
+"""A process that is killed at any moment leaves a state that opens and is consistent."""
+
+from __future__ import annotations
+
+import random
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from places import PCAPS, ROOT
+
+import otmon
+from otmon.model.alert import Alert
+from otmon.state import alerts, journal
+from otmon.state.site_file import SiteFile
+
+CAPTURES = (PCAPS / "s7comm" / "stop_start.pcapng", PCAPS / "demo" / "plant.pcapng")
+
+ANALYSE = """
+import os, signal, sys
+from otmon.state import site_file
+state, captures, at = sys.argv[1], sys.argv[2:4], int(sys.argv[4])
+connect = site_file._connect
+statements = 0
+def watched(*arguments, **options):
+    db = connect(*arguments, **options)
+    def traced(statement):
+        global statements
+        statements += 1
+        if statements == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+    db.set_trace_callback(traced)
+    return db
+site_file._connect = watched
+import otmon
+for capture in captures:
+    otmon.analyze(capture, state=state)
+print(statements)
+"""
+"""Analyses captures one after the other, and dies when its n-th statement begins."""
+
+SETTLE = """
+import itertools, sys
+from otmon.state import alerts
+from otmon.state.journal import Action
+from otmon.state.site_file import SiteFile
+from otmon.state.undo import undo
+with SiteFile.open(sys.argv[1]) as site:
+    numbers = [alert.id for alert in alerts.load(site.db)]
+    for turn in itertools.count():
+        status = ("acknowledged", "closed", "muted")[turn % 3]
+        with site.transaction() as db:
+            alerts.settle(db, numbers, status, Action("j.doe", status, "x" * 1000))
+        print(turn, "done", flush=True)
+        with site.transaction() as db:
+            undo(db, None, "j.doe")
+        print(turn, "undone", flush=True)
+"""
+"""Settles all alerts and takes it back, for ever, and says so after each."""
+
+
+def run(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=120,
+    )
+
+
+def kept(state: Path) -> tuple[list[Alert], int]:
+    """The alerts of a state that is sound, and how many captures it has taken in."""
+    with SiteFile.open(state) as site, site.reading() as db:
+        assert [] == site.check()
+        taken = db.execute("SELECT count(*) FROM captures").fetchone()[0]
+        return alerts.load(db), taken
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[list[Alert]], int]:
+    """The alerts after none, one and both captures, and how many statements that takes."""
+    folder = tmp_path_factory.mktemp("whole")
+    steps: list[list[Alert]] = [[]]
+    for capture in CAPTURES:
+        otmon.analyze(capture, state=folder / "steps.otmon")
+        steps.append(kept(folder / "steps.otmon")[0])
+    counted = run(ANALYSE, folder / "counted.otmon", *CAPTURES, 0)
+    assert "" == counted.stderr
+    return steps, int(counted.stdout)
+
+
+@pytest.mark.parametrize("part", range(12))
+def test_an_analysis_that_is_killed_is_in_the_state_as_a_whole_or_not_at_all(
+    whole: tuple[list[list[Alert]], int], tmp_path: Path, part: int
+) -> None:
+    steps, statements = whole
+    state = tmp_path / "site.otmon"
+    at = random.Random(part).randint(part * statements // 12 + 1, (part + 1) * statements // 12)
+    killed = run(ANALYSE, state, *CAPTURES, at)
+
+    assert -signal.SIGKILL == killed.returncode
+    found, taken = kept(state)
+    assert steps[taken] == found
+    for capture in CAPTURES:
+        otmon.analyze(capture, state=state)
+    assert (steps[2], 2) == kept(state)
+
+
+def settled(state: Path) -> None:
+    """Alerts and journal agree."""
+    with SiteFile.open(state, read_only=True) as site, site.reading() as db:
+        done = journal.entries(db)
+        latest: dict[str, str] = {}
+        for entry in reversed(done):
+            latest[entry.subject] = (entry.after or {})["status"]
+        for alert in alerts.load(db):
+            assert latest.get(str(alert.id), "open") == alert.status
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    otmon.analyze(CAPTURES[1], state=tmp_path / "site.otmon")
+    return tmp_path / "site.otmon"
+
+
+@pytest.mark.parametrize("lines", [1, 4, 9, 16])
+def test_settling_that_is_killed_leaves_alerts_and_journal_in_agreement(
+    state: Path, lines: int
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", SETTLE, str(state)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    assert process.stdout is not None
+    said = [process.stdout.readline() for _ in range(lines)]
+    process.kill()
+    said += process.stdout.readlines()
+    process.wait(60)
+
+    turn, word = said[-1].split()
+    commits = 2 * int(turn) + (1 if word == "done" else 2)
+    settled(state)
+    with SiteFile.open(state) as site:
+        batches = {entry.batch for entry in journal.entries(site.db)}
+        assert [] == site.check()
+        # What was said to be done is there; one more may have been done and not said.
+        assert len(batches) in (commits, commits + 1)
+
+
+def test_a_second_process_reads_one_state_after_the_other_while_the_first_writes(
+    state: Path,
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", SETTLE, str(state)], stdout=subprocess.PIPE, text=True, cwd=ROOT
+    )
+    assert process.stdout is not None
+    try:
+        for _ in range(20):
+            process.stdout.readline()
+            settled(state)
+    finally:
+        process.kill()
+        process.wait(60)
