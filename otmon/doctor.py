@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sqlite3
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -102,8 +101,7 @@ def _state(path: Path) -> Iterator[Finding]:
             if wrong:
                 yield _damaged(path, wrong[0])
                 return
-            with site.reading() as db:
-                yield from _contents(path, db)
+            yield from _contents(site)
             holder = site.holder()
     except StateError as error:
         yield Finding("state", FAILURE, str(error))
@@ -119,12 +117,14 @@ def _state(path: Path) -> Iterator[Finding]:
         )
 
 
-def _contents(path: Path, db: sqlite3.Connection) -> Iterator[Finding]:
-    held = {name: count for name, count in summary.rows(db).items() if count}
+def _contents(site: SiteFile) -> Iterator[Finding]:
+    with site.reading() as db:
+        held = {name: count for name, count in summary.rows(db).items() if count}
+        positions = summary.positions(db)
     listed = ", ".join(f"{name} {count:,}" for name, count in held.items())
-    size = summary.disk_bytes(path)
-    yield Finding("state", OK, f"{path} is sound: {size / 1e6:,.1f} MB; {listed or 'empty'}")
-    for sensor, time_ns in summary.positions(db).items():
+    size = summary.disk_bytes(site.path)
+    yield Finding("state", OK, f"{site.path} is sound: {size / 1e6:,.1f} MB; {listed or 'empty'}")
+    for sensor, time_ns in positions.items():
         yield Finding("state", OK, f"{sensor}: seen up to {render_time(time_ns)}")
 
 
