@@ -865,6 +865,8 @@ class Engine:
         """The facts about the inputs so far, in the order of their numbers."""
     def counters(self) -> dict[str, int]:
         """What was counted so far, by name: `frames`, `pdus.modbus`."""
+    def now_ns(self) -> int | None:
+        """Packet time, as of the last second or so; none before the first frame."""
     def progress(self) -> tuple[int, int]:
         """Bytes read of the input files, and their bytes in all; 0 in all where not known."""
     def close(self) -> None:

@@ -257,6 +257,13 @@ class Elastic:
 class Monitor:
     """The sensor that watches a network."""
 
+    interfaces: tuple[str, ...] = ()
+    """What is captured; `--interface` goes before it."""
+    filter: str | None = None
+    """What of it, in the words of tcpdump: `not port 22`. Everything, if left out."""
+    ring_mib: int = 64
+    """Room for frames that wait, for each interface, in MiB."""
+
 
 @dataclass(frozen=True, slots=True)
 class Config:

@@ -100,7 +100,7 @@ def analyze(
         state = config.place(config.state.path)
     if state is None:
         engine = _engine.Engine(_listed(paths), keep_duplicates=keep_duplicates)
-        analysis = _Analysis(engine, config, baseline=baseline)
+        analysis = Analysis(engine, config, baseline=baseline)
         analysis.run(progress)
         result = analysis.result()
         return _kept(analysis, result) if keep else result
@@ -108,12 +108,12 @@ def analyze(
         site.claim()
         inputs = look_up(site, _listed(paths))
         engine = _engine.Engine(inputs.paths, keep_duplicates=keep_duplicates)
-        analysis = _Analysis(engine, config, SiteMemory(site, config, inputs), baseline)
+        analysis = Analysis(engine, config, SiteMemory(site, config, inputs), baseline)
         analysis.run(progress)
         return analysis.finish()
 
 
-def _kept(analysis: _Analysis, result: Result) -> Result:
+def _kept(analysis: Analysis, result: Result) -> Result:
     """The result, kept as the user's last analysis."""
     try:
         with last_analysis.fresh() as site:
@@ -141,7 +141,7 @@ def learn(
     engine = _engine.Engine(_listed(paths), keep_duplicates=keep_duplicates)
     baseline = Baseline(settings=config.baseline)
     baseline.sources = tuple(map(str, _listed(paths)))
-    analysis = _Analysis(engine, config, baseline=baseline)
+    analysis = Analysis(engine, config, baseline=baseline)
     analysis.run(progress)
     baseline.enforce_all()
     return baseline
@@ -172,7 +172,7 @@ def _listed(paths: Paths) -> Sequence[str | os.PathLike[str]]:
     return [paths] if isinstance(paths, str | os.PathLike) else paths
 
 
-class _Analysis:
+class Analysis:
     """One run from the first frame to the result."""
 
     def __init__(
@@ -242,6 +242,25 @@ class _Analysis:
                     raise
                 self._interrupted = True
                 self._engine.close()
+
+    def renew(self, config: Config) -> None:
+        """Goes on with what a site says now: its rules, names and time zone.
+
+        Correlations that did not change keep what they counted.
+
+        Raises:
+            RuleError: Its rules cannot be used; nothing has changed then.
+        """
+        from otmon.ruleset.site import site_rules
+
+        rules = site_rules(config)
+        calendar = SiteCalendar(config)
+        self._judge = Judge(
+            rules.events, rules.correlations, calendar.zone, before=self._judge
+        )
+        self._rule_errors = tuple(str(error) for error in rules.errors)
+        self._context = Surroundings(self._inventory, calendar)
+        self._config = config
 
     def _first_seen_ns(self) -> int:
         """Packet time of the first frame of all."""

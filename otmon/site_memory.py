@@ -93,20 +93,23 @@ class SiteMemory:
         files: Sequence[_engine.CaptureFile],
         parts: Mapping[str, Any] | None = None,
         others: Iterable[Callable[[Any], None]] = (),
+        *,
+        live: bool = False,
     ) -> None:
         """Writes what has changed since it was last called, in one transaction.
 
         Args:
             aggregator: The alerts.
             watchers: The detectors.
-            files: The captures that have been read to their end; of a live run none.
+            files: The captures that have been read to their end, or the interfaces.
             parts: The document of the run, at its end.
             others: What else to write, given the connection.
+            live: Whether `files` are interfaces: they never come in twice.
         """
-        taken = [self._taken(file) for file in files if file.packets]
+        taken = [] if live else [self._taken(file) for file in files if file.packets]
         if not self._adds or self._known_by_facts(taken):
             return
-        ends = [one.last_ns for one in taken if one.last_ns is not None]
+        ends = [one.last_seen_ns for one in files if one.last_seen_ns is not None]
         state = self._config.state
         with self._site.transaction() as db:
             alerts.save(db, aggregator.changed(lambda number: files[number].path))

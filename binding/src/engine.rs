@@ -288,6 +288,10 @@ impl Engine {
         self.worker.counters()
     }
 
+    fn now_ns(&self) -> Option<i64> {
+        self.worker.now_ns()
+    }
+
     fn progress(&self) -> (u64, u64) {
         self.worker.progress()
     }

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -85,6 +85,8 @@ pub struct Shared {
     stop: AtomicBool,
     read: AtomicU64,
     total: AtomicU64,
+    /// Packet time; 0 before the first frame.
+    now_ns: AtomicI64,
     counters: Mutex<Counters>,
     files: Mutex<Vec<FileFacts>>,
     interfaces: Mutex<Vec<InterfaceHealth>>,
@@ -105,6 +107,7 @@ impl Shared {
 
     /// Tells what is known of the inputs and what was counted.
     pub fn publish_facts(&self, files: &[FileFacts], engine: &Engine) {
+        self.now_ns.store(engine.now_ns().unwrap_or_default(), Ordering::Relaxed);
         locked(&self.counters).clone_from(engine.counters());
         files.clone_into(&mut locked(&self.files));
     }
@@ -221,6 +224,11 @@ impl Worker {
     /// Bytes of the inputs read, and in all.
     pub fn progress(&self) -> (u64, u64) {
         (self.shared.read.load(Ordering::Relaxed), self.shared.total.load(Ordering::Relaxed))
+    }
+
+    /// Packet time, as it was lately; none before the first frame.
+    pub fn now_ns(&self) -> Option<i64> {
+        Some(self.shared.now_ns.load(Ordering::Relaxed)).filter(|now_ns| *now_ns != 0)
     }
 
     /// The engine's counters, as they were lately.

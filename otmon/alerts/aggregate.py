@@ -46,6 +46,8 @@ class Aggregator:
 
     def __init__(self, settings: Alerts | None = None) -> None:
         settings = settings or Alerts()
+        self.has_news = False
+        """Whether an alert began since `saved` was last told."""
         self.left_out_count = 0
         """Matches that would have been an alert past `MAX_ALERTS`."""
         self.settled_count = 0
@@ -134,6 +136,7 @@ class Aggregator:
             alert.previous = before or (None if kept is None else kept.alert.id)
         self._open[key] = alert
         self._all.append(alert)
+        self.has_news = True
         if not goes_on:
             self._look_for_a_storm(alert)
         return alert
@@ -217,6 +220,7 @@ class Aggregator:
 
     def saved(self) -> None:
         """Learns that what `changed` gave is in the state."""
+        self.has_news = False
         for one in self._both():
             one.saved_count = one.count
 

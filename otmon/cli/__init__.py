@@ -20,6 +20,7 @@ COMMANDS = {
     "journal": "List what people did to a state: who, when, what, why.",
     "doctor": "Check configuration, rules, state, disk and tools; back up the state.",
     "undo": "Take back what somebody did to a state.",
+    "monitor": "Watch interfaces, learn, and alert until stopped.",
     "pdus": "Print every industrial message of capture files, one JSON object a line.",
     "rules": "Show, check, prove and explain the rules that alert.",
 }

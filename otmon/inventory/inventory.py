@@ -130,6 +130,11 @@ class Inventory:
             facts = device.facts = known_of(device)
         return facts
 
+    @property
+    def device_count(self) -> int:
+        """How many devices there are so far, with those behind gateways."""
+        return sum(1 for _ in self._everybody())
+
     def assets(self, file_name: Callable[[int], str]) -> tuple[Asset, ...]:
         """Every asset so far, ordered by address.
 

@@ -60,6 +60,7 @@ class Judge:
         events: Sequence[EventRule],
         correlations: Sequence[CorrelationRule] = (),
         time_zone: datetime.tzinfo = datetime.UTC,
+        before: Judge | None = None,
     ) -> None:
         """Takes the rules.
 
@@ -68,11 +69,16 @@ class Judge:
             correlations: Rules about groups of them; every member is among `events`, or
                 a correlation itself. None is its own member, however far removed.
             time_zone: Of the site, for tests of parts of times.
+            before: The judge that this one takes over from: correlations that have not
+                changed, and whose members have not, go on with what they counted. It must
+                not be asked any more.
         """
         self._silent = {
             member for rule in correlations if not rule.generate for member in rule.members
         }
-        self._groupings = correlators(correlations)
+        self._versions = {one.rule.id: one.rule.version for one in events}
+        self._versions.update((one.rule.id, one.rule.version) for one in correlations)
+        self._groupings = tuple(self._same_of(one, before) for one in correlators(correlations))
         self._timed = tuple(one for one in self._groupings if _has_ends(one))
         self.is_timed = bool(self._timed)
         """Whether a correlation speaks when its window ends, so that `advance` is of use."""
@@ -90,6 +96,18 @@ class Judge:
         self._buckets: dict[tuple[str, str | None, str | None], _Bucket] = {}
         self._shapes: dict[tuple[str, int], _Bucket] = {}
         self._predicates: dict[Condition, Predicate] = {}
+
+    def _same_of(self, fresh: Correlator, before: Judge | None) -> Correlator:
+        """What counted the same before; the fresh one where nothing did."""
+        if before is None:
+            return fresh
+        members = {member for rule in fresh.correlations for member in rule.members}
+        for one in before._groupings:
+            if [*one.correlations] == [*fresh.correlations] and all(
+                self._versions.get(member) == before._versions.get(member) for member in members
+            ):
+                return one
+        return fresh
 
     @property
     def evicted_count(self) -> int:

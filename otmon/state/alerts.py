@@ -231,6 +231,11 @@ def counts(db: sqlite3.Connection) -> dict[tuple[str, str], int]:
     return {(status, level): count for status, level, count in rows}
 
 
+def last_change(db: sqlite3.Connection) -> int:
+    """The id of the latest change; 0 where there is none."""
+    return int(db.execute("SELECT coalesce(max(id), 0) FROM alert_changes").fetchone()[0])
+
+
 def changes(db: sqlite3.Connection, after_id: int = 0, limit: int = 1_000) -> list[Change]:
     """What others have to be told after a change that they know, the oldest first."""
     rows = db.execute(

@@ -1,0 +1,231 @@
+"""What `otmon monitor` shows: a screen for people who watch, lines for a log."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.rule import Rule
+from rich.table import Table
+from rich.text import Text
+
+from otmon.cli.tables import LEVEL_STYLE, grid
+from otmon.model.alert import LEVELS
+from otmon.model.document import render_time
+from otmon.monitor import News, Sight, View
+
+STATUS_S = 60.0
+"""How often a log is told that all is well, in seconds."""
+QUIET_S = 10.0
+"""A mirror port without a frame for so long is worth a word."""
+
+_KINDS = {
+    "raised": "alert",
+    "level": "alert, worse",
+    "count": "alert, again",
+    "reopened": "alert, back",
+}
+"""What a log calls what traffic did to an alert; what people did has their own word."""
+
+_PRIORITY = {"critical": 2, "high": 3, "medium": 4, "low": 5, "informational": 6}
+"""Levels as the journal has them."""
+_INFORMATION = 6
+_WARNING = 4
+
+
+class Lines:
+    """One line for each thing that happens, and one a minute for how things are."""
+
+    def __init__(self, console: Console, *, journal: bool) -> None:
+        """Takes where to write, and whether that is the journal, which has its own clock."""
+        self._console = console
+        self._journal = journal
+        self._shown_s: float | None = None
+        self._complaints: tuple[str, ...] = ()
+
+    def show(self, view: View) -> None:
+        """Write what is wrong when it changes, and the status every minute."""
+        now_s = time.monotonic()
+        complaints = tuple(complaints_of(view))
+        for line in complaints:
+            if line not in self._complaints:
+                self._write(_WARNING, f"sensor: {line}")
+        for line in self._complaints:
+            if line not in complaints:
+                self._write(_INFORMATION, f"sensor: no longer: {line}")
+        self._complaints = complaints
+        if self._shown_s is None or now_s - self._shown_s >= STATUS_S:
+            self._shown_s = now_s
+            self._write(_INFORMATION, f"status: {status_of(view)}")
+
+    def tell(self, news: News) -> None:
+        """Write an alert, or what somebody made of it."""
+        alert = news.alert
+        by = f" by {news.author}" if news.author else ""
+        words = f"{_KINDS.get(news.kind, news.kind)} {alert.id}{by}: {alert.level} "
+        words += f"({alert.severity}): {alert.message}"
+        if alert.count > 1:
+            words += f" ({alert.count:,} times)"
+        self._write(_PRIORITY.get(alert.level, _WARNING), words)
+
+    def _write(self, priority: int, words: str) -> None:
+        stamp = f"<{priority}>" if self._journal else f"{render_time(time.time_ns())[:19]}Z "
+        self._console.print(f"{stamp}{words}", soft_wrap=True, markup=False)
+        self._console.file.flush()
+
+
+class Screen:
+    """A whole terminal, drawn anew about every second."""
+
+    def __init__(self, console: Console) -> None:
+        self._live = Live(console=console, screen=True, auto_refresh=False)
+
+    def __enter__(self) -> Screen:
+        self._live.start()
+        self._live.update(Text("otmon waits for its first second of traffic ..."), refresh=True)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._live.stop()
+
+    def show(self, view: View) -> None:
+        """Draw how things are."""
+        self._live.update(drawn(view, self._live.console.height), refresh=True)
+
+    def tell(self, news: News) -> None:
+        """Nothing: the view has the latest alerts."""
+
+
+def drawn(view: View, height: int) -> RenderableType:
+    """A view as a screen of `height` lines shows it."""
+    parts: list[RenderableType] = [
+        Text.assemble(
+            ("otmon", "bold"),
+            f"  {view.site}  up {_duration(view.uptime_s)}  ",
+            (view.state, "dim"),
+            overflow="ellipsis",
+            no_wrap=True,
+        ),
+        _interfaces(view.interfaces),
+        Text(_counts(view)),
+    ]
+    complaints = list(complaints_of(view))
+    parts += [Text(f"! {line}", style="yellow") for line in complaints]
+    if not complaints:
+        parts.append(Text("sensor: nothing lost, nothing left out", style="dim"))
+    parts += [Rule(style="dim"), _open(view)]
+    used = 7 + len(view.interfaces) + max(1, len(complaints))
+    parts.append(_latest(view, max(1, height - used)))
+    return Group(*parts)
+
+
+def complaints_of(view: View) -> list[str]:
+    """What is wrong with the sensor, in words."""
+    found = list(view.remarks)
+    for sight in view.interfaces:
+        if not sight.running:
+            found.append(f"{sight.name} has no link: check the cable and the mirror port")
+        elif sight.quiet_s is None or sight.quiet_s > QUIET_S:
+            found.append(f"{sight.name} shows no frame: check the mirror port of the switch")
+        if sight.dropped:
+            found.append(f"{sight.name} lost frames: {_share(sight)}; see `otmon doctor`")
+        if sight.sent:
+            found.append(
+                f"{sight.name} sends: this machine has an address or a service on it; "
+                "see `otmon doctor`"
+            )
+    if view.left_out:
+        found.append(f"{view.left_out:,} observations were left out: this machine is too slow")
+    return found
+
+
+def status_of(view: View) -> str:
+    """A view in one line."""
+    rates = ", ".join(
+        f"{one.name} {one.packet_rate:,.0f} frames/s, {one.dropped:,} lost"
+        for one in view.interfaces
+    )
+    counted = [f"{view.open_by_level[level]} {level}" for level in reversed(LEVELS)
+               if view.open_by_level.get(level)]  # fmt: skip
+    return f"{rates}; {_counts(view)}; open alerts: {', '.join(counted) or 'none'}"
+
+
+def _share(sight: Sight) -> str:
+    seen = sight.packets + sight.dropped
+    return f"{sight.dropped:,} of {seen:,} ({100 * sight.dropped / seen:.2g} %)"
+
+
+def _counts(view: View) -> str:
+    messages = ", ".join(f"{name} {_many(count)}" for name, count in view.protocols[:4])
+    more = len(view.protocols) - 4
+    return (
+        f"{view.device_count:,} devices, {view.conversation_count:,} conversations, "
+        f"messages: {messages or 'none'}{f' and {more} more' if more > 0 else ''}"
+    )
+
+
+def _interfaces(sights: tuple[Sight, ...]) -> Table:
+    table = grid("Interface", "Link", ">Frames", ">Frames/s", ">Mbit/s", ">Lost", "Last frame")
+    for one in sights:
+        quiet = "never" if one.quiet_s is None else f"{one.quiet_s:.0f} s ago"
+        table.add_row(
+            one.name,
+            "up" if one.running else Text("DOWN", style="bold red"),
+            _many(one.packets),
+            f"{one.packet_rate:,.0f}",
+            f"{one.bit_rate / 1e6:,.1f}",
+            Text(f"{one.dropped:,}", style="bold red" if one.dropped else ""),
+            "now" if one.quiet_s is not None and one.quiet_s < 2 else quiet,
+        )
+    return table
+
+
+def _open(view: View) -> Text:
+    text = Text("Open alerts: ")
+    for level in reversed(LEVELS):
+        count = view.open_by_level.get(level, 0)
+        text.append(f"{count} {level}", style=LEVEL_STYLE[level] if count else "dim")
+        text.append("  ")
+    return text
+
+
+def _latest(view: View, rows: int) -> RenderableType:
+    if not view.latest:
+        return Text("No alert yet.", style="dim")
+    table = grid(">#", "Time (UTC)", "Level", "What", wrap="What")
+    table.expand = True
+    seen: set[int] = set()
+    for news in view.latest:
+        alert = news.alert
+        if alert.id in seen or len(seen) >= rows:
+            continue
+        seen.add(alert.id)
+        count = f" ({alert.count:,} times)" if alert.count > 1 else ""
+        table.add_row(
+            str(alert.id),
+            render_time(alert.last_seen)[11:19],
+            Text(alert.level, style=LEVEL_STYLE[alert.level]),
+            Text(f"{alert.message}{count}"),
+        )
+    return table
+
+
+def _many(count: int) -> str:
+    """A count in at most seven characters."""
+    for unit, size in (("G", 10**9), ("M", 10**6)):
+        if count >= 10 * size:
+            return f"{count / size:,.1f} {unit}"
+    return f"{count:,}"
+
+
+def _duration(seconds: float) -> str:
+    days, rest = divmod(int(seconds), 86_400)
+    clock = f"{rest // 3600:02}:{rest // 60 % 60:02}:{rest % 60:02}"
+    return f"{days} d {clock}" if days else clock

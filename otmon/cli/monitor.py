@@ -1,0 +1,161 @@
+"""`otmon monitor`: watch interfaces, learn, and alert."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+
+from otmon.cli import console, options
+from otmon.cli.live import Lines, Screen
+from otmon.config import Config, load
+from otmon.errors import UsageError
+from otmon.monitor import Source, Wishes
+from otmon.monitor import monitor as run
+
+DEFAULT_STATE = "/var/lib/otmon/otmon.sqlite"
+"""Where a sensor remembers its site, unless it is told."""
+
+
+@click.command()
+@click.option(
+    "-i",
+    "--interface",
+    "interfaces",
+    metavar="NAME",
+    multiple=True,
+    help="An interface on a mirror port; may be given several times. [default: those of the "
+    "configuration]",
+)
+@click.option(
+    "--filter",
+    "capture_filter",
+    metavar="EXPRESSION",
+    help="Capture only what it holds of, in the words of tcpdump: 'not port 22'.",
+)
+@click.option(
+    "--snap-length",
+    metavar="BYTES",
+    type=click.IntRange(64, 262_144),
+    help="Bytes kept of each frame. [default: all]",
+)
+@click.option(
+    "--ring-mib",
+    metavar="MIB",
+    type=click.IntRange(2, 1024),
+    help="Room for frames that wait, for each interface. [default: 64]",
+)
+@click.option(
+    "--no-promiscuous",
+    is_flag=True,
+    help="Leave the interface as it is. A mirror port shows nothing then but broadcast.",
+)
+@click.option("--user", metavar="NAME", help="The user to become once the interface is open.")
+@click.option(
+    "--state",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help=f"The site's state file. [default: that of the configuration, else {DEFAULT_STATE}]",
+)
+@options.config
+@click.option(
+    "--plain",
+    is_flag=True,
+    help="Print lines for a log instead of a screen; so it is where stdout is no terminal.",
+)
+def monitor(
+    interfaces: tuple[str, ...],
+    capture_filter: str | None,
+    snap_length: int | None,
+    ring_mib: int | None,
+    no_promiscuous: bool,
+    user: str | None,
+    state: str | None,
+    config: str | None,
+    plain: bool,
+) -> None:
+    """Watch interfaces, learn, and alert until stopped.
+
+    It never sends: once the interfaces are open, the kernel refuses this process
+    every call that could. What it learns is in the state file; stopped and
+    started again it goes on, and tells of nothing twice. SIGHUP reads
+    configuration and rules anew, SIGTERM and Ctrl-C stop it.
+
+    \b
+    Examples:
+      sudo otmon monitor -i eth1
+      sudo otmon monitor -i eth1 -i eth2 --filter 'not port 22'
+      otmon alerts list --state /var/lib/otmon/otmon.sqlite
+    """
+    site = load(config)
+    settings = site.monitor
+    source = Source(
+        interfaces=interfaces or settings.interfaces,
+        filter=capture_filter or settings.filter,
+        snap_length=snap_length,
+        promiscuous=not no_promiscuous,
+        ring_mib=ring_mib or settings.ring_mib,
+        user=None if user is None else _numbers(user),
+    )
+    wishes = Wishes()
+    with _screen(plain) as screen, _signals(wishes):
+        run(source, _state(state, site), lambda: load(config), wishes, screen.show, screen.tell)
+
+
+def _state(state: str | None, site: Config) -> Path:
+    if state is not None:
+        return Path(state)
+    if site.state.path is not None:
+        return site.place(site.state.path)
+    place = Path(DEFAULT_STATE)
+    with contextlib.suppress(OSError):  # the state file says what is wrong with its folder
+        place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return place
+
+
+def _numbers(user: str) -> tuple[int, int]:
+    try:
+        entry = pwd.getpwnam(user)
+    except KeyError:
+        raise UsageError(f"There is no user {user!r}. Name one that exists here.") from None
+    return entry.pw_uid, entry.pw_gid
+
+
+@contextlib.contextmanager
+def _screen(plain: bool) -> Iterator[Lines | Screen]:
+    if plain or not sys.stdout.isatty():
+        yield Lines(console.out(), journal="JOURNAL_STREAM" in os.environ)
+        return
+    with Screen(console.out()) as screen:
+        yield screen
+
+
+@contextlib.contextmanager
+def _signals(wishes: Wishes) -> Iterator[None]:
+    """Turns signals into wishes; a second one to stop ends the process."""
+
+    def stop(number: int, _frame: object) -> None:
+        if wishes.stop:
+            signal.signal(number, signal.SIG_DFL)
+            os.kill(os.getpid(), number)
+        wishes.stop = True
+
+    def reload(_number: int, _frame: object) -> None:
+        wishes.reload = True
+
+    before = {
+        signal.SIGTERM: signal.signal(signal.SIGTERM, stop),
+        signal.SIGINT: signal.signal(signal.SIGINT, stop),
+        signal.SIGHUP: signal.signal(signal.SIGHUP, reload),
+    }
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,0 +1,271 @@
+"""Watching interfaces: the pipeline of `analyze` without an end.
+
+Everything that is learned goes into the state every few seconds, so that a
+sensor that is killed goes on where it was. Nothing in here waits for the
+network: frames are read by the engine's own thread, whatever Python does.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from otmon import _engine
+from otmon.config import Config
+from otmon.errors import OtmonError
+from otmon.model.alert import Alert
+from otmon.pipeline import Analysis
+from otmon.site_memory import SiteMemory, nothing_known
+from otmon.state import alerts
+from otmon.state.site_file import SiteFile
+
+SHOW_S = 1.0
+"""How often the screen is told how things are, in seconds."""
+WAIT_S = 0.25
+"""How long one look at the engine lasts at most, in seconds: signals wait as long."""
+LATEST = 20
+"""Alerts that are shown, the latest."""
+MAX_BEHAVIOURS = 300_000
+"""Behaviours that a run remembers: more than the engine does at a time."""
+MAX_CONTENTS = 1_000
+"""Transfers that a run remembers."""
+
+
+@dataclass(slots=True)
+class Wishes:
+    """What people want of a run; set by signal handlers, met between two batches."""
+
+    stop: bool = False
+    reload: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What an interface showed lately, and since the run began."""
+
+    name: str
+    running: bool
+    packets: int
+    packet_rate: float
+    """Frames per second, over the last second."""
+    bit_rate: float
+    """Bits per second on the wire, over the last second."""
+    dropped: int
+    """Frames that the kernel or the driver lost."""
+    sent: int
+    """Frames that this machine sent through it."""
+    quiet_s: float | None
+    """Seconds since its last frame; none before the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """An alert that people have to be told of, and why now."""
+
+    kind: str
+    """`raised`, `level`, `count` or `reopened`; or what somebody made of it."""
+    alert: Alert
+    author: str | None
+    """Who did that; none where it was the traffic."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How a run is doing, for people."""
+
+    site: str
+    state: str
+    uptime_s: float
+    interfaces: tuple[Sight, ...]
+    device_count: int
+    conversation_count: int
+    protocols: tuple[tuple[str, int], ...]
+    """Each industrial protocol with its PDUs so far, most first."""
+    open_by_level: Mapping[str, int]
+    """Alerts of the state that nobody has settled, by level."""
+    latest: tuple[News, ...]
+    """The latest first."""
+    left_out: int
+    """Observations that Python was too slow for."""
+    remarks: tuple[str, ...]
+    """What is wrong with the sensor itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What is captured, and how."""
+
+    interfaces: Sequence[str]
+    filter: str | None = None
+    snap_length: int | None = None
+    promiscuous: bool = True
+    ring_mib: int = 64
+    user: tuple[int, int] | None = None
+
+
+def monitor(
+    source: Source,
+    state: str | os.PathLike[str],
+    load: Callable[[], Config],
+    wishes: Wishes,
+    show: Callable[[View], None],
+    tell: Callable[[News], None],
+) -> None:
+    """Watch until somebody wishes to stop; what was found is in the state then.
+
+    Args:
+        source: The interfaces.
+        state: The site's state file; made where there is none.
+        load: Gives the configuration, now and whenever a reload is wished.
+        wishes: Looked at between two batches.
+        show: Called about every second.
+        tell: Called for each alert that people have to be told of.
+
+    Raises:
+        CaptureError: An interface cannot be captured, or the process not locked in.
+        StateError: The state file cannot be used.
+    """
+    config = load()
+    # The state is opened by who uses it: where another user is named, that one.
+    engine = _engine.Engine.live(
+        source.interfaces,
+        filter=source.filter,
+        snap_length=source.snap_length,
+        promiscuous=source.promiscuous,
+        ring_mib=source.ring_mib,
+        user=source.user,
+    )
+    with SiteFile.open(state) as site:
+        site.claim()
+        _Watch(engine, site, config).watch(load, wishes, show, tell)
+
+
+class _Watch(Analysis):
+    """A run over interfaces."""
+
+    def __init__(self, engine: _engine.Engine, site: SiteFile, config: Config) -> None:
+        self._names = [file.path for file in engine.files()]
+        self._site = site
+        memory = SiteMemory(site, config, nothing_known([]), sensor=",".join(self._names))
+        super().__init__(engine, config, memory)
+        self._live_memory = memory
+        self._began_s = self._looked_s = time.monotonic()
+        self._before = dict.fromkeys(self._names, (0, 0))
+        """Of each interface its packets and bytes at the last look."""
+        with site.reading() as db:
+            self._told = alerts.last_change(db)
+        self._latest: deque[News] = deque(maxlen=LATEST)
+        self._remarks: tuple[str, ...] = self._rule_errors
+
+    def watch(
+        self,
+        load: Callable[[], Config],
+        wishes: Wishes,
+        show: Callable[[View], None],
+        tell: Callable[[News], None],
+    ) -> None:
+        """Take batches until the engine ends, which it does when somebody wishes to stop."""
+        saved_s = shown_s = self._began_s
+        resumed = stopping = False
+        while (batch := self._engine.read_batch(timeout_s=WAIT_S)) is not None:
+            if batch and not resumed:
+                resumed = True
+                self._live_memory.resume(self._watchers, self._first_seen_ns())
+            for observation in batch:
+                self._take[type(observation)](observation)
+            if wishes.reload:
+                wishes.reload = False
+                self._reload(load)
+            now_s = time.monotonic()
+            if now_s - shown_s >= SHOW_S:
+                shown_s = now_s
+                due = now_s - saved_s >= self._config.state.checkpoint_seconds
+                # What people have to be told of does not wait for its turn.
+                if due or self._aggregator.has_news:
+                    saved_s = now_s
+                    self._save(tell)
+                show(self._view(now_s))
+            if wishes.stop and not stopping:
+                stopping = True
+                # What is in the ring and on its way still comes.
+                self._engine.close()
+        self._finish()
+        self._save(tell)
+        show(self._view(time.monotonic()))
+
+    def _save(self, tell: Callable[[News], None]) -> None:
+        """Write what has changed into the state, and tell what people have to know."""
+        now_ns = self._engine.now_ns()
+        if now_ns is not None and now_ns >= self._due_ns:
+            self._advance(now_ns)
+        files = self._engine.files()
+        self._live_memory.save(self._aggregator, self._watchers, files, live=True)
+        if now_ns is not None:
+            self._aggregator.forget_before(now_ns)
+        self._forget()
+        with self._site.reading() as db:
+            for change in alerts.changes(db, self._told):
+                self._told = change.id
+                news = News(change.kind, alerts.one(db, change.number), change.author)
+                self._latest.appendleft(news)
+                tell(news)
+
+    def _forget(self) -> None:
+        """Keeps what a run without end remembers within bounds: the state has the rest."""
+        if len(self._behaviours) > MAX_BEHAVIOURS:
+            lasting = sorted(self._behaviours.values(), key=lambda one: one.last_seen_ns)
+            lasting = lasting[-MAX_BEHAVIOURS * 3 // 4 :]
+            self._behaviours = {one.id: one for one in lasting}
+        del self._contents[:-MAX_CONTENTS]
+
+    def _reload(self, load: Callable[[], Config]) -> None:
+        """Take configuration and rules anew; what cannot be used changes nothing."""
+        try:
+            self.renew(load())
+        except OtmonError as error:
+            self._remarks = (f"the reload changed nothing: {error}",)
+            return
+        self._remarks = self._rule_errors
+
+    def _view(self, now_s: float) -> View:
+        elapsed_s = max(now_s - self._looked_s, 1e-3)
+        self._looked_s = now_s
+        counters = self._engine.counters()
+        pdus = [(name[5:], count) for name, count in counters.items() if name[:5] == "pdus."]
+        with self._site.reading() as db:
+            counts = alerts.counts(db)
+        return View(
+            site=self._config.site.name,
+            state=str(self._site.path),
+            uptime_s=now_s - self._began_s,
+            interfaces=tuple(self._sights(elapsed_s)),
+            device_count=self._inventory.device_count,
+            conversation_count=counters.get("conversations", 0),
+            protocols=tuple(sorted(pdus, key=lambda one: (-one[1], one[0]))),
+            open_by_level={level: n for (status, level), n in counts.items() if status == "open"},
+            latest=tuple(self._latest),
+            left_out=counters.get("suppressed_backlog", 0),
+            remarks=self._remarks,
+        )
+
+    def _sights(self, elapsed_s: float) -> Iterator[Sight]:
+        now_ns = self._engine.now_ns()
+        for file, interface in zip(self._engine.files(), self._engine.interfaces(), strict=False):
+            packets, volume = self._before[file.path]
+            self._before[file.path] = (file.packets, file.bytes)
+            quiet_s = None
+            if file.last_seen_ns is not None and now_ns is not None:
+                quiet_s = max(0.0, (now_ns - file.last_seen_ns) / 1e9)
+            yield Sight(
+                name=file.path,
+                running=interface.running,
+                packets=file.packets,
+                packet_rate=(file.packets - packets) / elapsed_s,
+                bit_rate=8 * (file.bytes - volume) / elapsed_s,
+                dropped=interface.ring_drops + interface.driver_drops,
+                sent=interface.sent,
+                quiet_s=quiet_s,
+            )

@@ -1,0 +1,148 @@
+"""`otmon monitor` finds what `otmon analyze` finds, remembers it, and stops when it is told."""
+
+from __future__ import annotations
+
+import select
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from live.frames import frames_of
+from live.wire import Wire
+from places import PCAPS
+
+from otmon.model.alert import Alert
+from otmon.pipeline import analyze
+from otmon.state import alerts
+from otmon.state.site_file import SiteFile
+
+OTMON = Path(sys.executable).with_name("otmon")
+STOPPED = PCAPS / "s7comm" / "stop_start.pcapng"
+CASES = [STOPPED, PCAPS / "dnp3" / "restart.pcapng", PCAPS / "modbus" / "function_sweep.pcapng"]
+
+Known = tuple[str, int, str | None, str | None, int]
+
+
+class Monitor:
+    """`otmon monitor --plain` on the watched end of a wire, once it watches."""
+
+    def __init__(self, wire: Wire, state: Path, *more: str) -> None:
+        command = [str(OTMON), "monitor", "--plain", "-i", "tap0", "--state", str(state), *more]
+        self.process = subprocess.Popen(
+            ["ip", "netns", "exec", wire.namespace, *command],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.lines: list[str] = []
+        self.until("status:")
+
+    def until(self, words: str, within_s: float = 60) -> str:
+        """Read on until a line has these words."""
+        output = self.process.stdout
+        assert output is not None
+        while select.select([output], [], [], within_s)[0] and (line := output.readline()):
+            self.lines.append(line.rstrip("\n"))
+            if words in line:
+                return line
+        raise AssertionError(f"no line with {words!r}, but {self.lines}")
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Tell it to stop; gives its exit status."""
+        self.process.send_signal(number)
+        output, _ = self.process.communicate(timeout=60)
+        self.lines += output.splitlines()
+        return self.process.returncode
+
+    @property
+    def alerts(self) -> list[str]:
+        """The lines that tell of alerts."""
+        return [line for line in self.lines if " alert" in line and " status:" not in line]
+
+
+def known(found: list[Alert]) -> list[Known]:
+    """Alerts without their times and numbers."""
+    return sorted(
+        (one.rule.title, one.severity, one.client, one.server, one.count) for one in found
+    )
+
+
+def kept(state: Path) -> list[Known]:
+    """The alerts of a state."""
+    with SiteFile.open(state, read_only=True) as site, site.reading() as db:
+        return known(alerts.load(db))
+
+
+@pytest.mark.parametrize("capture", CASES, ids=lambda path: path.stem)
+def test_live_alerts_are_those_of_the_capture_and_told_once(
+    wire: Wire, tmp_path: Path, capture: Path
+) -> None:
+    state = tmp_path / "site.sqlite"
+    expected = known([*analyze(capture).alerts])
+    monitor = Monitor(wire, state)
+    wire.send(frames_of(capture))
+    monitor.until(" alert ")
+    ended = monitor.stop()
+    again = Monitor(wire, state)
+    ended_again = again.stop(signal.SIGINT)
+
+    assert (0, 0) == (ended, ended_again)
+    assert expected == kept(state)
+    assert [] == again.alerts
+
+
+def test_a_sensor_that_is_killed_goes_on_where_it_was(wire: Wire, tmp_path: Path) -> None:
+    state = tmp_path / "site.sqlite"
+    monitor = Monitor(wire, state)
+    wire.send(frames_of(STOPPED))
+    monitor.until(" alert ")
+    monitor.stop(signal.SIGKILL)
+    told = len(monitor.alerts)
+    again = Monitor(wire, state)
+    again.stop()
+
+    with SiteFile.open(state, read_only=True) as site:
+        assert [] == site.check()
+    assert (True, []) == (told > 0, again.alerts)
+
+
+def test_a_reload_takes_rules_and_configuration_anew(wire: Wire, tmp_path: Path) -> None:
+    config = tmp_path / "otmon.toml"
+    config.write_text("", encoding="utf-8")
+    monitor = Monitor(wire, tmp_path / "site.sqlite", "--config", str(config))
+    titles = [one.rule.title for one in analyze(STOPPED).alerts]
+    config.write_text(f"[rules]\ndisabled = {titles!r}\n", encoding="utf-8")
+    monitor.process.send_signal(signal.SIGHUP)
+    wire.run("sleep", "3")
+    wire.send(frames_of(STOPPED))
+    wire.run("sleep", "2")
+    monitor.stop()
+
+    assert titles
+    assert [] == monitor.alerts
+
+
+def test_a_reload_of_what_cannot_be_used_changes_nothing(wire: Wire, tmp_path: Path) -> None:
+    config = tmp_path / "otmon.toml"
+    config.write_text("", encoding="utf-8")
+    monitor = Monitor(wire, tmp_path / "site.sqlite", "--config", str(config))
+    config.write_text("[rules]\ndisablde = []\n", encoding="utf-8")
+    monitor.process.send_signal(signal.SIGHUP)
+    line = monitor.until("the reload changed nothing")
+    wire.send(frames_of(STOPPED))
+    monitor.until(" alert ")
+
+    assert "Did you mean 'disabled'?" in line
+    assert 0 == monitor.stop()
+
+
+def test_a_silent_mirror_port_is_told_once_and_when_it_is_over(wire: Wire, tmp_path: Path) -> None:
+    monitor = Monitor(wire, tmp_path / "site.sqlite")
+    monitor.until("sensor: tap0 shows no frame")
+    wire.send(frames_of(STOPPED))
+    monitor.until("sensor: no longer: tap0 shows no frame")
+    monitor.stop()
+
+    assert 1 == sum(" sensor: tap0 shows no frame" in line for line in monitor.lines)
