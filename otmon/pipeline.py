@@ -255,9 +255,7 @@ class Analysis:
 
         rules = site_rules(config)
         calendar = SiteCalendar(config)
-        self._judge = Judge(
-            rules.events, rules.correlations, calendar.zone, before=self._judge
-        )
+        self._judge = Judge(rules.events, rules.correlations, calendar.zone, before=self._judge)
         self._rule_errors = tuple(str(error) for error in rules.errors)
         self._context = Surroundings(self._inventory, calendar)
         self._config = config

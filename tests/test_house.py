@@ -19,6 +19,7 @@ PARTS = {
 
 LAYERS = {
     "cli": {
+        "monitor",
         "pipeline",
         "doctor",
         "site_memory",
@@ -32,6 +33,16 @@ LAYERS = {
     },
     "site_calendar": {"model", "config"},
     "surroundings": {"site_calendar", "model", "inventory"},
+    "monitor": {
+        "pipeline",
+        "site_memory",
+        "model",
+        "config",
+        "fields",
+        "errors",
+        "_engine",
+        *PARTS,
+    },
     "site_memory": {"model", "config", "fields", "errors", "_engine", *PARTS},
     "pipeline": {
         "site_memory",

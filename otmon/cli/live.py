@@ -132,7 +132,7 @@ def complaints_of(view: View) -> list[str]:
     for sight in view.interfaces:
         if not sight.running:
             found.append(f"{sight.name} has no link: check the cable and the mirror port")
-        elif sight.quiet_s is None or sight.quiet_s > QUIET_S:
+        elif (view.uptime_s if sight.quiet_s is None else sight.quiet_s) > QUIET_S:
             found.append(f"{sight.name} shows no frame: check the mirror port of the switch")
         if sight.dropped:
             found.append(f"{sight.name} lost frames: {_share(sight)}; see `otmon doctor`")

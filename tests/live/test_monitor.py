@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import select
 import signal
 import subprocess
@@ -34,26 +35,30 @@ class Monitor:
             ["ip", "netns", "exec", wire.namespace, *command],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
         )
         self.lines: list[str] = []
+        self._rest = b""
         self.until("status:")
 
     def until(self, words: str, within_s: float = 60) -> str:
         """Read on until a line has these words."""
-        output = self.process.stdout
-        assert output is not None
-        while select.select([output], [], [], within_s)[0] and (line := output.readline()):
-            self.lines.append(line.rstrip("\n"))
-            if words in line:
-                return line
-        raise AssertionError(f"no line with {words!r}, but {self.lines}")
+        assert self.process.stdout is not None
+        output = self.process.stdout.fileno()
+        while True:
+            while b"\n" in self._rest:
+                line, _, self._rest = self._rest.partition(b"\n")
+                self.lines.append(line.decode())
+                if words in self.lines[-1]:
+                    return self.lines[-1]
+            read = os.read(output, 65_536) if select.select([output], [], [], within_s)[0] else b""
+            assert read, f"no line with {words!r}, but {self.lines}"
+            self._rest += read
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Tell it to stop; gives its exit status."""
         self.process.send_signal(number)
         output, _ = self.process.communicate(timeout=60)
-        self.lines += output.splitlines()
+        self.lines += (self._rest + output).decode().splitlines()
         return self.process.returncode
 
     @property
