@@ -15,7 +15,7 @@ from typing import Any
 
 from otmon.errors import UsageError
 from otmon.model.alert import LEVELS, Alert, KeptAlert
-from otmon.model.document import Time, from_document, to_document
+from otmon.model.document import Time, pack, unpack
 from otmon.state.journal import Action, Facts, Writer
 from otmon.state.site_file import now_ns
 
@@ -356,12 +356,12 @@ def _note(
 
 
 def _text(alert: Alert) -> str:
-    return json.dumps(to_document(alert), ensure_ascii=False, separators=(",", ":"))
+    return json.dumps(pack(alert), ensure_ascii=False, separators=(",", ":"))
 
 
 def _kept(row: tuple[Any, ...]) -> KeptAlert:
     number, key, sighted_ns, storm, status, until_ns, document = row
-    alert = from_document(Alert, json.loads(document))
+    alert = unpack(Alert, json.loads(document))
     until = None if until_ns is None else Time(until_ns)
     alert = replace(alert, id=number, storm=storm, status=status, muted_until=until)
     return KeptAlert(key, sighted_ns, alert)

@@ -8,14 +8,17 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
-from otmon.model.document import to_document
+from otmon.model.document import pack
 
 
 def save(db: sqlite3.Connection, parts: Mapping[str, Any]) -> None:
-    """Keeps the parts of a document, each a dataclass or a sequence of them, under its key."""
+    """Keeps the parts of a document, each a dataclass or a sequence of them, under its key.
+
+    Times are numbers in them.
+    """
     db.execute("DELETE FROM result_parts")
     for name, part in parts.items():
-        plain = [*map(to_document, part)] if isinstance(part, tuple | list) else to_document(part)
+        plain = [*map(pack, part)] if isinstance(part, tuple | list) else pack(part)
         text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
         db.execute(
             "INSERT INTO result_parts VALUES (?, ?)", (name, zlib.compress(text.encode(), 1))

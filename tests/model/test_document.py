@@ -15,8 +15,10 @@ from otmon.model.document import (
     Time,
     json_schema,
     json_text,
+    pack,
     render_time,
     to_document,
+    unpack,
 )
 
 
@@ -99,3 +101,19 @@ def test_deferred_items_are_made_when_they_are_looked_at() -> None:
     assert (5, "1", ["3", "4"], []) == (len(items), items[1], items[3:], items[5:])
     assert [1, 3, 4] == made
     assert ["0", "1", "2", "3", "4"] == list(items)
+
+
+def test_what_is_packed_is_the_same_when_it_is_unpacked() -> None:
+    seen = replace(WHOLE, parts=(Part("a", Time(1_700_000_000_123_456_789)),))
+
+    assert seen == unpack(Whole, json.loads(json.dumps(pack(seen))))
+    assert 1_700_000_000_123_456_789 == pack(seen)["parts"][0]["seen"]
+
+
+def test_what_was_packed_without_a_key_has_its_default() -> None:
+    @dataclass(frozen=True)
+    class Grown:
+        name: str
+        more: int = 3
+
+    assert Grown("a") == unpack(Grown, {"name": "a", "no longer": "there"})
