@@ -23,6 +23,9 @@ from otmon.state.site_file import SiteFile
 STANDARD_INPUT = "-"
 MINUTE_NS = 60 * 1_000_000_000
 DAY_NS = 24 * 60 * MINUTE_NS
+RETAIN_NS = 60 * MINUTE_NS
+"""How often a long run looks for what is over and old."""
+NEVER_BEFORE_NS = -(2**63)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,8 @@ class SiteMemory:
         self._sensor = sensor
         self._adds = not inputs.known
         self._resumes = False
+        self._retain_ns = NEVER_BEFORE_NS
+        """The packet time from which old alerts are looked for again."""
         self.remarks = list(inputs.remarks)
         """What people should know of how the state was used."""
         self.settled: Mapping[int, tuple[str, int | None]] = {}
@@ -110,7 +115,6 @@ class SiteMemory:
         if not self._adds or self._known_by_facts(taken):
             return
         ends = [one.last_seen_ns for one in files if one.last_seen_ns is not None]
-        state = self._config.state
         with self._site.transaction() as db:
             alerts.save(db, aggregator.changed(lambda number: files[number].path))
             for write in others:
@@ -120,12 +124,19 @@ class SiteMemory:
             captures.add(db, taken)
             if ends:
                 captures.set_position(db, self._sensor, max(ends))
-                closed_ns = round(state.closed_alert_days * DAY_NS)
-                alerts.retain(db, max(ends), closed_ns, state.max_alerts)
+                self._retain(db, max(ends))
             if parts is not None:
                 results.save(db, parts)
             self.settled = alerts.settled(db)
         aggregator.saved()
+
+    def _retain(self, db: Any, now_ns: int) -> None:
+        """Drops what is over and old, now and then."""
+        if now_ns < self._retain_ns:
+            return
+        self._retain_ns = now_ns + RETAIN_NS
+        state = self._config.state
+        alerts.retain(db, now_ns, round(state.closed_alert_days * DAY_NS), state.max_alerts)
 
     def _taken(self, file: _engine.CaptureFile) -> Capture:
         known = self._inputs.digests.get(file.path, Capture(file.path, None, None, file.size))
