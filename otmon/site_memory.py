@@ -17,10 +17,9 @@ from otmon.config import Config
 from otmon.detectors.watchers import Watchers
 from otmon.model.alert import KeptAlert
 from otmon.state import alerts, captures, memories, results
-from otmon.state.captures import Capture
+from otmon.state.captures import STANDARD_INPUT, Capture
 from otmon.state.site_file import SiteFile
 
-STANDARD_INPUT = "-"
 MINUTE_NS = 60 * 1_000_000_000
 DAY_NS = 24 * 60 * MINUTE_NS
 RETAIN_NS = 60 * MINUTE_NS

@@ -16,6 +16,7 @@ import click
 
 COMMANDS = {
     "analyze": "Say what capture files show: devices, conversations, alerts.",
+    "evidence": "Save the frames behind an alert as pcapng.",
     "alerts": "List, explain and settle alerts: acknowledge, close, mute, learn.",
     "journal": "List what people did to a state: who, when, what, why.",
     "doctor": "Check configuration, rules, state, disk and tools; back up the state.",

@@ -19,6 +19,7 @@ HEAD_BYTES = 4_096
 """Bytes by which files that may be one that has grown are found."""
 CHUNK_BYTES = 1 << 20
 
+STANDARD_INPUT = "-"
 FILES = "files"
 """The sensor that capture files are."""
 
@@ -91,7 +92,7 @@ def add(db: sqlite3.Connection, captures: Sequence[Capture]) -> None:
         " taken_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sha256) DO NOTHING",
         [
             (
-                os.path.abspath(one.path) if one.sha256 else one.path,  # noqa: PTH100  # `-` stays
+                one.path if one.path == STANDARD_INPUT else os.path.abspath(one.path),  # noqa: PTH100
                 one.sha256,
                 one.head,
                 one.size,
@@ -104,6 +105,15 @@ def add(db: sqlite3.Connection, captures: Sequence[Capture]) -> None:
             for one in captures
         ],
     )
+
+
+def taken(db: sqlite3.Connection) -> list[tuple[Capture, int]]:
+    """Every capture that was taken in, and when by the clock of that machine."""
+    rows = db.execute(
+        "SELECT path, sha256, head, size, packets, bytes, first_ns, last_ns, taken_ns"
+        " FROM captures ORDER BY id"
+    )
+    return [(Capture(*row[:-1]), row[-1]) for row in rows]
 
 
 def position(db: sqlite3.Connection, sensor: str) -> int | None:

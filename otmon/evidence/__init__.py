@@ -1,0 +1,1 @@
+"""What lets a reader check an alert: its frames, and why it was raised."""
