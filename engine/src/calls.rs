@@ -19,12 +19,15 @@ const AFTER_NS: i64 = 10_000_000_000;
 /// Time from which on they are told only when it has doubled.
 const OFTEN_NS: i64 = 60_000_000_000;
 
+/// Stations that a flow remembers.
+const STATIONS: usize = 4;
+
 /// What a flow remembers of its rows: slots plus one; 0 is none yet.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CallMemo {
     line: u32,
-    unit: u32,
-    station: u32,
+    /// The stations addressed lately, each at the place of its number.
+    stations: [(u32, u32); STATIONS],
 }
 
 /// Who calls whom.
@@ -109,11 +112,16 @@ impl Row {
         true
     }
 
-    /// Begins anew with an answer; what it ended, where that was told.
-    fn answer(&mut self, time_ns: i64) -> Option<Self> {
-        let told = self.told.then_some(Self { time_ns, ..*self });
-        *self = Self { last_answer_ns: Some(time_ns), spoken: true, ..Self::default() };
-        told
+    /// Begins anew with an answer.
+    #[inline]
+    const fn answer(&mut self, time_ns: i64) {
+        self.requests = 0;
+        self.repeats = 0;
+        self.opens = 0;
+        self.refused = 0;
+        self.told = false;
+        self.spoken = true;
+        self.last_answer_ns = Some(time_ns);
     }
 
     fn record(&self, facts: &Arc<FlowFacts>, unit: Option<u32>, answered: bool) -> NoReply {
@@ -145,6 +153,8 @@ pub struct Calls {
     /// Lines on which nobody spoke yet, oldest first: the first to go.
     silent: VecDeque<(Line, u32)>,
     most: usize,
+    /// What is to be told.
+    news: Vec<NoReply>,
     /// Lines and stations not kept for want of room.
     pub overflow_count: u64,
 }
@@ -159,6 +169,7 @@ impl Calls {
             stations: HashMap::new(),
             silent: VecDeque::new(),
             most,
+            news: Vec::new(),
             overflow_count: 0,
         }
     }
@@ -209,8 +220,9 @@ impl Calls {
     }
 
     fn station(&mut self, line: u32, unit: u32, memo: &mut CallMemo) -> Option<u32> {
-        if let Some(slot) = memo.station.checked_sub(1)
-            && memo.unit == unit
+        let place = memo.stations.get_mut(unit as usize % STATIONS)?;
+        if let (known, Some(slot)) = (place.0, place.1.checked_sub(1))
+            && known == unit
         {
             return Some(slot);
         }
@@ -222,11 +234,11 @@ impl Calls {
                 slot
             }
         };
-        (memo.unit, memo.station) = (unit, slot.saturating_add(1));
+        *place = (unit, slot.saturating_add(1));
         Some(slot)
     }
 
-    /// A client calls; what is to be told of it.
+    /// A client calls.
     pub fn call(
         &mut self,
         facts: &Arc<FlowFacts>,
@@ -235,46 +247,61 @@ impl Calls {
         unit: Option<u32>,
         frame: FrameId,
         time_ns: i64,
-    ) -> [Option<NoReply>; 2] {
-        let Some(line) = self.line(facts, memo) else { return [None, None] };
-        let all = self
-            .rows
-            .get_mut(line as usize)
-            .and_then(|row| row.call(call, frame, time_ns).then(|| row.record(facts, None, false)));
-        let Some(unit) = unit.filter(|_| call == Call::Request) else { return [all, None] };
-        let Some(station) = self.station(line, unit, memo) else { return [all, None] };
-        let one = self.rows.get_mut(station as usize).and_then(|row| {
-            row.call(call, frame, time_ns).then(|| row.record(facts, Some(unit), false))
-        });
+    ) {
+        let Some(line) = self.line(facts, memo) else { return };
+        let mut told = false;
+        if let Some(row) = self.rows.get_mut(line as usize) {
+            if row.call(call, frame, time_ns) {
+                self.news.push(row.record(facts, None, false));
+            }
+            told = row.told;
+        }
+        let Some(unit) = unit.filter(|_| call == Call::Request) else { return };
+        let Some(station) = self.station(line, unit, memo) else { return };
         // Where nobody answers at all, that is told of the line alone.
-        let one = one.filter(|_| self.rows.get(line as usize).is_some_and(|row| !row.told));
-        [all, one]
+        if let Some(row) = self.rows.get_mut(station as usize)
+            && row.call(call, frame, time_ns)
+            && !told
+        {
+            self.news.push(row.record(facts, Some(unit), false));
+        }
     }
 
-    /// A server answers; what that ends.
+    /// A server answers.
+    #[inline]
     pub fn answer(
         &mut self,
         facts: &Arc<FlowFacts>,
         memo: &mut CallMemo,
         unit: Option<u32>,
         time_ns: i64,
-    ) -> [Option<NoReply>; 2] {
-        let Some(line) = self.line(facts, memo) else { return [None, None] };
-        let all = self.answered(line, facts, None, time_ns);
-        let Some(unit) = unit else { return [all, None] };
-        let Some(station) = self.station(line, unit, memo) else { return [all, None] };
-        [all, self.answered(station, facts, Some(unit), time_ns)]
+    ) {
+        let Some(line) = self.line(facts, memo) else { return };
+        self.answered(line, facts, None, time_ns);
+        let Some(unit) = unit else { return };
+        let Some(station) = self.station(line, unit, memo) else { return };
+        self.answered(station, facts, Some(unit), time_ns);
     }
 
-    fn answered(
-        &mut self,
-        slot: u32,
-        facts: &Arc<FlowFacts>,
-        unit: Option<u32>,
-        time_ns: i64,
-    ) -> Option<NoReply> {
-        let row = self.rows.get_mut(slot as usize)?;
-        row.answer(time_ns).map(|told| told.record(facts, unit, true))
+    #[inline]
+    fn answered(&mut self, slot: u32, facts: &Arc<FlowFacts>, unit: Option<u32>, time_ns: i64) {
+        let Some(row) = self.rows.get_mut(slot as usize) else { return };
+        if row.told {
+            row.time_ns = time_ns;
+            self.news.push(row.record(facts, unit, true));
+        }
+        row.answer(time_ns);
+    }
+
+    /// Whether something is to be told.
+    #[inline]
+    pub const fn has_news(&self) -> bool {
+        !self.news.is_empty()
+    }
+
+    /// What is to be told.
+    pub fn take_news(&mut self) -> Vec<NoReply> {
+        std::mem::take(&mut self.news)
     }
 
     /// A server accepts a connection, or refuses one.

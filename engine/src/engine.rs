@@ -244,6 +244,7 @@ impl Engine {
     }
 
     /// Says what happened to interfaces and rhythms up to now.
+    #[cold]
     fn watch(&mut self, now_ns: i64) {
         self.interfaces.tick(now_ns);
         if self.interfaces.has_news() {

@@ -242,6 +242,7 @@ impl Interfaces {
     }
 
     /// Counts a frame of the current interface.
+    #[inline(never)]
     pub fn frame(&mut self, frame: &Frame<'_>, counters: &Counters) {
         let Some(own) = self.all.get_mut(self.current as usize) else { return };
         let time_ns = frame.time_ns;

@@ -21,7 +21,7 @@ use crate::counters::Counters;
 use crate::exchange::Exchange;
 use crate::limits::Limits;
 use crate::loss::Losses;
-use crate::observation::{FlowFacts, Health, History, NoReply, Observation, Rhythm};
+use crate::observation::{FlowFacts, Health, History, Observation, Rhythm};
 use crate::packet::{Ip, Link};
 use crate::pdu_json::Writer;
 use crate::pdu_log::PduLog;
@@ -293,9 +293,26 @@ impl Observer {
         frame: FrameId,
         time_ns: i64,
     ) {
+        if self.calls.is_some() {
+            self.note_call(facts, memo, call, unit, frame, time_ns);
+        }
+    }
+
+    #[inline(never)]
+    fn note_call(
+        &mut self,
+        facts: &Arc<FlowFacts>,
+        memo: &mut FlowMemo,
+        call: Call,
+        unit: Option<u32>,
+        frame: FrameId,
+        time_ns: i64,
+    ) {
         if let Some(calls) = &mut self.calls {
-            let told = calls.call(facts, &mut memo.calls, call, unit, frame, time_ns);
-            self.emit_calls(told);
+            calls.call(facts, &mut memo.calls, call, unit, frame, time_ns);
+            if calls.has_news() {
+                self.emit_calls();
+            }
         }
     }
 
@@ -308,15 +325,30 @@ impl Observer {
         unit: Option<u32>,
         time_ns: i64,
     ) {
-        if let Some(calls) = &mut self.calls {
-            let told = calls.answer(facts, &mut memo.calls, unit, time_ns);
-            self.emit_calls(told);
+        if self.calls.is_some() {
+            self.note_answer(facts, memo, unit, time_ns);
         }
     }
 
-    #[inline]
-    fn emit_calls(&mut self, told: [Option<NoReply>; 2]) {
-        for told in told.into_iter().flatten() {
+    #[inline(never)]
+    fn note_answer(
+        &mut self,
+        facts: &Arc<FlowFacts>,
+        memo: &mut FlowMemo,
+        unit: Option<u32>,
+        time_ns: i64,
+    ) {
+        if let Some(calls) = &mut self.calls {
+            calls.answer(facts, &mut memo.calls, unit, time_ns);
+            if calls.has_news() {
+                self.emit_calls();
+            }
+        }
+    }
+
+    #[cold]
+    fn emit_calls(&mut self) {
+        for told in self.calls.as_mut().map(|calls| calls.take_news()).unwrap_or_default() {
             self.emit(Observation::NoReply(Box::new(told)));
         }
     }
@@ -326,8 +358,8 @@ impl Observer {
     pub fn opens(&mut self, facts: FlowFacts, frame: FrameId, time_ns: i64) {
         if let Some(calls) = &mut self.calls {
             let memo = &mut CallMemo::default();
-            let told = calls.call(&Arc::new(facts), memo, Call::Open, None, frame, time_ns);
-            self.emit_calls(told);
+            calls.call(&Arc::new(facts), memo, Call::Open, None, frame, time_ns);
+            self.emit_calls();
         }
     }
 
@@ -370,6 +402,14 @@ impl Observer {
     /// What happened to rhythms since the last time, to be completed and emitted.
     pub fn take_rhythm_news(&mut self) -> Vec<Rhythm> {
         self.behaviours.take_rhythm_news()
+    }
+
+    /// Emits what an occurrence meant for its rhythm.
+    #[cold]
+    fn emit_rhythms(&mut self) {
+        for news in self.take_rhythm_news() {
+            self.rhythm(news, |_| None);
+        }
     }
 
     /// Emits what happened to a rhythm; `last_seen_ns` tells when a host last sent
@@ -735,9 +775,7 @@ impl Fold<'_> {
             observer.emit(Observation::Behaviour(Box::new(behaviour)));
         }
         if observer.behaviours.has_rhythm_news() {
-            for news in observer.behaviours.take_rhythm_news() {
-                observer.rhythm(news, |_| None);
-            }
+            observer.emit_rhythms();
         }
         noted
     }

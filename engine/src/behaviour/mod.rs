@@ -226,6 +226,7 @@ impl Entry {
 
     /// Counts an occurrence in its rhythm. What answers an unseen request, or may
     /// be either, has none.
+    #[inline(never)]
     fn beat(&mut self, slot: u32, occurrence: &Occurrence<'_>, rhythms: &mut Rhythms) {
         if !matches!(self.role, Role::Request | Role::Event) {
             return;
