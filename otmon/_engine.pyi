@@ -152,6 +152,12 @@ class Transaction(_OfFlow):
         bound left the operation without a behaviour of its own.
         """
     @property
+    def relation(self) -> int | None:
+        """Alike in operations of one conversation that address the same unit.
+
+        None where a bound left the operation without a conversation.
+        """
+    @property
     def time_ns(self) -> int:
         """Packet time of the request, or of the one PDU there is."""
     @property
@@ -196,6 +202,9 @@ class Transaction(_OfFlow):
     @property
     def values(self) -> list[Value]:
         """Values written by a change, else read; at most 256."""
+    @property
+    def value_texts(self) -> tuple[str, ...]:
+        """The same as text: `true` and `false`, bytes in hexadecimal."""
     @property
     def value_count(self) -> int:
         """How many values there were."""

@@ -79,6 +79,21 @@ pub fn values<'py>(py: Python<'py>, values: &[Value]) -> PyResult<Bound<'py, PyL
     PyList::new(py, values.iter().map(|item| value(py, item)))
 }
 
+/// The same as text: `true` and `false`, bytes in hexadecimal.
+pub fn texts<'py>(py: Python<'py>, values: &[Value]) -> PyResult<Bound<'py, PyTuple>> {
+    let text = |value: &Value| match value {
+        Value::Bool(bit) => Ok(word(py, if *bit { "true" } else { "false" })),
+        Value::Signed(number) | Value::Time(number) => Ok(PyString::new(py, &number.to_string())),
+        Value::Unsigned(number) => Ok(PyString::new(py, &number.to_string())),
+        // Python knows best how Python writes them.
+        Value::Float(number) => PyFloat::new(py, *number).str(),
+        Value::Text(text) => Ok(PyString::new(py, text)),
+        Value::Word(text) => Ok(word(py, text)),
+        Value::Bytes(bytes) => Ok(PyString::new(py, &hexadecimal(bytes))),
+    };
+    PyTuple::new(py, values.iter().map(text).collect::<PyResult<Vec<_>>>()?)
+}
+
 /// A protocol's fields by their full names; the last of one name counts.
 pub fn fields<'py>(
     py: Python<'py>,

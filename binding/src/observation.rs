@@ -29,6 +29,12 @@ of_flow!(Transaction {
         self.0.behaviour
     }
     #[getter]
+    fn relation(&self) -> Option<u64> {
+        // A unit has 32 bits, and there may be none: 33 bits for both.
+        let unit = self.0.unit.map_or(0, |unit| u64::from(unit).saturating_add(1));
+        self.0.conversation.map(|conversation| u64::from(conversation) << 33 | unit)
+    }
+    #[getter]
     fn time_ns(&self) -> i64 {
         self.0.time_ns
     }
@@ -88,6 +94,10 @@ of_flow!(Transaction {
     #[getter]
     fn values<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
         convert::values(py, &self.0.values)
+    }
+    #[getter]
+    fn value_texts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        convert::texts(py, &self.0.values)
     }
     #[getter]
     fn value_count(&self) -> usize {

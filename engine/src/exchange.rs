@@ -133,7 +133,7 @@ impl<'a> Exchange<'a> {
         facts: &Arc<FlowFacts>,
         frames: (Option<&Frames>, Option<&Frames>),
         behaviour: Option<u64>,
-        history: History,
+        (conversation, history): (Option<u32>, History),
         most_values: usize,
     ) -> Transaction {
         let other = self.answer.unwrap_or(self.asking);
@@ -141,6 +141,7 @@ impl<'a> Exchange<'a> {
         Transaction {
             sequence: 0,
             behaviour,
+            conversation,
             flow: Arc::clone(facts),
             time_ns: self.time_ns,
             request_frames: frames.0.cloned(),

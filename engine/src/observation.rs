@@ -93,6 +93,8 @@ pub struct Transaction {
     /// The number of its behaviour; of several parts, of the first of the highest
     /// class. None where a bound left it without one.
     pub behaviour: Option<u64>,
+    /// The number of its conversation. None where a bound left it without one.
+    pub conversation: Option<u32>,
     /// Its flow.
     pub flow: Arc<FlowFacts>,
     /// Packet time of the request, or of the one PDU there is.

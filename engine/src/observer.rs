@@ -235,7 +235,9 @@ impl Observer {
                 _ => history,
             };
             let most = self.limits.observation_values;
-            let record = exchange.transaction(facts, frames, folded.behaviour(), history, most);
+            let conversation = (counted.map(|(slot, ..)| slot), history);
+            let record =
+                exchange.transaction(facts, frames, folded.behaviour(), conversation, most);
             self.emit(Observation::Transaction(Box::new(record)));
         }
     }
