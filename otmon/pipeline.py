@@ -30,9 +30,8 @@ from otmon.model.alert import Alert
 from otmon.model.document import Deferred, Time
 from otmon.model.event import (
     Event,
-    event_from_behaviour,
+    Likenesses,
     event_from_content,
-    event_from_transaction,
     stands_alone,
 )
 from otmon.model.link_type import link_type_name
@@ -202,6 +201,7 @@ class Analysis:
             memory.begin(self._aggregator)
         self._inventory = Inventory()
         self._context = Surroundings(self._inventory, calendar)
+        self._likenesses = Likenesses(self._context)
         self._behaviours: dict[str, _engine.Behaviour] = {}
         self._conversations: dict[int, _engine.Conversation] = {}
         self._contents: list[_engine.Content] = []
@@ -258,6 +258,7 @@ class Analysis:
         self._judge = Judge(rules.events, rules.correlations, calendar.zone, before=self._judge)
         self._rule_errors = tuple(str(error) for error in rules.errors)
         self._context = Surroundings(self._inventory, calendar)
+        self._likenesses = Likenesses(self._context)
         self._config = config
 
     def _first_seen_ns(self) -> int:
@@ -266,15 +267,15 @@ class Analysis:
         return min((time_ns for time_ns in seen if time_ns is not None), default=0)
 
     def _transaction(self, transaction: _engine.Transaction) -> None:
-        event = event_from_transaction(transaction, self._context)
+        operation, conformance = self._likenesses.of_transaction(transaction)
+        time_ns = transaction.time_ns
+        event = Event(operation, transaction, time_ns)
         if self._normal is None:
             self._operation(event)
         else:
             self._hold_against(event, self._normal.transaction(transaction))
-        if transaction.anomalies:
-            self._watch(
-                event_from_transaction(transaction, self._context, category="ot_conformance")
-            )
+        if conformance is not None:
+            self._watch(Event(conformance, transaction, time_ns))
 
     def _behaviour(self, behaviour: _engine.Behaviour) -> None:
         self._behaviours[behaviour.id] = behaviour
@@ -287,10 +288,13 @@ class Analysis:
         if self._normal is not None:
             found = self._normal.behaviour(behaviour, tells=alone or not behaviour.new)
             if alone or found.tell:
-                event = event_from_behaviour(behaviour, self._context)
-                self._hold_against(event, found, shown=alone)
+                self._hold_against(self._event_of(behaviour), found, shown=alone)
         elif alone:
-            self._operation(event_from_behaviour(behaviour, self._context))
+            self._operation(self._event_of(behaviour))
+
+    def _event_of(self, behaviour: _engine.Behaviour) -> Event:
+        likeness = self._likenesses.of_behaviour(behaviour)
+        return Event(likeness, behaviour, behaviour.first_seen_ns)
 
     def _hold_against(self, event: Event, found: Found, *, shown: bool = True) -> None:
         """Judge an operation with what the baseline says of it, then its deviations."""

@@ -38,6 +38,7 @@ class Flow:
     identified_by: str | None = "pairing"
     protocol: str = "modbus"
     shape: int | None = None
+    relation: int | None = None
     flow_id: int = 1
 
     @property
@@ -72,6 +73,17 @@ class Transaction(Flow):
     anomalies: tuple[str, ...] = ()
     fields: dict[str, Any] = field(default_factory=dict)
     history: History = field(default_factory=History)
+
+    @property
+    def value_texts(self) -> tuple[str, ...]:
+        return tuple(
+            value.hex()
+            if isinstance(value, bytes)
+            else str(value).lower()
+            if isinstance(value, bool)
+            else str(value)
+            for value in self.values
+        )
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,8 @@ MAX_ALERTS = 10_000
 """Alerts of one run; what comes after them is counted."""
 MAX_ALL = 200_000
 """Rows and frames of all alerts of a run; what comes after them is only counted."""
+MAX_SERIES = 16_384
+"""Series of matches of which the alert is remembered; when there are more, all are found anew."""
 MINUTE_NS = 60 * 1_000_000_000
 
 _Key = tuple[str, tuple[object, ...], str | None, tuple[FieldValue, ...]]
@@ -58,6 +60,8 @@ class Aggregator:
         self._storms = Storms(settings.storm_keys, round(settings.storm_minutes * MINUTE_NS))
         self._room = MAX_ALL
         self._open: dict[_Key, OpenAlert] = {}
+        self._by_series: dict[object, OpenAlert] = {}
+        """The alert of the last match of each series, which most often is that of the next."""
         self._all: list[OpenAlert] = []
         self._storm_of: dict[str, Storm] = {}
         """The latest storm of each rule."""
@@ -86,16 +90,31 @@ class Aggregator:
         if match.event.verdict is not None and _is_settled(match):
             self.settled_count += 1
             return
-        key = _key(match)
-        alert = self._open.get(key)
         now_ns = match.event.time_ns
-        if alert is None or self._apart(now_ns, alert.sighted_ns, alert.last_ns):
-            if match.continues:
-                return
-            alert = self._begin(key, match, alert)
+        series = match.series
+        alert = None if series is None else self._by_series.get(series)
+        if alert is None or alert.replaced or self._apart(now_ns, alert.sighted_ns, alert.last_ns):
+            alert = self._find(match, now_ns)
             if alert is None:
                 return
+            if series is not None:
+                if len(self._by_series) >= MAX_SERIES:
+                    self._by_series.clear()
+                self._by_series[series] = alert
         self._room -= alert.add(match, self._room)
+
+    def _find(self, match: Match, now_ns: int) -> OpenAlert | None:
+        """The alert of a match, made where there is none; none past the bounds."""
+        key = _key(match)
+        alert = self._open.get(key)
+        if alert is not None and not self._apart(now_ns, alert.sighted_ns, alert.last_ns):
+            return alert
+        if match.continues:
+            return None
+        begun = self._begin(key, match, alert)
+        if alert is not None and begun is not alert:
+            alert.replaced = True
+        return begun
 
     def add_all(self, matches: Iterable[Match]) -> None:
         """Takes several matches, in order."""
@@ -237,6 +256,7 @@ class Aggregator:
         gone = {id(one) for one in old if one.count == one.saved_count}
         self._all = [one for one in self._all if id(one) not in gone]
         self._open = {key: one for key, one in self._open.items() if id(one) not in gone}
+        self._by_series.clear()
         self._room += sum(len(one.rows) + len(one.frames) for one in old if id(one) in gone)
 
     def _told(self, one: OpenAlert | Storm, file_name: FileNames) -> Alert:

@@ -57,6 +57,7 @@ class OpenAlert:
         "match",
         "number",
         "previous",
+        "replaced",
         "rows",
         "saved_count",
         "server",
@@ -78,6 +79,8 @@ class OpenAlert:
         self.kept = kept
         """What the state has of it from before this run."""
         self.number: int | None = None if kept is None else kept.id
+        self.replaced = False
+        """Whether there is a newer alert about the same thing."""
         self.previous: Numbered | int | None = None
         """The alert about the same thing before."""
         self.storm: Numbered | int | None = None if kept is None else kept.storm
@@ -202,7 +205,7 @@ class OpenAlert:
 
 def _stands_for(match: Match) -> int:
     """How many occurrences a match stands for: detectors tell of several at once."""
-    told = match.event.get("anomaly.count") if match.group is None else None
+    told = match.event.own("anomaly.count") if match.group is None else None
     return told if isinstance(told, int) else match.event_count
 
 

@@ -33,6 +33,9 @@ class Detector(abc.ABC):
     loss_sensitive: ClassVar[bool] = False
     """Whether packets that the sensor missed could make it speak, but for its guards."""
 
+    can_be_spent: ClassVar[bool] = False
+    """Whether `is_spent` is worth a question."""
+
     due_ns: int = 0
     """The packet time from which `advance` has something to do.
 
@@ -50,6 +53,14 @@ class Detector(abc.ABC):
     @abc.abstractmethod
     def observe(self, event: Event) -> Iterable[Event]:
         """Takes an event that it wants; gives what it shows."""
+
+    def is_spent(self, event: Event) -> bool:
+        """Whether it will say nothing of later events that are like the one it observed.
+
+        They have its shape, conversation and unit. It is not shown them again
+        where it is spent, so it must have no need to.
+        """
+        return False
 
     def advance(self, time_ns: int) -> Iterable[Event]:
         """Learns that packet time has come this far; gives what did not happen by then."""

@@ -63,6 +63,12 @@ class FirstChange(Detector):
         )
         return (found,)
 
+    can_be_spent = True
+
+    def is_spent(self, event: Event) -> bool:
+        """Whether the conversation has changed something before."""
+        return event.get("ot.history.change_count") != 0
+
     def advance(self, time_ns: int) -> Iterable[Event]:
         """Learns when the watch began."""
         if self._watched_since_ns is None:

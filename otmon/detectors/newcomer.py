@@ -67,6 +67,18 @@ class Newcomer(Detector):
         )
         return (found,)
 
+    can_be_spent = True
+
+    def is_spent(self, event: Event) -> bool:
+        """Whether the conversation was told of, or is too old to be news for ever."""
+        began_ns, client, server = event.several(_ASKED)
+        watched_ns = self._watched_since_ns
+        if watched_ns is None or not isinstance(began_ns, int):
+            return False
+        if began_ns - watched_ns < MIN_WATCH_NS or event.time_ns - began_ns > NEW_NS:
+            return True
+        return (client, server, event.service, event.operation_class) in self._told
+
     def advance(self, time_ns: int) -> Iterable[Event]:
         """Learns when the watch began."""
         if self._watched_since_ns is None:

@@ -6,10 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from otmon.detectors.bounded import Json
 from otmon.detectors.detector import Detector
-from otmon.model.event import NEVER_NS, Event
+from otmon.model.event import NEVER_NS, Event, Likeness
 
 MAX_SHAPES = 4_096
 """Shapes of which it is remembered who wants them; when there are more, all are asked anew."""
+MAX_LIKENESSES = 16_384
+"""Likenesses of which the same is remembered."""
 
 _Detectors = tuple[Detector, ...]
 
@@ -18,11 +20,13 @@ class Watchers:
     """The detectors of a run.
 
     Most operations interest no detector: which do is asked once for each shape.
+    Of a likeness those are left out that have nothing more to say of it.
     """
 
     def __init__(self, detectors: Sequence[Detector]) -> None:
         self._detectors = tuple(detectors)
         self._by_shape: dict[tuple[str, int], _Detectors] = {}
+        self._by_likeness: dict[Likeness, _Detectors] = {}
         self._by_category: dict[str, _Detectors] = {
             category: tuple(one for one in self._detectors if category in one.categories)
             for category in sorted({name for one in self._detectors for name in one.categories})
@@ -34,18 +38,42 @@ class Watchers:
         """Whether any detector is shown events of `category`."""
         return category in self._by_category
 
-    def show(self, event: Event) -> Iterator[Event]:
+    def show(self, event: Event) -> Sequence[Event]:
         """Gives what the detectors say of an event."""
-        shape = event.shape
-        if shape is None:
-            wanting = self._wanting(event)
-        else:
-            known = self._by_shape.get((event.category, shape))
-            wanting = self._wanting_shape(event, shape) if known is None else known
+        likeness = event.likeness
+        wanting = self._by_likeness.get(likeness)
+        if wanting is None:
+            wanting = self._wanting_likeness(event)
+        if not wanting:
+            return ()
+        said: list[Event] = []
         for detector in wanting:
-            yield from detector.observe(event)
+            said += detector.observe(event)
             if detector.due_ns < self.due_ns:
                 self.due_ns = detector.due_ns
+        if likeness.of_relation:
+            self._leave_out(likeness, wanting, event)
+        return said
+
+    def _leave_out(self, likeness: Likeness, wanting: _Detectors, event: Event) -> None:
+        """Leaves out the detectors that have nothing more to say of a likeness."""
+        left = tuple([one for one in wanting if not (one.can_be_spent and one.is_spent(event))])
+        if len(left) < len(wanting):
+            self._by_likeness[likeness] = left
+
+    def _wanting_likeness(self, event: Event) -> _Detectors:
+        likeness = event.likeness
+        shape = likeness.shape
+        if shape is None:
+            return self._wanting(event)
+        known = self._by_shape.get((likeness.category, shape))
+        wanting = self._wanting_shape(event, shape) if known is None else known
+        # Only a likeness that is kept comes again.
+        if likeness.decided:
+            if len(self._by_likeness) >= MAX_LIKENESSES:
+                self._by_likeness.clear()
+            self._by_likeness[likeness] = wanting
+        return wanting
 
     def _wanting(self, event: Event) -> _Detectors:
         all_of = self._by_category.get(event.category, ())

@@ -6,65 +6,80 @@ is worked out when it is asked for, and never stored.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from operator import attrgetter
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from otmon.fields import CHANGE_CLASSES, NOTABLE_CLASSES, PROGRAM_CLASSES
+from otmon.fields import NOTABLE_CLASSES
 from otmon.model.context import CONTEXT_FIELDS, Address, AssetFacts
+from otmon.model.layout import (
+    BEHAVIOUR,
+    CONTENT,
+    RELATION_FIELDS,
+    SHAPE_FIELDS,
+    TRANSACTION,
+    Layout,
+)
+from otmon.model.layout import FieldValue as FieldValue
+from otmon.model.layout import Scalar as Scalar
 
 if TYPE_CHECKING:
     from otmon._engine import Behaviour, Content, Transaction, Value
     from otmon.model.context import Context
     from otmon.model.statement import Verdict
 
-Scalar = bool | int | float | str
-FieldValue = Scalar | tuple[Scalar, ...] | None
-"""What a field holds: one value, several, or nothing."""
-
 Frame = tuple[int, int]
 """A frame: the place of its file in the input, and its number as Wireshark counts."""
+
+MAX_LIKENESSES = 16_384
+"""Likenesses that are kept; when there are more, all are made anew."""
+
+OFTEN = 3
+"""Operations of one shape from which a relation has a likeness of its own."""
 
 NEVER_NS = 2**63 - 1
 """A packet time that never comes."""
 
-_Getter = Callable[[Any], FieldValue]
-_Reader = Callable[[Any], tuple[FieldValue, ...]]
 
+class Likeness:
+    """What events have in common that differ only in what they carry.
 
-class Layout:
-    """Where the fields of one kind of record are."""
+    Rules and detectors work out once for a likeness what is the same for all of
+    its events. Two likenesses are never equal, whatever they hold.
+    """
 
-    __slots__ = ("_places", "_readers", "getters")
+    __slots__ = (
+        "category",
+        "context",
+        "decided",
+        "layout",
+        "of_relation",
+        "operation_class",
+        "service",
+        "shape",
+    )
 
-    def __init__(self, places: Mapping[str, str | _Getter]) -> None:
-        """Takes, for each field, the attribute it is in, or a function of the record."""
-        self._places = places
-        self._readers: dict[tuple[str, ...], _Reader | None] = {}
-        self.getters: dict[str, _Getter] = {
-            name: attrgetter(place) if isinstance(place, str) else place
-            for name, place in places.items()
-        }
-
-    def reader(self, fields: tuple[str, ...]) -> _Reader | None:
-        """What reads several fields at once; none where one of them is not in its place."""
-        try:
-            return self._readers[fields]
-        except KeyError:
-            # Rules and alerts ask for the same few groups of fields again and again.
-            reader = self._readers[fields] = self._make_reader(fields)
-            return reader
-
-    def _make_reader(self, fields: tuple[str, ...]) -> _Reader | None:
-        places = [self._places.get(field) for field in fields]
-        if None in places:
-            return None
-        attributes = [place for place in places if isinstance(place, str)]
-        if len(attributes) == len(places) > 1:
-            reader: _Reader = attrgetter(*attributes)
-            return reader
-        getters = [self.getters[field] for field in fields]
-        return lambda record: tuple([getter(record) for getter in getters])
+    def __init__(
+        self,
+        category: str,
+        service: str | None,
+        operation_class: str | None,
+        layout: Layout,
+        context: Context | None = None,
+        shape: int | None = None,
+        decided: frozenset[str] = frozenset(),
+    ) -> None:
+        self.category = category
+        self.service = service
+        self.operation_class = operation_class
+        self.layout = layout
+        self.context = context
+        """What answers the fields that the events do not carry themselves."""
+        self.shape = shape
+        """Events of one shape and category have the same `SHAPE_FIELDS`; none where not known."""
+        self.decided = decided
+        """The fields of which all events have the same values, where it is kept for many."""
+        self.of_relation = RELATION_FIELDS <= decided
+        """Whether all events are of one conversation and unit."""
 
 
 class Event:
@@ -74,47 +89,48 @@ class Event:
     a list, and None where the event does not carry it.
     """
 
-    __slots__ = (
-        "_frames",
-        "_layout",
-        "_own",
-        "category",
-        "context",
-        "operation_class",
-        "record",
-        "service",
-        "shape",
-        "time_ns",
-        "verdict",
-    )
+    __slots__ = ("_frames", "_own", "likeness", "record", "time_ns", "verdict")
     _frames: tuple[Frame, ...]
 
     def __init__(
         self,
-        category: str,
-        service: str | None,
-        operation_class: str | None,
-        time_ns: int,
+        likeness: Likeness,
         record: Any,
-        layout: Layout,
+        time_ns: int,
         own: Mapping[str, FieldValue] | None = None,
-        context: Context | None = None,
-        shape: int | None = None,
     ) -> None:
-        self.category = category
-        self.service = service
-        self.operation_class = operation_class
-        self.time_ns = time_ns
+        self.likeness = likeness
         self.record = record
         """The engine's record, or whatever the event was made from."""
-        self.shape = shape
-        """Events of one shape and category have the same `SHAPE_FIELDS`; none where not known."""
-        self._layout = layout
+        self.time_ns = time_ns
         self._own = own
-        self.context = context
-        """What answers the fields that the event does not carry itself."""
         self.verdict: Verdict | None = None
         """What the baseline says of it; none where none is used."""
+
+    @property
+    def category(self) -> str:
+        """The kind of event."""
+        return self.likeness.category
+
+    @property
+    def service(self) -> str | None:
+        """The protocol."""
+        return self.likeness.service
+
+    @property
+    def operation_class(self) -> str | None:
+        """What the operation does, where it is one."""
+        return self.likeness.operation_class
+
+    @property
+    def shape(self) -> int | None:
+        """Events of one shape and category have the same `SHAPE_FIELDS`; none where not known."""
+        return self.likeness.shape
+
+    @property
+    def context(self) -> Context | None:
+        """What answers the fields that the event does not carry itself."""
+        return self.likeness.context
 
     def __repr__(self) -> str:
         return f"Event({self.category}, {self.service}, {self.operation_class}, {self.time_ns})"
@@ -123,7 +139,7 @@ class Event:
         """The value of a field, or None."""
         if self._own is not None and field in self._own:
             return self._own[field]
-        getter = self._layout.getters.get(field)
+        getter = self.likeness.layout.getters.get(field)
         if getter is not None:
             return getter(self.record)
         if field[:13] == "source.asset.":
@@ -139,10 +155,14 @@ class Event:
         value = added.get(field) if added else None
         return None if value is None else _plain(value)
 
+    def own(self, field: str) -> FieldValue:
+        """The value of a field that goes before those of the record, or None."""
+        return None if self._own is None else self._own.get(field)
+
     def several(self, fields: tuple[str, ...]) -> tuple[FieldValue, ...]:
         """The values of several fields, each as `get` gives it."""
         if self._own is None:
-            reader = self._layout.reader(fields)
+            reader = self.likeness.layout.reader(fields)
             if reader is not None:
                 return reader(self.record)
         return tuple(map(self.get, fields))
@@ -183,15 +203,12 @@ class Event:
             own: Fields that go before those of the record.
             frames: The frames behind it, where they are not just those of the record.
         """
+        like = self.likeness
         derived = Event(
-            category,
-            self.service,
-            self.operation_class,
-            self.time_ns,
+            Likeness(category, like.service, like.operation_class, like.layout, like.context),
             self.record,
-            self._layout,
+            self.time_ns,
             own if self._own is None else {**self._own, **own},
-            self.context,
         )
         derived.verdict = self.verdict
         if frames is not None:
@@ -228,52 +245,152 @@ class Event:
         return value
 
 
+class Likenesses:
+    """The likenesses of the operations of a run, each made once and kept.
+
+    Most relations show an operation only once or twice: these have the likeness
+    of their shape, and one of their own from the third time on.
+    """
+
+    def __init__(self, context: Context | None = None) -> None:
+        """Takes what answers what events do not carry themselves."""
+        self._context = context
+        self._count = 0
+        self._shapes: dict[int, _Transactions] = {}
+        self._behaviours: dict[int, Likeness] = {}
+
+    def of_transaction(self, transaction: Transaction) -> tuple[Likeness, Likeness | None]:
+        """As an operation, and as a departure from its specification where it is one."""
+        shape = self._shapes.get(transaction.shape)
+        if shape is not None:
+            known = shape.relations.get(transaction.relation)
+            if known is not None:
+                return known
+        return self._find(transaction)
+
+    def of_behaviour(self, behaviour: Behaviour) -> Likeness:
+        """As an operation."""
+        known = self._behaviours.get(behaviour.shape)
+        if known is None:
+            if len(self._behaviours) >= MAX_LIKENESSES:
+                self._behaviours.clear()
+            known = likeness_of_behaviour(behaviour, self._context, decided=SHAPE_FIELDS)
+            self._behaviours[behaviour.shape] = known
+        return known
+
+    def _find(self, transaction: Transaction) -> tuple[Likeness, Likeness | None]:
+        if self._count >= MAX_LIKENESSES:
+            self._shapes.clear()
+            self._count = 0
+        shape = self._shapes.get(transaction.shape)
+        if shape is None:
+            both = self._both(transaction, SHAPE_FIELDS)
+            shape = self._shapes[transaction.shape] = _Transactions(both)
+        relation = transaction.relation
+        times = shape.seldom.get(relation, 0) + 1
+        if relation is None or times < OFTEN:
+            self._count += times == 1
+            shape.seldom[relation] = times
+            return shape.both
+        known = shape.relations[relation] = self._both(transaction, _OF_RELATION)
+        return known
+
+    def _both(
+        self, transaction: Transaction, decided: frozenset[str]
+    ) -> tuple[Likeness, Likeness | None]:
+        def of(category: str) -> Likeness:
+            return likeness_of_transaction(transaction, self._context, category, decided)
+
+        return of("ot_operation"), of("ot_conformance") if transaction.anomalies else None
+
+
+class _Transactions:
+    """The likenesses of transactions of one shape."""
+
+    __slots__ = ("both", "relations", "seldom")
+
+    def __init__(self, both: tuple[Likeness, Likeness | None]) -> None:
+        self.both = both
+        """What all of them have in common."""
+        self.relations: dict[int | None, tuple[Likeness, Likeness | None]] = {}
+        """What those of a relation have in common, where there were several."""
+        self.seldom: dict[int | None, int] = {}
+        """How many there were of relations that have nothing of their own yet."""
+
+
+def event_of(
+    category: str,
+    service: str | None,
+    time_ns: int,
+    record: Any,
+    layout: Layout,
+    own: Mapping[str, FieldValue] | None = None,
+    context: Context | None = None,
+) -> Event:
+    """A record that is no operation as an event."""
+    return Event(Likeness(category, service, None, layout, context), record, time_ns, own)
+
+
 def event_from_transaction(
     transaction: Transaction, context: Context | None = None, category: str = "ot_operation"
 ) -> Event:
     """The operation as an event; `ot_conformance` judges its anomalies."""
-    return Event(
-        category,
-        transaction.protocol,
-        transaction.operation_class,
-        transaction.time_ns,
-        transaction,
-        _TRANSACTION,
-        None,
-        context,
-        transaction.shape,
-    )
+    likeness = likeness_of_transaction(transaction, context, category)
+    return Event(likeness, transaction, transaction.time_ns)
 
 
 def event_from_behaviour(
     behaviour: Behaviour, context: Context | None = None, category: str = "ot_operation"
 ) -> Event:
     """A behaviour seen for the first time as an event, `ot.first_seen` being true."""
-    return Event(
-        category,
-        behaviour.protocol,
-        behaviour.operation_class,
-        behaviour.first_seen_ns,
-        behaviour,
-        _BEHAVIOUR,
-        None,
-        context,
-        behaviour.shape,
-    )
+    likeness = likeness_of_behaviour(behaviour, context, category)
+    return Event(likeness, behaviour, behaviour.first_seen_ns)
 
 
 def event_from_content(content: Content, context: Context | None = None) -> Event:
     """A transferred program, firmware or file as an event."""
-    return Event(
-        "ot_file",
-        content.protocol,
-        None,
-        content.last_seen_ns,
-        content,
-        _CONTENT,
-        None,
-        context,
+    return event_of(
+        "ot_file", content.protocol, content.last_seen_ns, content, CONTENT, context=context
     )
+
+
+def likeness_of_transaction(
+    transaction: Transaction,
+    context: Context | None,
+    category: str,
+    decided: frozenset[str] = frozenset(),
+) -> Likeness:
+    """What a transaction has in common with others, which have the same in `decided` fields."""
+    return Likeness(
+        category,
+        transaction.protocol,
+        transaction.operation_class,
+        TRANSACTION,
+        context,
+        transaction.shape,
+        decided,
+    )
+
+
+def likeness_of_behaviour(
+    behaviour: Behaviour,
+    context: Context | None,
+    category: str = "ot_operation",
+    decided: frozenset[str] = frozenset(),
+) -> Likeness:
+    """What a behaviour has in common with others, which have the same in `decided` fields."""
+    return Likeness(
+        category,
+        behaviour.protocol,
+        behaviour.operation_class,
+        BEHAVIOUR,
+        context,
+        behaviour.shape,
+        decided,
+    )
+
+
+_OF_RELATION = SHAPE_FIELDS | RELATION_FIELDS
 
 
 def stands_alone(behaviour: Behaviour) -> bool:
@@ -297,161 +414,3 @@ def _text(value: Scalar) -> str:
 
 def _plain(value: Value) -> Scalar:
     return value.hex() if isinstance(value, bytes) else value
-
-
-def _outcome(record: Any) -> str:
-    status = record.status
-    if status is None:
-        return "unknown"
-    return "success" if status == "ok" else "failure"
-
-
-def _target(record: Any) -> tuple[str, ...]:
-    return () if record.target is None else (record.target,)
-
-
-def _types(targets: Callable[[Any], tuple[str, ...]]) -> _Getter:
-    return lambda record: tuple(target.partition(":")[0] for target in targets(record))
-
-
-def _bounds(targets: Callable[[Any], tuple[str, ...]], end: int) -> _Getter:
-    """Lowest (0) or highest (1) addresses of targets such as `hr:100-139`."""
-
-    def bounds(record: Any) -> tuple[int, ...]:
-        found = []
-        for target in targets(record):
-            first, _, last = target.partition(":")[2].partition("-")
-            number = (first, last or first)[end]
-            if number.isascii() and number.isdigit():
-                found.append(int(number))
-        return tuple(found)
-
-    return bounds
-
-
-def _values(record: Any) -> tuple[str, ...]:
-    return tuple([_text(_plain(value)) for value in record.values])
-
-
-def _nothing(_record: Any) -> None:
-    return None
-
-
-def _value_numbers(record: Any) -> tuple[float, ...]:
-    return tuple(float(value) for value in record.values if isinstance(value, (bool, int, float)))
-
-
-def _optional_text(name: str) -> _Getter:
-    def text(record: Any) -> str | None:
-        value = getattr(record, name)
-        return None if value is None else str(value)
-
-    return text
-
-
-def _endpoint(role: str, side: str) -> dict[str, str | _Getter]:
-    return {
-        f"{role}.address": f"{side}_address",
-        f"{role}.ip": f"{side}_ip",
-        f"{role}.mac": f"{side}_mac",
-        f"{role}.port": f"{side}_port",
-    }
-
-
-FLOW_PLACES: dict[str, str | _Getter] = {
-    **_endpoint("source", "client"),
-    **_endpoint("client", "client"),
-    **_endpoint("destination", "server"),
-    **_endpoint("server", "server"),
-    "network.protocol": "protocol",
-    "network.transport": "transport",
-    "network.vlan.id": "vlan",
-    "otmon.identified_by": "identified_by",
-}
-"""Where records of a flow have the fields of its ends."""
-
-_OPERATION: dict[str, str | _Getter] = {
-    **FLOW_PLACES,
-    "event.outcome": _outcome,
-    "ot.operation.class": "operation_class",
-    "ot.operation.is_write": lambda record: record.operation_class in CHANGE_CLASSES,
-    "ot.operation.is_program": lambda record: record.operation_class in PROGRAM_CLASSES,
-    "ot.function.code": "function_code",
-    "ot.function.name": "operation",
-    "ot.role": "role",
-    "ot.answered": "answered",
-    "ot.unit.id": _optional_text("unit"),
-    "ot.status.name": "status",
-    "ot.status.code": _optional_text("status_code"),
-    "ot.anomaly": "anomalies",
-    "file.name": _nothing,
-}
-
-_TRANSACTION = Layout(
-    {
-        **_OPERATION,
-        "@timestamp": "time_ns",
-        "event.duration": "latency_ns",
-        "ot.phase": "phase",
-        "ot.object.id": "targets",
-        "ot.object.type": _types(attrgetter("targets")),
-        "ot.object.address_low": _bounds(attrgetter("targets"), 0),
-        "ot.object.address_high": _bounds(attrgetter("targets"), 1),
-        "ot.object.quantity": "quantity",
-        "ot.value": _values,
-        "ot.value_number": _value_numbers,
-        "ot.value_count": "value_count",
-        "ot.first_seen": lambda record: False,
-        "ot.history.read_count": "history.read_count",
-        "ot.history.change_count": "history.change_count",
-        "ot.history.first_seen_at": "history.first_seen_ns",
-    }
-)
-
-_BEHAVIOUR = Layout(
-    {
-        **_OPERATION,
-        "@timestamp": "first_seen_ns",
-        "ot.object.id": _target,
-        "ot.object.type": _types(_target),
-        "ot.object.address_low": _bounds(_target, 0),
-        "ot.object.address_high": _bounds(_target, 1),
-        "ot.first_seen": lambda record: True,
-    }
-)
-
-_CONTENT = Layout(
-    {
-        **FLOW_PLACES,
-        "@timestamp": "last_seen_ns",
-        "event.outcome": lambda record: "success" if record.complete else "unknown",
-        "file.name": "name",
-        "file.size": "size",
-        "file.hash.sha256": "sha256",
-        "ot.content.kind": "kind",
-        "ot.content.to_server": "to_server",
-        "ot.content.complete": "complete",
-    }
-)
-
-SHAPE_FIELDS: frozenset[str] = frozenset(
-    (
-        "network.protocol",
-        "network.transport",
-        "otmon.identified_by",
-        "event.outcome",
-        "ot.operation.class",
-        "ot.operation.is_write",
-        "ot.operation.is_program",
-        "ot.function.code",
-        "ot.function.name",
-        "ot.role",
-        "ot.phase",
-        "ot.answered",
-        "ot.status.name",
-        "ot.status.code",
-        "ot.anomaly",
-        "ot.first_seen",
-    )
-)
-"""The fields of which all operations of one shape have the same values."""

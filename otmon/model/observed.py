@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from otmon.model.event import FLOW_PLACES, Event, FieldValue, Frame, Layout
+from otmon.model.event import Event, Frame, event_of
+from otmon.model.layout import FLOW_PLACES, FieldValue, Layout
 
 if TYPE_CHECKING:
     from otmon._engine import Address, Claim, Conversation
@@ -47,26 +48,24 @@ class Ends:
 
 def event_from_conversation(conversation: Conversation, context: Context | None = None) -> Event:
     """Somebody who talks to somebody; at the time of its last packet so far."""
-    return Event(
+    return event_of(
         "ot_flow",
         conversation.protocol,
-        None,
         conversation.last_seen_ns,
         conversation,
         _CONVERSATION,
-        None,
-        context,
+        context=context,
     )
 
 
 def event_from_address(address: Address, context: Context | None = None) -> Event:
     """A hardware and an IP address that send together; the sender is the source."""
-    return Event("ot_asset", None, None, address.last_seen_ns, address, _ADDRESS, None, context)
+    return event_of("ot_asset", None, address.last_seen_ns, address, _ADDRESS, context=context)
 
 
 def event_from_claim(claim: Claim, context: Context | None = None) -> Event:
     """Something said about a device, which is the destination."""
-    return Event("ot_asset", claim.protocol, None, claim.time_ns, claim, _CLAIM, None, context)
+    return event_of("ot_asset", claim.protocol, claim.time_ns, claim, _CLAIM, context=context)
 
 
 def event_from_ends(
@@ -77,7 +76,7 @@ def event_from_ends(
     context: Context | None = None,
 ) -> Event:
     """What a detector found between `ends`, with the fields that it gives."""
-    return Event(category, ends.protocol, None, time_ns, ends, _ENDS, own, context)
+    return event_of(category, ends.protocol, time_ns, ends, _ENDS, own, context)
 
 
 _CONVERSATION = Layout(

@@ -113,3 +113,5 @@ class Match(NamedTuple):
     """Whether it only adds to the alert that an earlier match of the group raised."""
     reasons: Callable[[], tuple[str, ...]] = tuple
     """The conditions that held, in words; computed when asked."""
+    series: object | None = None
+    """Alike in matches that belong to one alert as far as time allows; none where not known."""

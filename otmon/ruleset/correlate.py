@@ -7,6 +7,7 @@ timespan while it holds. Everything that traffic can fill has a bound.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from otmon.model.event import Event, FieldValue
 from otmon.model.rule import Match, Rule
 from otmon.ruleset.condition import CorrelationRule
-from otmon.ruleset.group import MAX_GROUPS, Correlator, Key, Untimed, member_fields, shared
+from otmon.ruleset.group import MAX_GROUPS, Correlator, Counter, Key, Untimed, member_fields, shared
 from otmon.ruleset.measure import Measure
 from otmon.ruleset.temporal import Temporal
 
@@ -41,6 +42,8 @@ class _Plan:
     """Where the value stands among those that the grouping asks for."""
     threshold: int
     span_ns: int
+    of_one_alert: bool
+    """Whether the matches of a group belong to one alert."""
 
     def reasons(self) -> tuple[str, ...]:
         """Why it holds."""
@@ -130,15 +133,23 @@ class _Values(_Window):
         if value is None or value == ():
             return None
         before = len(seen)
+        newest = self._newest
         for part in value if isinstance(value, tuple) else (value,):
             # The newest one is in its place already.
-            if part != self._newest and part in seen:
-                del seen[part]
+            if part != newest:
+                if part in seen:
+                    del seen[part]
+                newest = part
             seen[part] = now_ns
-            self._newest = part
-        while len(seen) > plan.threshold:
+        self._newest = newest
+        threshold = plan.threshold
+        after = len(seen)
+        if after < threshold:
+            self.grown = after - before
+            return False
+        while len(seen) > threshold:
             del seen[next(iter(seen))]
-        holds = len(seen) == plan.threshold and self._is_recent(now_ns - plan.span_ns)
+        holds = self._is_recent(now_ns - plan.span_ns)
         self.grown = len(seen) - before
         return holds
 
@@ -163,7 +174,7 @@ class _Group:
         self.newest_ns = -(1 << 63)
         self.number = 0
         """How many events there were."""
-        self.members: list[tuple[int, Event]] = []
+        self.members: deque[tuple[int, Event]] = deque(maxlen=MAX_MEMBERS)
         """The newest of them, with their numbers."""
         self.windows = [_Times(plan) if plan.field is None else _Values(plan) for plan in plans]
 
@@ -194,6 +205,8 @@ class Grouping(Untimed):
                 -1 if one.field is None else self._counted.index(one.field),
                 int(one.threshold),
                 one.timespan_s * 1_000_000_000,
+                not one.aliases
+                and {"network.protocol", *one.rule.aggregate_by} <= set(one.group_by),
             )
             for one in self.correlations
         ]
@@ -209,7 +222,19 @@ class Grouping(Untimed):
         correlation goes on to hold, each further event is a match that
         `continues` the one that fired, so that its alert counts all.
         """
-        key = event.several(self._fields[member])
+        return self._count(event.several(self._fields[member]), None, event)
+
+    def counter(self, member: str, event: Event) -> Counter:
+        """What observes events of the likeness of `event`: it knows their group."""
+        fields, decided = self._fields[member], event.likeness.decided
+        if not decided.issuperset(fields):
+            return functools.partial(self.observe, member)
+        values = event.several(self._counted) if decided.issuperset(self._counted) else None
+        return functools.partial(self._count, event.several(fields), values)
+
+    def _count(
+        self, key: Key, values: tuple[FieldValue, ...] | None, event: Event
+    ) -> Sequence[Match]:
         group = self._groups.get(key)
         if group is None:
             group = self._groups[key] = _Group(self._plans, key)
@@ -217,9 +242,13 @@ class Grouping(Untimed):
         else:
             self._groups.move_to_end(key)
         # A late event counts at the newest time: it does not move time back.
-        now_ns = group.newest_ns = max(event.time_ns, group.newest_ns)
-        number = group.number = group.number + 1
-        values = event.several(self._counted)
+        now_ns = event.time_ns
+        if now_ns < group.newest_ns:
+            now_ns = group.newest_ns
+        group.newest_ns = now_ns
+        group.number += 1
+        if values is None:
+            values = event.several(self._counted)
         matches: list[Match] = []
         wanted = False
         for window in group.windows:
@@ -229,9 +258,18 @@ class Grouping(Untimed):
             self._remembered += window.grown
             if holds:
                 matches.append(_match(window, group, event))
-            elif window.counted != number:
+            else:
                 wanted = True
-        self._hold(group, event, wanted)
+        members = group.members
+        if not wanted:
+            # Every window has counted the event: no match to come wants it.
+            self._held -= len(members)
+            members.clear()
+        elif len(members) == MAX_MEMBERS:
+            members.append((group.number, event))
+        elif self._held < MAX_HELD:
+            self._held += 1
+            members.append((group.number, event))
         return matches
 
     def _make_room(self) -> None:
@@ -243,19 +281,6 @@ class Grouping(Untimed):
             self._remembered -= sum(map(len, gone.windows))
             self.evicted_count += 1
 
-    def _hold(self, group: _Group, event: Event, wanted: bool) -> None:
-        """Keeps the event for matches to come, unless every window has counted it."""
-        members = group.members
-        if not wanted:
-            self._held -= len(members)
-            members.clear()
-        elif len(members) >= MAX_MEMBERS:
-            del members[0]
-            members.append((group.number, event))
-        elif self._held < MAX_HELD:
-            self._held += 1
-            members.append((group.number, event))
-
 
 def _match(window: _Window, group: _Group, event: Event) -> Match:
     """The match of a condition that holds; its first one has the events before it."""
@@ -265,18 +290,19 @@ def _match(window: _Window, group: _Group, event: Event) -> Match:
     now_ns, counted = group.newest_ns, window.counted
     oldest_ns = now_ns - plan.span_ns
     window.counted = group.number
+    series = window if plan.of_one_alert else None
     if window.fired_ns is not None:
         # What fired less than a timespan ago: only its alert counts on.
         continues = window.fired_ns > oldest_ns
         if not continues:
             window.fired_ns = now_ns
-        return Match(plan.rule, event, (), 1, told, continues, plan.reasons)
+        return Match(plan.rule, event, (), 1, told, continues, plan.reasons, series)
     window.fired_ns = now_ns
     members = tuple(
         one for number, one in group.members if number > counted and one.time_ns >= oldest_ns
     )
     count = max(plan.threshold, len(members) + 1)
-    return Match(plan.rule, event, members, count, told, False, plan.reasons)
+    return Match(plan.rule, event, members, count, told, False, plan.reasons, series)
 
 
 def correlators(correlations: Iterable[CorrelationRule]) -> tuple[Correlator, ...]:

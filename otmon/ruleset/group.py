@@ -18,6 +18,9 @@ Key = tuple[FieldValue, ...]
 
 Group = TypeVar("Group")
 
+Counter = Callable[[Event], Sequence[Match]]
+"""Takes an event of one likeness on which a member rule held; gives what holds since then."""
+
 
 class Correlator(Protocol):
     """Correlations that are counted together."""
@@ -44,6 +47,10 @@ class Correlator(Protocol):
 
     def observe(self, member: str, event: Event) -> Sequence[Match]:
         """Takes an event on which a member rule held; gives what holds since then."""
+        ...
+
+    def counter(self, member: str, event: Event) -> Counter:
+        """What observes events of the likeness of `event` on which a member rule held."""
         ...
 
     def advance(self, time_ns: int) -> Sequence[Match]:

@@ -7,8 +7,10 @@ import datetime
 import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
-from otmon.model.event import NEVER_NS, SHAPE_FIELDS, Event
+from otmon.model.event import NEVER_NS, Event, Likeness
+from otmon.model.layout import SHAPE_FIELDS
 from otmon.model.rule import Match, Rule
 from otmon.ruleset.compile import Predicate, compile_condition, reasons
 from otmon.ruleset.condition import (
@@ -25,6 +27,8 @@ from otmon.ruleset.group import Correlator
 
 MAX_SHAPES = 4096
 """Shapes whose buckets are remembered; when there are more, all are made anew."""
+MAX_LANES = 16_384
+"""Likenesses whose lanes are remembered; when there are more, all are made anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +43,35 @@ class _Ready:
     """The same, ready to be held against an event."""
     alerts: bool
     """Whether its match is a match of its own, or only counted by correlations."""
-    groupings: tuple[Correlator, ...]
+    correlators: tuple[Correlator, ...]
     """Who counts its matches."""
 
 
 _Bucket = tuple[_Ready, ...]
+
+
+class _Step:
+    """A rule as it is held against events of one likeness."""
+
+    __slots__ = ("condition", "counts", "holds", "rule", "series")
+
+    def __init__(self, ready: _Ready, event: Event) -> None:
+        self.rule = ready.rule if ready.alerts else None
+        """Whose match it is; none where matches are only counted."""
+        self.condition = ready.condition
+        self.holds = ready.holds
+        self.counts = tuple(
+            correlator.counter(ready.rule.id, event) for correlator in ready.correlators
+        )
+        """Who counts its matches: each takes an event and gives what holds since then."""
+        alike = _ENDS.union(ready.rule.aggregate_by) <= event.likeness.decided
+        self.series: object | None = self if alike else None
+        """What tells that its matches belong to one alert, where they do."""
+
+
+_Lane = tuple[_Step, ...]
+_Key = TypeVar("_Key")
+_ENDS = frozenset(("client.address", "server.address"))
 
 
 class Judge:
@@ -52,7 +80,8 @@ class Judge:
     Category, service and class of an event choose its bucket: the rules that
     can hold, each reduced to what these three do not decide. Operations of one
     shape have a bucket of their own, in which all that their shape decides is
-    decided: most rules ask for nothing else.
+    decided: most rules ask for nothing else. Events of one likeness have a lane,
+    in which all that they have in common is worked out, such as their groups.
     """
 
     def __init__(
@@ -95,6 +124,9 @@ class Judge:
         self._events = sorted(events, key=lambda rule: rule.rule.id)
         self._buckets: dict[tuple[str, str | None, str | None], _Bucket] = {}
         self._shapes: dict[tuple[str, int], _Bucket] = {}
+        self._lanes: dict[Likeness, _Lane] = {}
+        self._plain: dict[tuple[str, str | None, str | None, int | None], _Lane] = {}
+        """Of likenesses that are not kept, by what tells them apart."""
         self._predicates: dict[Condition, Predicate] = {}
 
     def _same_of(self, fresh: Correlator, before: Judge | None) -> Correlator:
@@ -135,24 +167,24 @@ class Judge:
 
     def judge(self, event: Event) -> Sequence[Match]:
         """What holds on `event`: event rules in the order of their ids, then correlations."""
-        shape = event.shape
-        if shape is None:
-            bucket = self._bucket((event.category, event.service, event.operation_class))
-        else:
-            known = self._shapes.get((event.category, shape))
-            bucket = self._bucket_of_shape(event, shape) if known is None else known
-        if not bucket:
+        lane = self._lanes.get(event.likeness)
+        if lane is None:
+            lane = self._lane(event)
+        if not lane:
             return ()
         matches: list[Match] = []
         fired: list[Match] = []
-        for one in bucket:
-            if one.holds is not None and not one.holds(event):
+        for step in lane:
+            holds = step.holds
+            if holds is not None and not holds(event):
                 continue
-            if one.alerts:
-                why = functools.partial(reasons, one.condition, event)
-                matches.append(Match(one.rule, event, reasons=why))
-            for grouping in one.groupings:
-                fired += grouping.observe(one.rule.id, event)
+            if step.rule is not None:
+                why = functools.partial(reasons, step.condition, event)
+                matches.append(Match(step.rule, event, reasons=why, series=step.series))
+            for count in step.counts:
+                found = count(event)
+                if found:
+                    fired += found
         if fired and self._chained:
             fired = self._follow(fired)
         return matches + fired if fired else matches
@@ -170,6 +202,39 @@ class Judge:
                         further += one.observe(match.rule.id, match.event)
             fired = further
         return told
+
+    def _lane(self, event: Event) -> _Lane:
+        """The rules as they are held against events like this one."""
+        likeness = event.likeness
+        shape = likeness.shape
+        if not likeness.decided:
+            # A likeness that is not kept does not come again.
+            key = (likeness.category, likeness.service, likeness.operation_class, shape)
+            lane = self._plain.get(key)
+            if lane is None:
+                lane = self._remember(self._plain, key, self._steps(event, shape))
+            return lane
+        return self._remember(self._lanes, likeness, self._steps(event, shape))
+
+    def _steps(self, event: Event, shape: int | None) -> _Lane:
+        if shape is None:
+            bucket = self._bucket((event.category, event.service, event.operation_class))
+        else:
+            known = self._shapes.get((event.category, shape))
+            bucket = self._bucket_of_shape(event, shape) if known is None else known
+        return tuple([_Step(ready, event) for ready in self._decided(bucket, event)])
+
+    @staticmethod
+    def _remember(lanes: dict[_Key, _Lane], key: _Key, lane: _Lane) -> _Lane:
+        if len(lanes) >= MAX_LANES:
+            lanes.clear()
+        lanes[key] = lane
+        return lane
+
+    def _decided(self, bucket: _Bucket, event: Event) -> Iterator[_Ready]:
+        """The rules of a bucket that the likeness of `event` does not rule out."""
+        further = event.likeness.decided - SHAPE_FIELDS
+        return self._narrow(bucket, event, further) if further else iter(bucket)
 
     def _bucket(self, key: tuple[str, str | None, str | None]) -> _Bucket:
         # Categories, services and classes are closed lists, and so are their buckets.
@@ -195,9 +260,9 @@ class Judge:
                 None if left is True else self._compiled(left),
                 one.rule.id not in self._silent,
                 tuple(
-                    grouping
-                    for grouping in self._groupings
-                    if any(one.rule.id in rule.members for rule in grouping.correlations)
+                    correlator
+                    for correlator in self._groupings
+                    if any(one.rule.id in rule.members for rule in correlator.correlations)
                 ),
             )
 
@@ -205,14 +270,16 @@ class Judge:
         if len(self._shapes) >= MAX_SHAPES:
             self._shapes.clear()
         wider = self._bucket((event.category, event.service, event.operation_class))
-        bucket = self._shapes[event.category, shape] = tuple(self._narrow(wider, event))
+        bucket = self._shapes[event.category, shape] = tuple(
+            self._narrow(wider, event, SHAPE_FIELDS)
+        )
         return bucket
 
-    def _narrow(self, wider: _Bucket, event: Event) -> Iterator[_Ready]:
-        """The rules of a bucket, reduced to what the shape of `event` does not decide."""
+    def _narrow(self, wider: _Bucket, event: Event, fields: frozenset[str]) -> Iterator[_Ready]:
+        """The rules of a bucket, reduced to what `fields` of `event` do not decide."""
 
         def decide(test: Test) -> bool | None:
-            return self._compiled(test)(event) if _is_of_shape(test) else None
+            return self._compiled(test)(event) if _asks_only(test, fields) else None
 
         for one in wider:
             left = True if one.left is None else specialised(one.left, decide)
@@ -235,11 +302,11 @@ def _has_ends(correlator: Correlator) -> bool:
     return any(one.operator in ("lt", "lte", "eq") for one in correlator.correlations)
 
 
-def _is_of_shape(test: Test) -> bool:
-    """Whether all events of a shape are alike in a test."""
-    if isinstance(test.criterion, SameAs) and test.criterion.field not in SHAPE_FIELDS:
+def _asks_only(test: Test, fields: frozenset[str]) -> bool:
+    """Whether a test asks for nothing but `fields`."""
+    if isinstance(test.criterion, SameAs) and test.criterion.field not in fields:
         return False
-    return test.field in SHAPE_FIELDS
+    return test.field in fields
 
 
 def _by_text(known: Mapping[str, str | None]) -> Callable[[Test], bool | None]:

@@ -8,6 +8,7 @@ A window that does not end before the capture does is not measured.
 
 from __future__ import annotations
 
+import functools
 import operator
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
@@ -18,7 +19,7 @@ from otmon.model.event import NEVER_NS, Event, FieldValue
 from otmon.model.rule import Match
 from otmon.ruleset.condition import CorrelationRule
 from otmon.ruleset.gauge import Different, Events, Gauge, Rank, Total
-from otmon.ruleset.group import MAX_GROUPS, Groups, Key, member_fields, shared
+from otmon.ruleset.group import MAX_GROUPS, Counter, Groups, Key, member_fields, shared
 
 MAX_MOMENTS = 10_000
 """Events of a group that are remembered one by one; more of them share whole seconds."""
@@ -101,6 +102,10 @@ class Measure:
             if len(self._open) > MAX_GROUPS:
                 self._open.popitem(last=False)
         return ended
+
+    def counter(self, member: str, event: Event) -> Counter:
+        """What observes events of the likeness of `event` on which a member rule held."""
+        return functools.partial(self.observe, member)
 
     def advance(self, time_ns: int) -> Sequence[Match]:
         """Gives what held in the windows that have ended by now."""

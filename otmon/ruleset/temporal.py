@@ -7,13 +7,14 @@ it holds.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from otmon.model.event import Event, Frame
 from otmon.model.rule import Match
 from otmon.ruleset.condition import CorrelationRule
-from otmon.ruleset.group import Groups, Key, Untimed, member_fields, shared
+from otmon.ruleset.group import Counter, Groups, Key, Untimed, member_fields, shared
 
 _Place = tuple[int, tuple[Frame, ...]]
 """When an event was, and in which frames: what `temporal_ordered` needs to rise."""
@@ -69,6 +70,10 @@ class Temporal(Untimed):
         if chain is None or not self._fires(group, chain):
             return ()
         return (self._match(key, chain),)
+
+    def counter(self, member: str, event: Event) -> Counter:
+        """What observes events of the likeness of `event` on which a member rule held."""
+        return functools.partial(self.observe, member)
 
     def _make(self) -> _Group:
         return _Group(chains=[[] for _ in self._members] if self._ordered else [])

@@ -211,7 +211,7 @@ def test_an_approval_does_not_end_rules_that_always_hold_nor_what_a_group_shows(
     aggregator.add(judged(stop(rule=always), "approved"))
     aggregator.add(judged(stop(), "approved", group=(("client.ip", "10.0.0.66"),)))
     malformed = stop(rule=replace(RULE, id="r-3"))
-    malformed.event.category = "ot_conformance"
+    malformed.event.likeness.category = "ot_conformance"
     aggregator.add(judged(malformed, "approved"))
 
     assert 3 == len(aggregator.alerts())

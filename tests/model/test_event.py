@@ -63,7 +63,9 @@ def test_every_field_of_an_operation_is_in_the_catalogue():
         event_from_content(Content()),
     ]
 
-    assert set() == {name for event in events for name in event._layout.getters} - set(FIELDS)
+    assert set() == {name for event in events for name in event.likeness.layout.getters} - set(
+        FIELDS
+    )
 
 
 def test_every_field_of_the_catalogue_can_be_asked_for():

@@ -6,7 +6,8 @@ import datetime
 
 import pytest
 
-from otmon.model.event import Event, Layout
+from otmon.model.event import Event, event_of
+from otmon.model.layout import Layout
 from otmon.ruleset.compile import compile_condition, reasons
 from otmon.ruleset.condition import (
     And,
@@ -28,7 +29,7 @@ from otmon.ruleset.condition import (
 
 def event(**own: object) -> Event:
     fields = {name.replace("__", "."): value for name, value in own.items()}
-    return Event("ot_operation", "modbus", "read", 0, None, Layout({}), fields)
+    return event_of("ot_operation", "modbus", 0, None, Layout({}), fields)
 
 
 def holds(criterion, value) -> bool:

@@ -9,12 +9,13 @@ import pytest
 
 from otmon import _engine
 from otmon.model.event import (
-    SHAPE_FIELDS,
     Event,
-    Layout,
+    Likeness,
+    Likenesses,
     event_from_behaviour,
     event_from_transaction,
 )
+from otmon.model.layout import SHAPE_FIELDS
 from otmon.ruleset.judge import Judge
 from otmon.ruleset.load import load_rules
 from tests.places import PCAPS
@@ -37,10 +38,23 @@ def events(capture: Path) -> Iterator[Event]:
 
 def without_shape(event: Event) -> Event:
     """The same event, of which nothing is remembered."""
-    own: Layout = event._layout
-    return Event(
-        event.category, event.service, event.operation_class, event.time_ns, event.record, own
-    )
+    like = event.likeness
+    plain = Likeness(event.category, event.service, event.operation_class, like.layout)
+    return Event(plain, event.record, event.time_ns)
+
+
+def kept(capture: Path) -> Iterator[Event]:
+    """The same with the likenesses that a run keeps."""
+    likenesses = Likenesses()
+    for event in events(capture):
+        if isinstance(event.record, _engine.Behaviour):
+            yield Event(likenesses.of_behaviour(event.record), event.record, event.time_ns)
+            continue
+        operation, conformance = likenesses.of_transaction(event.record)
+        if event.category == "ot_operation":
+            yield Event(operation, event.record, event.time_ns)
+        elif conformance is not None:
+            yield Event(conformance, event.record, event.time_ns)
 
 
 @pytest.mark.parametrize("capture", CAPTURES, ids=lambda path: path.stem)
@@ -54,6 +68,36 @@ def test_operations_of_one_shape_are_alike(capture: Path):
     ]
 
     assert [] == unlike
+
+
+@pytest.mark.parametrize("capture", CAPTURES, ids=lambda path: path.stem)
+def test_what_a_likeness_decides_is_the_same_in_all_of_its_events(capture: Path):
+    first: dict[Likeness, tuple[object, ...]] = {}
+    unlike = [
+        event
+        for event in kept(capture)
+        for fields in [tuple(sorted(event.likeness.decided))]
+        if first.setdefault(event.likeness, event.several(fields)) != event.several(fields)
+    ]
+
+    assert [] == unlike
+
+
+@pytest.mark.parametrize("capture", CAPTURES, ids=lambda path: path.stem)
+def test_the_same_rules_hold_whether_a_likeness_is_kept_or_not(capture: Path):
+    quick, plain = (Judge(RULES.events, RULES.correlations) for _ in range(2))
+    found = [
+        (
+            [(one.rule.id, one.event_count, one.group) for one in quick.judge(event)],
+            [
+                (one.rule.id, one.event_count, one.group)
+                for one in plain.judge(without_shape(event))
+            ],
+        )
+        for event in kept(capture)
+    ]
+
+    assert [with_likeness for with_likeness, _ in found] == [alone for _, alone in found]
 
 
 @pytest.mark.parametrize("capture", CAPTURES, ids=lambda path: path.stem)
