@@ -11,7 +11,7 @@ import click
 from otmon.cli import console, options, site
 from otmon.config import load
 from otmon.errors import UsageError
-from otmon.evidence.frames import CONTEXT, MAX_FRAMES, Evidence, collect, save
+from otmon.evidence.frames import CONTEXT, MAX_FRAMES, Evidence, collect, is_evidence, save
 from otmon.evidence.source import KnownCapture
 from otmon.model.alert import Alert
 from otmon.model.document import to_document
@@ -28,7 +28,7 @@ from otmon.state.site_file import SiteFile
     type=click.Path(dir_okay=False, allow_dash=True),
     help="Where it is written, - for standard output. [default: alert-ALERT.pcapng]",
 )
-@click.option("--force", is_flag=True, help="Write over a file that is there.")
+@click.option("--force", is_flag=True, help="Write over any file; evidence is written over anyway.")
 @click.option(
     "--context",
     metavar="FRAMES",
@@ -68,8 +68,8 @@ def evidence(
     path = Path(output or f"alert-{found.id}.pcapng")
     if output == "-":
         sys.stdout.buffer.write(made.capture)
-    elif path.exists() and not force:
-        raise UsageError(f"{path} is there already. Name another with -o, or say --force.")
+    elif path.exists() and not force and not is_evidence(path):
+        raise UsageError(f"{path} is no evidence of otmon. Name another with -o, or say --force.")
     else:
         save(made.capture, path)
     for remark in made.remarks:

@@ -26,6 +26,11 @@ MAX_BYTES = 1 << 20
 CONTEXT = 5
 """Frames of the same flow before and after one that is evidence."""
 
+_TITLE = "Evidence of otmon alert"
+"""How the comment of such a capture begins."""
+_SIGHT = 256
+"""Bytes within which that is, at the front of a file."""
+
 
 @dataclass(frozen=True, slots=True)
 class EvidenceFrame:
@@ -111,6 +116,15 @@ def collect(alert: Alert, known: Sequence[KnownCapture], *, context: int = CONTE
     return Evidence(frames, capture, tuple(remarks), paths)
 
 
+def is_evidence(path: Path) -> bool:
+    """Whether a file is evidence that otmon wrote."""
+    try:
+        with path.open("rb") as file:
+            return _TITLE.encode() in file.read(_SIGHT)
+    except OSError:
+        return False
+
+
 def save(capture: bytes, path: Path) -> None:
     """Writes evidence that only its owner may read, whole or not at all.
 
@@ -186,7 +200,7 @@ def _about(alert: Alert, frames: Sequence[EvidenceFrame], remarks: Sequence[str]
     counted = ", ".join(f"{count} {kind}" for kind, count in sorted(counts.items()))
     files = sorted({Path(frame.file).name for frame in frames})
     lines = [
-        f"Evidence of otmon alert {alert.id}: {alert.rule.title}",
+        f"{_TITLE} {alert.id}: {alert.rule.title}",
         alert.message,
         f"{alert.level}, severity {alert.severity}; seen {alert.count:,} times, from "
         f"{render_time(alert.first_seen)} to {render_time(alert.last_seen)}",

@@ -104,7 +104,8 @@ def test_every_table_of_an_alert_fits_eighty_columns(state):
         assert [] == [line for line in tables.splitlines() if len(line) > 80]
 
 
-def test_commands_that_an_alert_leads_to_work_as_they_stand(state):
+def test_commands_that_an_alert_leads_to_work_as_they_stand(state, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     text = run("alerts", "list", "--state", state)
     for line in text.partition("\nNext\n")[2].splitlines():
         words = line.replace('"..."', "why").split()

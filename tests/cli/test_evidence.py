@@ -43,12 +43,15 @@ def test_evidence_of_the_last_analysis_goes_into_a_file_of_its_own(last):
     assert list(otmon.pdus(last / "alert-1.pcapng"))
 
 
-def test_a_file_that_is_there_is_not_written_over(last):
+def test_only_evidence_is_written_over(last):
     run("evidence", 1, "-o", "a.pcapng")
+    run("evidence", 1, "-o", "a.pcapng")
+    (last / "notes.txt").write_text("mine", encoding="utf-8")
 
-    with pytest.raises(UsageError, match="is there already"):
-        run("evidence", 1, "-o", "a.pcapng")
-    run("evidence", 1, "-o", "a.pcapng", "--force")
+    with pytest.raises(UsageError, match="is no evidence of otmon"):
+        run("evidence", 1, "-o", "notes.txt")
+    assert "mine" == (last / "notes.txt").read_text(encoding="utf-8")
+    run("evidence", 1, "-o", "notes.txt", "--force")
 
 
 def test_evidence_goes_into_a_pipe(last):
