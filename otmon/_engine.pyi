@@ -813,6 +813,7 @@ class Engine:
         promiscuous: bool = True,
         ring_mib: int = 64,
         user: tuple[int, int] | None = None,
+        evidence_mib: int = 0,
         keep_duplicates: bool = False,
         pdu_log: bool = False,
         rhythm: bool = False,
@@ -836,6 +837,7 @@ class Engine:
             promiscuous: Take frames for other machines, too: a mirror port has no others.
             ring_mib: Room for frames that wait, in MiB for each interface, 2 to 1024.
             user: Numbers of the user and the group to become.
+            evidence_mib: Room for the latest frames, for `recent_frames`, in MiB.
             keep_duplicates: Count second copies of mirrored packets, too.
             pdu_log: Write every PDU as a JSON line for `read_pdus`, instead of
                 making observations.
@@ -874,6 +876,18 @@ class Engine:
         """The facts about the inputs so far, in the order of their numbers."""
     def counters(self) -> dict[str, int]:
         """What was counted so far, by name: `frames`, `pdus.modbus`."""
+    def recent_frames(
+        self,
+        wanted: Sequence[Frame],
+        *,
+        context: int = 5,
+        most_frames: int = 200,
+        most_bytes: int = 1 << 20,
+    ) -> Selection:
+        """Takes frames out of the latest ones of interfaces, as `select_frames` does of files.
+
+        Those that are gone already are missing; of files, all are.
+        """
     def now_ns(self) -> int | None:
         """Packet time, as of the last second or so; none before the first frame."""
     def progress(self) -> tuple[int, int]:

@@ -9,13 +9,15 @@ use engine::capture::live::{Live, LiveOptions, Size, filter};
 use engine::capture::sandbox::lock_in;
 use engine::capture::{Compression, Container, FileFacts};
 use engine::observation::Observation;
+use engine::selection::Bounds;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt as _;
 use pyo3::types::{PyBytes, PyList};
 
-use crate::fault::engine_error;
 use crate::fault::errors::{CaptureError, OptionsError};
+use crate::fault::{caught, engine_error};
 use crate::observation::to_python;
+use crate::selection::Selection;
 use crate::shared::Shared;
 use crate::worker::{Batch, Options, Waited, Worker};
 
@@ -165,7 +167,7 @@ impl Engine {
     #[staticmethod]
     #[pyo3(signature = (
         interfaces, *, filter = None, snap_length = None, promiscuous = true, ring_mib = 64, user = None,
-        keep_duplicates = false, pdu_log = false, rhythm = false, health = false,
+        evidence_mib = 0, keep_duplicates = false, pdu_log = false, rhythm = false, health = false,
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn live(
@@ -176,6 +178,7 @@ impl Engine {
         promiscuous: bool,
         ring_mib: u32,
         user: Option<(u32, u32)>,
+        evidence_mib: u16,
         keep_duplicates: bool,
         pdu_log: bool,
         rhythm: bool,
@@ -208,7 +211,8 @@ impl Engine {
                 .map_err(|error| CaptureError::new_err(error.to_string()))?;
             let options =
                 Options { keep_duplicates, pdu_log, rhythm, health, ..Options::default() };
-            Worker::watch(live, &options).map_err(|fault| engine_error(&fault))
+            let evidence = usize::from(evidence_mib) << 20;
+            Worker::watch(live, &options, evidence).map_err(|fault| engine_error(&fault))
         })?;
         Ok(Self { worker, waiting: Mutex::default(), shared: Mutex::default(), pdu_log })
     }
@@ -286,6 +290,22 @@ impl Engine {
 
     fn counters(&self) -> BTreeMap<String, u64> {
         self.worker.counters()
+    }
+
+    #[pyo3(signature = (wanted, *, context = 5, most_frames = 200, most_bytes = 1 << 20))]
+    fn recent_frames(
+        &self,
+        py: Python<'_>,
+        wanted: Vec<(u32, u64)>,
+        context: usize,
+        most_frames: usize,
+        most_bytes: usize,
+    ) -> PyResult<Selection> {
+        let bounds = Bounds { context, frames: most_frames, bytes: most_bytes };
+        let found = py.detach(|| caught(|| self.worker.select_recent(&wanted, bounds)));
+        let mut found = found.map_err(|fault| engine_error(&fault))?.unwrap_or_default();
+        found.files = self.worker.files();
+        Selection::new(py, found)
     }
 
     fn now_ns(&self) -> Option<i64> {

@@ -10,6 +10,7 @@ use std::sync::mpsc::{SyncSender, TrySendError};
 use engine::Engine;
 use engine::capture::live::{Live, Next};
 use engine::observation::Observation;
+use engine::recent::RecentFrames;
 
 use crate::worker::{Batch, LOOK, Shared};
 
@@ -17,6 +18,8 @@ use crate::worker::{Batch, LOOK, Shared};
 const HAND_OVER_NS: i64 = 100_000_000;
 /// Packet time between two looks at the interfaces.
 const TELL_NS: i64 = 1_000_000_000;
+/// Room for frames that come while somebody looks through the latest ones.
+const LATE: usize = 16 << 20;
 /// Observations that wait for Python at most, besides those in the channel.
 const BACKLOG: usize = 100_000;
 /// Observations from which the backlog is full: so it is not looked through for each batch.
@@ -29,10 +32,13 @@ const FULL_PDUS: usize = 80 << 20;
 pub fn watch(live: &mut Live, engine: &mut Engine, shared: &Shared, send: &SyncSender<Batch>) {
     let mut batch = Batch::default();
     let (mut frames, mut handed_ns, mut told_ns) = (0u64, i64::MIN, i64::MIN);
+    let mut late = RecentFrames::new(LATE);
+    let mut lost: Vec<u64> = Vec::new();
     let mut dropped = vec![0; live.files().len()];
     loop {
         let (now_ns, quiet) = match live.next() {
             Next::Frame(frame) => {
+                shared.keep(&frame, &mut late);
                 engine.push(&frame);
                 (frame.time_ns, false)
             }
@@ -50,6 +56,7 @@ pub fn watch(live: &mut Live, engine: &mut Engine, shared: &Shared, send: &SyncS
         batch.take(engine);
         if now_ns.saturating_sub(told_ns) >= TELL_NS {
             told_ns = now_ns;
+            note_losses(live, engine, &mut lost);
             tell(live, engine, shared);
             tell_dropped(live, engine, &mut dropped);
         }
@@ -71,6 +78,19 @@ pub fn watch(live: &mut Live, engine: &mut Engine, shared: &Shared, send: &SyncS
     tell(live, engine, shared);
     // Where nobody listens any more, nobody misses it.
     let _ = send.send(batch);
+}
+
+/// Tells the engine what each interface lost since the last time.
+fn note_losses(live: &mut Live, engine: &mut Engine, before: &mut Vec<u64>) {
+    let health = live.health();
+    before.resize(health.len(), 0);
+    for ((line, own), before) in (0u32..).zip(&health).zip(before) {
+        let lost = own.ring_drops.saturating_add(own.driver_drops);
+        if lost > *before {
+            engine.dropped(Some(line), lost.saturating_sub(*before));
+            *before = lost;
+        }
+    }
 }
 
 /// Tells how the interfaces are and what was counted.

@@ -108,23 +108,30 @@ pub fn select_frames(
     let found = found
         .map_err(|fault| engine_error(&fault))?
         .map_err(|error| CaptureError::new_err(error.to_string()))?;
-    let files = found.files;
-    let frames = found.frames.into_iter().map(|picked| {
-        let facts = files.get(picked.file as usize);
-        let file = facts.map_or_else(String::new, |facts| facts.path.display().to_string());
-        let source = source_of(&picked, facts, &file);
-        Py::new(py, SelectedFrame { picked, source, file })
-    });
-    Ok(Selection {
-        frames: frames.collect::<PyResult<_>>()?,
-        missing_count: found.missing_count,
-        left_out_count: found.left_out_count,
-        errors: files
-            .iter()
-            .filter_map(|facts| facts.error.as_ref())
-            .map(ToString::to_string)
-            .collect(),
-    })
+    Selection::new(py, found)
+}
+
+impl Selection {
+    /// What was picked, for Python.
+    pub fn new(py: Python<'_>, found: engine::selection::Selection) -> PyResult<Self> {
+        let files = found.files;
+        let frames = found.frames.into_iter().map(|picked| {
+            let facts = files.get(picked.file as usize);
+            let file = facts.map_or_else(String::new, |facts| facts.path.display().to_string());
+            let source = source_of(&picked, facts, &file);
+            Py::new(py, SelectedFrame { picked, source, file })
+        });
+        Ok(Selection {
+            frames: frames.collect::<PyResult<_>>()?,
+            missing_count: found.missing_count,
+            left_out_count: found.left_out_count,
+            errors: files
+                .iter()
+                .filter_map(|facts| facts.error.as_ref())
+                .map(ToString::to_string)
+                .collect(),
+        })
+    }
 }
 
 /// Where a frame was captured, as far as its file tells.

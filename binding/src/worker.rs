@@ -14,10 +14,12 @@ use std::time::Duration;
 
 use engine::Engine;
 use engine::capture::live::{InterfaceHealth, Live};
-use engine::capture::{FileFacts, Timeline, expand};
+use engine::capture::{FileFacts, Frame, Timeline, expand};
 use engine::counters::Counters;
 use engine::limits::Limits;
 use engine::observation::Observation;
+use engine::recent::RecentFrames;
+use engine::selection::{Bounds, Selection, select_recent};
 
 use crate::fault::caught;
 use crate::live;
@@ -90,6 +92,8 @@ pub struct Shared {
     counters: Mutex<Counters>,
     files: Mutex<Vec<FileFacts>>,
     interfaces: Mutex<Vec<InterfaceHealth>>,
+    /// The latest frames of interfaces.
+    recent: Mutex<Option<RecentFrames>>,
     fault: Mutex<Option<String>>,
 }
 
@@ -115,6 +119,17 @@ impl Shared {
     /// Tells how the interfaces are.
     pub fn publish_interfaces(&self, health: Vec<InterfaceHealth>) {
         *locked(&self.interfaces) = health;
+    }
+
+    /// Keeps a frame for evidence; where somebody is looking through those that are
+    /// kept, in `late` until the next one.
+    pub fn keep(&self, frame: &Frame<'_>, late: &mut RecentFrames) {
+        let Ok(mut recent) = self.recent.try_lock() else { return late.push(frame) };
+        let Some(recent) = recent.as_mut() else { return };
+        if !late.is_empty() {
+            recent.take_over(late);
+        }
+        recent.push(frame);
     }
 
     /// Whether somebody asked the thread to end.
@@ -161,10 +176,12 @@ impl Worker {
         })
     }
 
-    /// Starts the thread on interfaces that are open already; the paths of `options` do not count.
-    pub fn watch(mut live: Live, options: &Options) -> Result<Self, String> {
+    /// Starts the thread on interfaces that are open already; the paths of `options` do not
+    /// count. `evidence` is the room for the latest frames, in bytes.
+    pub fn watch(mut live: Live, options: &Options, evidence: usize) -> Result<Self, String> {
         let mut engine = make_engine(options);
-        let shared = Shared::default();
+        let recent = Some(RecentFrames::new(evidence)).filter(|_| evidence > 0);
+        let shared = Shared { recent: Mutex::new(recent), ..Shared::default() };
         live::tell(&mut live, &engine, &shared);
         Self::spawn(shared, move |shared, send, _| {
             live::watch(&mut live, &mut engine, shared, send);
@@ -224,6 +241,11 @@ impl Worker {
     /// Bytes of the inputs read, and in all.
     pub fn progress(&self) -> (u64, u64) {
         (self.shared.read.load(Ordering::Relaxed), self.shared.total.load(Ordering::Relaxed))
+    }
+
+    /// Picks frames out of the latest ones; none where none are kept.
+    pub fn select_recent(&self, wanted: &[(u32, u64)], bounds: Bounds) -> Option<Selection> {
+        locked(&self.shared.recent).as_ref().map(|recent| select_recent(recent, wanted, bounds))
     }
 
     /// Packet time, as it was lately; none before the first frame.

@@ -39,6 +39,7 @@ mod pairing;
 mod pdu_json;
 mod pdu_log;
 mod reassembly;
+pub mod recent;
 pub mod selection;
 mod token_bucket;
 

@@ -1,4 +1,4 @@
-//! Frames picked out of capture files once more: those behind an alert, and what
+//! Frames picked out of capture files, or out of the latest ones, once more: those behind an alert, and what
 //! stands around them in their flows.
 //!
 //! The files are read twice: once to learn the flows of the frames that are wanted,
@@ -12,6 +12,7 @@ use crate::capture::{CaptureError, FileFacts, Frame, Input, Timeline};
 use crate::counters::Counters;
 use crate::decode::decode;
 use crate::packet::Payload;
+use crate::recent::{FrameSource, MAX_INTERFACES, RecentFrames};
 
 /// Bytes of context that wait at a time; past it no more context is taken.
 const MOST_WAITING: usize = 16 << 20;
@@ -133,28 +134,66 @@ pub fn select(wanted: &[Wanted], bounds: Bounds) -> Result<Selection, CaptureErr
         let own = numbers.entry(one.path.clone()).or_default();
         own.extend(both_ends(&one.frames, bounds.frames));
     }
+    let all: usize = wanted.iter().map(|one| one.frames.len()).sum();
     let open = || Timeline::open(numbers.keys().cloned().map(Input::Path).collect());
-    let (flows, found) = flows_of(&mut open()?, &numbers);
-    let mut timeline = open()?;
-    let by_file = in_order(&timeline, &numbers);
+    let mut first = open()?;
+    let by_file = in_order(&first, &numbers);
+    let flows = flows_of(&mut first, &by_file);
+    let mut second = open()?;
+    let by_file = in_order(&second, &numbers);
+    let mut selection = pick(&mut second, &by_file, flows, all, bounds);
+    selection.files = second.files().to_vec();
+    Ok(selection)
+}
+
+/// Picks frames out of those that are still there, with context.
+///
+/// `wanted` are frames by file and number; [`Selection::files`] stays empty.
+#[must_use]
+pub fn select_recent(recent: &RecentFrames, wanted: &[(u32, u64)], bounds: Bounds) -> Selection {
+    let mut by_file: Vec<BTreeSet<u64>> = Vec::new();
+    for (file, number) in both_ends(wanted, bounds.frames) {
+        let file = file as usize;
+        // Live, a file is an interface, and there are few.
+        if file >= MAX_INTERFACES {
+            continue;
+        }
+        if by_file.len() <= file {
+            by_file.resize_with(file.saturating_add(1), BTreeSet::new);
+        }
+        if let Some(own) = by_file.get_mut(file) {
+            own.insert(number);
+        }
+    }
+    let flows = flows_of(&mut recent.iter(), &by_file);
+    pick(&mut recent.iter(), &by_file, flows, wanted.len(), bounds)
+}
+
+/// Takes what is wanted out of the frames that are left, where `all` were asked for.
+fn pick(
+    frames: &mut impl FrameSource,
+    by_file: &[BTreeSet<u64>],
+    (flows, found): (HashMap<Key, Watched>, usize),
+    all: usize,
+    bounds: Bounds,
+) -> Selection {
     let mut taking = Taking::new(bounds, flows, found);
     while !taking.is_done() {
-        let Some(frame) = timeline.next() else { break };
+        let Some(frame) = frames.next() else { break };
         let own = by_file.get(frame.file as usize);
         taking.look(&frame, own.is_some_and(|own| own.contains(&frame.number)));
     }
-    let asked: usize = numbers.values().map(BTreeSet::len).sum();
-    let all: usize = wanted.iter().map(|one| one.frames.len()).sum();
+    let asked: usize = by_file.iter().map(BTreeSet::len).sum();
     let mut frames: Vec<Picked> = taking.picks.into_values().collect();
     let there = frames.len();
     keep_the_best(&mut frames, bounds);
     let left_out = there.saturating_sub(frames.len()).saturating_add(all.saturating_sub(asked));
-    Ok(Selection {
+    Selection {
         frames,
-        files: timeline.files().to_vec(),
+        files: Vec::new(),
         missing_count: u64::try_from(asked.saturating_sub(found)).unwrap_or(0),
         left_out_count: u64::try_from(left_out).unwrap_or(0),
-    })
+    }
 }
 
 /// At most `most` of a list: where it is longer, its beginning and its end, since of
@@ -174,14 +213,13 @@ fn in_order(timeline: &Timeline, numbers: &BTreeMap<PathBuf, BTreeSet<u64>>) -> 
 
 /// The flows of the frames wanted, and how many of them there are.
 fn flows_of(
-    timeline: &mut Timeline,
-    numbers: &BTreeMap<PathBuf, BTreeSet<u64>>,
+    frames: &mut impl FrameSource,
+    by_file: &[BTreeSet<u64>],
 ) -> (HashMap<Key, Watched>, usize) {
-    let by_file = in_order(timeline, numbers);
     let asked = by_file.iter().map(BTreeSet::len).sum::<usize>();
     let (mut flows, mut found) = (HashMap::new(), 0usize);
     while found < asked {
-        let Some(frame) = timeline.next() else { break };
+        let Some(frame) = frames.next() else { break };
         if by_file.get(frame.file as usize).is_some_and(|own| own.contains(&frame.number)) {
             found = found.saturating_add(1);
             if let Some(key) = ends_of(&frame).0.and_then(key_of) {
