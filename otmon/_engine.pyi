@@ -564,7 +564,7 @@ class Rhythm(_OfFlow):
         """How long it may stay away: max(10 s, 5 x period, period + 10 x deviation)."""
     @property
     def observed_ns(self) -> float | None:
-        """Of a changed period the new one; of an overdue or returned one how long it stayed away."""
+        """Of a changed period the new one; of one overdue or returned how long it stayed away."""
     @property
     def burst_count(self) -> int | None:
         """Of a burst, the occurrences in its ten seconds so far."""

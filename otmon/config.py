@@ -263,6 +263,10 @@ class Monitor:
     """What of it, in the words of tcpdump: `not port 22`. Everything, if left out."""
     ring_mib: int = 64
     """Room for frames that wait, for each interface, in MiB."""
+    evidence_ring_mib: int = 64
+    """Room in memory for the latest frames, of which those behind an alert are saved, in MiB."""
+    evidence_mib: int = 512
+    """Room on disk for the frames behind alerts, in MiB; the oldest go first."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ network: frames are read by the engine's own thread, whatever Python does.
 
 from __future__ import annotations
 
+import itertools
 import os
 import time
 from collections import deque
@@ -15,8 +16,10 @@ from dataclasses import dataclass
 
 from otmon import _engine
 from otmon.config import Config
-from otmon.errors import OtmonError
-from otmon.model.alert import Alert
+from otmon.errors import CaptureError, OtmonError
+from otmon.evidence.frames import MAX_FRAMES, make
+from otmon.evidence.store import EvidenceStore
+from otmon.model.alert import Alert, AlertEvidence
 from otmon.pipeline import Analysis
 from otmon.site_memory import SiteMemory, nothing_known
 from otmon.state import alerts
@@ -30,6 +33,8 @@ LATEST = 20
 """Alerts that are shown, the latest."""
 MAX_BEHAVIOURS = 300_000
 """Behaviours that a run remembers: more than the engine does at a time."""
+MAX_EVIDENCE = 50
+"""Alerts whose frames are saved at a time: of a flood of them the first."""
 MAX_CONTENTS = 1_000
 """Transfers that a run remembers."""
 
@@ -137,6 +142,7 @@ def monitor(
         promiscuous=source.promiscuous,
         ring_mib=source.ring_mib,
         user=source.user,
+        evidence_mib=config.monitor.evidence_ring_mib,
     )
     with SiteFile.open(state) as site:
         site.claim()
@@ -157,6 +163,8 @@ class _Watch(Analysis):
         """Of each interface its packets and bytes at the last look."""
         with site.reading() as db:
             self._told = alerts.last_change(db)
+        folder = site.path.with_name(f"{site.path.name}.evidence")
+        self._evidence = EvidenceStore(folder, config.monitor.evidence_mib << 20)
         self._latest: deque[News] = deque(maxlen=LATEST)
         self._remarks: tuple[str, ...] = self._rule_errors
 
@@ -201,6 +209,7 @@ class _Watch(Analysis):
         now_ns = self._engine.now_ns()
         if now_ns is not None and now_ns >= self._due_ns:
             self._advance(now_ns)
+        self._save_evidence()
         files = self._engine.files()
         self._live_memory.save(self._aggregator, self._watchers, files, live=True)
         if now_ns is not None:
@@ -212,6 +221,26 @@ class _Watch(Analysis):
                 news = News(change.kind, alerts.one(db, change.number), change.author)
                 self._latest.appendleft(news)
                 tell(news)
+
+    def _save_evidence(self) -> None:
+        """Save the frames behind new alerts, before others take their place in memory."""
+        if not self._aggregator.has_news or not self._config.monitor.evidence_ring_mib:
+            return
+        fresh = self._aggregator.unsaved(self._names.__getitem__)
+        for one, alert in itertools.islice(fresh, MAX_EVIDENCE):
+            if not one.frames:
+                continue
+            selection = self._engine.recent_frames(list(one.frames), most_frames=MAX_FRAMES)
+            evidence = make(alert, selection)
+            if not any(frame.is_evidence for frame in evidence.frames):
+                continue
+            try:
+                path = self._evidence.add(alert.id, evidence)
+            except CaptureError as error:
+                self._remarks = (*self._rule_errors, str(error))
+                return
+            places = tuple(frame.place for frame in evidence.frames if frame.is_evidence)
+            one.evidence = AlertEvidence(str(path), places, ())
 
     def _forget(self) -> None:
         """Keeps what a run without end remembers within bounds: the state has the rest."""

@@ -247,6 +247,13 @@ class Aggregator:
         yield from self._all_storms
         yield from self._all
 
+    def unsaved(self, file_name: FileNames) -> Iterator[tuple[OpenAlert, Alert]]:
+        """Alerts that began since `saved` was last told, each with what people are told of it."""
+        self.number()
+        for one in self._all:
+            if one.saved_count == 0 and one.kept is None and one.storm is None:
+                yield one, self._told(one, file_name)
+
     def forget_before(self, time_ns: int) -> None:
         """Drops saved alerts that no match before `time_ns` can add to any more.
 

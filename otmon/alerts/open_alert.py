@@ -48,6 +48,7 @@ class OpenAlert:
     __slots__ = (
         "client",
         "count",
+        "evidence",
         "first_ns",
         "frames",
         "kept",
@@ -103,6 +104,8 @@ class OpenAlert:
         self.statements: dict[str, None] = {}
         """The baseline statements that it departs from, or that would make it normal."""
         self.frames: dict[Frame, None] = {}
+        self.evidence: AlertEvidence | None = None
+        """Where its frames were saved, if they are not where they were captured."""
 
     def add(self, match: Match, room: int) -> int:
         """Takes a match in; gives how many rows and frames it took of the `room` there is."""
@@ -194,7 +197,7 @@ class OpenAlert:
             violations_left_out=(
                 self.left_out + beyond + (0 if kept is None else kept.violations_left_out)
             ),
-            evidence=_evidence(kept, self.frames, file_name),
+            evidence=self.evidence or _evidence(kept, self.frames, file_name),
             triage=rule.triage,
             false_positives=rule.false_positives,
             statements=_statements(kept, self.statements),

@@ -7,11 +7,13 @@ passed on says in its comments what it is evidence of, and what each frame is.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from otmon import _engine
 from otmon.errors import CaptureError
@@ -97,23 +99,41 @@ def collect(alert: Alert, known: Sequence[KnownCapture], *, context: int = CONTE
         most_frames=MAX_FRAMES,
         most_bytes=MAX_BYTES,
     )
-    remarks += selection.errors
+    names = {place: path for path, place in paths.items()}
+    made = make(alert, selection, names, remarks)
+    _check_times(alert, made.frames)
+    return dataclasses.replace(made, paths=paths)
+
+
+def make(
+    alert: Alert,
+    selection: _engine.Selection,
+    names: Mapping[str, str] = MappingProxyType({}),
+    remarks: Sequence[str] = (),
+) -> Evidence:
+    """The evidence of an alert, from frames that were taken for it.
+
+    Args:
+        alert: The alert.
+        selection: The frames.
+        names: What the alert calls their files, where they were found elsewhere.
+        remarks: What is to be said besides.
+    """
+    remarks = [*remarks, *selection.errors]
     if selection.missing_count:
-        remarks.append(f"{selection.missing_count} frames of the alert are not in their files")
+        remarks.append(f"{selection.missing_count} frames of the alert are not there any more")
     if selection.left_out_count:
         remarks.append(
             f"{selection.left_out_count} frames were left out: at most {MAX_FRAMES} and 1 MiB"
         )
-    names = {place: path for path, place in paths.items()}
     frames = tuple(
         _described(place, frame, alert, names) for place, frame in enumerate(selection.frames, 1)
     )
-    _check_times(alert, frames)
     comments = [_comment(frame, alert) for frame in frames]
     capture = _engine.write_capture(
         list(zip(selection.frames, comments, strict=True)), _about(alert, frames, remarks)
     )
-    return Evidence(frames, capture, tuple(remarks), paths)
+    return Evidence(frames, capture, tuple(remarks), {})
 
 
 def is_evidence(path: Path) -> bool:

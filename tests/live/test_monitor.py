@@ -151,3 +151,25 @@ def test_a_silent_mirror_port_is_told_once_and_when_it_is_over(wire: Wire, tmp_p
     monitor.stop()
 
     assert 1 == sum(" sensor: tap0 shows no frame" in line for line in monitor.lines)
+
+
+def test_the_frames_behind_a_live_alert_are_saved(wire: Wire, tmp_path: Path, tshark: str) -> None:
+    state = tmp_path / "site.sqlite"
+    monitor = Monitor(wire, state)
+    wire.send(frames_of(STOPPED))
+    monitor.until(" alert ")
+    monitor.stop()
+    with SiteFile.open(state, read_only=True) as site, site.reading() as db:
+        found = [alert for alert in alerts.load(db) if "stopped" in alert.message]
+    (stop,) = found
+
+    assert stop.evidence.file is not None
+    saved = Path(stop.evidence.file)
+    fields = ["-T", "fields", "-e", "frame.number", "-e", "s7comm.param.func"]
+    lines = subprocess.run(
+        [tshark, "-r", str(saved), *fields], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    functions = dict(line.split("\t") for line in lines)
+    assert ["0x29"] == [functions[str(n)] for n in stop.evidence.frames][:1]
+    assert len(lines) > len(stop.evidence.frames)
+    assert 0o600 == saved.stat().st_mode & 0o777
