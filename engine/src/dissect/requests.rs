@@ -106,6 +106,9 @@ impl Session {
             pdu.anomalies.add(Anomaly::DuplicateTransaction);
         }
         let limit = pdu.protocol.registration().open_requests.max(1);
+        if view.complete && self.ring.open().len() >= limit {
+            pdu.anomalies.add(Anomaly::RequestFlood);
+        }
         while self.ring.open().len() >= limit {
             work.counters.open_requests_dropped =
                 work.counters.open_requests_dropped.saturating_add(1);

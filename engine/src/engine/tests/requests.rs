@@ -47,6 +47,16 @@ fn a_request_without_an_answer_is_unanswered_where_the_answer_would_be_seen() {
 }
 
 #[test]
+fn requests_beyond_what_a_client_leaves_open_are_a_flood() {
+    let mut wire = identified();
+    for turn in 0..70 {
+        wire.client(13 + turn * 12, 12, ACK, &read(2 + turn as u8));
+    }
+
+    assert_eq!(6, wire.count("anomalies.request_flood"));
+}
+
+#[test]
 fn a_request_is_given_up_while_its_flow_is_silent() {
     let mut wire = identified();
     wire.client(13, 12, ACK, &read(2));
