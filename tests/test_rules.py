@@ -33,7 +33,7 @@ def test_the_folder_of_a_correlation_is_a_service_or_a_category():
 
 def test_every_member_of_a_correlation_is_counted_by_it_alone():
     silent = {one for rule in RULES.correlations if not rule.generate for one in rule.members}
-    named = {one.rule.id for one in RULES.events if one.name}
+    named = {one.rule.id for one in RULES.rules if one.name}
 
     assert named == silent
 

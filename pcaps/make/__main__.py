@@ -6,11 +6,13 @@ what its script makes.
 
 from __future__ import annotations
 
+import importlib
+import pkgutil
 import sys
 import tempfile
 from pathlib import Path
 
-from pcaps.make import baseline, demo, dnp3, modbus, s7comm, tristation
+import pcaps.make
 from pcaps.make.case import CASES
 
 HERE = Path(__file__).resolve().parent.parent
@@ -18,8 +20,9 @@ HERE = Path(__file__).resolve().parent.parent
 
 def main(arguments: list[str]) -> int:
     """Write every case, or compare it with what is there."""
-    modules = (baseline, demo, dnp3, modbus, s7comm, tristation)
-    assert all(module.__doc__ for module in modules)
+    for found in pkgutil.iter_modules(pcaps.make.__path__):
+        if found.name != "__main__":
+            importlib.import_module(f"pcaps.make.{found.name}")
     if arguments != ["--check"]:
         for case in CASES:
             case.write(HERE)

@@ -23,6 +23,10 @@ def connect(destination_tsap: int, source_tsap: int = 0x0100, confirm: bool = Fa
     return tpkt(bytes([len(body)]) + body)
 
 
+REFUSED = tpkt(bytes([6, 0x80, 0, 1, 0, 0, 3]))
+"""COTP disconnect request, reason 3: no such selector is attached."""
+
+
 def _message(
     rosctr: int, reference: int, parameter: bytes, payload: bytes, error: int = 0
 ) -> bytes:

@@ -90,7 +90,7 @@ def test_a_switch_for_a_rule_that_there_is_not_is_an_error(site):
 
 def test_a_level_of_the_site_is_the_level(site):
     rules = site('[rules.severities]\n"S7 controller stopped" = "low"')
-    (match,) = Judge(rules.events).judge(event_from_transaction(STOP))
+    (match,) = Judge(rules.events, rules.correlations).judge(event_from_transaction(STOP))
 
     assert "low" == severity_of(match).level
     assert ("low, as set in otmon.toml",) == severity_of(match).factors

@@ -1,0 +1,93 @@
+"""DNP3 captures of whole attacks, and of functions that are seldom used for good."""
+
+from __future__ import annotations
+
+import struct
+
+from pcaps.make import dnp3_bytes as dnp
+from pcaps.make.case import case
+from pcaps.make.dnp3 import MASTER, RTU, STRANGER, Master
+from pcaps.make.wire import Cable
+
+TRIP = 0x81
+"""Control code of a trip pulse."""
+
+
+def direct(master: Master, at: float, index: int, code: int) -> None:
+    """A direct operate of one output."""
+    block = dnp.control(index, code)
+    master.ask(at, 5, block, block)
+
+
+def free_format(group: int, variation: int, content: bytes) -> bytes:
+    """One object of its own size, with qualifier 0x5B."""
+    return struct.pack("<BBBBH", group, variation, 0x5B, 1, len(content)) + content
+
+
+@case("dnp3")
+def trip_sweep(cable: Cable) -> None:
+    """A stranger trips breakers 0 to 7 within eight seconds."""
+    master = Master(cable, STRANGER, RTU, 0.1)
+    for index in range(8):
+        direct(master, 1.0 + index, index, TRIP)
+
+
+@case("dnp3")
+def trip_and_restart(cable: Cable) -> None:
+    """A stranger trips a breaker and then restarts the outstation, three times over."""
+    master = Master(cable, STRANGER, RTU, 0.1)
+    for turn in range(3):
+        direct(master, 1.0 + turn * 100, 3, TRIP)
+        master.ask(6.0 + turn * 100, 13, b"", b"\x34\x02\x07\x01\x10\x27", iin=0x8000)
+
+
+@case("dnp3")
+def activate_configuration(cable: Cable) -> None:
+    """A stranger activates a configuration that was written to the outstation before."""
+    master = Master(cable, STRANGER, RTU, 0.1)
+    name = b"/cfg/new.xml"
+    master.ask(1.0, 31, free_format(110, len(name), name))
+
+
+@case("dnp3")
+def firmware_file(cable: Cable) -> None:
+    """A stranger writes a firmware image to the outstation."""
+    master = Master(cable, STRANGER, RTU, 0.1)
+    name = b"/firmware/rtu_4.2.bin"
+    command = struct.pack("<HH", 26, len(name)) + bytes(6) + struct.pack("<H", 0o600)
+    command += struct.pack("<IIHHH", 0, 4096, 2, 1024, 1) + name
+    status = struct.pack("<IIHHB", 0x11, 4096, 1024, 1, 0)
+    master.ask(1.0, 25, free_format(70, 3, command), free_format(70, 4, status))
+    block = struct.pack("<II", 0x11, 0x8000_0000) + b"\x7fELF" + bytes(200)
+    answer = struct.pack("<IIB", 0x11, 0x8000_0000, 0)
+    master.ask(2.0, 2, free_format(70, 5, block), free_format(70, 6, answer))
+
+
+@case("dnp3")
+def virtual_terminal(cable: Cable) -> None:
+    """A stranger types into the virtual terminal of the outstation."""
+    master = Master(cable, STRANGER, RTU, 0.1)
+    for turn, line in enumerate((b"login admin\r", b"show config\r")):
+        objects = struct.pack("<BBBBB", 112, len(line), 0x17, 1, 0) + line
+        master.ask(1.0 + turn, 2, objects)
+
+
+@case("dnp3")
+def user_changed(cable: Cable) -> None:
+    """A stranger makes itself a user of the outstation."""
+    master = Master(cable, STRANGER, RTU, 0.1)
+    name = b"operator"
+    change = struct.pack("<BBIHHHHH", 1, 1, 7, 1, 30, len(name), 0, 4) + name + b"\x01\x02\x03\x04"
+    request = master.send(dnp.request(0, 32, free_format(120, 10, change)))
+    master.session.ask(1.0, request, master.answer(dnp.response(0, function=131)))
+
+
+@case("dnp3", benign=True)
+def breaker_work(cable: Cable) -> None:
+    """A master that works two breakers again and again, and restarts the outstation never."""
+    master = Master(cable, MASTER, RTU, 0.1)
+    for turn in range(12):
+        master.events(1.0 + turn * 20)
+        block = dnp.control(turn % 2, 0x41 if turn % 4 < 2 else TRIP)
+        master.ask(5.0 + turn * 20, 3, block, block)
+        master.ask(5.5 + turn * 20, 4, block, block)
