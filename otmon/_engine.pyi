@@ -341,6 +341,9 @@ class Conversation(_OfFlow):
     def last_seen_ns(self) -> int:
         """Last packet time."""
     @property
+    def vain_count(self) -> int:
+        """Ended flows in which the client got nothing: no answer, a refusal, or silence."""
+    @property
     def packets(self) -> int:
         """Packets of ended flows, both ways."""
     @property
@@ -364,6 +367,9 @@ class Conversation(_OfFlow):
     @property
     def gap_bytes(self) -> int:
         """Bytes that the sensor did not see."""
+    @property
+    def frame(self) -> Frame:
+        """The first frame of its first flow."""
 
 @final
 class Address:
@@ -486,6 +492,9 @@ class Content(_OfFlow):
     @property
     def sha256(self) -> str:
         """SHA-256 of them, in hexadecimal."""
+    @property
+    def head(self) -> bytes:
+        """The first of them, at most 64."""
     @property
     def complete(self) -> bool:
         """Whether all of it was seen."""

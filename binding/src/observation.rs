@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use engine::observation as record;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 
 use crate::convert::{self, PyFrame};
 use crate::of_flow::of_flow;
@@ -314,6 +314,10 @@ of_flow!(Conversation {
         self.0.last_seen_ns
     }
     #[getter]
+    fn vain_count(&self) -> u64 {
+        self.0.vain_count
+    }
+    #[getter]
     fn packets(&self) -> u64 {
         self.0.packets
     }
@@ -348,6 +352,10 @@ of_flow!(Conversation {
     #[getter]
     fn gap_bytes(&self) -> u64 {
         self.0.gap_bytes
+    }
+    #[getter]
+    fn frame(&self) -> PyFrame {
+        convert::frame(self.0.flow.frame)
     }
     fn __repr__(&self) -> String {
         let protocol = self.0.protocol.map_or("other", |p| p.registration().name);
@@ -514,6 +522,10 @@ of_flow!(Content {
     #[getter]
     fn sha256(&self) -> String {
         convert::hexadecimal(&self.0.sha256)
+    }
+    #[getter]
+    fn head<'py>(&self, py: Python<'py>) -> Bound<'py, PyBytes> {
+        PyBytes::new(py, &self.0.head)
     }
     #[getter]
     fn complete(&self) -> bool {

@@ -41,6 +41,7 @@ fn facts(id: u64) -> Arc<FlowFacts> {
         protocol: Some(ProtocolId::Modbus),
         identified_by: None,
         confidence: 99,
+        frame: FrameId::default(),
     })
 }
 

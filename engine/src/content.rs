@@ -21,6 +21,7 @@ struct Transfer {
     name: Box<str>,
     to_server: bool,
     hash: Sha256,
+    head: Vec<u8>,
     size: u64,
     whole: bool,
     first: (FrameId, i64),
@@ -45,6 +46,7 @@ impl Transfer {
             to_server: self.to_server,
             size: self.size,
             sha256: self.hash.finalize().into(),
+            head: self.head.into_boxed_slice(),
             complete: complete && self.whole,
             first_seen_ns: self.first.1,
             last_seen_ns: self.last.1,
@@ -96,6 +98,7 @@ impl Contents {
                     name: content.name.clone(),
                     to_server: content.to_server,
                     hash: Sha256::new(),
+                    head: Vec::new(),
                     size: 0,
                     whole: true,
                     first: here,
@@ -145,6 +148,8 @@ impl Transfer {
             counters.contents_dropped = counters.contents_dropped.saturating_add(1);
         }
         self.hash.update(kept);
+        let missing = Content::HEAD.saturating_sub(self.head.len());
+        self.head.extend_from_slice(kept.get(..missing).unwrap_or(kept));
         self.size = self.size.saturating_add(u64::try_from(kept.len()).unwrap_or(0));
     }
 }

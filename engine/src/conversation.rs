@@ -88,6 +88,7 @@ pub struct Entry {
     /// Its client.
     pub source: u32,
     flow_count: u64,
+    vain_count: u64,
     first_seen_ns: i64,
     last_seen_ns: i64,
     client_packets: u64,
@@ -160,6 +161,7 @@ impl Entry {
             flow: Arc::clone(&self.flow),
             protocol: self.protocol,
             flow_count: self.flow_count.max(1),
+            vain_count: self.vain_count,
             first_seen_ns: self.first_seen_ns,
             last_seen_ns: self.last_seen_ns,
             packets: self.client_packets.saturating_add(self.server_packets),
@@ -232,6 +234,7 @@ impl Conversations {
             protocol,
             source,
             flow_count: 0,
+            vain_count: 0,
             first_seen_ns: time_ns,
             last_seen_ns: time_ns,
             client_packets: 0,
@@ -317,6 +320,7 @@ impl Conversations {
         let Some(entry) = self.entries.get_mut(slot as usize) else { return };
         let (client, server) = (totals.client, totals.server);
         entry.flow_count = entry.flow_count.saturating_add(1);
+        entry.vain_count = entry.vain_count.saturating_add(totals.vain.into());
         entry.first_seen_ns = entry.first_seen_ns.min(totals.first_seen_ns);
         entry.last_seen_ns = entry.last_seen_ns.max(totals.last_seen_ns);
         entry.client_packets = entry.client_packets.saturating_add(client.packets);

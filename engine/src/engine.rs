@@ -483,7 +483,8 @@ impl Engine {
             }
         }
         self.counters.flows = self.counters.flows.saturating_add(1);
-        self.flows.open(key, direction, self.interfaces.current(), arrival.time_ns)
+        let (interface, frame) = (self.interfaces.current(), arrival.frame);
+        self.flows.open(key, direction, (interface, frame), arrival.time_ns)
     }
 
     /// Makes room for one more session, not at the cost of the flow in `keep`.
@@ -533,7 +534,7 @@ impl Engine {
             self.counters.one_sided_flows = self.counters.one_sided_flows.saturating_add(1);
         }
         if let Some((facts, memo, client)) = ended {
-            let totals = flow.totals(client);
+            let totals = flow.totals(client, now_ns);
             self.observer.flow_ended(&facts, memo, totals, &mut self.counters);
         }
         self.reassembly.forget(self.flows.remove(slot));
@@ -640,6 +641,7 @@ fn unidentified(view: &View<'_>, client: Direction) -> FlowFacts {
         protocol: None,
         identified_by: None,
         confidence: 0,
+        frame: identity.frame,
     }
 }
 

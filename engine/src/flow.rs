@@ -9,7 +9,7 @@
 mod key;
 mod table;
 
-use dissectors::dissector::{Direction, Transport};
+use dissectors::dissector::{Direction, FrameId, Transport};
 
 pub(crate) use self::key::{FlowKey, ServerKey};
 pub(crate) use self::table::{FlowTable, Room, Settled};
@@ -47,6 +47,9 @@ impl<T> Sides<T> {
 /// Both directions, in the order in which they are gone through.
 pub(crate) const DIRECTIONS: [Direction; 2] = [Direction::AToB, Direction::BToA];
 
+/// Nanoseconds without an answer after which nobody waits for one any more.
+const ANSWER_NS: i64 = 3_000_000_000;
+
 /// Which flow it is, and between whom.
 #[derive(Clone, Debug)]
 pub(crate) struct Identity {
@@ -55,6 +58,8 @@ pub(crate) struct Identity {
     pub id: u64,
     /// The interface of its first packet.
     pub interface: u32,
+    /// The frame of its first packet.
+    pub frame: FrameId,
     /// Hardware address of the sender of each direction, once it was seen.
     pub macs: Sides<Option<Mac>>,
 }
@@ -130,8 +135,9 @@ impl Flow {
         self.halves.acknowledge(direction, tcp);
     }
 
-    /// What the flow carried, with `client` as the direction of the client.
-    pub fn totals(&self, client: Direction) -> FlowTotals {
+    /// What the flow carried, with `client` as the direction of the client, now that
+    /// it ends at `now_ns`.
+    pub fn totals(&self, client: Direction, now_ns: i64) -> FlowTotals {
         let totals = |direction| {
             let traffic: &Traffic = self.traffic.get(direction);
             DirectionTotals {
@@ -145,6 +151,24 @@ impl Flow {
             last_seen_ns: self.latest_ns(),
             client: totals(client),
             server: totals(client.reverse()),
+            vain: self.vain(client, now_ns),
+        }
+    }
+
+    /// Whether the client got nothing for its trouble: no answer in time, a refusal,
+    /// or a connection that was closed again with nothing in it.
+    fn vain(&self, client: Direction, now_ns: i64) -> bool {
+        let unanswered = self.traffic.get(client.reverse()).packets == 0
+            && now_ns.saturating_sub(self.latest_ns()) >= ANSWER_NS;
+        match self.identity.key.transport() {
+            Transport::Tcp => {
+                let (a, b) = (&self.halves.a_to_b, &self.halves.b_to_a);
+                let silent = !a.talked && !b.talked && a.lost == 0 && b.lost == 0;
+                let whole = self.syn.is_some() && !self.halves.has_unseen();
+                silent && whole && (unanswered || self.closed())
+            }
+            Transport::Udp => unanswered,
+            Transport::Ethernet | Transport::Serial => false,
         }
     }
 
@@ -187,6 +211,8 @@ impl Flow {
             limits.closed
         } else if matches!(self.identity.key.transport(), Transport::Udp) {
             limits.udp
+        } else if self.one_sided() && !(self.halves.a_to_b.talked || self.halves.b_to_a.talked) {
+            limits.opening
         } else {
             limits.tcp
         }
@@ -204,6 +230,8 @@ struct IdleLimits {
     tcp: i64,
     udp: i64,
     closed: i64,
+    /// Of a flow that nobody has answered yet, and that carried nothing.
+    opening: i64,
     /// Nanoseconds after which a flow in which something waits is looked at.
     armed: i64,
 }

@@ -350,6 +350,7 @@ impl Application {
             protocol: Some(verdict.protocol),
             identified_by: Some(verdict.by),
             confidence: verdict.confidence,
+            frame: identity.frame,
         };
         let midstream = transport == Transport::Tcp && view.midstream;
         let mut session = Session::new(verdict.protocol, Arc::new(facts), client, roles, midstream);

@@ -83,6 +83,8 @@ pub struct Limits {
     pub duplicate_unidentified_ns: i64,
     /// Nanoseconds after which an idle TCP flow is forgotten.
     pub tcp_idle_ns: i64,
+    /// The same for a TCP flow that nobody has answered yet.
+    pub opening_ns: i64,
     /// The same for UDP.
     pub udp_idle_ns: i64,
     /// The same for a closed TCP flow.
@@ -136,6 +138,7 @@ impl Default for Limits {
             duplicate_window_ns: 10_000_000,
             duplicate_unidentified_ns: 1_000_000,
             tcp_idle_ns: 24 * 3600 * SECOND,
+            opening_ns: 60 * SECOND,
             udp_idle_ns: 120 * SECOND,
             closed_ns: 30 * SECOND,
             gap_ns: 2 * SECOND,

@@ -80,6 +80,8 @@ pub struct FlowFacts {
     pub identified_by: Option<IdentifiedBy>,
     /// Belief in it, in percent.
     pub confidence: u8,
+    /// The frame of its first packet.
+    pub frame: FrameId,
 }
 
 /// A request with its answer; or one of them alone; or an event.
@@ -240,6 +242,9 @@ pub struct Conversation {
     pub first_seen_ns: i64,
     /// Last packet time.
     pub last_seen_ns: i64,
+    /// Flows in which the client got nothing: no answer, a refusal, or a
+    /// connection that was closed again with nothing in it.
+    pub vain_count: u64,
     /// Packets, both ways.
     pub packets: u64,
     /// Bytes on the wire, both ways.
@@ -340,6 +345,8 @@ pub struct Content {
     pub size: u64,
     /// SHA-256 of them.
     pub sha256: [u8; 32],
+    /// The first of them, at most [`Content::HEAD`].
+    pub head: Box<[u8]>,
     /// Whether all of it was seen.
     pub complete: bool,
     /// First and last packet time.
@@ -348,6 +355,11 @@ pub struct Content {
     pub last_seen_ns: i64,
     /// First and last frame.
     pub frames: (FrameId, FrameId),
+}
+
+impl Content {
+    /// Bytes of its front that are kept: what it is shows there.
+    pub const HEAD: usize = 64;
 }
 
 /// A record that leaves the engine.

@@ -96,6 +96,8 @@ pub struct FlowTotals {
     pub client: DirectionTotals,
     /// Sent by the server.
     pub server: DirectionTotals,
+    /// Whether the client got nothing for its trouble.
+    pub vain: bool,
 }
 
 /// Folds, counts and emits.

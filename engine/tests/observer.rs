@@ -130,6 +130,7 @@ fn facts(client: u8, port: u16) -> FlowFacts {
         protocol: Some(ProtocolId::Modbus),
         identified_by: None,
         confidence: 99,
+        frame: FrameId::default(),
     }
 }
 
@@ -563,6 +564,7 @@ fn a_conversation_adds_its_flows_up() {
             last_seen_ns: 2 * SECOND,
             client: sent,
             server: DirectionTotals::default(),
+            vain: port == 50_001,
         };
         plant.observer.flow_ended(&own, memo, totals, &mut plant.counters);
     }
@@ -579,6 +581,7 @@ fn a_conversation_adds_its_flows_up() {
     let [first, last] = rows[..] else { panic!("new once, and its counts") };
     assert_eq!((true, 0, false), (first.new, first.packets, last.new));
     assert_eq!((2, 6, 600, 2), (last.flow_count, last.packets, last.bytes, last.gap_bytes));
+    assert_eq!(1, last.vain_count);
     assert!(last.one_sided);
     assert_eq!(first.id, last.id);
 }
@@ -667,6 +670,7 @@ fn a_transfer_has_the_digest_of_all_its_pieces() {
     // FIPS 180-2, B.1: the digest of "abc".
     let start = [0xba, 0x78, 0x16, 0xbf];
     assert_eq!((3, true, start), (own.size, own.complete, *own.sha256.first_chunk().unwrap()));
+    assert_eq!(b"abc", &*own.head);
 }
 
 #[test]

@@ -6,6 +6,7 @@
     reason = "a test makes its own traffic"
 )]
 
+mod attempts;
 mod health;
 mod identification;
 mod requests;
@@ -32,7 +33,16 @@ struct Wire {
 
 impl Wire {
     fn to_port(server_port: u16) -> Self {
-        let options = Options { pdu_log: true, keep_duplicates: true, ..Options::default() };
+        Self::with(server_port, true)
+    }
+
+    /// One that makes observations instead of a log.
+    fn observed(server_port: u16) -> Self {
+        Self::with(server_port, false)
+    }
+
+    fn with(server_port: u16, pdu_log: bool) -> Self {
+        let options = Options { pdu_log, keep_duplicates: true, ..Options::default() };
         Self {
             engine: Engine::new(options),
             number: 0,

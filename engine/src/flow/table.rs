@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 
-use dissectors::dissector::Direction;
+use dissectors::dissector::{Direction, FrameId};
 
 use super::key::{Address, FlowKey, source_of};
 use super::{DIRECTIONS, Flow, Identity, IdleLimits, Sides};
@@ -81,6 +81,7 @@ impl FlowTable {
                 tcp: limits.tcp_idle_ns,
                 udp: limits.udp_idle_ns,
                 closed: limits.closed_ns,
+                opening: limits.opening_ns,
                 armed: limits.answer_ns,
             },
         }
@@ -189,12 +190,12 @@ impl FlowTable {
         &mut self,
         key: FlowKey,
         direction: Direction,
-        interface: u32,
+        (interface, frame): (u32, FrameId),
         time_ns: i64,
     ) -> Option<u32> {
         self.opened = self.opened.saturating_add(1);
         let flow = Flow {
-            identity: Identity { key, id: self.opened, interface, macs: Sides::default() },
+            identity: Identity { key, id: self.opened, interface, frame, macs: Sides::default() },
             last_ns: Sides { a_to_b: time_ns, b_to_a: time_ns },
             traffic: Sides::default(),
             halves: Sides::default(),
