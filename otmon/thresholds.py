@@ -45,7 +45,7 @@ class ExceptionsThresholds:
 
     enabled: bool = True
     """Whether it runs at all."""
-    habit_count: int = 1_000
+    habit_count: int = 200
     """Operations of a conversation after which it has habits."""
     habit_s: int = 3_600
     """Seconds that a conversation must have been watched for the same."""

@@ -117,6 +117,29 @@ class Content(Flow):
     first_seen_ns: int = START
     last_seen_ns: int = START
     frames: tuple[tuple[int, int], tuple[int, int]] = ((0, 1), (0, 9))
+    head: bytes = b""
+
+
+@dataclass(frozen=True)
+class Conversation(Flow):
+    """Somebody who talks to somebody."""
+
+    protocol: str | None = None  # type: ignore[assignment]  # other traffic has none
+    id: int = 1
+    new: bool = True
+    flow_count: int = 1
+    vain_count: int = 0
+    first_seen_ns: int = START
+    last_seen_ns: int = START
+    packets: int = 1
+    bytes: int = 60
+    pdus: int = 0
+    classes: dict[str, int] = field(default_factory=dict)
+    failure_count: int = 0
+    answered_count: int = 0
+    one_sided: bool = False
+    gap_bytes: int = 0
+    frame: tuple[int, int] = (0, 1)
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,8 @@ class Exceptions(Detector):
         own = self.settings
         if not isinstance(began_ns, int) or count < own.habit_count:
             return
+        if event.get("baseline.state") in ("learning", "enforcing"):
+            return  # the baseline knows every refusal, and tells of the novel ones itself
         if event.time_ns - began_ns < own.habit_s * SECOND:
             return
         hours = (event.time_ns - began_ns) / (3_600 * SECOND)

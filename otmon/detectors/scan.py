@@ -3,7 +3,8 @@
 A contact counts where nothing was exchanged: no answer at all, a refusal, or a
 connection that was opened and closed again. A client whose contacts mostly lead
 to an exchange is busy, not searching. On a tap that sees one direction only,
-clients go on after the answer that was not seen, so they do not count.
+TCP clients go on after the answer that was not seen, so they do not count;
+datagrams count only where the sensor is known to see answers.
 """
 
 from __future__ import annotations
@@ -28,10 +29,8 @@ MAX_SOURCES = 4_096
 """Clients that are watched; the longest quiet goes first."""
 MAX_PAIRS = 16_384
 """Pairs of client and host of which the ports are counted."""
-EMPTY_FRAME_BYTES = 82
-"""Bytes of a TCP frame that carries nothing, with options and two VLAN tags, at most."""
-MAX_PROBE_PACKETS = 8
-"""Packets of one contact that leads to nothing: handshake, retries, end."""
+MIN_TWO_WAY = 3
+"""Conversations with both directions from which the sensor is known to see answers."""
 MINUTE_NS = 60 * SECOND
 
 _Target = tuple[str | None, int | None]
@@ -49,8 +48,6 @@ class _Source:
     opened: WindowCount
     total: Distinct = field(default_factory=Distinct)
     """All hosts that it tried in vain."""
-    clients_of: dict[str, None] = field(default_factory=dict)
-    """Industrial hosts with which it did speak; bounded."""
     frames: tuple[Frame, ...] = ()
 
 
@@ -69,6 +66,7 @@ class Scan(Detector):
     def __init__(self, settings: ScanThresholds | None = None) -> None:
         self.settings = settings or ScanThresholds()
         self._sources: Recent[tuple[str | None, int | None], _Source] = Recent(MAX_SOURCES)
+        self._two_way = 0
         self._ports: Recent[tuple[str | None, str | None], WindowSet[tuple[str, int]]] = Recent(
             MAX_PAIRS
         )
@@ -85,13 +83,14 @@ class Scan(Detector):
     def _judged(self, event: Event, talk: Conversation, source: _Source) -> Iterator[Event]:
         own = self.settings
         host, began_ns = talk.server_address, talk.first_seen_ns
-        if talk.new:
-            opened = source.opened.add(began_ns)
-            if opened >= own.flood_count:
-                yield from self._flood(event, talk, opened)
-        if not is_probe(talk):
-            if talk.packets or talk.pdus or talk.protocol:
+        if talk.new and source.opened.add(began_ns) >= own.flood_count:
+            yield from self._flood(event, talk, source)
+        if not is_vain(talk):
+            if talk.pdus or (talk.packets and not talk.one_sided):
                 source.spoken.add(host, began_ns)
+                self._two_way = min(self._two_way + 1, MIN_TWO_WAY)
+            return
+        if talk.transport != "tcp" and self._two_way < MIN_TWO_WAY:
             return
         source.frames = some_frames(source.frames, event.frames)
         if host not in source.slow_hosts:
@@ -105,10 +104,8 @@ class Scan(Detector):
         if (talk.transport, talk.server_port) in OT_PORTS:
             tried = source.services.add(host, began_ns)
             if tried >= own.service_count:
-                yield from self._service_sweep(event, talk, source, tried)
-        ports = self._ports.make(
-            (talk.client_address, host), lambda: WindowSet(own.port_s * SECOND)
-        )
+                yield from self._service_sweep(event, talk, source)
+        ports = self._ports.make((talk.client_address, host), self._new_ports)
         count = ports.add((talk.transport, talk.server_port), began_ns)
         if count >= own.port_count:
             yield from self._port_scan(event, talk, source, count)
@@ -135,13 +132,10 @@ class Scan(Detector):
         own = self.settings
         return own.address_count if seconds == own.address_s else own.slow_address_count
 
-    def _service_sweep(
-        self, event: Event, talk: Conversation, source: _Source, count: int
-    ) -> Iterator[Event]:
+    def _service_sweep(self, event: Event, talk: Conversation, source: _Source) -> Iterator[Event]:
         source.spoken.forget(event.time_ns)
-        tried = set(source.services.members())
-        spoken = [host for host in source.spoken.members() if host in tried]
-        if count - len(spoken) < self.settings.service_count:
+        count = sum(1 for host in source.services.members() if host not in source.spoken)
+        if count < self.settings.service_count:
             return
         if not self._told.may(("service_sweep", talk.client_address, None), talk.first_seen_ns):
             return
@@ -173,7 +167,8 @@ class Scan(Detector):
             server=True,
         )
 
-    def _flood(self, event: Event, talk: Conversation, count: int) -> Iterator[Event]:
+    def _flood(self, event: Event, talk: Conversation, source: _Source) -> Iterator[Event]:
+        count = source.opened.at(talk.first_seen_ns)
         if not self._told.may(("novelty_flood", talk.client_address, None), talk.first_seen_ns):
             return
         yield finding_between(
@@ -227,6 +222,9 @@ class Scan(Detector):
             near=event,
         )
 
+    def _new_ports(self) -> WindowSet[tuple[str, int]]:
+        return WindowSet(self.settings.port_s * SECOND)
+
     def _new(self) -> _Source:
         own = self.settings
         return _Source(
@@ -246,23 +244,17 @@ class Scan(Detector):
         self._told.read(memory)
 
 
-def is_probe(talk: Conversation) -> bool:
-    """Whether a conversation has ended without anything exchanged in it.
+def is_vain(talk: Conversation) -> bool:
+    """Whether every flow of a conversation so far came to nothing.
 
-    Bytes and packets are those of ended flows: while one is open it is none. A
-    TCP contact is one if no frame carried anything; a datagram if nothing came back.
+    Datagrams to a group are no attempts: nobody has to answer.
     """
-    if talk.protocol is not None or talk.pdus or not talk.packets or not talk.flow_count:
+    if not talk.vain_count or talk.vain_count < talk.flow_count or talk.protocol is not None:
         return False
-    if talk.packets > MAX_PROBE_PACKETS * talk.flow_count:
-        return False
-    if talk.transport == "tcp":
-        return talk.bytes <= EMPTY_FRAME_BYTES * talk.packets
-    return talk.transport == "udp" and talk.one_sided and not _is_group(talk)
+    return talk.transport == "tcp" or not _is_group(talk)
 
 
 def _is_group(talk: Conversation) -> bool:
-    """Whether a datagram went to many at once: nobody has to answer."""
     ip, mac = talk.server_ip, talk.server_mac
     if mac is not None and int(mac[:2], 16) & 1:
         return True

@@ -131,37 +131,58 @@ def disable_unsolicited(cable: Cable) -> None:
         master.integrity(2.0 + turn * 5, turn)
 
 
-@case("dnp3")
-def file_transfer(cable: Cable) -> None:
-    """A stranger opens a configuration file, writes and closes it, and deletes another."""
-    master = Master(cable, STRANGER, RTU, 0.1, address=77)
+def file_opened(name: bytes, mode: int, size: int) -> bytes:
+    """A file command: 0 deletes, 1 opens to read, 2 opens to write."""
+    body = (26).to_bytes(2, "little") + len(name).to_bytes(2, "little")
+    body += MIDNIGHT_MS.to_bytes(6, "little") + (0o644).to_bytes(2, "little") + bytes(4)
+    body += size.to_bytes(4, "little") + mode.to_bytes(2, "little") + (512).to_bytes(2, "little")
+    body += (1).to_bytes(2, "little") + name
+    return b"\x46\x03\x5b\x01" + len(body).to_bytes(2, "little") + body
 
-    def opened(name: bytes, mode: int, size: int) -> bytes:
-        body = (26).to_bytes(2, "little") + len(name).to_bytes(2, "little")
-        body += MIDNIGHT_MS.to_bytes(6, "little") + (0o644).to_bytes(2, "little") + bytes(4)
-        body += (
-            size.to_bytes(4, "little") + mode.to_bytes(2, "little") + (512).to_bytes(2, "little")
-        )
-        body += (1).to_bytes(2, "little") + name
-        return b"\x46\x03\x5b\x01" + len(body).to_bytes(2, "little") + body
 
-    def status(handle: int, size: int) -> bytes:
-        body = handle.to_bytes(4, "little") + size.to_bytes(4, "little")
-        body += (512).to_bytes(2, "little") + (1).to_bytes(2, "little") + b"\0"
-        return b"\x46\x04\x5b\x01" + len(body).to_bytes(2, "little") + body
+def file_status(handle: int, size: int) -> bytes:
+    """What became of a file command."""
+    body = handle.to_bytes(4, "little") + size.to_bytes(4, "little")
+    body += (512).to_bytes(2, "little") + (1).to_bytes(2, "little") + b"\0"
+    return b"\x46\x04\x5b\x01" + len(body).to_bytes(2, "little") + body
 
-    content = b"set BREAKER_3 trip_delay=0\n"
+
+def write_file(master: Master, at: float, name: bytes, content: bytes) -> None:
+    """A file of one block is opened, written and closed."""
     block = (1).to_bytes(4, "little") + (0x80000000).to_bytes(4, "little") + content
     written = (1).to_bytes(4, "little") + (0x80000000).to_bytes(4, "little") + b"\0"
-    master.ask(1.0, 25, opened(b"/config.ini", 2, len(content)), status(1, len(content)))
+    master.ask(at, 25, file_opened(name, 2, len(content)), file_status(1, len(content)))
     master.ask(
-        2.0,
+        at + 1,
         2,
         b"\x46\x05\x5b\x01" + len(block).to_bytes(2, "little") + block,
         b"\x46\x06\x5b\x01" + len(written).to_bytes(2, "little") + written,
     )
-    master.ask(3.0, 26, status(1, 0), status(1, 0))
-    master.ask(4.0, 27, opened(b"/events.log", 0, 0), status(0, 0))
+    master.ask(at + 2, 26, file_status(1, 0), file_status(1, 0))
+
+
+@case("dnp3")
+def file_transfer(cable: Cable) -> None:
+    """A stranger opens a configuration file, writes and closes it, and deletes another."""
+    master = Master(cable, STRANGER, RTU, 0.1, address=77)
+    write_file(master, 1.0, b"/config.ini", b"set BREAKER_3 trip_delay=0\n")
+    master.ask(4.0, 27, file_opened(b"/events.log", 0, 0), file_status(0, 0))
+
+
+@case("dnp3")
+def executable(cable: Cable) -> None:
+    """A stranger writes a file to an outstation that begins as a Linux program does."""
+    master = Master(cable, STRANGER, RTU, 0.1, address=77)
+    write_file(master, 1.0, b"/tmp/helper", b"\x7fELF\x01\x01\x01" + bytes(9) + bytes(range(100)))
+
+
+@case("dnp3")
+def local_control(cable: Cable) -> None:
+    """Somebody at the station takes its outputs over: IIN1.5 is set from then on."""
+    master = Master(cable, MASTER, RTU, 0.1)
+    for turn in range(20):
+        iin = 0x2000 if turn >= 10 else 0
+        master.ask(1.0 + turn, 5, dnp.control(3, 3), dnp.control(3, 3), iin=iin)
 
 
 @case("dnp3")
@@ -209,6 +230,16 @@ def stop_application(cable: Cable) -> None:
     identifier = bytes([90, 1, 0x5B, 1]) + len(name).to_bytes(2, "little") + name
     master.ask(1.0, 18, identifier)
     master.ask(5.0, 17, identifier)
+
+
+@case("dnp3")
+def trouble(cable: Cable) -> None:
+    """An outstation reports trouble for a while, then that it lost events."""
+    master = Master(cable, MASTER, RTU, 0.1)
+    for turn in range(40):
+        iin = 0x4000 if 10 <= turn < 25 else 0x0008 if turn == 35 else 0
+        at = 1.0 + turn
+        master.ask(at, 1, dnp.CLASSES, dnp.binaries(0, [1, 0, 1, 1]), iin=iin)
 
 
 @case("dnp3")

@@ -101,6 +101,17 @@ def exception_storm(cable: Cable) -> None:
 
 
 @case("modbus")
+def exception_after_hours(cable: Cable) -> None:
+    """After more than an hour without one, a device refuses the same read 30 times."""
+    client = Client(cable, HMI, PLC, 0.1)
+    for turn in range(220):
+        at = 1.0 + turn * 17.5
+        client.ask(at, 1, mb.read(3, 100, 1), mb.registers(3, [500 + turn % 40]))
+    for turn in range(30):
+        client.ask(3900.0 + turn * 3.5, 1, mb.read(3, 100, 1), mb.exception(3, 4))
+
+
+@case("modbus")
 def unit_sweep(cable: Cable) -> None:
     """A stranger asks units 1 to 32 behind a gateway; three of them exist."""
     cable.arp(0.0, STRANGER, GATEWAY)

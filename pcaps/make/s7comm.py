@@ -84,11 +84,11 @@ def identify(client: Client, at: float) -> None:
     client.user(at + 0.1, 4, 1, s7.szl_request(0x001C, 0), s7.szl(0x001C, 0, names))
 
 
-def upload_block(client: Client, at: float) -> None:
+def upload_block(client: Client, at: float, block: bytes = BLOCK) -> None:
     """OB1 is taken out of the controller."""
     name = s7.block("OB", 1, "A")
-    client.ask(at, s7.start_upload(name), s7.upload_started(7, len(BLOCK)))
-    client.ask(at + 0.1, s7.upload(0x1E, 7), b"\x1e\x00", values=s7.part(BLOCK))
+    client.ask(at, s7.start_upload(name), s7.upload_started(7, len(block)))
+    client.ask(at + 0.1, s7.upload(0x1E, 7), b"\x1e\x00", values=s7.part(block))
     client.ask(at + 0.2, s7.upload(0x1F, 7), b"\x1f")
 
 
@@ -145,6 +145,14 @@ def upload_ob1(cable: Cable) -> None:
     """A stranger takes OB1 out of the controller."""
     client = Client(cable, STRANGER, PLC, 0.1)
     upload_block(client, 1.0)
+
+
+@case("s7comm")
+def program_changed(cable: Cable) -> None:
+    """A stranger takes OB1 out of the controller twice; in between somebody has changed it."""
+    client = Client(cable, STRANGER, PLC, 0.1)
+    upload_block(client, 1.0)
+    upload_block(client, 61.0, BLOCK[:-4] + b"\xde\xad\xbe\xef")
 
 
 @case("s7comm")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from otmon.detectors.first_change import FirstChange
 from otmon.detectors.registry import detectors
 from otmon.detectors.report_disabled import ReportDisabled
-from otmon.detectors.watchers import Watchers
 from otmon.fields import FIELDS
 from otmon.model.event import Event, event_from_transaction
+from tests.detectors.seeing import said
 from tests.records import SECOND, START, History, Transaction
 
 
@@ -22,16 +22,6 @@ def operation(at_s: float, operation_class: str, reads: int = 0, changes: int = 
             **more,
         )
     )
-
-
-def said(detectors, *events: Event) -> list[Event]:
-    """Everything that detectors say of events, as a run shows them."""
-    watchers, found = Watchers(detectors), []
-    for event in events:
-        if event.time_ns >= watchers.due_ns:
-            found += watchers.advance(event.time_ns)
-        found += watchers.show(event)
-    return found
 
 
 def shown(detector, *events: Event) -> list[str]:
