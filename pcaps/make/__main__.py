@@ -12,10 +12,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-<<<<<<< HEAD
 import pcaps.make
-=======
->>>>>>> 0e06fa7 (rules: searches, first refusals, devices in trouble, changed programs)
 from pcaps.make.case import CASES
 
 HERE = Path(__file__).resolve().parent.parent
@@ -23,15 +20,9 @@ HERE = Path(__file__).resolve().parent.parent
 
 def main(arguments: list[str]) -> int:
     """Write every case, or compare it with what is there."""
-<<<<<<< HEAD
     for found in pkgutil.iter_modules(pcaps.make.__path__):
         if found.name != "__main__":
             importlib.import_module(f"pcaps.make.{found.name}")
-=======
-    for module in pkgutil.iter_modules([str(HERE / "make")]):
-        if module.name != "__main__":
-            importlib.import_module(f"pcaps.make.{module.name}")
->>>>>>> 0e06fa7 (rules: searches, first refusals, devices in trouble, changed programs)
     if arguments != ["--check"]:
         for case in CASES:
             case.write(HERE)
