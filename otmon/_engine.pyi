@@ -226,6 +226,8 @@ class Transaction(_OfFlow):
     @property
     def fields(self) -> dict[str, Value]:
         """The protocol's own fields of both PDUs by full name, such as `modbus.transaction_id`."""
+    def field(self, name: str) -> Value | None:
+        """One of the protocol's own fields by its full name; None where it is not there."""
     @property
     def history(self) -> History:
         """What the two ends had done before."""

@@ -74,6 +74,9 @@ class Transaction(Flow):
     fields: dict[str, Any] = field(default_factory=dict)
     history: History = field(default_factory=History)
 
+    def field(self, name: str) -> Any:
+        return self.fields.get(name)
+
     @property
     def value_texts(self) -> tuple[str, ...]:
         return tuple(

@@ -110,6 +110,19 @@ pub fn fields<'py>(
     Ok(dict)
 }
 
+/// One of a protocol's fields by its full name, the last of them.
+pub fn field<'py>(
+    py: Python<'py>,
+    protocol: ProtocolId,
+    fields: &[(FieldId, Value)],
+    name: &str,
+) -> Option<Bound<'py, PyAny>> {
+    let facts = protocol.registration();
+    let name = name.strip_prefix(facts.name)?.strip_prefix('.')?;
+    let named = |id: &FieldId| facts.fields.get(usize::from(id.0)).is_some_and(|f| f.name == name);
+    fields.iter().rev().find(|(id, _)| named(id)).map(|(_, content)| value(py, content))
+}
+
 /// The names of anomalies, in the order of their list.
 pub fn anomalies(py: Python<'_>, set: Anomalies) -> PyResult<Bound<'_, PyTuple>> {
     if set.is_empty() {

@@ -127,6 +127,9 @@ of_flow!(Transaction {
     fn fields<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
         convert::fields(py, self.0.protocol, &self.0.fields)
     }
+    fn field<'py>(&self, py: Python<'py>, name: &str) -> Option<Bound<'py, PyAny>> {
+        convert::field(py, self.0.protocol, &self.0.fields, name)
+    }
     #[getter]
     fn history(&self) -> History {
         let record::History { read_count, change_count, first_seen_ns } = self.0.history;

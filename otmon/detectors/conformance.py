@@ -117,12 +117,16 @@ class Conformance(Detector):
 
     def advance(self, time_ns: int) -> Iterable[Event]:
         """Gives what was counted in minutes that are over."""
-        ended = [item for item in self._open.items() if time_ns - item[1].told_ns >= self._every_ns]
-        found = [event for key, known in ended for event in self._close(key, known)]
-        self.due_ns = min(
-            (known.told_ns + self._every_ns for _, known in self._open.items()), default=NEVER_NS
-        )
-        return found
+        latest_ns, first_ns = time_ns - self._every_ns, NEVER_NS
+        ended = []
+        for item in self._open.items():
+            told_ns = item[1].told_ns
+            if told_ns <= latest_ns:
+                ended.append(item)
+            elif told_ns < first_ns:
+                first_ns = told_ns
+        self.due_ns = NEVER_NS if first_ns == NEVER_NS else first_ns + self._every_ns
+        return [event for key, known in ended for event in self._close(key, known)]
 
     def finish(self) -> Iterable[Event]:
         """Gives what was counted in minutes that the end of the input cut short."""

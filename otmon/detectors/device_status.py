@@ -6,7 +6,7 @@ when it begins, and again only after it was away.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -35,7 +35,12 @@ _BY_STATUS = {
     "memory_parity_error": ("memory_error", "reports a memory error"),
     "server_device_busy": ("device_busy", "is busy with something long"),
 }
-_MODES = ("s7comm.operating_mode", "modbus.running", "modbus_rtu.running")
+_MODES = {
+    "s7comm": "s7comm.operating_mode",
+    "modbus": "modbus.running",
+    "modbus_rtu": "modbus_rtu.running",
+}
+"""Of each protocol the field that tells of the operating mode."""
 _MODE_CLASSES = frozenset(("mode_start", "mode_stop", "mode_other", "restart"))
 
 
@@ -77,30 +82,39 @@ class DeviceStatus(Detector):
             return True
         if event.get("ot.status.name") in _BY_STATUS:
             return True
-        if event.service == "dnp3" or event.operation_class in _MODE_CLASSES:
+        if event.service == "dnp3":
+            # What an outstation says of itself stands in all that it sends.
+            return event.get("ot.role") != "request" or event.get("ot.answered") is True
+        if event.operation_class in _MODE_CLASSES:
             return True
         return event.service == "s7comm" and event.get("ot.role") == "event"
 
     def observe(self, event: Event) -> Iterable[Event]:
         """Takes an operation."""
-        return list(self._judged(event))
+        record = event.record
+        protocol, status = record.protocol, record.status
+        told = [_BY_ANOMALY[code] for code in record.anomalies if code in _BY_ANOMALY]
+        if status in _BY_STATUS:
+            told.append(_BY_STATUS[status])
+        mode: object = None
+        # Most of the operations of DNP3 come here, so only what is wanted is read.
+        field_of = getattr(record, "field", None)
+        if field_of is not None:
+            if protocol == "dnp3":
+                told += [words for field, words in _BY_FIELD.items() if field_of(field) is True]
+            elif protocol in _MODES:
+                mode = field_of(_MODES[protocol])
+        if not told and mode is None:
+            return ()
+        return list(self._judged(event, told, mode))
 
-    def _judged(self, event: Event) -> Iterator[Event]:
+    def _judged(
+        self, event: Event, told: Sequence[tuple[str, str]], mode: object
+    ) -> Iterator[Event]:
         record = event.record
         device = (record.server_address, record.vlan, record.protocol, record.unit)
-        for code in record.anomalies:
-            if code in _BY_ANOMALY:
-                yield from self._condition(event, device, *_BY_ANOMALY[code])
-        if record.status in _BY_STATUS:
-            yield from self._condition(event, device, *_BY_STATUS[record.status])
-        fields = getattr(record, "fields", None)
-        if not fields:
-            return
-        if record.protocol == "dnp3":
-            for field, (type, words) in _BY_FIELD.items():
-                if fields.get(field) is True:
-                    yield from self._condition(event, device, type, words)
-        mode = next((fields[field] for field in _MODES if field in fields), None)
+        for type, words in told:
+            yield from self._condition(event, device, type, words)
         if mode is not None:
             yield from self._mode(event, device, _mode_text(mode))
 

@@ -151,8 +151,8 @@ class Event:
         known = CONTEXT_FIELDS.get(field)
         if known is not None:
             return None if self.context is None else known(self.context, self)
-        added: Mapping[str, Value] | None = getattr(self.record, "fields", None)
-        value = added.get(field) if added else None
+        added = getattr(self.record, "field", None)
+        value: Value | None = None if added is None else added(field)
         return None if value is None else _plain(value)
 
     def own(self, field: str) -> FieldValue:
