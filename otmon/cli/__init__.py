@@ -16,6 +16,7 @@ import click
 
 COMMANDS = {
     "analyze": "Say what capture files show: devices, conversations, alerts.",
+    "explain": "Say what an alert means: why it was raised, its frames, what to check.",
     "evidence": "Save the frames behind an alert as pcapng.",
     "alerts": "List, explain and settle alerts: acknowledge, close, mute, learn.",
     "journal": "List what people did to a state: who, when, what, why.",

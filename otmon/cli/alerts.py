@@ -117,7 +117,7 @@ def list_alerts(
             limit=limit,
         )
         counts = kept.counts(db)
-        beside = _related(file, settings) if output_format != "table" else {}
+        beside = related_numbers(file, settings) if output_format != "table" else {}
     found = [replace(alert, related=beside.get(alert.id, ())) for alert in found]
     if output_format == "json":
         json.dump([*map(to_document, found)], sys.stdout, indent=1, ensure_ascii=False)
@@ -154,7 +154,7 @@ def show_alerts(
     """
     settings = load(config)
     with site.reading(state, settings) as file, file.reading() as db:
-        beside = _related(file, settings)
+        beside = related_numbers(file, settings)
         shown = []
         for number in site.numbers(ids):
             alert = replace(kept.one(db, number), related=beside.get(number, ()))
@@ -177,7 +177,8 @@ def show_alerts(
         alert_tables.shown(console.out(), alert, others, done, state, everything=everything)
 
 
-def _related(file: SiteFile, settings: Config) -> dict[int, tuple[int, ...]]:
+def related_numbers(file: SiteFile, settings: Config) -> dict[int, tuple[int, ...]]:
+    """Of each alert of a state, those near it with the same client or server."""
     within_ns = round(settings.alerts.related_minutes * MINUTE_NS)
     return related((Span(*span) for span in kept.spans(file.db)), within_ns)
 

@@ -19,7 +19,7 @@ from otmon import _engine
 from otmon.errors import CaptureError
 from otmon.evidence.source import KnownCapture, find
 from otmon.model.alert import Alert
-from otmon.model.document import render_time
+from otmon.model.document import Time, render_time
 
 MAX_FRAMES = 200
 """Frames of one capture of evidence."""
@@ -43,7 +43,7 @@ class EvidenceFrame:
     file: str
     number: int
     """Its number in the file that it comes from."""
-    time_ns: int
+    time: Time
     kind: str
     """`request`, `response` or `message` of the alert, else `handshake` or `context`."""
     source: str | None
@@ -177,7 +177,7 @@ def _described(
         place,
         names.get(frame.file, frame.file),
         frame.number,
-        frame.time_ns,
+        Time(frame.time_ns),
         kind,
         _end(frame.source_ip, frame.source_port),
         _end(frame.destination_ip, frame.destination_port),
@@ -197,10 +197,10 @@ def _check_times(alert: Alert, frames: Sequence[EvidenceFrame]) -> None:
     Raises:
         CaptureError: None of them is of its time.
     """
-    own = [frame.time_ns for frame in frames if frame.is_evidence]
+    own = [frame.time for frame in frames if frame.is_evidence]
     margin = 3_600 * 1_000_000_000
     if own and not any(
-        alert.first_seen - margin <= time_ns <= alert.last_seen + margin for time_ns in own
+        alert.first_seen - margin <= time <= alert.last_seen + margin for time in own
     ):
         raise CaptureError(
             f"The frames of alert {alert.id} are of another time than the alert: "

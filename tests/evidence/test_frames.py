@@ -75,8 +75,8 @@ def test_wireshark_reads_evidence_without_complaint(stopped, tmp_path, tshark):
     assert [] == complaints
     rows = [line.split("\t") for line in ran.stdout.splitlines()]
     assert len(made.frames) == len(rows)
-    for frame, (time, comment, malformed) in zip(made.frames, rows, strict=True):
-        assert frame.time_ns == int(time.replace(".", ""))
+    for frame, (seconds, comment, malformed) in zip(made.frames, rows, strict=True):
+        assert frame.time == int(seconds.replace(".", ""))
         assert comment.startswith(frame.kind)
         assert not malformed
 

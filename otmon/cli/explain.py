@@ -1,0 +1,176 @@
+"""`otmon explain`: what an alert means, with its frames decoded twice."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from otmon import _engine
+from otmon.cli import console, options, site
+from otmon.cli.alerts import related_numbers
+from otmon.cli.evidence import alert_of
+from otmon.config import Config, load
+from otmon.errors import CaptureError
+from otmon.evidence.explain import ExplainedFrame, KnownRule
+from otmon.evidence.explain import explain as put_together
+from otmon.evidence.frames import Evidence, collect
+from otmon.evidence.message import message_lines
+from otmon.evidence.wireshark import Layer, WiresharkError, decode
+from otmon.model.alert import Alert
+from otmon.model.document import to_document
+from otmon.state import alerts as kept
+from otmon.state import results
+
+if TYPE_CHECKING:
+    from otmon.evidence.source import KnownCapture
+
+SHOWN_FRAMES = 4
+"""Frames that are decoded without --all: the first two and the last two."""
+
+
+@click.command()
+@click.argument("alert", metavar="ALERT")
+@options.output_format("table", "json")
+@click.option("--all", "everything", is_flag=True, help="Decode every frame, with every layer.")
+@click.option("--no-wireshark", is_flag=True, help="Only otmon's own decode of the frames.")
+@options.state
+@options.config
+def explain(
+    alert: str,
+    output_format: str,
+    everything: bool,
+    no_wireshark: bool,
+    state: str | None,
+    config: str | None,
+) -> None:
+    """Say what an alert means: what happened, why it matters, what to check next.
+
+    ALERT is its number. The rule is shown with the values on which it held,
+    the severity with its factors, and the frames with otmon's decode beside
+    that of Wireshark, where tshark and otmon[wireshark] are installed.
+
+    \b
+    Examples:
+      otmon explain 3
+      otmon explain 3 --all | less
+      otmon explain 3 --format json | jq .severity
+    """
+    settings = load(config)
+    with site.reading(state, settings) as file:
+        found, known = alert_of(file, alert)
+        with file.reading() as db:
+            assets = results.load(db, "assets") or []
+            beside = kept.load(db, numbers=related_numbers(file, settings).get(found.id, ()))
+    frames, remarks = _frames(found, known, everything, not no_wireshark)
+    explanation = put_together(
+        found,
+        rule=_rule(found, settings),
+        assets=assets,
+        class_meanings={one.name: one.meaning for one in _engine.classes()},
+        baseline=(),
+        related=beside,
+        frames=frames,
+        remarks=remarks,
+    )
+    if output_format == "json":
+        json.dump(to_document(explanation), sys.stdout, indent=1, ensure_ascii=False)
+        sys.stdout.write("\n")
+        return
+    from otmon.cli import explain_tables
+
+    explain_tables.explained(console.out(), explanation, _next(found, state), full=everything)
+
+
+def _rule(alert: Alert, settings: Config) -> KnownRule | None:
+    """The rule of an alert as it is now."""
+    from otmon.fields import catalogue
+    from otmon.ruleset import words
+    from otmon.ruleset.condition import EventRule
+    from otmon.ruleset.describe import described
+    from otmon.ruleset.site import site_rules
+
+    every = described(site_rules(settings, catalogue(_engine.protocols())))
+    row = next((one for one in every if one.found.rule.id == alert.rule.id), None)
+    if row is None:
+        return None
+    found, rule = row.found, row.found.rule
+    if isinstance(found, EventRule):
+        about, lines = words.about(found), [*words.condition_lines(found.condition)]
+    else:
+        about, lines = "what comes together", [*words.correlation_lines(found, row.titles)]
+    return KnownRule(rule.description, about, lines, rule.path, rule.version)
+
+
+def _frames(
+    alert: Alert, known: Sequence[KnownCapture], everything: bool, ask_wireshark: bool
+) -> tuple[list[ExplainedFrame], list[str]]:
+    """The frames of an alert, decoded, and what there is to say about them."""
+    try:
+        evidence = collect(alert, known)
+    except CaptureError as error:
+        return [], [str(error)]
+    own = [frame for frame in evidence.frames if frame.is_evidence]
+    shown = own
+    if not everything and len(own) > SHOWN_FRAMES:
+        half = SHOWN_FRAMES // 2
+        shown = [*own[:half], *own[-half:]]
+    remarks = list(evidence.remarks)
+    if len(shown) < len(own):
+        remarks.append(f"{len(shown)} of {len(own)} frames are decoded: --all decodes every one")
+    messages = _messages(evidence, {(frame.file, frame.number) for frame in shown})
+    layers: Mapping[int, tuple[Layer, ...]] = {}
+    if ask_wireshark:
+        try:
+            layers = decode(evidence.capture, {frame.place for frame in shown})
+        except WiresharkError as error:
+            remarks.append(str(error))
+    frames = [
+        ExplainedFrame(
+            frame,
+            tuple(messages.get((frame.file, frame.number), ())),
+            layers.get(frame.place, ()),
+        )
+        for frame in shown
+    ]
+    return frames, remarks
+
+
+def _messages(
+    evidence: Evidence, wanted: set[tuple[str, int]]
+) -> dict[tuple[str, int], list[tuple[str, ...]]]:
+    """Otmon's own messages of frames, found where they were found: in the whole capture."""
+    from otmon.pipeline import pdu_lines
+
+    found: dict[tuple[str, int], list[tuple[str, ...]]] = {}
+    for path, place in evidence.paths.items():
+        numbers = {number for file, number in wanted if file == path}
+        if not numbers:
+            continue
+        with console.progress("Decoding") as report:
+            for lines in pdu_lines(place, progress=report):
+                last = 0
+                for line in lines.splitlines():
+                    # Each line begins {"frame":17, and to parse them all would take its time.
+                    last = int(line[9 : line.index(b",")])
+                    if last in numbers:
+                        pdu: dict[str, Any] = json.loads(line)
+                        found.setdefault((path, last), []).append(tuple(message_lines(pdu)))
+                if last > max(numbers):
+                    break
+    return found
+
+
+def _next(alert: Alert, state: str | None) -> list[str]:
+    at = f" --state {shlex.quote(state)}" if state else ""
+    commands = [
+        f"evidence {alert.id}{at} -o alert-{alert.id}.pcapng",
+        f"alerts show {alert.id}{at}",
+    ]
+    if alert.status == "open":
+        commands.append(f'alerts ack {alert.id}{at} --note "..."')
+    return [f"otmon {words}" for words in commands]

@@ -1,0 +1,114 @@
+"""`otmon explain`: the analyst's question, answered on a terminal and as a document."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from places import PCAPS
+from rich.console import Console
+
+import otmon
+from otmon.cli import console, group
+
+STOP = PCAPS / "s7comm" / "stop_start.pcapng"
+
+
+@pytest.fixture(scope="module")
+def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("state") / "site.otmon"
+    otmon.analyze(STOP, state=path)
+    return path
+
+
+def run(*arguments: object) -> str:
+    """What a command prints.
+
+    Raises:
+        OtmonError: What it refuses with.
+    """
+    ran = CliRunner().invoke(group, [*map(str, arguments)])
+    if ran.exception is not None and not isinstance(ran.exception, SystemExit):
+        raise ran.exception
+    return ran.stdout
+
+
+@pytest.fixture
+def width(monkeypatch: pytest.MonkeyPatch):
+    """Sets the columns of the terminal."""
+
+    def at(columns: int) -> None:
+        made = Console(width=columns, highlight=False, emoji=False, markup=False)
+        monkeypatch.setattr(console, "out", lambda: made)
+
+    return at
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+def test_an_explanation_fits_its_terminal(state, width, columns):
+    width(columns)
+    text = run("explain", 1, "--state", state)
+
+    body, _, commands = text.partition("\nNext\n")
+    assert max(map(len, body.splitlines())) <= columns
+    assert f"  otmon evidence 1 --state {state} -o alert-1.pcapng" in commands.splitlines()
+
+
+def test_everything_that_is_asked_has_its_part(state, width):
+    width(80)
+    text = run("explain", 1, "--state", state, "--no-wireshark")
+
+    for part in (
+        "What happened",
+        "Who",
+        "Why it matters",
+        "What the baseline said",
+        "Why otmon says so",
+        "How severe",
+        "Frames",
+        "ATT&CK for ICS",
+        "Check next",
+        "Looks the same and is not",
+        "Related alerts",
+        "Next",
+    ):
+        assert f"\n{part}\n" in text
+    assert "ot.operation.class is mode_stop   <- mode_stop" in text
+    assert "s7comm: request plc_stop (function 41, mode_stop)" in text
+
+
+def test_two_decodes_stand_side_by_side_where_there_is_room(state, width, tshark):
+    width(120)
+    lines = run("explain", 1, "--state", state).splitlines()
+
+    assert any(line.split() == ["otmon", "Wireshark"] for line in lines)
+
+
+def test_without_tshark_the_rest_is_explained_all_the_same(state, width, monkeypatch):
+    monkeypatch.setattr(shutil, "which", lambda _name: None)
+    width(80)
+    text = run("explain", 1, "--state", state)
+
+    assert "! tshark is not installed" in text
+    assert "s7comm: request plc_stop" in text
+
+
+def test_the_document_has_the_same_facts(state):
+    document = json.loads(run("explain", 1, "--state", state, "--format", "json", "--no-wireshark"))
+
+    assert "S7 controller stopped" == document["rule"]["title"]
+    assert ["request", "response"] == [one["frame"]["kind"] for one in document["frames"]]
+    assert ["client", "server"] == [one["part"] for one in document["devices"]]
+
+
+def test_a_capture_that_is_gone_leaves_an_explanation_without_frames(tmp_path, width):
+    capture, state = tmp_path / "gone.pcapng", tmp_path / "site.otmon"
+    shutil.copy(STOP, capture)
+    otmon.analyze(capture, state=state)
+    capture.unlink()
+    width(80)
+
+    assert "is not there any more" in run("explain", 1, "--state", state)

@@ -1,0 +1,48 @@
+"""Wireshark's opinion is had where it can be, and its absence is told."""
+
+from __future__ import annotations
+
+import builtins
+
+import pytest
+from places import PCAPS, absent
+
+from otmon.evidence import wireshark
+from otmon.evidence.wireshark import WiresharkError, decode
+
+STOP = PCAPS / "s7comm" / "stop_start.pcapng"
+
+
+def test_wireshark_decodes_the_frames_asked_for(tshark):
+    try:
+        import pyshark  # noqa: F401
+    except ImportError:
+        absent("pyshark", "OTMON_REQUIRE_TSHARK")
+    found = decode(STOP.read_bytes(), {8, 10})
+
+    assert {8, 10} == found.keys()
+    layers = {layer.name: layer.lines for layer in found[8]}
+    assert {"eth", "ip", "tcp", "tpkt", "cotp", "s7comm"} <= layers.keys()
+    assert "Protocol Id: 0x32" in layers["s7comm"]
+
+
+def test_without_tshark_it_is_told_what_to_install(monkeypatch):
+    monkeypatch.setattr(wireshark.shutil, "which", lambda _name: None)
+
+    with pytest.raises(WiresharkError, match=r"tshark is not installed.*Install it"):
+        decode(b"", set())
+
+
+def test_without_pyshark_it_is_told_what_to_install(monkeypatch):
+    monkeypatch.setattr(wireshark.shutil, "which", lambda name: name)
+    load = builtins.__import__
+
+    def refuse(name: str, *rest: object) -> object:
+        if name.startswith("pyshark"):
+            raise ImportError(name)
+        return load(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", refuse)
+
+    with pytest.raises(WiresharkError, match=r"pip install 'otmon\[wireshark\]'"):
+        decode(b"", set())
