@@ -92,7 +92,7 @@ def test_a_compressed_capture_gives_the_same_frames(stopped, tmp_path):
 
 
 def test_a_transfer_keeps_its_first_and_its_last_frame():
-    alert = alert_of(DOWNLOAD, "S7 program block downloaded")
+    alert = otmon.analyze(DOWNLOAD).alerts[0]
     made = collect(alert, known(DOWNLOAD))
 
     own = [frame.number for frame in made.frames if frame.is_evidence]
