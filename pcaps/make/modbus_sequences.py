@@ -42,11 +42,14 @@ def rtu_restart(cable: Cable) -> None:
 
 @case("modbus")
 def request_flood(cable: Cable) -> None:
-    """A stranger sends 200 requests in two seconds; the device answers the first four."""
+    """A stranger sends 200 requests in two seconds; the device answers four, and comes back."""
     client = Client(cable, STRANGER, PLC, 0.1)
     for turn in range(200):
         answer = mb.registers(3, [turn]) if turn < 4 else None
         client.ask(1.0 + turn * 0.01, 1, mb.read(3, 100 + turn, 1), answer)
+    operator = Client(cable, HMI, PLC, 12.0)
+    for turn in range(10):
+        poll(operator, 13.0 + turn, seed=turn)
 
 
 @case("modbus")

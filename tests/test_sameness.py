@@ -1,0 +1,202 @@
+"""The same attack raises the same alerts however it looks on the wire; what is none raises none.
+
+Made from every capture on which a shipped rule fires.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+from collections import Counter
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+from places import PCAPS
+from sameness.changes import (
+    SAME,
+    answers_alone,
+    as_reads,
+    moved,
+    moved_hosts,
+    refused,
+    six,
+    swapped,
+)
+from sameness.wire import Frame, read, write
+
+from otmon.config import Config
+from otmon.model.alert import Alert
+from otmon.ruleset import site
+from otmon.ruleset.examples import examples
+from otmon.ruleset.load import RuleSet, load_rules
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("otmon._engine") is None, reason="the engine is not built"
+)
+
+CAPTURES = sorted(
+    {
+        one.capture
+        for one in examples(load_rules())
+        if one.count and one.config is None and one.baseline is None
+    }
+)
+Name = Callable[[str], str]
+Said = Counter[tuple[object, ...]]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def rules_are_read_once() -> Iterable[None]:
+    """Otherwise most of the time would go into reading them."""
+    rules = site.site_rules(Config())
+
+    def known(_config: Config) -> RuleSet:
+        return rules
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(site, "site_rules", known)
+        yield
+
+
+@functools.cache
+def frames_of(capture: str) -> list[Frame]:
+    return read(PCAPS / capture)
+
+
+def alerts(*paths: Path) -> tuple[Alert, ...]:
+    from otmon import analyze
+
+    return tuple(analyze(paths).alerts)
+
+
+@functools.cache
+def expected(capture: str) -> tuple[Alert, ...]:
+    return alerts(PCAPS / capture)
+
+
+def said(found: Iterable[Alert], name: Name = str) -> Said:
+    """What alerts say, but for their frames, times and belief; `name` gives other addresses."""
+    return Counter(
+        (
+            alert.rule.title,
+            alert.client and name(alert.client),
+            alert.server and name(alert.server),
+            alert.protocol,
+            alert.count,
+            tuple(
+                (row.operation, row.target, row.value, row.status, row.count)
+                for row in alert.violations
+            ),
+        )
+        for alert in found
+    )
+
+
+WITHOUT_EQUAL = {
+    ("split at every byte", "modbus/stream_overwritten.pcapng"): "bytes are compared by segment",
+    ("split at every byte", "demo/plant.pcapng"): (
+        "the answer to the first request of a flow is not paired if it comes byte by byte"
+    ),
+    ("over IPv6", "tristation/broadcast.pcapng"): "there is no broadcast in IPv6",
+    ("on other ports", "modbus/answered_units.pcapng"): "no unit shows two exchanges",
+    ("on other ports", "modbus/exception_storm.pcapng"): "refusals alone do not prove Modbus",
+    ("on other ports", "modbus/function_sweep.pcapng"): "refusals alone do not prove Modbus",
+    ("on other ports", "modbus/identify_many.pcapng"): "no device shows two exchanges",
+    ("on other ports", "s7comm/slot_sweep.pcapng"): "COTP without S7comm has no mark of its own",
+}
+"""What has no equal on the wire, or is not told from chance there, by change and capture."""
+
+
+def named(change: str) -> Name:
+    """What an address is called after a change."""
+    return {"over IPv6": six, "between other hosts": moved}.get(change, str)
+
+
+@pytest.mark.parametrize("capture", CAPTURES)
+@pytest.mark.parametrize("change", SAME)
+def test_the_same_attack_raises_the_same_alerts(change: str, capture: str, tmp_path: Path):
+    found = alerts(write(tmp_path / "changed.pcap", SAME[change](frames_of(capture))))
+
+    same = said(expected(capture), named(change)) == said(found)
+    assert same is ((change, capture) not in WITHOUT_EQUAL)
+
+
+@pytest.mark.parametrize("capture", CAPTURES)
+def test_the_same_frames_in_another_file_raise_the_same_alerts(capture: str, tmp_path: Path):
+    frames = frames_of(capture)
+    half = len(frames) // 2
+    fine = write(tmp_path / "fine.pcap", frames, nanoseconds=True)
+    first, second = (
+        write(tmp_path / "1.pcap", frames[:half]),
+        write(tmp_path / "2.pcap", frames[half:]),
+    )
+
+    assert said(expected(capture)) == said(alerts(fine))
+    assert said(expected(capture)) == said(alerts(first, second))
+
+
+def test_benign_traffic_around_it_changes_nothing(tmp_path: Path):
+    benign = moved_hosts(frames_of("demo/plant_normal.pcapng"))
+    for capture in CAPTURES:
+        # When a refused connection is given up depends on what else a sensor sees.
+        if capture.startswith("demo/") or capture == "s7comm/slot_sweep.pcapng":
+            continue
+        found = alerts(write(tmp_path / "mixed.pcap", [*benign, *frames_of(capture)]))
+
+        assert said(expected(capture)) == said(found), capture
+
+
+SYMMETRIC = {
+    "modbus/many_writes.pcapng": "a write of one register and its answer are the same bytes",
+    "s7comm/slot_sweep.pcapng": "a refused connection has no direction but that of its flow",
+}
+"""What looks the same from both sides, by capture."""
+
+
+@pytest.mark.parametrize(
+    "capture", [one for one in CAPTURES if not one.startswith("demo/") and one not in SYMMETRIC]
+)
+def test_messages_from_the_wrong_side_are_told_as_such(capture: str, tmp_path: Path):
+    found = alerts(write(tmp_path / "swapped.pcap", swapped(frames_of(capture))))
+    askers = {alert.client for alert in expected(capture)}
+    answering = {alert.server for alert in expected(capture)}
+
+    reversed_ = any(one.rule.title == "Roles of client and server reversed" for one in found)
+    assert reversed_ or {alert.client for alert in found} <= answering - askers
+
+
+@pytest.mark.parametrize("capture", [one for one in CAPTURES if not one.startswith("demo/")])
+def test_answers_alone_raise_nothing_that_is_not_raised_with_their_requests(
+    capture: str, tmp_path: Path
+):
+    found = alerts(write(tmp_path / "answers.pcap", answers_alone(frames_of(capture))))
+
+    # Answers to S7 downloads do not name the block.
+    whole = {one.rule.title for one in expected(capture)} | {"S7 program block downloaded"}
+    assert {one.rule.title for one in found} <= whole
+
+
+MODBUS = [
+    one
+    for one in CAPTURES
+    if one.startswith("modbus/") and one.split("/")[1][:4] not in ("rtu_", "requ")
+]
+"""Those with requests and answers over TCP."""
+READS = {"Very many stations behind a device asked"}
+"""Rules that reads alone are enough for."""
+
+
+@pytest.mark.parametrize("capture", MODBUS)
+def test_operations_turned_into_answered_reads_raise_nothing(capture: str, tmp_path: Path):
+    found = alerts(write(tmp_path / "reads.pcap", as_reads(frames_of(capture))))
+
+    assert {one.rule.title for one in found} <= READS
+
+
+@pytest.mark.parametrize("capture", ["modbus/diagnostics.pcapng", "modbus/newcomer.pcapng"])
+def test_operations_that_are_refused_raise_the_same_alerts(capture: str, tmp_path: Path):
+    found = alerts(write(tmp_path / "refused.pcap", refused(frames_of(capture))))
+
+    titles = {one.rule.title for one in found}
+    assert {one.rule.title for one in expected(capture)} <= titles
