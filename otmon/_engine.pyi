@@ -347,7 +347,7 @@ class Conversation(_OfFlow):
         """Ended flows in which the client got nothing: no answer, a refusal, or silence."""
     @property
     def packets(self) -> int:
-        """Packets of ended flows, both ways."""
+        """Packets, both ways; of flows that go on those up to the last delta."""
     @property
     def bytes(self) -> int:
         """Bytes on the wire, both ways."""
@@ -528,6 +528,9 @@ class Rhythm(_OfFlow):
     @property
     def id(self) -> str:
         """Digest of the key, 32 hexadecimal digits: the same on every run and machine."""
+    @property
+    def behaviour(self) -> int:
+        """The number of the behaviour that showed it last."""
     @property
     def conversation(self) -> int:
         """The number of its conversation in this run."""
@@ -800,6 +803,10 @@ class Engine:
             making observations.
         rhythm: Say what happens to rhythms, and what stays unanswered.
         health: Say how well interfaces and conversations were seen.
+        delta_s: Seconds of packet time after which the counts of all that changed
+            leave, again and again, also of flows that go on: `Address`, `Claim`,
+            `Conversation`, `Behaviour`. They are absolute. By default they leave
+            at the end.
 
     Raises:
         CaptureError: No input is usable. Where some are, the others say why not
@@ -814,6 +821,7 @@ class Engine:
         pdu_log: bool = False,
         rhythm: bool = False,
         health: bool = False,
+        delta_s: float | None = None,
     ) -> Engine: ...
     @staticmethod
     def live(
@@ -829,6 +837,7 @@ class Engine:
         pdu_log: bool = False,
         rhythm: bool = False,
         health: bool = False,
+        delta_s: float | None = None,
     ) -> Engine:
         """Captures from interfaces, and takes from the process every means to send.
 
@@ -854,6 +863,8 @@ class Engine:
                 making observations.
             rhythm: Say what happens to rhythms, and what stays unanswered.
             health: Say how well interfaces and conversations were seen.
+            delta_s: Seconds after which the counts of all that changed leave, again
+                and again; by default at the end alone.
 
         Raises:
             CaptureError: An interface cannot be captured, or the kernel did not

@@ -510,3 +510,16 @@ def test_nothing_of_rhythm_and_health_leaves_unasked(stopped: Path) -> None:
     extra = _engine.Rhythm | _engine.NoReply | _engine.Health | _engine.Loss
 
     assert [] == [one for one in everything if isinstance(one, extra)]
+
+
+def test_counts_leave_with_each_delta_where_somebody_asks(stopped: Path) -> None:
+    everything = observed(_engine.Engine([str(stopped)], delta_s=10))
+    counts = [one.count for one in everything if isinstance(one, _engine.Behaviour)]
+
+    assert [1, 9, 19, 29, 30] == counts
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan")])
+def test_a_delta_that_makes_no_sense_is_an_error(stopped: Path, seconds: float) -> None:
+    with pytest.raises(OptionsError, match="delta_s"):
+        _engine.Engine([str(stopped)], delta_s=seconds)

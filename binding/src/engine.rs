@@ -138,7 +138,7 @@ pub struct Engine {
 #[pymethods]
 impl Engine {
     #[new]
-    #[pyo3(signature = (paths, *, keep_duplicates = false, pdu_log = false, rhythm = false, health = false))]
+    #[pyo3(signature = (paths, *, keep_duplicates = false, pdu_log = false, rhythm = false, health = false, delta_s = None))]
     fn new(
         py: Python<'_>,
         paths: Vec<PathBuf>,
@@ -146,8 +146,10 @@ impl Engine {
         pdu_log: bool,
         rhythm: bool,
         health: bool,
+        delta_s: Option<f64>,
     ) -> PyResult<Self> {
-        let options = Options { paths, keep_duplicates, pdu_log, rhythm, health };
+        let delta_ns = delta_s.map(delta).transpose()?;
+        let options = Options { paths, keep_duplicates, pdu_log, rhythm, health, delta_ns };
         let worker = Worker::start(options).map_err(|fault| engine_error(&fault))?;
         loop {
             let opened =
@@ -168,6 +170,7 @@ impl Engine {
     #[pyo3(signature = (
         interfaces, *, filter = None, snap_length = None, promiscuous = true, ring_mib = 64, user = None,
         evidence_mib = 0, keep_duplicates = false, pdu_log = false, rhythm = false, health = false,
+        delta_s = None,
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn live(
@@ -183,7 +186,9 @@ impl Engine {
         pdu_log: bool,
         rhythm: bool,
         health: bool,
+        delta_s: Option<f64>,
     ) -> PyResult<Self> {
+        let delta_ns = delta_s.map(delta).transpose()?;
         let wrong = |problem: &dyn std::fmt::Display| OptionsError::new_err(problem.to_string());
         let filter = match (filter, snap_length) {
             (Some(text), length) => filter::parse(text, length.unwrap_or(MAX_SNAP))
@@ -209,8 +214,14 @@ impl Engine {
                 Live::open(&options).map_err(|error| CaptureError::new_err(error.to_string()))?;
             lock_in(&live.descriptors(), user)
                 .map_err(|error| CaptureError::new_err(error.to_string()))?;
-            let options =
-                Options { keep_duplicates, pdu_log, rhythm, health, ..Options::default() };
+            let options = Options {
+                keep_duplicates,
+                pdu_log,
+                rhythm,
+                health,
+                delta_ns,
+                ..Options::default()
+            };
             let evidence = usize::from(evidence_mib) << 20;
             Worker::watch(live, &options, evidence).map_err(|fault| engine_error(&fault))
         })?;
@@ -374,6 +385,14 @@ fn whole_lines(lines: &[u8], limit: usize) -> usize {
 fn duration(seconds: f64) -> PyResult<Duration> {
     Duration::try_from_secs_f64(seconds).map_err(|_| {
         OptionsError::new_err(format!("timeout_s is {seconds}. Give seconds, 0 or more."))
+    })
+}
+
+/// Nanoseconds between two deltas.
+fn delta(seconds: f64) -> PyResult<i64> {
+    let time = Duration::try_from_secs_f64(seconds).ok().filter(|time| *time >= SLICE);
+    time.and_then(|time| i64::try_from(time.as_nanos()).ok()).ok_or_else(|| {
+        OptionsError::new_err(format!("delta_s is {seconds}. Give seconds, 0.1 or more."))
     })
 }
 

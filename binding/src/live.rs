@@ -140,13 +140,14 @@ fn cut(pdus: &mut Vec<u8>) -> u64 {
 
 /// Of each thing that is counted, keeps its first observation and its latest.
 fn keep_latest(observations: &mut Vec<Observation>) {
-    let mut seen = HashSet::new();
+    let (mut seen, mut pairs) = (HashSet::new(), HashSet::new());
     let mut keep: Vec<bool> = observations
         .iter()
         .rev()
         .map(|one| match one {
             Observation::Behaviour(own) => own.new || seen.insert((0u8, own.id)),
             Observation::Conversation(own) => own.new || seen.insert((1, u128::from(own.id))),
+            Observation::Address(own) => pairs.insert((own.mac, own.ip, own.vlan)),
             _ => true,
         })
         .collect();

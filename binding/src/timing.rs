@@ -24,6 +24,10 @@ of_flow!(Rhythm {
         format!("{:032x}", self.0.id)
     }
     #[getter]
+    fn behaviour(&self) -> u64 {
+        self.0.behaviour
+    }
+    #[getter]
     fn conversation(&self) -> u64 {
         self.0.conversation
     }

@@ -47,6 +47,8 @@ pub struct Options {
     pub rhythm: bool,
     /// Whether the health of interfaces is told.
     pub health: bool,
+    /// Packet time after which counts leave, again and again.
+    pub delta_ns: Option<i64>,
 }
 
 /// What the thread hands over at a time.
@@ -294,6 +296,7 @@ fn make_engine(options: &Options) -> Engine {
         pdu_log: options.pdu_log,
         rhythm: options.rhythm,
         health: options.health,
+        delta_ns: options.delta_ns,
     })
 }
 

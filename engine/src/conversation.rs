@@ -319,7 +319,7 @@ impl Conversations {
     pub fn add_flow(&mut self, slot: u32, totals: &FlowTotals) {
         let Some(entry) = self.entries.get_mut(slot as usize) else { return };
         let (client, server) = (totals.client, totals.server);
-        entry.flow_count = entry.flow_count.saturating_add(1);
+        entry.flow_count = entry.flow_count.saturating_add(totals.flows);
         entry.vain_count = entry.vain_count.saturating_add(totals.vain.into());
         entry.first_seen_ns = entry.first_seen_ns.min(totals.first_seen_ns);
         entry.last_seen_ns = entry.last_seen_ns.max(totals.last_seen_ns);

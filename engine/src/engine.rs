@@ -19,16 +19,17 @@ use crate::capture::Frame;
 use crate::conversation::Host;
 use crate::counters::Counters;
 use crate::decode::{decode, decode_whole};
+use crate::delta::Deltas;
 use crate::dissect::{Sinks, View, Waits, Work};
 use crate::duplicate::DuplicateFilter;
-use crate::flow::{DIRECTIONS, FlowKey, FlowTable, Parts, Room, Settled};
+use crate::flow::{DIRECTIONS, Flow, FlowKey, FlowTable, Parts, Room, Settled};
 use crate::fragment::Defragmenter;
 use crate::identify::{Application, client_by_port};
 use crate::interface::{ALONE, Interfaces};
 use crate::known_servers::KnownServers;
 use crate::limits::Limits;
 use crate::observation::{FlowFacts, Observation};
-use crate::observer::{FlowMemo, Observer};
+use crate::observer::{FlowMemo, FlowTotals, Observer};
 use crate::packet::{Ip, Link, Packet, Payload, Tcp};
 use crate::reassembly::{Chunk, Reassembly, Segment, Step, opens_anew};
 
@@ -52,6 +53,9 @@ pub struct Options {
     pub rhythm: bool,
     /// Whether it is said how well interfaces and conversations were seen.
     pub health: bool,
+    /// Packet time after which the counts of everything that changed leave, again
+    /// and again; none for at the end alone.
+    pub delta_ns: Option<i64>,
 }
 
 /// Frames in, observations out.
@@ -61,6 +65,7 @@ pub struct Engine {
     pdu_log: bool,
     /// Whether interfaces are watched.
     watches: bool,
+    deltas: Option<Deltas>,
     interfaces: Interfaces,
     now_ns: Option<i64>,
     ticked_ns: i64,
@@ -90,11 +95,12 @@ impl Engine {
     /// An engine that has seen nothing.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let Options { limits, keep_duplicates, pdu_log, rhythm, health } = options;
+        let Options { limits, keep_duplicates, pdu_log, rhythm, health, delta_ns } = options;
         Self {
             keep_duplicates,
             pdu_log,
             watches: rhythm || health,
+            deltas: delta_ns.map(Deltas::every),
             interfaces: Interfaces::new(health),
             now_ns: None,
             ticked_ns: i64::MIN,
@@ -166,7 +172,7 @@ impl Engine {
                 self.observer.health(health);
             }
         }
-        self.observer.flush(&mut self.counters);
+        self.observer.finish(&mut self.counters);
     }
 
     /// Takes the observations made since the last call, oldest first.
@@ -240,6 +246,35 @@ impl Engine {
         }
         if self.watches {
             self.watch(now_ns);
+        }
+        if self.deltas.as_mut().is_some_and(|deltas| deltas.is_due(now_ns)) {
+            self.tell_deltas();
+        }
+    }
+
+    /// Tells the counts of everything that changed, of flows that go on, too.
+    #[cold]
+    fn tell_deltas(&mut self) {
+        for slot in self.flows.slots() {
+            self.count_flow(slot);
+        }
+        self.observer.flush(&mut self.counters);
+    }
+
+    /// Counts what a flow that goes on carried since it was last counted.
+    fn count_flow(&mut self, slot: u32) {
+        let (Some(flow), Some(deltas)) = (self.flows.get_mut(slot), &mut self.deltas) else {
+            return;
+        };
+        // Whose flow it is decides where it is counted.
+        if flow.application.is_undecided() {
+            return;
+        }
+        let (client, facts, memo) = whose(flow);
+        // Whether all was in vain, its end shows.
+        let totals = FlowTotals { vain: false, ..flow.totals(client, i64::MIN) };
+        if let Some(since) = deltas.since(slot, totals) {
+            self.observer.flow_counted(&facts, memo, since);
         }
     }
 
@@ -518,8 +553,7 @@ impl Engine {
         let mut ended = None;
         self.with_application(slot, |application, view, work| {
             application.decide_last(view, work);
-            let client = application.session_mut().map(|session| session.client());
-            let client = client.or(view.syn).unwrap_or_else(|| client_by_port(view, None));
+            let client = client_of(application, view);
             let session = application.end_session(view, work);
             let (facts, memo) = session.map_or_else(
                 || (Arc::new(unidentified(view, client)), FlowMemo::default()),
@@ -535,7 +569,14 @@ impl Engine {
         }
         if let Some((facts, memo, client)) = ended {
             let totals = flow.totals(client, now_ns);
-            self.observer.flow_ended(&facts, memo, totals, &mut self.counters);
+            let since = match &mut self.deltas {
+                Some(deltas) => deltas.end(slot, totals),
+                None => Some(totals),
+            };
+            self.observer.flow_ended(&facts);
+            if let Some(since) = since {
+                self.observer.flow_counted(&facts, memo, since);
+            }
         }
         self.reassembly.forget(self.flows.remove(slot));
     }
@@ -624,6 +665,22 @@ fn guarded(
     let run = AssertUnwindSafe(|| stage(application, work));
     if catch_unwind(run).is_err() {
         application.fault(work);
+    }
+}
+
+/// The direction of the client's packets, as well as it is known.
+fn client_of(application: &mut Application, view: &View<'_>) -> Direction {
+    let client = application.session_mut().map(|session| session.client());
+    client.or(view.syn).unwrap_or_else(|| client_by_port(view, None))
+}
+
+/// The client of a flow, its facts, and what the observer remembers of it.
+fn whose(flow: &mut Flow) -> (Direction, Arc<FlowFacts>, FlowMemo) {
+    let Parts { view, application, .. } = flow.parts();
+    let client = client_of(application, &view);
+    match application.session_mut() {
+        Some(session) => (client, Arc::clone(&session.facts), session.memo),
+        None => (client, Arc::new(unidentified(&view, client)), FlowMemo::default()),
     }
 }
 

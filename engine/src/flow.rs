@@ -144,9 +144,11 @@ impl Flow {
                 packets: traffic.packets,
                 bytes: traffic.bytes,
                 gap_bytes: self.halves.get(direction).lost,
+                last_seen_ns: *self.last_ns.get(direction),
             }
         };
         FlowTotals {
+            flows: 1,
             first_seen_ns: self.first_ns,
             last_seen_ns: self.latest_ns(),
             client: totals(client),

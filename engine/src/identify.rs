@@ -78,6 +78,11 @@ impl Application {
         self.held.is_some() || self.session.as_ref().is_some_and(|session| session.is_waiting())
     }
 
+    /// Whether it is not yet decided whose flow it is.
+    pub const fn is_undecided(&self) -> bool {
+        self.session.is_none() && !self.unknown && self.looked_at > 0
+    }
+
     /// The flow's session.
     pub fn session_mut(&mut self) -> Option<&mut Session> {
         self.session.as_deref_mut()

@@ -20,6 +20,7 @@ mod content;
 mod conversation;
 pub mod counters;
 pub mod decode;
+mod delta;
 mod dissect;
 pub mod duplicate;
 pub mod engine;

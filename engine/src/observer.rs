@@ -83,11 +83,27 @@ pub struct DirectionTotals {
     pub bytes: u64,
     /// Bytes that the sensor did not see.
     pub gap_bytes: u64,
+    /// Packet time of the last packet.
+    pub last_seen_ns: i64,
 }
 
-/// What a flow carried.
+impl DirectionTotals {
+    /// What came since `before`.
+    const fn since(self, before: Self) -> Self {
+        Self {
+            packets: self.packets.saturating_sub(before.packets),
+            bytes: self.bytes.saturating_sub(before.bytes),
+            gap_bytes: self.gap_bytes.saturating_sub(before.gap_bytes),
+            ..self
+        }
+    }
+}
+
+/// What a flow carried, in all or since it was last counted.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FlowTotals {
+    /// Flows: none where it was counted before.
+    pub flows: u64,
     /// First packet time.
     pub first_seen_ns: i64,
     /// Last packet time.
@@ -98,6 +114,17 @@ pub struct FlowTotals {
     pub server: DirectionTotals,
     /// Whether the client got nothing for its trouble.
     pub vain: bool,
+}
+
+impl FlowTotals {
+    /// What came since the flow was counted as `before`; none where nothing did.
+    #[must_use]
+    pub fn since(self, before: &Self) -> Option<Self> {
+        let (client, server) = (self.client.since(before.client), self.server.since(before.server));
+        let news = self.vain || client.packets > 0 || server.packets > 0;
+        let flows = self.flows.saturating_sub(before.flows);
+        news.then_some(Self { flows, client, server, ..self })
+    }
 }
 
 /// Folds, counts and emits.
@@ -449,22 +476,20 @@ impl Observer {
     }
 
     /// A flow ended, was evicted, or the input did.
-    pub fn flow_ended(
-        &mut self,
-        facts: &Arc<FlowFacts>,
-        memo: FlowMemo,
-        totals: FlowTotals,
-        _counters: &mut Counters,
-    ) {
-        if self.pdu_log.is_some() {
-            return;
-        }
+    pub fn flow_ended(&mut self, facts: &Arc<FlowFacts>) {
         for ended in self.contents.flow_ended(facts) {
             self.emit(Observation::Content(Box::new(ended)));
         }
+    }
+
+    /// Counts what a flow carried, at its end or while it goes on.
+    pub fn flow_counted(&mut self, facts: &Arc<FlowFacts>, memo: FlowMemo, totals: FlowTotals) {
+        if self.pdu_log.is_some() {
+            return;
+        }
         for (end, sent) in [(&facts.client, totals.client), (&facts.server, totals.server)] {
             let key = (end.mac, end.ip, facts.vlan);
-            self.addresses.add_packets(key, sent.packets, totals.last_seen_ns);
+            self.addresses.add_packets(key, sent.packets, sent.last_seen_ns);
         }
         let slot = match memo.conversation.checked_sub(1) {
             Some(slot) => Some(slot),
@@ -479,6 +504,14 @@ impl Observer {
         }
     }
 
+    /// Emits everything that is left, at the end of the input.
+    pub fn finish(&mut self, counters: &mut Counters) {
+        for loss in self.losses.as_mut().map(|losses| losses.take()).unwrap_or_default() {
+            self.emit(Observation::Loss(Box::new(loss)));
+        }
+        self.flush(counters);
+    }
+
     /// Emits the counts of everything that changed since they were last emitted.
     /// A new behaviour that was held back leaves now.
     pub fn flush(&mut self, counters: &mut Counters) {
@@ -487,9 +520,6 @@ impl Observer {
         counters.conversations_overflow = self.conversations.overflow_count;
         counters.rhythms_overflow = self.behaviours.rhythm_overflow();
         counters.calls_overflow = self.calls.as_ref().map_or(0, |calls| calls.overflow_count);
-        for loss in self.losses.as_mut().map(|losses| losses.take()).unwrap_or_default() {
-            self.emit(Observation::Loss(Box::new(loss)));
-        }
         for address in self.addresses.take_changed() {
             self.emit(Observation::Address(address));
         }

@@ -558,15 +558,17 @@ fn a_conversation_adds_its_flows_up() {
         let own = Arc::new(facts(1, port));
         let mut memo = FlowMemo::default();
         plant.observer.identified(&own, &mut memo, SECOND);
-        let sent = DirectionTotals { packets: 3, bytes: 300, gap_bytes: 1 };
+        let sent =
+            DirectionTotals { packets: 3, bytes: 300, gap_bytes: 1, last_seen_ns: 2 * SECOND };
         let totals = FlowTotals {
+            flows: 1,
             first_seen_ns: SECOND,
             last_seen_ns: 2 * SECOND,
             client: sent,
             server: DirectionTotals::default(),
             vain: port == 50_001,
         };
-        plant.observer.flow_ended(&own, memo, totals, &mut plant.counters);
+        plant.observer.flow_counted(&own, memo, totals);
     }
     let mut all = plant.taken();
     all.extend(plant.flushed());
@@ -680,7 +682,7 @@ fn a_transfer_with_lost_bytes_or_without_its_end_is_not_complete() {
     plant.observer.gap(&plant.facts, None, 0);
     transfer(&mut plant, &[b"c"], true);
     transfer(&mut plant, &[b"d"], false);
-    plant.observer.flow_ended(&plant.facts, plant.memo, FlowTotals::default(), &mut plant.counters);
+    plant.observer.flow_ended(&plant.facts);
     let all = plant.taken();
 
     let complete: Vec<_> = contents(&all).iter().map(|own| own.complete).collect();

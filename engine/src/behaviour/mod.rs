@@ -267,6 +267,7 @@ impl Entry {
             kind: news.kind,
             id: identity(&key, place.as_deref(), &self.flow, false),
             flow: Arc::clone(&self.flow),
+            behaviour: self.number,
             conversation: self.conversation.into(),
             protocol: self.protocol,
             role: self.role,

@@ -7,6 +7,7 @@
 )]
 
 mod attempts;
+mod delta;
 mod health;
 mod identification;
 mod requests;

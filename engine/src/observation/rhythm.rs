@@ -50,6 +50,8 @@ pub struct Rhythm {
     pub id: u128,
     /// The flow that showed the behaviour first.
     pub flow: Arc<FlowFacts>,
+    /// The number of the behaviour that showed it last.
+    pub behaviour: u64,
     /// The number of its conversation.
     pub conversation: u64,
     /// The dissector.
