@@ -791,6 +791,11 @@ class CaptureFile:
     def error(self) -> str | None:
         """Why it was not read to its end."""
 
+_KnownConversation = tuple[str, str, int | None, str, int, int, int]
+"""Client, server, VLAN id and protocol of an earlier run; its operations that look, those that
+change something, and the packet time of the first. Addresses are IP addresses, else hardware
+addresses. What this version cannot place is left out."""
+
 @final
 class Engine:
     """Reads capture files as one timeline and says what was observed.
@@ -807,6 +812,7 @@ class Engine:
             leave, again and again, also of flows that go on: `Address`, `Claim`,
             `Conversation`, `Behaviour`. They are absolute. By default they leave
             at the end.
+        conversations: What was done before this run, see `_KnownConversation`.
 
     Raises:
         CaptureError: No input is usable. Where some are, the others say why not
@@ -822,6 +828,7 @@ class Engine:
         rhythm: bool = False,
         health: bool = False,
         delta_s: float | None = None,
+        conversations: Sequence[_KnownConversation] = ...,
     ) -> Engine: ...
     @staticmethod
     def live(
@@ -912,6 +919,13 @@ class Engine:
         """
     def now_ns(self) -> int | None:
         """Packet time, as of the last second or so; none before the first frame."""
+    def know(self, conversations: Sequence[_KnownConversation]) -> None:
+        """Tells an engine that captures from interfaces what was done before this run.
+
+        It learns it within a tenth of a second, also of conversations that have
+        begun. An engine that reads files takes it as it is made, so that the same
+        files give the same.
+        """
     def progress(self) -> tuple[int, int]:
         """Bytes read of the input files, and their bytes in all; 0 in all where not known."""
     def close(self) -> None:

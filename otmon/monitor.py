@@ -158,6 +158,7 @@ class _Watch(Analysis):
         memory = SiteMemory(site, config, nothing_known([]), sensor=",".join(self._names))
         super().__init__(engine, config, memory)
         self._live_memory = memory
+        engine.know(memory.known())
         self._began_s = self._looked_s = time.monotonic()
         self._before = dict.fromkeys(self._names, (0, 0))
         """Of each interface its packets and bytes at the last look."""
@@ -211,7 +212,8 @@ class _Watch(Analysis):
             self._advance(now_ns)
         self._save_evidence()
         files = self._engine.files()
-        self._live_memory.save(self._aggregator, self._watchers, files, live=True)
+        talks = self._conversations.values()
+        self._live_memory.save(self._aggregator, self._watchers, talks, files, live=True)
         if now_ns is not None:
             self._aggregator.forget_before(now_ns)
         self._forget()

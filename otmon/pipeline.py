@@ -106,8 +106,11 @@ def analyze(
     with SiteFile.open(state) as site:
         site.claim()
         inputs = look_up(site, _listed(paths))
-        engine = _engine.Engine(inputs.paths, keep_duplicates=keep_duplicates)
-        analysis = Analysis(engine, config, SiteMemory(site, config, inputs), baseline)
+        memory = SiteMemory(site, config, inputs)
+        engine = _engine.Engine(
+            inputs.paths, keep_duplicates=keep_duplicates, conversations=memory.known()
+        )
+        analysis = Analysis(engine, config, memory, baseline)
         analysis.run(progress)
         return analysis.finish()
 
@@ -392,7 +395,8 @@ class Analysis:
         if self._memory is not None:
             files = [] if result is None else self._engine.files()
             parts = None if result is None else _parts(result)
-            self._memory.save(self._aggregator, self._watchers, files, parts)
+            talks = self._conversations.values()
+            self._memory.save(self._aggregator, self._watchers, talks, files, parts)
 
     def finish(self) -> Result:
         """Write everything into the state, unless a person stopped the run, and give the result."""

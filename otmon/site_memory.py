@@ -7,7 +7,7 @@ it has all of them, the run shows what they hold and changes nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,9 +15,11 @@ from otmon import _engine
 from otmon.alerts.aggregate import Aggregator
 from otmon.config import Config
 from otmon.detectors.watchers import Watchers
+from otmon.fields import CHANGE_CLASSES
 from otmon.model.alert import KeptAlert
-from otmon.state import alerts, captures, memories, results
+from otmon.state import alerts, captures, histories, memories, results
 from otmon.state.captures import STANDARD_INPUT, Capture
+from otmon.state.histories import History, Key
 from otmon.state.site_file import SiteFile
 
 MINUTE_NS = 60 * 1_000_000_000
@@ -57,6 +59,16 @@ class SiteMemory:
         """What people should know of how the state was used."""
         self.settled: Mapping[int, tuple[str, int | None]] = {}
         """Of each alert that somebody settled its status, and when its mute ends."""
+        with site.reading() as db:
+            self._histories = histories.load(db)
+        self._written: dict[Key, History] = dict(self._histories)
+
+    def known(self) -> list[tuple[str, str, int | None, str, int, int, int]]:
+        """What was done before this run, as the engine takes it."""
+        return [
+            (*key, one.read_count, one.change_count, one.first_ns)
+            for key, one in self._histories.items()
+        ]
 
     def begin(self, aggregator: Aggregator) -> None:
         """Makes alerts of the state go on."""
@@ -80,7 +92,7 @@ class SiteMemory:
             if position is None:
                 self._resumes = self._adds
                 return
-            if first_ns <= position:
+            if first_ns < position:
                 if self._adds:
                     self.remarks.append(
                         "these captures begin before others that the state has seen: "
@@ -94,6 +106,7 @@ class SiteMemory:
         self,
         aggregator: Aggregator,
         watchers: Watchers,
+        conversations: Iterable[_engine.Conversation],
         files: Sequence[_engine.CaptureFile],
         parts: Mapping[str, Any] | None = None,
         others: Iterable[Callable[[Any], None]] = (),
@@ -105,6 +118,7 @@ class SiteMemory:
         Args:
             aggregator: The alerts.
             watchers: The detectors.
+            conversations: Those of the run so far.
             files: The captures that have been read to their end, or the interfaces.
             parts: The document of the run, at its end.
             others: What else to write, given the connection.
@@ -116,6 +130,7 @@ class SiteMemory:
         ends = [one.last_seen_ns for one in files if one.last_seen_ns is not None]
         with self._site.transaction() as db:
             alerts.save(db, aggregator.changed(lambda number: files[number].path))
+            histories.save(db, self._changed_histories(conversations))
             for write in others:
                 write(db)
             if self._resumes:
@@ -128,6 +143,28 @@ class SiteMemory:
                 results.save(db, parts)
             self.settled = alerts.settled(db)
         aggregator.saved()
+
+    def _changed_histories(
+        self, conversations: Iterable[_engine.Conversation]
+    ) -> Iterator[tuple[Key, History]]:
+        """What was done over all runs, of those that did something in this one."""
+        now: dict[Key, History] = {}
+        for talk in conversations:
+            if talk.protocol is None or not talk.classes:
+                continue
+            client, server = talk.client_address, talk.server_address
+            if client is None or server is None:
+                continue
+            key = Key(client, server, talk.vlan, talk.protocol)
+            changes = sum(n for name, n in talk.classes.items() if name in CHANGE_CLASSES)
+            reads = sum(talk.classes.values()) - changes
+            one = History(reads, changes, talk.first_seen_ns, talk.last_seen_ns)
+            before = now.get(key) or self._histories.get(key)
+            now[key] = one if before is None else _together(before, one)
+        for key, one in now.items():
+            if self._written.get(key) != one:
+                self._written[key] = one
+                yield key, one
 
     def _retain(self, db: Any, now_ns: int) -> None:
         """Drops what is over and old, now and then."""
@@ -188,6 +225,15 @@ def look_up(site: SiteFile, paths: Sequence[str | os.PathLike[str]]) -> Inputs:
 def nothing_known(paths: Sequence[str | os.PathLike[str]]) -> Inputs:
     """The captures of a run whose state is new."""
     return Inputs([os.fspath(path) for path in paths], (), False, {})
+
+
+def _together(before: History, more: History) -> History:
+    return History(
+        before.read_count + more.read_count,
+        before.change_count + more.change_count,
+        min(before.first_ns, more.first_ns),
+        max(before.last_ns, more.last_ns),
+    )
 
 
 def _left_out(known: captures.Known) -> str:

@@ -167,6 +167,34 @@ def test_a_write_is_a_transaction_with_values_frames_and_history(capture: Path) 
     assert ("illegal_data_address", 2) == (refused.status, refused.status_code)
 
 
+@pytest.mark.parametrize(
+    ("known", "history"),
+    [
+        ((CLIENT, SERVER, None, "modbus", 40, 2, START * 10**9 - 5), (43, 2, START * 10**9 - 5)),
+        ((CLIENT, SERVER, 7, "modbus", 40, 2, 5), (3, 0, (START + 1) * 10**9)),
+        ((SERVER, CLIENT, None, "modbus", 40, 2, 5), (3, 0, (START + 1) * 10**9)),
+        ((CLIENT, SERVER, None, "s7comm", 40, 2, 5), (3, 0, (START + 1) * 10**9)),
+        ((CLIENT, SERVER, None, "no longer", 40, 2, 5), (3, 0, (START + 1) * 10**9)),
+        (("no address", SERVER, None, "modbus", 40, 2, 5), (3, 0, (START + 1) * 10**9)),
+        ((CLIENT, SERVER, None, "modbus", 40, 2, (START + 9) * 10**9), (3, 0, (START + 1) * 10**9)),
+    ],
+    ids=["known", "vlan", "direction", "protocol", "forgotten", "broken", "later"],
+)
+def test_history_begins_with_what_was_done_before_the_run(
+    capture: Path,
+    known: tuple[str, str, int | None, str, int, int, int],
+    history: tuple[int, int, int],
+) -> None:
+    everything = observed(_engine.Engine([str(capture)], conversations=[known]))
+    write = next(one for one in everything if isinstance(one, _engine.Transaction))
+
+    assert history == (
+        write.history.read_count,
+        write.history.change_count,
+        write.history.first_seen_ns,
+    )
+
+
 def test_a_transaction_names_its_behaviour_which_left_before(capture: Path) -> None:
     everything = observed(_engine.Engine([str(capture)]))
     operations: dict[int, str] = {}

@@ -89,6 +89,28 @@ def test_a_capture_cut_in_two_gives_the_same_alerts_as_the_whole(state, tmp_path
     ]
 
 
+@pytest.mark.parametrize("frames", [1_000, 3_000, 4_000])
+def test_a_client_of_the_first_capture_is_not_new_in_the_second(state, tmp_path, frames):
+    whole = tmp_path / "whole.otmon"
+    otmon.analyze(PLANT, state=whole)
+    for half in split(PLANT, tmp_path, frames):
+        otmon.analyze(half, state=state)
+
+    assert {(a.rule.title, a.client, a.server) for a in kept(whole)} == {
+        (a.rule.title, a.client, a.server) for a in kept(state)
+    }
+
+
+def test_an_older_capture_is_taken_in_and_says_that_detectors_begin_afresh(state, tmp_path):
+    first, second = split(PLANT, tmp_path, 3_000)
+    otmon.analyze(second, state=state)
+    result = otmon.analyze(first, state=state)
+
+    assert "detectors with a memory began afresh" in result.capture.remarks[0]
+    with SiteFile.open(state) as site:
+        assert 2 == site.db.execute("SELECT count(*) FROM captures").fetchone()[0]
+
+
 def test_a_capture_that_has_grown_is_left_out_with_advice(state, tmp_path):
     growing = tmp_path / "growing.pcapng"
     begin = split(PLANT, tmp_path, 3_000)[0].read_bytes()

@@ -8,7 +8,8 @@ use std::time::Duration;
 use engine::capture::live::{Live, LiveOptions, Size, filter};
 use engine::capture::sandbox::lock_in;
 use engine::capture::{Compression, Container, FileFacts};
-use engine::observation::Observation;
+use engine::dissectors::registry::ProtocolId;
+use engine::observation::{Endpoint, History, KnownConversation, Observation};
 use engine::selection::Bounds;
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt as _;
@@ -87,6 +88,32 @@ pub struct Interface {
     reopened: u64,
 }
 
+/// Client, server, VLAN, protocol, reads, changes, time of the first one: see the stub.
+type Known = (String, String, Option<u16>, String, u64, u64, i64);
+
+/// A conversation of an earlier run; none where its protocol or an address is no longer one.
+fn known(
+    (client, server, vlan, protocol, reads, changes, first): &Known,
+) -> Option<KnownConversation> {
+    Some(KnownConversation {
+        client: endpoint(client)?,
+        server: endpoint(server)?,
+        vlan: *vlan,
+        protocol: *ProtocolId::ALL.iter().find(|id| id.registration().name == protocol)?,
+        history: History { read_count: *reads, change_count: *changes, first_seen_ns: *first },
+    })
+}
+
+/// An end by its IP or hardware address.
+fn endpoint(address: &str) -> Option<Endpoint> {
+    if let Ok(ip) = address.parse() {
+        return Some(Endpoint { mac: None, ip: Some(ip), port: 0 });
+    }
+    let bytes: Option<Vec<u8>> =
+        address.split(':').map(|byte| u8::from_str_radix(byte, 16).ok()).collect();
+    Some(Endpoint { mac: Some(bytes?.try_into().ok()?), ip: None, port: 0 })
+}
+
 /// Handed over by the thread, but not yet to Python.
 #[derive(Default)]
 struct Waiting {
@@ -138,7 +165,11 @@ pub struct Engine {
 #[pymethods]
 impl Engine {
     #[new]
-    #[pyo3(signature = (paths, *, keep_duplicates = false, pdu_log = false, rhythm = false, health = false, delta_s = None))]
+    #[pyo3(signature = (
+        paths, *, keep_duplicates = false, pdu_log = false, rhythm = false, health = false,
+        delta_s = None, conversations = Vec::new(),
+    ))]
+    #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn new(
         py: Python<'_>,
         paths: Vec<PathBuf>,
@@ -147,9 +178,11 @@ impl Engine {
         rhythm: bool,
         health: bool,
         delta_s: Option<f64>,
+        conversations: Vec<Known>,
     ) -> PyResult<Self> {
         let delta_ns = delta_s.map(delta).transpose()?;
-        let options = Options { paths, keep_duplicates, pdu_log, rhythm, health, delta_ns };
+        let known = conversations.iter().filter_map(known).collect();
+        let options = Options { paths, keep_duplicates, pdu_log, rhythm, health, delta_ns, known };
         let worker = Worker::start(options).map_err(|fault| engine_error(&fault))?;
         loop {
             let opened =
@@ -226,6 +259,10 @@ impl Engine {
             Worker::watch(live, &options, evidence).map_err(|fault| engine_error(&fault))
         })?;
         Ok(Self { worker, waiting: Mutex::default(), shared: Mutex::default(), pdu_log })
+    }
+
+    fn know(&self, conversations: Vec<Known>) {
+        self.worker.know(conversations.iter().filter_map(known).collect());
     }
 
     fn interfaces(&self) -> Vec<Interface> {

@@ -53,6 +53,7 @@ pub fn watch(live: &mut Live, engine: &mut Engine, shared: &Shared, send: &SyncS
             continue;
         }
         handed_ns = now_ns;
+        shared.teach(engine);
         batch.take(engine);
         if now_ns.saturating_sub(told_ns) >= TELL_NS {
             told_ns = now_ns;

@@ -17,7 +17,7 @@ use engine::capture::live::{InterfaceHealth, Live};
 use engine::capture::{FileFacts, Frame, Timeline, expand};
 use engine::counters::Counters;
 use engine::limits::Limits;
-use engine::observation::Observation;
+use engine::observation::{KnownConversation, Observation};
 use engine::recent::RecentFrames;
 use engine::selection::{Bounds, Selection, select_recent};
 
@@ -49,6 +49,8 @@ pub struct Options {
     pub health: bool,
     /// Packet time after which counts leave, again and again.
     pub delta_ns: Option<i64>,
+    /// What was done before this run.
+    pub known: Vec<KnownConversation>,
 }
 
 /// What the thread hands over at a time.
@@ -96,6 +98,8 @@ pub struct Shared {
     interfaces: Mutex<Vec<InterfaceHealth>>,
     /// The latest frames of interfaces.
     recent: Mutex<Option<RecentFrames>>,
+    /// What was done before this run, and the thread has not learned yet.
+    known: Mutex<Vec<KnownConversation>>,
     fault: Mutex<Option<String>>,
 }
 
@@ -132,6 +136,12 @@ impl Shared {
             recent.take_over(late);
         }
         recent.push(frame);
+    }
+
+    /// Teaches the engine what was done before this run.
+    pub fn teach(&self, engine: &mut Engine) {
+        let known = std::mem::take(&mut *locked(&self.known));
+        known.iter().for_each(|known| engine.know(known));
     }
 
     /// Whether somebody asked the thread to end.
@@ -240,6 +250,11 @@ impl Worker {
         self.shared.stop.store(true, Ordering::Relaxed);
     }
 
+    /// Has the thread learn what was done before this run, where it watches interfaces.
+    pub fn know(&self, known: Vec<KnownConversation>) {
+        locked(&self.shared.known).extend(known);
+    }
+
     /// Bytes of the inputs read, and in all.
     pub fn progress(&self) -> (u64, u64) {
         (self.shared.read.load(Ordering::Relaxed), self.shared.total.load(Ordering::Relaxed))
@@ -290,14 +305,16 @@ fn open(options: Options) -> Result<(Timeline, Engine), String> {
 }
 
 fn make_engine(options: &Options) -> Engine {
-    Engine::new(engine::Options {
+    let mut engine = Engine::new(engine::Options {
         limits: Limits::default(),
         keep_duplicates: options.keep_duplicates,
         pdu_log: options.pdu_log,
         rhythm: options.rhythm,
         health: options.health,
         delta_ns: options.delta_ns,
-    })
+    });
+    options.known.iter().for_each(|known| engine.know(known));
+    engine
 }
 
 /// Tells the engine of frames that the capturing machines lost beyond `before`; how

@@ -10,7 +10,7 @@ use dissectors::operation::Class;
 use dissectors::registry::ProtocolId;
 
 use crate::limits::Limits;
-use crate::observation::{Conversation, Endpoint, FlowFacts, History};
+use crate::observation::{Conversation, Endpoint, FlowFacts, History, KnownConversation};
 use crate::observer::FlowTotals;
 use crate::packet::Mac;
 use crate::token_bucket::TokenBucket;
@@ -49,6 +49,9 @@ struct Key {
     port: u16,
     vlan: Option<u16>,
 }
+
+/// Two ends and what they speak, on whatever port.
+type Pair = (Host, Host, Option<u16>, ProtocolId);
 
 /// A client on its segment: its rates, and its share of the tables.
 #[derive(Debug, Default)]
@@ -184,6 +187,8 @@ pub struct Conversations {
     sources: Vec<Source>,
     by_client: HashMap<(Host, Option<u16>), u32>,
     changed: Vec<u32>,
+    /// What was done before this run.
+    known: HashMap<Pair, History>,
     most: usize,
     most_per_source: usize,
     /// How often one was not kept.
@@ -199,10 +204,39 @@ impl Conversations {
             sources: Vec::new(),
             by_client: HashMap::new(),
             changed: Vec::new(),
+            known: HashMap::new(),
             most: limits.conversations,
             most_per_source: share(limits.conversations, limits.flows_per_source_percent),
             overflow_count: 0,
         }
+    }
+
+    /// Learns what two ends had done before this run; no more than fit.
+    pub fn know(&mut self, known: &KnownConversation) {
+        if self.known.len() >= self.most {
+            return;
+        }
+        let (client, server) = (Host::from(&known.client), Host::from(&known.server));
+        let (vlan, protocol, before) = (known.vlan, known.protocol, known.history);
+        // Live, the first frames may have come before what is known was read.
+        for (key, slot) in &self.by_key {
+            let found = (key.client, key.server, key.vlan, key.protocol);
+            if found == (client, server, vlan, Some(protocol))
+                && let Some(entry) = self.entries.get_mut(*slot as usize)
+            {
+                entry.history = entry.history.after(before);
+            }
+        }
+        self.known.insert((client, server, vlan, protocol), before);
+    }
+
+    /// What was done before; nothing where that was later: captures come in any order.
+    fn history(&self, key: &Key, time_ns: i64) -> Option<History> {
+        if self.known.is_empty() {
+            return None;
+        }
+        let known = self.known.get(&(key.client, key.server, key.vlan, key.protocol?));
+        known.filter(|history| history.first_seen_ns <= time_ns).copied()
     }
 
     /// The conversation of a flow, made where it is new; none past the bounds.
@@ -228,6 +262,7 @@ impl Conversations {
             return None;
         }
         held.conversations = held.conversations.saturating_add(1);
+        let history = self.history(&key, time_ns);
         let slot = u32::try_from(self.entries.len()).ok()?;
         self.entries.push(Entry {
             flow: Arc::clone(facts),
@@ -245,7 +280,7 @@ impl Conversations {
             classes: Vec::new(),
             failure_count: 0,
             answered_count: 0,
-            history: History { first_seen_ns: i64::MIN, ..History::default() },
+            history: history.unwrap_or(History { first_seen_ns: i64::MIN, ..History::default() }),
             changed: false,
             emitted: false,
             due: false,
@@ -265,8 +300,7 @@ impl Conversations {
         protocol: ProtocolId,
         time_ns: i64,
     ) -> Option<u32> {
-        let entry = self.entries.get_mut(slot as usize)?;
-        let Some(outer) = entry.protocol else {
+        let Some(outer) = self.entries.get(slot as usize)?.protocol else {
             return self.find(facts, Some(protocol), time_ns);
         };
         if outer == protocol || outer.registration().parents.contains(&protocol) {
@@ -276,12 +310,18 @@ impl Conversations {
             return self.find(facts, Some(protocol), time_ns);
         }
         if outer.is_carrier() {
-            if let Some(known) = self.by_key.get(&key(facts, Some(protocol))) {
+            let inner = key(facts, Some(protocol));
+            if let Some(known) = self.by_key.get(&inner) {
                 return Some(*known);
             }
+            let before = self.history(&inner, time_ns);
+            let entry = self.entries.get_mut(slot as usize)?;
             entry.protocol = Some(protocol);
+            if let Some(before) = before {
+                entry.history = entry.history.after(before);
+            }
             // The outer key stays: the next flow begins as the outer layer again.
-            self.by_key.insert(key(facts, Some(protocol)), slot);
+            self.by_key.insert(inner, slot);
         }
         Some(slot)
     }

@@ -28,7 +28,7 @@ use crate::identify::{Application, client_by_port};
 use crate::interface::{ALONE, Interfaces};
 use crate::known_servers::KnownServers;
 use crate::limits::Limits;
-use crate::observation::{FlowFacts, Observation};
+use crate::observation::{FlowFacts, KnownConversation, Observation};
 use crate::observer::{FlowMemo, FlowTotals, Observer};
 use crate::packet::{Ip, Link, Packet, Payload, Tcp};
 use crate::reassembly::{Chunk, Reassembly, Segment, Step, opens_anew};
@@ -115,6 +115,11 @@ impl Engine {
             observer: Observer::new(&limits, pdu_log, rhythm, health),
             limits,
         }
+    }
+
+    /// Learns what two ends had done before this run, before their first frame.
+    pub fn know(&mut self, known: &KnownConversation) {
+        self.observer.know(known);
     }
 
     /// Takes the next frame in.

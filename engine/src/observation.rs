@@ -152,6 +152,33 @@ pub struct History {
     pub first_seen_ns: i64,
 }
 
+impl History {
+    /// This one as what followed `before`, which begins it.
+    #[must_use]
+    pub const fn after(self, before: Self) -> Self {
+        Self {
+            read_count: self.read_count.saturating_add(before.read_count),
+            change_count: self.change_count.saturating_add(before.change_count),
+            first_seen_ns: before.first_seen_ns,
+        }
+    }
+}
+
+/// What two ends had done in one protocol before this run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownConversation {
+    /// Who asked: by its IP, or by its MAC where it has none.
+    pub client: Endpoint,
+    /// Who was asked.
+    pub server: Endpoint,
+    /// Outermost VLAN id.
+    pub vlan: Option<u16>,
+    /// What they spoke, on whatever port.
+    pub protocol: ProtocolId,
+    /// What was done.
+    pub history: History,
+}
+
 /// Who does what to whom, again and again.
 #[derive(Clone, Debug)]
 pub struct Behaviour {

@@ -21,7 +21,7 @@ use crate::counters::Counters;
 use crate::exchange::Exchange;
 use crate::limits::Limits;
 use crate::loss::Losses;
-use crate::observation::{FlowFacts, Health, History, Observation, Rhythm};
+use crate::observation::{FlowFacts, Health, History, KnownConversation, Observation, Rhythm};
 use crate::packet::{Ip, Link};
 use crate::pdu_json::Writer;
 use crate::pdu_log::PduLog;
@@ -168,6 +168,11 @@ impl Observer {
             losses: health.then(Box::default),
             pdu_log: pdu_log.then(|| (PduLog::new(limits.pdu_log_waiting), Writer::new())),
         }
+    }
+
+    /// Learns what two ends had done before this run.
+    pub fn know(&mut self, known: &KnownConversation) {
+        self.conversations.know(known);
     }
 
     /// The next frame of the input begins. `oldest_waiting` is the earliest frame
