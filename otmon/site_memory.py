@@ -77,7 +77,8 @@ class SiteMemory:
         span_ns = round(settings.span_hours * 60 * MINUTE_NS)
 
         def recall(key: str, time_ns: int) -> KeptAlert | None:
-            return alerts.recall(db, key, time_ns, idle_ns, span_ns)
+            with self._site.reading():
+                return alerts.recall(db, key, time_ns, idle_ns, span_ns)
 
         with self._site.reading():
             last = alerts.last_number(db)
