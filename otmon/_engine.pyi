@@ -842,6 +842,7 @@ class Engine:
         evidence_mib: int = 0,
         keep_duplicates: bool = False,
         pdu_log: bool = False,
+        observations: bool = True,
         rhythm: bool = False,
         health: bool = False,
         delta_s: float | None = None,
@@ -866,8 +867,8 @@ class Engine:
             user: Numbers of the user and the group to become.
             evidence_mib: Room for the latest frames, for `recent_frames`, in MiB.
             keep_duplicates: Count second copies of mirrored packets, too.
-            pdu_log: Write every PDU as a JSON line for `read_pdus`, instead of
-                making observations.
+            pdu_log: Write every PDU as a JSON line, for `take_pdus` or `read_pdus`.
+            observations: Make observations as well, where there is a log.
             rhythm: Say what happens to rhythms, and what stays unanswered.
             health: Say how well interfaces and conversations were seen.
             delta_s: Seconds after which the counts of all that changed leave, again
@@ -900,6 +901,13 @@ class Engine:
         Raises:
             OptionsError: The engine was opened without `pdu_log`.
             EngineError: A fault in the engine itself.
+        """
+    def take_pdus(self, limit: int = 1048576) -> bytes:
+        """The PDUs that came along with what `read_batch` gave, as whole JSON lines.
+
+        Returns:
+            Up to `limit` bytes, or one line where that is longer; empty where there are
+            none for now.
         """
     def files(self) -> list[CaptureFile]:
         """The facts about the inputs so far, in the order of their numbers."""

@@ -265,6 +265,12 @@ class Monitor:
     """Room for frames that wait, for each interface, in MiB."""
     evidence_ring_mib: int = 64
     """Room in memory for the latest frames, of which those behind an alert are saved, in MiB."""
+    pdu_log: str | None = None
+    """A folder for every PDU as JSON lines, in gzip; none are kept, if left out."""
+    pdu_log_file_mib: int = 64
+    """Size at which a file of it is full, in MiB."""
+    pdu_log_mib: int = 4096
+    """Room for all of them, in MiB; the oldest go first."""
     evidence_mib: int = 512
     """Room on disk for the frames behind alerts, in MiB; the oldest go first."""
 

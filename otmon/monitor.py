@@ -16,10 +16,11 @@ from dataclasses import dataclass
 
 from otmon import _engine
 from otmon.config import Config
-from otmon.errors import CaptureError, OtmonError
+from otmon.errors import CaptureError, OptionsError, OtmonError
 from otmon.evidence.frames import MAX_FRAMES, make
 from otmon.evidence.store import EvidenceStore
 from otmon.model.alert import Alert, AlertEvidence
+from otmon.pdu_log import PduLog
 from otmon.pipeline import Analysis
 from otmon.site_memory import SiteMemory, nothing_known
 from otmon.state import alerts
@@ -143,6 +144,7 @@ def monitor(
         ring_mib=source.ring_mib,
         user=source.user,
         evidence_mib=config.monitor.evidence_ring_mib,
+        pdu_log=config.monitor.pdu_log is not None,
     )
     with SiteFile.open(state) as site:
         site.claim()
@@ -166,6 +168,15 @@ class _Watch(Analysis):
             self._told = alerts.last_change(db)
         folder = site.path.with_name(f"{site.path.name}.evidence")
         self._evidence = EvidenceStore(folder, config.monitor.evidence_mib << 20)
+        self._log = None
+        if config.monitor.pdu_log is not None:
+            self._log = PduLog(
+                config.place(config.monitor.pdu_log),
+                config.monitor.pdu_log_file_mib << 20,
+                config.monitor.pdu_log_mib << 20,
+            )
+        self._complaints: dict[str, str] = {}
+        """What cannot be written, by what it is."""
         self._latest: deque[News] = deque(maxlen=LATEST)
         self._remarks: tuple[str, ...] = self._rule_errors
 
@@ -185,6 +196,7 @@ class _Watch(Analysis):
                 self._live_memory.resume(self._watchers, self._first_seen_ns())
             for observation in batch:
                 self._take[type(observation)](observation)
+            self._write_log()
             if wishes.reload:
                 wishes.reload = False
                 self._reload(load)
@@ -202,6 +214,9 @@ class _Watch(Analysis):
                 # What is in the ring and on its way still comes.
                 self._engine.close()
         self._finish()
+        self._write_log()
+        if self._log is not None:
+            self._log.close()
         self._save(tell)
         show(self._view(time.monotonic()))
 
@@ -224,6 +239,17 @@ class _Watch(Analysis):
                 self._latest.appendleft(news)
                 tell(news)
 
+    def _write_log(self) -> None:
+        """Write the PDUs that came along; a full disk costs lines, never the sensor."""
+        if self._log is None:
+            return
+        self._complaints.pop("log", None)
+        while lines := self._engine.take_pdus():
+            try:
+                self._log.write(lines)
+            except OptionsError as error:
+                self._complaints["log"] = str(error)
+
     def _save_evidence(self) -> None:
         """Save the frames behind new alerts, before others take their place in memory."""
         if not self._aggregator.has_news or not self._config.monitor.evidence_ring_mib:
@@ -239,8 +265,9 @@ class _Watch(Analysis):
             try:
                 path = self._evidence.add(alert.id, evidence)
             except CaptureError as error:
-                self._remarks = (*self._rule_errors, str(error))
+                self._complaints["evidence"] = str(error)
                 return
+            self._complaints.pop("evidence", None)
             places = tuple(frame.place for frame in evidence.frames if frame.is_evidence)
             one.evidence = AlertEvidence(str(path), places, ())
 
@@ -279,7 +306,7 @@ class _Watch(Analysis):
             open_by_level={level: n for (status, level), n in counts.items() if status == "open"},
             latest=tuple(self._latest),
             left_out=counters.get("suppressed_backlog", 0),
-            remarks=self._remarks,
+            remarks=(*self._remarks, *self._complaints.values()),
         )
 
     def _sights(self, elapsed_s: float) -> Iterator[Sight]:

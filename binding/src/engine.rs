@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use engine::PduLogging;
 use engine::capture::live::{Live, LiveOptions, Size, filter};
 use engine::capture::sandbox::lock_in;
 use engine::capture::{Compression, Container, FileFacts};
@@ -159,7 +160,7 @@ pub struct Engine {
     worker: Worker,
     waiting: Mutex<Waiting>,
     shared: Mutex<Shared>,
-    pdu_log: bool,
+    pdu_log: PduLogging,
 }
 
 #[pymethods]
@@ -182,7 +183,9 @@ impl Engine {
     ) -> PyResult<Self> {
         let delta_ns = delta_s.map(delta).transpose()?;
         let known = conversations.iter().filter_map(known).collect();
-        let options = Options { paths, keep_duplicates, pdu_log, rhythm, health, delta_ns, known };
+        let logging = if pdu_log { PduLogging::Only } else { PduLogging::Off };
+        let options =
+            Options { paths, keep_duplicates, pdu_log: logging, rhythm, health, delta_ns, known };
         let worker = Worker::start(options).map_err(|fault| engine_error(&fault))?;
         loop {
             let opened =
@@ -196,14 +199,14 @@ impl Engine {
                 None => py.check_signals()?,
             }
         }
-        Ok(Self { worker, waiting: Mutex::default(), shared: Mutex::default(), pdu_log })
+        Ok(Self { worker, waiting: Mutex::default(), shared: Mutex::default(), pdu_log: logging })
     }
 
     #[staticmethod]
     #[pyo3(signature = (
         interfaces, *, filter = None, snap_length = None, promiscuous = true, ring_mib = 64, user = None,
-        evidence_mib = 0, keep_duplicates = false, pdu_log = false, rhythm = false, health = false,
-        delta_s = None,
+        evidence_mib = 0, keep_duplicates = false, pdu_log = false, observations = true, rhythm = false,
+        health = false, delta_s = None,
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn live(
@@ -217,12 +220,18 @@ impl Engine {
         evidence_mib: u16,
         keep_duplicates: bool,
         pdu_log: bool,
+        observations: bool,
         rhythm: bool,
         health: bool,
         delta_s: Option<f64>,
     ) -> PyResult<Self> {
         let delta_ns = delta_s.map(delta).transpose()?;
         let wrong = |problem: &dyn std::fmt::Display| OptionsError::new_err(problem.to_string());
+        let logging = match (pdu_log, observations) {
+            (false, _) => PduLogging::Off,
+            (true, false) => PduLogging::Only,
+            (true, true) => PduLogging::Beside,
+        };
         let filter = match (filter, snap_length) {
             (Some(text), length) => filter::parse(text, length.unwrap_or(MAX_SNAP))
                 .map_err(|problem| wrong(&problem))?,
@@ -249,7 +258,7 @@ impl Engine {
                 .map_err(|error| CaptureError::new_err(error.to_string()))?;
             let options = Options {
                 keep_duplicates,
-                pdu_log,
+                pdu_log: logging,
                 rhythm,
                 health,
                 delta_ns,
@@ -258,7 +267,7 @@ impl Engine {
             let evidence = usize::from(evidence_mib) << 20;
             Worker::watch(live, &options, evidence).map_err(|fault| engine_error(&fault))
         })?;
-        Ok(Self { worker, waiting: Mutex::default(), shared: Mutex::default(), pdu_log })
+        Ok(Self { worker, waiting: Mutex::default(), shared: Mutex::default(), pdu_log: logging })
     }
 
     fn know(&self, conversations: Vec<Known>) {
@@ -290,7 +299,7 @@ impl Engine {
         limit: usize,
         timeout_s: f64,
     ) -> PyResult<Option<Bound<'py, PyList>>> {
-        if self.pdu_log {
+        if self.pdu_log == PduLogging::Only {
             return Err(OptionsError::new_err(
                 "This engine writes the PDU log. Call read_pdus, or open it without pdu_log.",
             ));
@@ -315,7 +324,7 @@ impl Engine {
 
     #[pyo3(signature = (limit = 65536))]
     fn read_pdus<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Bound<'py, PyBytes>> {
-        if !self.pdu_log {
+        if self.pdu_log == PduLogging::Off {
             return Err(OptionsError::new_err(
                 "This engine does not write the PDU log. Open it with pdu_log=True.",
             ));
@@ -330,6 +339,14 @@ impl Engine {
             }
         }
         Ok(PyBytes::new(py, b""))
+    }
+
+    #[pyo3(signature = (limit = 1048576))]
+    fn take_pdus<'py>(&self, py: Python<'py>, limit: usize) -> PyResult<Bound<'py, PyBytes>> {
+        let limit = at_least_one(limit)?;
+        // Who holds this lock never waits for Python.
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        Ok(PyBytes::new(py, waiting.take_lines(limit)))
     }
 
     fn files(&self) -> Vec<CaptureFile> {

@@ -12,7 +12,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use engine::Engine;
 use engine::capture::live::{InterfaceHealth, Live};
 use engine::capture::{FileFacts, Frame, Timeline, expand};
 use engine::counters::Counters;
@@ -20,6 +19,7 @@ use engine::limits::Limits;
 use engine::observation::{KnownConversation, Observation};
 use engine::recent::RecentFrames;
 use engine::selection::{Bounds, Selection, select_recent};
+use engine::{Engine, PduLogging};
 
 use crate::fault::caught;
 use crate::live;
@@ -41,8 +41,8 @@ pub struct Options {
     pub paths: Vec<PathBuf>,
     /// Whether second copies of mirrored packets count.
     pub keep_duplicates: bool,
-    /// Whether the log of PDUs is written instead of observations.
-    pub pdu_log: bool,
+    /// Whether the log of PDUs is written.
+    pub pdu_log: PduLogging,
     /// Whether rhythms are watched.
     pub rhythm: bool,
     /// Whether the health of interfaces is told.

@@ -16,6 +16,7 @@ use dissectors::operation::{Class, Operation};
 use dissectors::pdu::{Pdu, Role, Status};
 use dissectors::registry::ProtocolId;
 use dissectors::target::{Space, Span, Target};
+use engine::PduLogging;
 use engine::counters::Counters;
 use engine::dissectors;
 use engine::limits::Limits;
@@ -69,7 +70,7 @@ struct Bench {
 impl Bench {
     fn new(flows: u64) -> Self {
         Self {
-            observer: Observer::new(&Limits::default(), false, false, false),
+            observer: Observer::new(&Limits::default(), PduLogging::Off, false, false),
             counters: Counters::new(),
             memos: (0..flows).map(|id| (facts(id), FlowMemo::default())).collect(),
         }
@@ -119,7 +120,7 @@ fn now() -> Instant {
 
 /// Nanoseconds of one line of the PDU log, in a run of [`ROUNDS`].
 fn lines(answer: &Pdu) -> u128 {
-    let mut observer = Observer::new(&Limits::default(), true, false, false);
+    let mut observer = Observer::new(&Limits::default(), PduLogging::Only, false, false);
     let facts = facts(1);
     let start = now();
     for number in 1..=ROUNDS.unsigned_abs() {

@@ -16,7 +16,7 @@ use engine::counters::Counters;
 use engine::decode::decode;
 use engine::duplicate::DuplicateFilter;
 use engine::limits::Limits;
-use engine::{Engine, Options};
+use engine::{Engine, Options, PduLogging};
 
 /// Runs of each stage; the fastest counts, since other programs only add.
 const RUNS: u32 = 5;
@@ -144,14 +144,14 @@ fn main() {
         black_box(engine.drain());
         engine
     };
-    let whole = timed(|| drop(run(false, false)));
+    let whole = timed(|| drop(run(false, PduLogging::Off)));
     report("+ flow to observer", packets, whole, filtered);
-    let kept = timed(|| drop(run(true, false)));
+    let kept = timed(|| drop(run(true, PduLogging::Off)));
     report("  without duplicate", packets, kept, whole);
-    let logged = timed(|| drop(run(false, true)));
+    let logged = timed(|| drop(run(false, PduLogging::Only)));
     report("  with the PDU log", packets, logged, whole);
     if std::env::var_os("OTMON_BENCH_COUNTERS").is_some() {
-        for (name, count) in run(false, false).counters().named() {
+        for (name, count) in run(false, PduLogging::Off).counters().named() {
             if count > 0 {
                 println!("{name} {count}");
             }

@@ -31,6 +31,7 @@ use crate::limits::Limits;
 use crate::observation::{FlowFacts, KnownConversation, Observation};
 use crate::observer::{FlowMemo, FlowTotals, Observer};
 use crate::packet::{Ip, Link, Packet, Payload, Tcp};
+use crate::pdu_log::PduLogging;
 use crate::reassembly::{Chunk, Reassembly, Segment, Step, opens_anew};
 
 /// Packet time between two sweeps over the flows.
@@ -48,7 +49,7 @@ pub struct Options {
     /// Whether the second copies of mirrored packets are analysed too.
     pub keep_duplicates: bool,
     /// Whether every PDU is written to the log, see [`Engine::take_pdus`].
-    pub pdu_log: bool,
+    pub pdu_log: PduLogging,
     /// Whether it is said what happens to rhythms, and what stays unanswered.
     pub rhythm: bool,
     /// Whether it is said how well interfaces and conversations were seen.
@@ -98,7 +99,7 @@ impl Engine {
         let Options { limits, keep_duplicates, pdu_log, rhythm, health, delta_ns } = options;
         Self {
             keep_duplicates,
-            pdu_log,
+            pdu_log: pdu_log != PduLogging::Off,
             watches: rhythm || health,
             deltas: delta_ns.map(Deltas::every),
             interfaces: Interfaces::new(health),

@@ -46,3 +46,4 @@ mod token_bucket;
 
 pub use dissectors;
 pub use engine::{Engine, Options};
+pub use pdu_log::PduLogging;

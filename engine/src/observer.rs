@@ -24,7 +24,7 @@ use crate::loss::Losses;
 use crate::observation::{FlowFacts, Health, History, KnownConversation, Observation, Rhythm};
 use crate::packet::{Ip, Link};
 use crate::pdu_json::Writer;
-use crate::pdu_log::PduLog;
+use crate::pdu_log::{PduLog, PduLogging};
 
 /// Observations for which a new batch has room at most.
 const USUAL_BATCH: usize = 1024;
@@ -145,14 +145,15 @@ pub struct Observer {
     calls: Option<Box<Calls>>,
     losses: Option<Box<Losses>>,
     pdu_log: Option<(PduLog, Writer)>,
+    /// Whether no observations are made.
+    quiet: bool,
 }
 
 impl Observer {
-    /// An observer that has seen nothing. With `pdu_log` it writes every PDU as a
-    /// line and makes no observations; `rhythm` and `health` are what else it is
-    /// asked for.
+    /// An observer that has seen nothing. `pdu_log` says whether it writes every PDU
+    /// as a line, `rhythm` and `health` are what else it is asked for.
     #[must_use]
-    pub fn new(limits: &Limits, pdu_log: bool, rhythm: bool, health: bool) -> Self {
+    pub fn new(limits: &Limits, pdu_log: PduLogging, rhythm: bool, health: bool) -> Self {
         Self {
             limits: limits.clone(),
             batch: Vec::new(),
@@ -166,7 +167,9 @@ impl Observer {
             contents: Contents::new(limits),
             calls: rhythm.then(|| Box::new(Calls::new(limits.calls))),
             losses: health.then(Box::default),
-            pdu_log: pdu_log.then(|| (PduLog::new(limits.pdu_log_waiting), Writer::new())),
+            pdu_log: (pdu_log != PduLogging::Off)
+                .then(|| (PduLog::new(limits.pdu_log_waiting), Writer::new())),
+            quiet: pdu_log == PduLogging::Only,
         }
     }
 
@@ -195,7 +198,7 @@ impl Observer {
         frame: FrameId,
         time_ns: i64,
     ) {
-        if self.pdu_log.is_some() || (link.source.is_none() && ip.is_none()) {
+        if self.quiet || (link.source.is_none() && ip.is_none()) {
             return;
         }
         let seen = Seen {
@@ -235,7 +238,7 @@ impl Observer {
         pair: Pair<'_>,
         counters: &mut Counters,
     ) {
-        if self.pdu_log.is_some() {
+        if self.quiet {
             return;
         }
         let Some(exchange) = Exchange::new(&pair) else { return };
@@ -284,7 +287,7 @@ impl Observer {
         origin: Origin,
         counters: &mut Counters,
     ) {
-        if self.pdu_log.is_some() {
+        if self.quiet {
             return;
         }
         if let Some(claim) = self.claims.note(facts, claim, origin, counters) {
@@ -301,7 +304,7 @@ impl Observer {
         origin: Origin,
         counters: &mut Counters,
     ) {
-        if self.pdu_log.is_some() {
+        if self.quiet {
             return;
         }
         for ended in self.contents.note(facts, content, bytes, origin, counters) {
@@ -466,7 +469,7 @@ impl Observer {
     /// A flow's facts changed: it was identified, lost its identity, or client and
     /// server were swapped. Its conversation is now that of the new facts.
     pub fn identified(&mut self, facts: &Arc<FlowFacts>, memo: &mut FlowMemo, time_ns: i64) {
-        if self.pdu_log.is_some() {
+        if self.quiet {
             return;
         }
         let Some(protocol) = facts.protocol else {

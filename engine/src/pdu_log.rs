@@ -8,6 +8,18 @@ use std::collections::VecDeque;
 
 use dissectors::dissector::FrameId;
 
+/// Whether every PDU is written to the log.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PduLogging {
+    /// It is not: observations are made.
+    #[default]
+    Off,
+    /// It is, and no observations are made.
+    Only,
+    /// It is, and observations are made as well.
+    Beside,
+}
+
 /// Frames of one file that came one after the other: the first, and its place
 /// among all frames of the input.
 #[derive(Clone, Copy, Debug)]

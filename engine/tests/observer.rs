@@ -10,6 +10,7 @@
 
 use std::sync::Arc;
 
+use engine::PduLogging;
 use engine::counters::Counters;
 use engine::dissectors::anomaly::Anomaly;
 use engine::dissectors::dissector::{Direction, FrameId, Frames, OpenRequest, Transport};
@@ -45,7 +46,7 @@ impl Plant {
 
     fn with(limits: Limits) -> Self {
         Self {
-            observer: Observer::new(&limits, false, false, false),
+            observer: Observer::new(&limits, PduLogging::Off, false, false),
             counters: Counters::new(),
             facts: Arc::new(facts(1, 50_000)),
             memo: FlowMemo::default(),

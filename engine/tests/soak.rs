@@ -16,7 +16,7 @@
 
 mod traffic;
 
-use engine::Options;
+use engine::{Options, PduLogging};
 use traffic::{Owned, Random, captures_of, dnp3, frames_of, modbus, replay_with, s7comm};
 
 /// Frames of a capture that are mutated.
@@ -83,7 +83,11 @@ fn soak(name: &str, frames: &[Owned], rounds: u64) {
         let mut mutated = frames.to_vec();
         mutate(&mut mutated, &mut random);
         let options = Options {
-            pdu_log: seed.is_multiple_of(2),
+            pdu_log: match seed % 3 {
+                0 => PduLogging::Only,
+                1 => PduLogging::Off,
+                _ => PduLogging::Beside,
+            },
             keep_duplicates: seed.is_multiple_of(3),
             ..Options::default()
         };

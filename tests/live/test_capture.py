@@ -27,7 +27,7 @@ def without_times(pdu: dict[str, Any]) -> dict[str, Any]:
     "capture", [PLANT, *sorted(PCAPS.glob("*/vlan*.pcapng"))], ids=lambda p: p.stem
 )
 def test_live_pdus_are_those_of_the_capture(wire: Wire, capture: Path) -> None:
-    sensor = wire.watch(pdu_log=True)
+    sensor = wire.watch(pdu_log=True, observations=False)
     wire.send(frames_of(capture))
     live = [without_times(json.loads(line)) for line in sensor.stop()["lines"]]
 
@@ -104,7 +104,7 @@ def test_an_interface_that_was_taken_away_is_captured_again(wire: Wire) -> None:
 
 def test_frames_of_two_interfaces_come_in_the_order_of_time(wire: Wire) -> None:
     wire.connect("tap1", "src1")
-    sensor = wire.watch("tap0", "tap1", pdu_log=True)
+    sensor = wire.watch("tap0", "tap1", pdu_log=True, observations=False)
     # Requests pass one tap and answers the other, as a TAP with two ports gives them.
     wire.send_into(("src0" if f[6:12] < f[:6] else "src1", f) for f in frames_of(PLANT))
     live = [without_times(json.loads(line)) for line in sensor.stop()["lines"]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 import os
 import select
 import signal
@@ -15,7 +17,7 @@ from live.wire import Wire
 from places import PCAPS
 
 from otmon.model.alert import Alert
-from otmon.pipeline import analyze
+from otmon.pipeline import analyze, pdus
 from otmon.state import alerts
 from otmon.state.site_file import SiteFile
 
@@ -173,3 +175,18 @@ def test_the_frames_behind_a_live_alert_are_saved(wire: Wire, tmp_path: Path, ts
     assert ["0x29"] == [functions[str(n)] for n in stop.evidence.frames][:1]
     assert len(lines) > len(stop.evidence.frames)
     assert 0o600 == saved.stat().st_mode & 0o777
+
+
+def test_every_pdu_is_in_the_log_beside_the_alerts(wire: Wire, tmp_path: Path) -> None:
+    config = tmp_path / "otmon.toml"
+    config.write_text('[monitor]\npdu_log = "pdus"\n', encoding="utf-8")
+    monitor = Monitor(wire, tmp_path / "site.sqlite", "--config", str(config))
+    wire.send(frames_of(STOPPED))
+    monitor.until(" alert ")
+    monitor.stop()
+
+    (log,) = (tmp_path / "pdus").iterdir()
+    lines = gzip.decompress(log.read_bytes()).splitlines()
+    assert [one["operation"] for one in pdus(STOPPED)] == [
+        json.loads(line)["operation"] for line in lines
+    ]

@@ -34,15 +34,15 @@ struct Wire {
 
 impl Wire {
     fn to_port(server_port: u16) -> Self {
-        Self::with(server_port, true)
+        Self::with(server_port, PduLogging::Only)
     }
 
     /// One that makes observations instead of a log.
     fn observed(server_port: u16) -> Self {
-        Self::with(server_port, false)
+        Self::with(server_port, PduLogging::Off)
     }
 
-    fn with(server_port: u16, pdu_log: bool) -> Self {
+    fn with(server_port: u16, pdu_log: PduLogging) -> Self {
         let options = Options { pdu_log, keep_duplicates: true, ..Options::default() };
         Self {
             engine: Engine::new(options),

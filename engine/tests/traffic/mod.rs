@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use engine::capture::{Frame, Timeline, expand};
-use engine::{Engine, Options};
+use engine::{Engine, Options, PduLogging};
 
 pub const SYN: u8 = 2;
 pub const ACK: u8 = 16;
@@ -225,7 +225,10 @@ fn meaning(line: &str) -> String {
 
 /// Runs an engine with a PDU log over frames.
 pub fn replay<'a>(frames: impl IntoIterator<Item = &'a Owned>) -> Seen {
-    replay_with(frames, Options { pdu_log: true, keep_duplicates: true, ..Options::default() })
+    replay_with(
+        frames,
+        Options { pdu_log: PduLogging::Only, keep_duplicates: true, ..Options::default() },
+    )
 }
 
 pub fn replay_with<'a>(frames: impl IntoIterator<Item = &'a Owned>, options: Options) -> Seen {

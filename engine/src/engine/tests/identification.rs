@@ -180,7 +180,8 @@ fn a_server_that_stops_following_its_protocol_is_no_longer_known() {
 fn the_server_that_was_not_used_for_longest_is_forgotten_first() {
     let mut wire = Wire::to_port(5_020);
     let limits = Limits { known_servers: 2, ..Limits::default() };
-    let options = Options { limits, pdu_log: true, keep_duplicates: true, ..Options::default() };
+    let options =
+        Options { limits, pdu_log: PduLogging::Only, keep_duplicates: true, ..Options::default() };
     wire.engine = Engine::new(options);
     // The first server is used again, so that the third displaces the second.
     for (server_port, client_port) in
