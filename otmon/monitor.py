@@ -30,6 +30,8 @@ SHOW_S = 1.0
 """How often the screen is told how things are, in seconds."""
 WAIT_S = 0.25
 """How long one look at the engine lasts at most, in seconds: signals wait as long."""
+DELTA_S = 10.0
+"""Packet time after which counts of what goes on are told again."""
 LATEST = 20
 """Alerts that are shown, the latest."""
 MAX_BEHAVIOURS = 300_000
@@ -145,6 +147,7 @@ def monitor(
         user=source.user,
         evidence_mib=config.monitor.evidence_ring_mib,
         pdu_log=config.monitor.pdu_log is not None,
+        delta_s=DELTA_S,
     )
     with SiteFile.open(state) as site:
         site.claim()

@@ -492,7 +492,7 @@ impl Observer {
 
     /// Counts what a flow carried, at its end or while it goes on.
     pub fn flow_counted(&mut self, facts: &Arc<FlowFacts>, memo: FlowMemo, totals: FlowTotals) {
-        if self.pdu_log.is_some() {
+        if self.quiet {
             return;
         }
         for (end, sent) in [(&facts.client, totals.client), (&facts.server, totals.server)] {
