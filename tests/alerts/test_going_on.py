@@ -102,6 +102,26 @@ def test_a_muted_alert_takes_matches_of_days_and_is_not_told(site):
     assert ("muted", 8) == (one(site).status, one(site).count)
 
 
+def test_what_a_person_settles_while_a_run_goes_on_is_not_lost(site):
+    aggregator = Aggregator()
+
+    def save() -> None:
+        with site.transaction() as db:
+            alerts.save(db, aggregator.changed(lambda _number: "a.pcap"))
+        aggregator.saved()
+
+    aggregator.add_all([stop(0), stop(0, client_ip="10.0.0.67")])
+    save()
+    settle(site, 1, "acknowledged")
+    settle(site, 2, "muted")
+    aggregator.add_all([stop(1), stop(1, client_ip="10.0.0.67")])
+    save()
+
+    assert [("acknowledged", 2), ("muted", 2)] == [
+        (one(site, number).status, one(site, number).count) for number in (1, 2)
+    ]
+
+
 def test_a_stronger_match_gives_the_alert_its_words(site):
     weak = stop(0, status="access_denied")
     run(site, weak)
