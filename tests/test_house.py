@@ -72,6 +72,7 @@ HOMES = {
     "yaml": {"ruleset"},
     "elasticsearch": {"sinks"},
     "jinja2": {"report"},
+    "xlsxwriter": {"report"},
     "sqlite3": {"state", "sinks"},
     "pyshark": {"evidence"},
     "scapy": {"plugins"},

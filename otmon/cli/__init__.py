@@ -18,6 +18,7 @@ COMMANDS = {
     "analyze": "Say what capture files show: devices, conversations, alerts.",
     "explain": "Say what an alert means: why it was raised, its frames, what to check.",
     "evidence": "Save the frames behind an alert as pcapng.",
+    "report": "Write one HTML file, or a workbook, of everything that was found.",
     "alerts": "List, explain and settle alerts: acknowledge, close, mute, learn.",
     "journal": "List what people did to a state: who, when, what, why.",
     "doctor": "Check configuration, rules, state, disk and tools; back up the state.",

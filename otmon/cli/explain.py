@@ -6,20 +6,20 @@ import json
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from otmon import _engine
 from otmon.cli import console, options, site
 from otmon.cli.alerts import related_numbers
+from otmon.cli.decoded import messages
 from otmon.cli.evidence import alert_of
 from otmon.config import Config, load
 from otmon.errors import CaptureError
 from otmon.evidence.explain import ExplainedFrame, KnownRule
 from otmon.evidence.explain import explain as put_together
-from otmon.evidence.frames import Evidence, collect
-from otmon.evidence.message import message_lines
+from otmon.evidence.frames import collect
 from otmon.evidence.wireshark import Layer, WiresharkError, decode
 from otmon.model.alert import Alert
 from otmon.model.document import to_document
@@ -122,7 +122,7 @@ def _frames(
     remarks = list(evidence.remarks)
     if len(shown) < len(own):
         remarks.append(f"{len(shown)} of {len(own)} frames are decoded: --all decodes every one")
-    messages = _messages(evidence, {(frame.file, frame.number) for frame in shown})
+    found = messages(evidence.paths, {(frame.file, frame.number) for frame in shown})
     layers: Mapping[int, tuple[Layer, ...]] = {}
     if ask_wireshark:
         try:
@@ -132,37 +132,12 @@ def _frames(
     frames = [
         ExplainedFrame(
             frame,
-            tuple(messages.get((frame.file, frame.number), ())),
+            tuple(found.get((frame.file, frame.number), ())),
             layers.get(frame.place, ()),
         )
         for frame in shown
     ]
     return frames, remarks
-
-
-def _messages(
-    evidence: Evidence, wanted: set[tuple[str, int]]
-) -> dict[tuple[str, int], list[tuple[str, ...]]]:
-    """Otmon's own messages of frames, found where they were found: in the whole capture."""
-    from otmon.pipeline import pdu_lines
-
-    found: dict[tuple[str, int], list[tuple[str, ...]]] = {}
-    for path, place in evidence.paths.items():
-        numbers = {number for file, number in wanted if file == path}
-        if not numbers:
-            continue
-        with console.progress("Decoding") as report:
-            for lines in pdu_lines(place, progress=report):
-                last = 0
-                for line in lines.splitlines():
-                    # Each line begins {"frame":17, and to parse them all would take its time.
-                    last = int(line[9 : line.index(b",")])
-                    if last in numbers:
-                        pdu: dict[str, Any] = json.loads(line)
-                        found.setdefault((path, last), []).append(tuple(message_lines(pdu)))
-                if last > max(numbers):
-                    break
-    return found
 
 
 def _next(alert: Alert, state: str | None) -> list[str]:

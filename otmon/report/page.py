@@ -1,0 +1,52 @@
+"""The report as one HTML file that needs nothing else: no script, no address, no font."""
+
+from __future__ import annotations
+
+import base64
+from importlib import resources
+
+import jinja2
+from markupsafe import Markup
+
+from otmon.model.document import render_time
+from otmon.report import timeline, zone_map
+from otmon.report.content import Content, changes_of, described, roles_of
+
+MAX_ALERTS = 200
+"""Alerts with details; the workbook has all."""
+MAX_ROWS = 500
+"""Rows of a table."""
+
+
+def html(content: Content) -> str:
+    """The page."""
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {
+        "clock": lambda time_ns: render_time(time_ns)[:23].replace("T", " "),
+        "size": _size,
+        "base64": lambda data: base64.b64encode(data).decode(),
+        "number": lambda number: f"{number:,}",
+    }
+    source = resources.files("otmon.report").joinpath("page.html").read_text(encoding="utf-8")
+    return environment.from_string(source).render(
+        report=content,
+        map=Markup(zone_map.svg(content)),
+        timeline=Markup(timeline.svg(content)),
+        techniques_of=lambda alert: zip(alert.techniques, alert.technique_names, strict=True),
+        changes_of=changes_of,
+        described=described,
+        roles_of=roles_of,
+        most_alerts=MAX_ALERTS,
+        most_rows=MAX_ROWS,
+    )
+
+
+def _size(count: int) -> str:
+    size = float(count)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            break
+        size /= 1000
+    return f"{size:,.0f} {unit}" if unit == "bytes" else f"{size:,.1f} {unit}"
