@@ -5,18 +5,23 @@ With --check nothing is written; the exit status is 1 if a document is stale.
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import get_args, get_origin
 
 import click
 
 from otmon import _engine
 from otmon.cli import COMMANDS, group
+from otmon.config import Config
 from otmon.fields import FIELDS
 from otmon.model.document import json_schema
 from otmon.model.result import Result
+from otmon.toml_tables import keys, meanings
 
 DOCS = Path(__file__).resolve().parent
 NOTE = "<!-- Written by docs/generate.py: change the source, then `make docs`. -->\n"
@@ -76,11 +81,55 @@ def schema() -> str:
     return json.dumps(described, indent=1, ensure_ascii=False) + "\n"
 
 
+def configuration() -> str:
+    """Every key of `otmon.toml` with its default and its meaning."""
+    parts = [NOTE, "# otmon.toml\n"]
+    parts.append(
+        "Every key may be left out, but for those marked as needed. A key that is not known is an\n"
+        "error that names the file, the line and the nearest key. Durations say their unit.\n"
+    )
+    for key in keys(Config):
+        lists = get_origin(key.kind) is tuple
+        parts += _table(get_args(key.kind)[0] if lists else key.kind, key.name, lists=lists)
+    return "\n".join(parts)
+
+
+def _table(kind: type, name: str, *, lists: bool = False) -> Iterator[str]:
+    """A table of keys, then the tables inside it."""
+    yield f"## {f'[[{name}]]' if lists else f'[{name}]'}\n"
+    yield f"{inspect.cleandoc(kind.__doc__ or '')}\n"
+    said = meanings(kind)
+    plain = [key for key in keys(kind) if not dataclasses.is_dataclass(key.kind)]
+    if plain:
+        yield "| key | default | meaning |\n|---|---|---|"
+        for key in plain:
+            default = "needed" if key.required else f"`{_toml(key.default)}`"
+            yield f"| `{key.name}` | {default} | {said[key.name]} |"
+        yield ""
+    for key in keys(kind):
+        if dataclasses.is_dataclass(key.kind):
+            yield from _table(key.kind, f"{name}.{key.name}")
+
+
+def _toml(default: object) -> str:
+    """A default as it would be written."""
+    if default is None:
+        return "none"
+    if isinstance(default, tuple):
+        return "[]" if not default else json.dumps(list(default))
+    if isinstance(default, Mapping):
+        return "{}"
+    if isinstance(default, float):
+        return f"{default:g}"
+    return json.dumps(default)
+
+
 def documents() -> Iterator[tuple[Path, str]]:
     """Every generated document."""
     yield DOCS / "cli.md", cli()
     yield DOCS / "protocols.md", protocols()
     yield DOCS / "fields.md", fields()
+    yield DOCS / "configuration.md", configuration()
     yield DOCS / "result.schema.json", schema()
 
 

@@ -10,22 +10,19 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import difflib
-import functools
 import ipaddress
 import os
 import re
 import tomllib
-import types
-import typing
 import zoneinfo
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from otmon.errors import ConfigError
 from otmon.fields import OPERATION_CLASSES
 from otmon.thresholds import Detectors
+from otmon.toml_tables import TableReader
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 """Days of the week, as they are written in `days`."""
@@ -71,13 +68,17 @@ class Zone:
     """Assets that belong together (IEC 62443); the first zone that fits holds."""
 
     name: str
+    """What it is called."""
     level: float | None = None
     """Purdue level: 0, 1, 2, 3, 3.5, 4 or 5."""
     assets: tuple[str, ...] = ()
     """Ids, names, IP or MAC addresses of its members."""
     roles: tuple[str, ...] = ()
+    """Roles of its members: `plc`, `hmi`."""
     subnets: tuple[str, ...] = ()
+    """Address ranges of its members: `10.20.2.0/24`."""
     segments: tuple[str, ...] = ()
+    """Segments of which everything belongs to it."""
 
     def __post_init__(self) -> None:
         if self.level not in (None, 0, 1, 2, 3, 3.5, 4, 5):
@@ -115,12 +116,15 @@ class AssetWords:
     match: str
     """Its id, IP or MAC address."""
     name: str | None = None
+    """What people call it."""
     role: str | None = None
+    """What it is: `plc`, `engineering_station`; confirmed by being said here."""
     criticality: str | None = None
     """How much its loss would hurt: high, normal or low."""
     safety: bool | None = None
     """Whether it is part of a safety function."""
     zone: str | None = None
+    """The zone that it belongs to, whatever its address."""
 
     def __post_init__(self) -> None:
         if self.criticality not in (None, "high", "normal", "low"):
@@ -132,6 +136,7 @@ class Mode:
     """A way in which the plant runs, with timing, hours and values of its own."""
 
     name: str
+    """What it is called."""
     days: tuple[str, ...] = ()
     """Days on which it runs: `mon` to `sun`; empty for all."""
     hours: tuple[str, ...] = ()
@@ -152,6 +157,7 @@ class Maintenance:
     """
 
     name: str
+    """What it is called; `maintenance.name` of events."""
     begin: Moment | None = field(default=None, metadata={"key": "from"})
     """When it begins; always, if left out."""
     end: Moment | None = field(default=None, metadata={"key": "to"})
@@ -201,6 +207,7 @@ class Indicators:
     """Local lists of addresses, names, hashes and byte marks; nothing is ever downloaded."""
 
     files: tuple[str, ...] = ()
+    """The lists."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +235,7 @@ class Alerts:
     storm_keys: int = 50
     """More alerts of one rule than this within `storm_minutes` are one storm."""
     storm_minutes: float = 10.0
+    """The time in which they begin."""
     related_minutes: float = 30.0
     """Alerts that share a client or a server within this time are related."""
     mute_days: float = 30.0
@@ -333,135 +341,9 @@ def load(path: str | os.PathLike[str] | None) -> Config:
         raise ConfigError(
             f"{place} is no TOML: {error}. Correct that line, then try again."
         ) from error
-    reader = _Reader(place, text)
+    reader = TableReader(place, text)
     config = reader.build(Config, table, ())
     return dataclasses.replace(config, path=place)
-
-
-Built = TypeVar("Built")
-_Where = tuple[str | int, ...]
-"""The keys that lead to a value, with the place in a list of tables."""
-
-
-class _Reader:
-    """Turns tables into dataclasses, and says where something is wrong."""
-
-    def __init__(self, path: Path, text: str) -> None:
-        self._path = path
-        self._lines = text.splitlines()
-
-    def build(self, kind: type[Built], table: Mapping[str, Any], where: _Where) -> Built:
-        """A dataclass from its table; `where` are the keys that lead to it."""
-        known = dict(_keys(typing.cast(Any, kind)))
-        for key in table:
-            if key not in known:
-                near = difflib.get_close_matches(key, known, n=1)
-                advice = f"Did you mean {near[0]!r}?" if near else f"Known: {_listed(known)}."
-                raise self._error((*where, key), f"{key!r} is not known here. {advice}")
-        values = {
-            known[key][0]: self._value(known[key][1], value, (*where, key))
-            for key, value in table.items()
-        }
-        for key, (name, _, required) in known.items():
-            if required and name not in values:
-                raise self._error(where, f"{key!r} is missing. Add it.")
-        try:
-            return kind(**values)
-        except ValueError as error:
-            raise self._error(where, f"{error}. Correct it.") from error
-
-    def _value(self, kind: Any, value: Any, where: _Where) -> Any:
-        origin, args = get_origin(kind), get_args(kind)
-        if origin in (Union, types.UnionType):
-            (kind,) = (arg for arg in args if arg is not type(None))
-            return self._value(kind, value, where)
-        if origin is tuple:
-            if not isinstance(value, list):
-                raise self._error(where, f"{_name(where)!r} is a list. Put it in brackets.")
-            return tuple(
-                self._value(args[0], item, (*where, place) if isinstance(item, dict) else where)
-                for place, item in enumerate(value)
-            )
-        if origin is not None:
-            self._expect(isinstance(value, dict), "a table", where)
-            return types.MappingProxyType(
-                {key: self._value(args[1], item, (*where, key)) for key, item in value.items()}
-            )
-        if dataclasses.is_dataclass(kind):
-            self._expect(isinstance(value, dict), "a table", where)
-            return self.build(typing.cast("type[Any]", kind), value, where)
-        if kind is float and type(value) is int:
-            value = float(value)
-        if kind is datetime.date:
-            self._expect(type(value) is datetime.date, "a date such as 2026-12-24", where)
-            return value
-        self._expect(type(value) is kind, _KINDS[kind], where)
-        if isinstance(value, int | float) and value < 0:
-            raise self._error(where, f"{_name(where)!r} is below zero. Give it a size.")
-        return value
-
-    def _expect(self, right: bool, what: str, where: _Where) -> None:
-        if not right:
-            raise self._error(where, f"{_name(where)!r} has to be {what}. Correct it.")
-
-    def _error(self, where: _Where, what: str) -> ConfigError:
-        line = self._line(where)
-        place = f"{self._path}:{line}" if line else f"{self._path}"
-        inside = ".".join(part for part in where[:-1] if isinstance(part, str))
-        return ConfigError(f"{place}: {f'[{inside}] ' if inside else ''}{what}")
-
-    def _line(self, where: _Where) -> int | None:
-        """The line of a key, or of the table it is in, as far as that can be found."""
-        names = [part for part in where if isinstance(part, str)]
-        nth = next((part for part in reversed(where) if isinstance(part, int)), 0)
-        table, key = ".".join(names[:-1]), names[-1] if names else ""
-        current, headings, found = "", 0, None
-        for number, line in enumerate(self._lines, 1):
-            if header := re.match(r"\s*\[\[?\s*([^\]]+?)\s*\]", line):
-                current = re.sub(r"[\"' ]", "", header[1])
-                if current in (table, ".".join(names)) and current:
-                    headings += 1
-                    if headings == nth + 1:
-                        found = number
-            elif (
-                current == table
-                and headings in (0, nth + 1)
-                and re.match(rf"\s*[\"']?{re.escape(key)}[\"']?\s*[.=]", line)
-            ):
-                return number
-        return found
-
-
-def _name(where: _Where) -> str:
-    return next((part for part in reversed(where) if isinstance(part, str)), "")
-
-
-_KINDS: Mapping[Any, str] = {
-    str: "a text in quotes",
-    bool: "true or false",
-    int: "a whole number",
-    float: "a number",
-    datetime.datetime: "a date with a time such as 2026-12-24T06:00:00",
-}
-
-
-@functools.cache
-def _keys(kind: Any) -> Mapping[str, tuple[str, Any, bool]]:
-    """Of each key of a table the attribute, its type, and whether it must be there."""
-    hints = get_type_hints(kind)
-    keys = {}
-    for part in dataclasses.fields(kind):
-        key = part.metadata.get("key", part.name)
-        if key is not None:
-            required = (
-                part.default is dataclasses.MISSING and part.default_factory is dataclasses.MISSING
-            )
-            keys[key] = (part.name, hints[part.name], required)
-    return keys
-
-
-def _listed(keys: Mapping[str, Any]) -> str:
-    return ", ".join(keys) or "nothing yet"
 
 
 def _check_classes(classes: tuple[str, ...]) -> None:

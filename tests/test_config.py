@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, get_args, get_origin
 
 import pytest
 
 from otmon import config
 from otmon.errors import ConfigError
+from otmon.toml_tables import keys, meanings
 
 
 def written(folder: Path, text: str) -> Path:
@@ -132,6 +136,23 @@ def test_what_is_no_toml_and_what_is_not_there_say_so(tmp_path):
     assert "otmon.toml is no TOML" in refusal(tmp_path, "[site\n")
     with pytest.raises(ConfigError, match=r"cannot be read: No such file.* --config"):
         config.load(tmp_path / "none.toml")
+
+
+def tables(kind: Any) -> Iterator[Any]:
+    """Every dataclass that is a table of the file."""
+    for key in keys(kind):
+        inner = get_args(key.kind)[0] if get_origin(key.kind) is tuple else key.kind
+        if dataclasses.is_dataclass(inner):
+            yield inner
+            yield from tables(inner)
+
+
+@pytest.mark.parametrize("kind", sorted(set(tables(config.Config)), key=str), ids=str)
+def test_every_key_says_what_it_means(kind):
+    said = meanings(kind)
+    plain = [key.name for key in keys(kind) if not dataclasses.is_dataclass(key.kind)]
+
+    assert [] == [key for key in plain if not said[key].endswith(".")]
 
 
 def test_hours_over_midnight_end_before_they_begin():
