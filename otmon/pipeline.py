@@ -11,6 +11,7 @@ import json
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 from otmon import _engine
@@ -19,10 +20,11 @@ from otmon.baseline.book import is_known
 from otmon.baseline.compare import Baseline, Found
 from otmon.baseline.learn import learned
 from otmon.baseline.watch import Watch, deviation_event
+from otmon.baseline_memory import BaselineMemory
 from otmon.config import Config
 from otmon.detectors.registry import detectors
 from otmon.detectors.watchers import Watchers
-from otmon.errors import StateError
+from otmon.errors import StateError, UsageError
 from otmon.inventory.inventory import Inventory
 from otmon.inventory.zone import is_public
 from otmon.model import result as document
@@ -92,7 +94,7 @@ def analyze(
     """
     config = config or Config()
     if baseline is not None and not isinstance(baseline, Baseline):
-        baseline = learn(
+        baseline = known(
             baseline, keep_duplicates=keep_duplicates, config=config, progress=progress
         )
     if state is None and config.state.path is not None:
@@ -127,6 +129,77 @@ def _kept(analysis: Analysis, result: Result) -> Result:
     return result
 
 
+def known(
+    paths: Paths,
+    *,
+    keep_duplicates: bool = False,
+    config: Config | None = None,
+    progress: Progress | None = None,
+) -> Baseline:
+    """What is normal, as an export or a state file says, or as captures show.
+
+    Raises:
+        CaptureError: No input is usable.
+        StateError: The state file cannot be used.
+        UsageError: The export says something that is not so.
+    """
+    listed = _listed(paths)
+    config = config or Config()
+    kinds = {_kind_of(path) for path in listed}
+    if kinds == {"capture"}:
+        return learn(listed, keep_duplicates=keep_duplicates, config=config, progress=progress)
+    if len(listed) > 1:
+        raise UsageError(
+            "A baseline is one export, one state file, or captures. Name one of these."
+        )
+    (path,) = listed
+    if kinds == {"state"}:
+        with SiteFile.open(path, read_only=True) as site:
+            return BaselineMemory(site, config.baseline).baseline
+    from otmon.baseline import exchange
+
+    said = exchange.read(Path(path).read_text(encoding="utf-8"), os.fspath(path))
+    baseline = Baseline(said.book, said.site, config.baseline)
+    baseline.sources = (os.fspath(path),)
+    return baseline
+
+
+def _kind_of(path: str | os.PathLike[str]) -> str:
+    """Whether a path is a `state` file, an `export` of a baseline, or else a `capture`."""
+    place = Path(path)
+    if not place.is_file():
+        return "capture"
+    with place.open("rb") as file:
+        head = file.read(4096)
+    if head.startswith(b"SQLite format 3\0"):
+        return "state"
+    return "export" if b"\notmon_baseline:" in b"\n" + head else "capture"
+
+
+def learn_into(
+    paths: Paths,
+    state: str | os.PathLike[str],
+    *,
+    keep_duplicates: bool = False,
+    config: Config | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Learns captures of which a person says that they are normal, into a state file.
+
+    Raises:
+        CaptureError: No input is usable.
+        StateError: The state file cannot be used.
+    """
+    config = config or Config()
+    with SiteFile.open(state) as site:
+        site.claim()
+        inputs = look_up(site, _listed(paths))
+        engine = _engine.Engine(inputs.paths, keep_duplicates=keep_duplicates)
+        analysis = Analysis(engine, config, SiteMemory(site, config, inputs))
+        analysis.learn_all(progress)
+        return analysis.finish()
+
+
 def learn(
     paths: Paths,
     *,
@@ -143,9 +216,8 @@ def learn(
     engine = _engine.Engine(_listed(paths), keep_duplicates=keep_duplicates)
     baseline = Baseline(settings=config.baseline)
     baseline.sources = tuple(map(str, _listed(paths)))
-    analysis = Analysis(engine, config, baseline=baseline)
-    analysis.run(progress)
-    baseline.enforce_all()
+    Analysis(engine, config, baseline=baseline).learn_all(progress)
+    baseline.said_normal = False
     return baseline
 
 
@@ -191,7 +263,7 @@ class Analysis:
         self._engine = engine
         self._config = config
         self._memory = memory
-        calendar = SiteCalendar(config)
+        calendar = self._calendar = SiteCalendar(config)
         self._judge = Judge(rules.events, rules.correlations, calendar.zone)
         self._rule_errors = tuple(str(error) for error in rules.errors)
         self._watchers = Watchers(detectors())
@@ -209,8 +281,10 @@ class Analysis:
         self._conversations: dict[int, _engine.Conversation] = {}
         self._contents: list[_engine.Content] = []
         self._interrupted = False
+        if baseline is None and memory is not None:
+            baseline = memory.baseline()
         self._baseline = baseline
-        self._normal = None if baseline is None else self._watch_of(baseline)
+        self._normal = None if self._baseline is None else self._watch_of(self._baseline)
         self._take: dict[type, Callable[[Any], None]] = {
             _engine.Transaction: self._transaction,
             _engine.Behaviour: self._behaviour,
@@ -264,6 +338,14 @@ class Analysis:
         self._likenesses = Likenesses(self._context)
         self._config = config
 
+    def learn_all(self, progress: Progress | None) -> None:
+        """The same for what a person says is normal: at its end all of it is learned."""
+        assert self._baseline is not None  # whoever learns has a baseline or a state
+        self._baseline.said_normal = True
+        self.run(progress)
+        if not self._interrupted:
+            self._baseline.enforce_all()
+
     def _first_seen_ns(self) -> int:
         """Packet time of the first frame of all."""
         seen = [file.first_seen_ns for file in self._engine.files()]
@@ -311,7 +393,14 @@ class Analysis:
         def file_name(number: int) -> str:
             return self._engine.files()[number].path
 
-        return Watch(baseline, self._inventory.asset_id, file_name, is_public)
+        return Watch(
+            baseline,
+            self._inventory.asset_id,
+            file_name,
+            is_public,
+            in_window=self._context.forbids_learning if self._calendar.has_windows else None,
+            mode=self._calendar.mode,
+        )
 
     def _stands_alone(self, behaviour: _engine.Behaviour) -> bool:
         shape = behaviour.shape

@@ -13,6 +13,8 @@ from typing import Any
 
 from otmon import _engine
 from otmon.alerts.aggregate import Aggregator
+from otmon.baseline.compare import Baseline
+from otmon.baseline_memory import BaselineMemory
 from otmon.config import Config
 from otmon.detectors.watchers import Watchers
 from otmon.fields import CHANGE_CLASSES
@@ -53,6 +55,7 @@ class SiteMemory:
         self._sensor = sensor
         self._adds = not inputs.known
         self._resumes = False
+        self._baseline: BaselineMemory | None = None
         self._retain_ns = NEVER_BEFORE_NS
         """The packet time from which old alerts are looked for again."""
         self.remarks = list(inputs.remarks)
@@ -69,6 +72,11 @@ class SiteMemory:
             (*key, one.read_count, one.change_count, one.first_ns)
             for key, one in self._histories.items()
         ]
+
+    def baseline(self) -> Baseline:
+        """What the site knows to be normal; what changes of it is written with all the rest."""
+        self._baseline = BaselineMemory(self._site, self._config.baseline)
+        return self._baseline.baseline
 
     def begin(self, aggregator: Aggregator) -> None:
         """Makes alerts of the state go on."""
@@ -134,6 +142,8 @@ class SiteMemory:
             histories.save(db, self._changed_histories(conversations))
             for write in others:
                 write(db)
+            if self._baseline is not None:
+                self._baseline.save(db)
             if self._resumes:
                 memories.save(db, watchers.memories())
             captures.add(db, taken)
@@ -144,6 +154,8 @@ class SiteMemory:
                 results.save(db, parts)
             self.settled = alerts.settled(db)
         aggregator.saved()
+        if self._baseline is not None:
+            self._baseline.saved()
 
     def _changed_histories(
         self, conversations: Iterable[_engine.Conversation]

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import datetime
+from typing import TYPE_CHECKING
 
 from otmon.inventory.inventory import Inventory
 from otmon.model.context import Address, AssetFacts
 from otmon.model.event import Event
 from otmon.site_calendar import End, SiteCalendar
+
+if TYPE_CHECKING:
+    from otmon._engine import Behaviour, Conversation, Transaction
 
 
 class Surroundings:
@@ -29,6 +33,17 @@ class Surroundings:
         window = self._calendar.window(event.time_ns, event.operation_class, client, server)
         return None if window is None else window.name
 
+    def forbids_learning(self, record: Behaviour | Transaction | Conversation) -> bool:
+        """Whether a window names a record, and nothing is learned in it."""
+        time_ns = record.time_ns if hasattr(record, "time_ns") else record.last_seen_ns
+        window = self._calendar.window(
+            time_ns,
+            getattr(record, "operation_class", None),
+            self._end_of(record.client_ip, record.client_mac, record.vlan),
+            self._end_of(record.server_ip, record.server_mac, record.vlan),
+        )
+        return window is not None and not window.learn
+
     def quality(self, event: Event) -> str:
         """Good, until somebody measures it."""
         return "good"
@@ -36,6 +51,12 @@ class Surroundings:
     def site_time(self, time_ns: int) -> datetime.datetime:
         """The packet time on the clocks of the site."""
         return self._calendar.site_time(time_ns)
+
+    def _end_of(self, ip: str | None, mac: str | None, vlan: int | None) -> End:
+        facts = self._inventory.facts(ip, mac, vlan)
+        return End(
+            ip, mac, None if facts is None else facts.id, None if facts is None else facts.zone
+        )
 
     def _end(self, event: Event, end: str) -> End:
         facts = event.facts(end)

@@ -90,10 +90,13 @@ class Book:
         self.left_out_count = 0
         """Statements for which there was no room."""
         self.changed: dict[Key, None] = {}
-        """What differs from what was kept last."""
+        """Statements that differ from what was kept last."""
+        self.counted: dict[Key, None] = {}
+        """Those of which only the counts may differ."""
         self.changed_edges: dict[EdgeKey, None] = {}
         self.removed: dict[str, None] = {}
-        """Ids that are gone since then."""
+        """Ids of statements that are gone since then."""
+        self.changed_parties: dict[str, None] = {}
 
     def party(self, identity: str) -> Party | None:
         """The device of an id."""
@@ -116,6 +119,33 @@ class Book:
         """The id of what had an address when it was told of last."""
         return self._addresses.get(address)
 
+    def add_address(self, address: Address, identity: str) -> None:
+        """Takes another address of a device."""
+        self._addresses[address] = identity
+
+    def kept(self) -> None:
+        """Takes note that everything was written."""
+        for changes in (self.changed, self.counted, self.changed_edges, self.changed_parties):
+            changes.clear()
+        self.removed.clear()
+
+    def replace(self, statement: Statement) -> None:
+        """Takes a statement as it is somewhere else, whatever was known of it."""
+        known = self._statements.get(statement.key)
+        if known is None:
+            self.add(statement)
+            return
+        self._index(known, -1)
+        counted = known.count, known.last_seen_ns
+        for part in dataclasses.fields(statement):
+            setattr(known, part.name, getattr(statement, part.name))
+        known.count, known.last_seen_ns = (
+            max(counted[0], known.count),
+            max(counted[1], known.last_seen_ns),
+        )
+        self._index(known, 1)
+        self._queue(known)
+
     def addresses(self) -> Iterable[tuple[Address, str]]:
         """Every address with the id that it has."""
         return self._addresses.items()
@@ -124,6 +154,7 @@ class Book:
         """Takes a device, under a name that no other has."""
         known = self._parties.get(party.id)
         self._addresses[party.ip, party.mac, party.vlan] = party.id
+        self.changed_parties[party.id] = None
         if known is not None:
             return known
         name, tried = party.name, 1
@@ -176,12 +207,23 @@ class Book:
         self.changed_edges[key] = None
         return True
 
+    def set_edge(self, edge: Edge) -> None:
+        """Takes whether an edge learns from the same edge somewhere else."""
+        known = self.edge((edge.client, edge.server, edge.protocol))
+        if known is None:
+            self.add_edge(edge)
+            return
+        known.enforcing, known.enforcing_ns = edge.enforcing, edge.enforcing_ns
+
     def add(self, statement: Statement) -> bool:
         """Takes a new statement; false where there is no room for it."""
         if not self._make_room(statement):
             self.left_out_count += 1
             return False
         key = statement.key
+        if key.kind != "asset" and key[1:4] not in self._leaves:
+            first, last = statement.first_seen_ns, statement.last_seen_ns
+            self.add_edge(Edge(*key[1:4], True, first, last, first))
         self._statements[key] = statement
         self._ids[statement.id] = key
         leaf = self._leaves.get(key[1:4])
@@ -202,6 +244,7 @@ class Book:
         self._waiting.pop(key, None)
         self._fleeting.pop(key, None)
         self.changed.pop(key, None)
+        self.counted.pop(key, None)
         self.removed[statement.id] = None
         leaf = self._leaves.get(key[1:4])
         if leaf is not None:
@@ -219,6 +262,7 @@ class Book:
             party = self._parties.pop(old, None)
             if party is not None:
                 del self._names[party.name]
+                self.changed_parties[old] = None
                 self.add_party(dataclasses.replace(party, id=new))
         for address, identity in self._addresses.items():
             self._addresses[address] = ids.get(identity, identity)
@@ -268,7 +312,7 @@ class Book:
         """Takes note that a statement lasts."""
         if statement.count > FLEETING:
             self._fleeting.pop(statement.key, None)
-        self.changed[statement.key] = None
+        self.counted[statement.key] = None
 
     def knows_asset(self, asset: str) -> bool:
         """Whether a device takes part in anything known."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -87,6 +87,8 @@ class Baseline:
         self._deviations: dict[Key, Deviation] = {}
         self.deviations_left_out = 0
         self.now_ns = 0
+        self.said_normal = False
+        """Whether a person has said that what this run sees is normal."""
         self.sources: tuple[str, ...] = ()
         """Where it was learned or read from."""
 
@@ -102,20 +104,29 @@ class Baseline:
         self.book.rename(ids)
         self._verdicts.clear()
 
+    def take_over(self, statements: Mapping[str, Statement | None], edges: Iterable[Edge]) -> None:
+        """Takes what people settled somewhere else: statements by id, None for gone."""
+        for edge in edges:
+            self.book.set_edge(edge)
+        for identity, statement in statements.items():
+            if statement is not None:
+                self.book.replace(statement)
+            else:
+                known = self.book.by_id(identity)
+                if known is not None:
+                    self.book.remove(known)
+        self._verdicts.clear()
+
     def enforce_all(self) -> None:
         """Ends all learning: a person says that what was seen is normal."""
         self.site.learning = False
         for edge in list(self.book.edges()):
-            if not edge.enforcing:
-                learn.enforce(self.book, edge, self.now_ns)
+            learn.enforce(self.book, edge, self.now_ns)
         self._verdicts.clear()
 
     def enforce_saturated(self) -> int:
         """Ends the learning of the edges that show nothing new any more; how many."""
-        site = self.site
-        since = self.now_ns if site.since_ns is None else site.since_ns
-        if site.learning and self.now_ns - since > self.settings.learning_days * learn.DAY_NS:
-            site.learning = False
+        self._site_learns(self.now_ns)
         ended = learn.enforce_saturated(self.book, self.settings, self.now_ns)
         if ended:
             self._verdicts.clear()
@@ -134,7 +145,7 @@ class Baseline:
             statement = self.book.get(key)
             if statement is None:
                 return Found(NO_NEWS)
-        return self._found(statement, time_ns, tells=tells)
+        return self._found(statement, time_ns, may_learn=may_learn, tells=tells)
 
     def look(
         self,
@@ -167,12 +178,12 @@ class Baseline:
                 return self._beyond(
                     deed, statement, beyond, time_ns, frame, may_learn=may_learn, tells=tells
                 )
-        return self._found(statement, time_ns, tells=tells)
+        return self._found(statement, time_ns, may_learn=may_learn, tells=tells)
 
-    def again(self, statement: Statement, time_ns: int) -> Found:
+    def again(self, statement: Statement, time_ns: int, *, may_learn: bool) -> Found:
         """Judges a deed that a statement is known to cover."""
         self._watch(time_ns)
-        return self._found(statement, time_ns)
+        return self._found(statement, time_ns, may_learn=may_learn)
 
     def talked(self, key: EdgeKey, flows: int, last_ns: int) -> None:
         """Counts flows of an edge."""
@@ -237,9 +248,13 @@ class Baseline:
             self.now_ns = time_ns
         self.site.watch(time_ns)
 
-    def _found(self, statement: Statement, time_ns: int, *, tells: bool = True) -> Found:
+    def _found(
+        self, statement: Statement, time_ns: int, *, may_learn: bool, tells: bool = True
+    ) -> Found:
         """The verdict on a deed that a statement covers."""
         self._age(statement, time_ns)
+        if statement.state in ("pending", "expired"):
+            self._reconsider(statement, time_ns, may_learn=may_learn)
         key = statement.key
         verdict = self._verdicts.get(key)
         if verdict is None:
@@ -298,6 +313,8 @@ class Baseline:
         key = statement.key
         if statement.state == "rejected":
             return ("rejected",)
+        if statement.state == "muted":
+            return ()
         if statement.state == "expired":
             return self._once(("returned_after_absence", key))
         novel = verdict.novel
@@ -339,6 +356,25 @@ class Baseline:
                 statement.novel = (_widest(statement.key),)
                 self._restate(statement, "expired")
 
+    def _reconsider(self, statement: Statement, time_ns: int, *, may_learn: bool) -> None:
+        """Learns what waits for a person, where a person has said that it is normal now.
+
+        Or where it waits only because a maintenance window named it when it was
+        seen first.
+        """
+        edge = self.book.edge(statement.key[1:4])
+        if not (self.said_normal or (edge is not None and not edge.enforcing)):
+            return
+        if statement.novel:
+            if not self.said_normal:
+                return
+            statement.novel = ()
+            self._restate(statement, "pending")
+        if statement.key.kind == "outside":
+            return
+        if may_learn and statement.key.operation_class not in DANGER_CLASSES:
+            self._restate(statement, "learning")
+
     def _restate(self, statement: Statement, state: str) -> None:
         self.book.set_state(statement, state)
         self._verdicts.pop(statement.key, None)
@@ -347,7 +383,11 @@ class Baseline:
         self, edge: EdgeKey, time_ns: int, frame: str | None, *, may_learn: bool
     ) -> Edge | None:
         client, server, _ = edge
-        learning = self.site.learning or self._accepted(client, server, time_ns)
+        learning = (
+            self.said_normal
+            or self._site_learns(time_ns)
+            or self._accepted(client, server, time_ns)
+        )
         made = Edge(*edge, not learning, time_ns, time_ns, time_ns)
         if not self.book.add_edge(made):
             return None
@@ -360,6 +400,13 @@ class Baseline:
             state = "pending"
         self.book.add(_statement(key, state, novel, time_ns, frame))
         return made
+
+    def _site_learns(self, time_ns: int) -> bool:
+        """Whether conversations that appear now are learned."""
+        site = self.site
+        if site.learning and site.since_ns is not None:
+            site.learning = time_ns - site.since_ns <= self.settings.learning_days * learn.DAY_NS
+        return site.learning or self.said_normal
 
     def _accepted(self, client: str, server: str, time_ns: int) -> bool:
         """Whether a person has lately accepted one of the devices."""
@@ -402,6 +449,8 @@ class Baseline:
 
     def _is_learned(self, edge: Edge, time_ns: int) -> bool:
         """Whether an edge still learns; one past its time enforces from now on."""
+        if self.said_normal:
+            return True
         if edge.enforcing:
             return False
         if learn.may_learn(edge, self.settings, time_ns):
@@ -445,7 +494,7 @@ class Baseline:
             self.book.changed[statement.key] = None
             if edge is not None and learns:
                 learn.noted_new(edge, time_ns)
-            return self._found(statement, time_ns, tells=tells)
+            return self._found(statement, time_ns, may_learn=may_learn, tells=tells)
         key = statement.key._replace(kind="outside")
         extra = self.book.get(key)
         if extra is None:
@@ -457,7 +506,7 @@ class Baseline:
             learn.widen(extra, beyond)
             self.book.changed[key] = None
             self._verdicts.pop(key, None)
-        return self._found(extra, time_ns, tells=tells)
+        return self._found(extra, time_ns, may_learn=may_learn, tells=tells)
 
 
 def _statement(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from otmon.baseline.book import Book
 from otmon.baseline.ranges import merged
@@ -31,6 +32,17 @@ class Site:
     """Packet time from which it learns."""
     days: set[int] = field(default_factory=set)
     """Days since 1970 on which the sensor saw anything, the latest 400."""
+
+    @classmethod
+    def of(cls, facts: Mapping[str, Any]) -> Site:
+        """The site that `facts` describes; a new one where it is empty."""
+        if not facts:
+            return cls()
+        return cls(facts["learning"], facts["since_ns"], set(facts["days"]))
+
+    def facts(self) -> dict[str, Any]:
+        """The same as JSON."""
+        return {"learning": self.learning, "since_ns": self.since_ns, "days": sorted(self.days)}
 
     def watch(self, time_ns: int) -> None:
         """Notes that the sensor saw something then."""
@@ -91,8 +103,9 @@ def noted_new(edge: Edge, time_ns: int) -> None:
 
 def enforce(book: Book, edge: Edge, time_ns: int) -> None:
     """Ends the learning of an edge: what it showed is learned."""
-    edge.enforcing = True
-    edge.enforcing_ns = time_ns
+    if not edge.enforcing:
+        edge.enforcing = True
+        edge.enforcing_ns = time_ns
     key = (edge.client, edge.server, edge.protocol)
     book.changed_edges[key] = None
     for statement in list(book.of_edge(key)):
@@ -139,7 +152,7 @@ def note_period(
 ) -> None:
     """Takes the rhythm that rests on the most intervals."""
     if period_ns is not None and intervals >= habit.intervals:
-        habit.period_ns, habit.deviation_ns = period_ns, deviation_ns
+        habit.period_ns, habit.deviation_ns = round(period_ns), round(deviation_ns or 0)
         habit.intervals = intervals
 
 

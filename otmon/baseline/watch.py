@@ -26,6 +26,10 @@ MAX_EVENT_VALUES = 4
 _NOTHING = Found(Verdict("enforcing"))
 
 
+def _any_mode(_time_ns: int) -> str:
+    return ANY_MODE
+
+
 class _Seen:
     """What is remembered of a behaviour of this run."""
 
@@ -46,6 +50,8 @@ class Watch:
         who: Who,
         file_name: Callable[[int], str],
         is_public: Callable[[str], bool],
+        in_window: Callable[[Behaviour | Transaction | Conversation], bool] | None = None,
+        mode: Callable[[int], str] = _any_mode,
     ) -> None:
         """Takes what names the ends of a record.
 
@@ -54,12 +60,17 @@ class Watch:
             who: Gives the id of an address.
             file_name: The path of an input file, by its number in frames.
             is_public: Whether an IP address is outside the site.
+            in_window: Whether a maintenance window names a record, and says
+                nothing of learning; none where there are no windows.
+            mode: The operating mode of the site at a time.
         """
         baseline.begin_run()
         self._baseline = baseline
         self._who = who
         self._file_name = file_name
         self._is_public = is_public
+        self._in_window = in_window
+        self._mode = mode
         self._seen: dict[int, _Seen] = {}
         self._flows: dict[int, int] = {}
 
@@ -115,7 +126,9 @@ class Watch:
             and len(record.targets) < 2
             and record.operation_class not in FOLDED_CLASSES
         ):
-            found = self._baseline.again(seen.statement, record.time_ns)
+            found = self._baseline.again(
+                seen.statement, record.time_ns, may_learn=self._may_learn(record)
+            )
         else:
             found = self._parts(record)
         statement = found.statement
@@ -125,7 +138,9 @@ class Watch:
             if statement.state in ("learning", "pending") and statement.key.kind == "change":
                 values = record.values
                 if 0 < len(values) <= MAX_EVENT_VALUES:
-                    note_value(_habit(statement), ", ".join(map(_text, values)))
+                    note_value(
+                        _habit(statement, self._mode(record.time_ns)), ", ".join(map(_text, values))
+                    )
         return found
 
     def conversation(self, record: Conversation) -> Found:
@@ -189,11 +204,16 @@ class Watch:
             self._baseline.rename(ids)
 
     def _may_learn(self, record: Behaviour | Transaction | Conversation) -> bool:
-        """Whether both ends are of the site: what comes from outside waits for a person."""
+        """Whether it may become normal by itself.
+
+        What comes from outside the site waits for a person, and so does what
+        is done in a maintenance window.
+        """
         client, server = record.client_ip, record.server_ip
         return not (
             (client is not None and self._is_public(client))
             or (server is not None and self._is_public(server))
+            or (self._in_window is not None and self._in_window(record))
         )
 
     def _parts(self, record: Transaction) -> Found:
@@ -243,14 +263,14 @@ class Watch:
         """How a thing is done, as long as that is learned."""
         if statement.state not in ("learning", "pending"):
             return
-        habit = _habit(statement)
+        habit = _habit(statement, self._mode(record.last_seen_ns))
         note_period(habit, record.period_ns, record.period_deviation_ns, record.count - 1)
         facts = record.values
         if facts is not None and statement.key.kind in ("change", "stream"):
             note_values(habit, facts.kind, facts.min, facts.max)
 
 
-def _habit(statement: Statement, mode: str = ANY_MODE) -> Habit:
+def _habit(statement: Statement, mode: str) -> Habit:
     habit = statement.habits.get(mode)
     if habit is None:
         habit = statement.habits[mode] = Habit()

@@ -49,30 +49,32 @@ _SPACES: Mapping[str, tuple[str, str]] = {
 }
 """Address spaces in the words of those who use them: one, several."""
 
-_DNP3_GROUPS: Mapping[int, str] = {
-    1: "binary inputs",
-    2: "binary input events",
-    3: "double-bit inputs",
-    4: "double-bit input events",
-    10: "binary outputs",
-    11: "binary output events",
-    12: "binary output command",
-    20: "counters",
-    21: "frozen counters",
-    22: "counter events",
-    23: "frozen counter events",
-    30: "analog inputs",
-    31: "frozen analog inputs",
-    32: "analog input events",
-    34: "analog dead bands",
-    40: "analog outputs",
-    41: "analog output command",
-    42: "analog output events",
-    50: "time and date",
-    70: "file",
-    80: "internal indications",
+_DNP3_GROUPS: Mapping[int, tuple[str, str]] = {
+    1: ("binary input", "binary inputs"),
+    2: ("events of binary input", "events of binary inputs"),
+    3: ("double-bit input", "double-bit inputs"),
+    4: ("events of double-bit input", "events of double-bit inputs"),
+    10: ("binary output", "binary outputs"),
+    11: ("events of binary output", "events of binary outputs"),
+    12: ("binary output", "binary outputs"),
+    13: ("command to binary output", "commands to binary outputs"),
+    20: ("counter", "counters"),
+    21: ("frozen counter", "frozen counters"),
+    22: ("events of counter", "events of counters"),
+    23: ("events of frozen counter", "events of frozen counters"),
+    30: ("analog input", "analog inputs"),
+    31: ("frozen analog input", "frozen analog inputs"),
+    32: ("events of analog input", "events of analog inputs"),
+    34: ("dead band of analog input", "dead bands of analog inputs"),
+    40: ("analog output", "analog outputs"),
+    41: ("analog output", "analog outputs"),
+    42: ("events of analog output", "events of analog outputs"),
+    43: ("command to analog output", "commands to analog outputs"),
+    50: ("time", "times"),
+    70: ("file", "files"),
+    80: ("internal indication", "internal indications"),
 }
-"""Object groups of DNP3 (IEEE 1815-2012, annex A) [S]."""
+"""Object groups of DNP3 in words: one, several (IEEE 1815-2012, annex A) [S]."""
 
 _DNP3_CLASSES: Mapping[str, str] = {
     "g60v1": "class 0 data",
@@ -87,7 +89,7 @@ _SENTENCES: Mapping[str, str] = {
     "browse": "{client} lists what {server} holds ({what})",
     "identify": "{client} asks {server} what it is ({what})",
     "subscribe": "{client} subscribes to {thing} of {server}",
-    "keepalive": "{client} and {server} keep in touch ({what})",
+    "keepalive": "{client} keeps in touch with {server} ({what})",
     "write": "{client} writes {thing} of {server}",
     "command": "{client} commands {thing} of {server}",
     "config_write": "{client} changes the configuration of {server} ({what})",
@@ -121,7 +123,28 @@ _SENTENCES: Mapping[str, str] = {
 }
 """By operation class, the closed list of what operations do."""
 
-_TOLD_AS_READ = frozenset(("response", "unsolicited_response"))
+_VALUED = frozenset(("write", "command", "force"))
+"""Classes whose values say what is done to the process."""
+
+_USUAL = frozenset(
+    (
+        "read",
+        "read_coils",
+        "read_discrete_inputs",
+        "read_holding_registers",
+        "read_input_registers",
+        "read_var",
+        "response",
+        "unsolicited_response",
+        "write",
+        "write_single_coil",
+        "write_single_register",
+        "write_var",
+        "disable_unsolicited",
+        "enable_unsolicited",
+    )
+)
+"""Operations that need not be named where what they address is."""
 
 
 def protocol_name(protocol: str) -> str:
@@ -152,18 +175,50 @@ def says_key(key: Key, names: Names, ranges: Sequence[Range] = ()) -> str:
             return f"{server} refuses {key.operation} of {client}: {refusal}"
     if key.unit is not None:
         server += f" unit {key.unit}"
-    if key.operation == "unsolicited_response" or (
-        key.kind == "stream" and key.operation_class == "read"
-    ):
+    return _filled(key, client, server, ranges)
+
+
+def _filled(key: Key, client: str, server: str, ranges: Sequence[Range]) -> str:
+    """The sentence of an operation, with these words for its ends."""
+    if _is_report(key):
         template = "{server} reports {thing} to {client}"
     else:
         template = _SENTENCES.get(key.operation_class, "{client} does {what} to {server}")
-    return template.format(
+    sentence = template.format(
         client=client,
         server=server,
         thing=_thing(key, ranges),
         what=_what(key, ranges),
     )
+    named = key.operation in _USUAL or "{what}" in template or not _target(key, ranges)
+    return sentence if named else f"{sentence} with {key.operation}"
+
+
+def _is_report(key: Key) -> bool:
+    """Whether the server sends it unasked."""
+    return key.operation == "unsolicited_response" or (
+        key.kind == "stream" and key.operation_class == "read"
+    )
+
+
+def says_briefly(statement: Statement) -> str:
+    """The same under a heading that names the two and their protocol."""
+    key = statement.key
+    server = "it" if key.unit is None else f"unit {key.unit}"
+    match key.kind:
+        case "asset":
+            return "takes part"
+        case "edge":
+            return "talks to it"
+        case "session":
+            return f"uses {key.operation} {key.target}"
+        case "exception":
+            return f"is refused {key.operation}: {key.status.replace('_', ' ')}"
+    if _is_report(key):
+        sentence = f"hears of {_thing(key, statement.ranges)} from {server}"
+    else:
+        sentence = _filled(key, "", server, statement.ranges).strip()
+    return sentence + _habits(statement)
 
 
 def _what(key: Key, ranges: Sequence[Range]) -> str:
@@ -199,8 +254,10 @@ def _dnp3(space: str, rest: str) -> str:
         return _DNP3_CLASSES[space]
     found = re.fullmatch(r"g(\d+)(v\d+)?", space)
     words = _DNP3_GROUPS.get(int(found[1])) if found else None
-    told = f"{words} ({space})" if words else space
-    return f"{told} {rest}".rstrip()
+    if words is None:
+        return f"{space} {rest}".rstrip()
+    several = not rest or "," in rest or "-" in rest
+    return f"{words[several]} {rest} ({space})".replace("  ", " ")
 
 
 def _ranges(ranges: Sequence[Range]) -> str:
@@ -216,20 +273,20 @@ def _habits(statement: Statement) -> str:
     habits = statement.habits
     if not habits:
         return ""
-    writes = statement.key.kind == "change"
+    key = statement.key
     if len(habits) == 1:
         (habit,) = habits.values()
-        return _habit(habit, writes)
-    told = [f"{mode}{_habit(habit, writes)}" for mode, habit in sorted(habits.items())]
+        return _habit(habit, key)
+    told = [f"{mode}{_habit(habit, key)}" for mode, habit in sorted(habits.items())]
     return f"; {'; '.join(told)}"
 
 
-def _habit(habit: Habit, writes: bool) -> str:
-    values = _values(habit) if writes else ""
+def _habit(habit: Habit, key: Key) -> str:
+    values = _values(habit, key) if key.operation_class in _VALUED else ""
     return f"{values}{_rhythm(habit)}"
 
 
-def _values(habit: Habit) -> str:
+def _values(habit: Habit, key: Key) -> str:
     if habit.values:
         many = habit.kind == "integer" and len(habit.values) > 2
         if not many or habit.low is None or habit.high is None:
@@ -238,10 +295,13 @@ def _values(habit: Habit) -> str:
             if more:
                 shown.append(f"{more} more")
             last = shown.pop()
-            return f", to {', '.join(shown)} or {last}" if shown else f", always to {last}"
+            return f": {', '.join(shown)} or {last}" if shown else f": always {last}"
     if habit.low is None or habit.high is None:
         return ""
-    return f", to {habit.low:g} to {habit.high:g}"
+    each = "each " if "-" in key.target.partition(":")[2] else ""
+    if habit.low == habit.high:
+        return f": {each}always {habit.low:g}"
+    return f": {each}{habit.low:g} to {habit.high:g}"
 
 
 def _rhythm(habit: Habit) -> str:

@@ -24,6 +24,7 @@ COMMANDS = {
     "doctor": "Check configuration, rules, state, disk and tools; back up the state.",
     "undo": "Take back what somebody did to a state.",
     "monitor": "Watch interfaces, learn, and alert until stopped.",
+    "baseline": "Learn, show, settle and exchange what is normal at a site.",
     "pdus": "Print every industrial message of capture files, one JSON object a line.",
     "rules": "Show, check, prove and explain the rules that alert.",
 }

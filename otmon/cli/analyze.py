@@ -13,7 +13,7 @@ from otmon.model.alert import LEVELS
 from otmon.model.document import json_text
 from otmon.model.result import Result
 from otmon.pipeline import analyze as run
-from otmon.pipeline import learn as known
+from otmon.pipeline import known
 
 
 @click.command()

@@ -313,7 +313,11 @@ def _next(document: Result, state: str | None, kept: bool) -> list[str]:
         first = document.alerts[0].id if document.alerts else None
         after = [words.format(id=first) for words in _ABOUT_ALERT if first is not None]
         after += _ABOUT_ALL if document.alerts else _ABOUT_ALL[1:]
-        lines += [f"otmon {words}{at}" for words in after if words.split()[0] in COMMANDS]
+        for words in after:
+            if words.split()[0] in COMMANDS:
+                # Only a site remembers what is normal: without one the files say it.
+                about = f" {path}" if words.startswith("baseline") and not state else at
+                lines.append(f"otmon {words}{about}")
     lines += [
         f"otmon pdus --frame {alert.evidence.frames[0]} {path}"
         for alert in document.alerts[:1]

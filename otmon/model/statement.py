@@ -13,6 +13,7 @@ KINDS: tuple[str, ...] = (
     "edge",
     "stream",
     "read",
+    "outside",
     "change",
     "other",
     "session",
@@ -61,8 +62,8 @@ class Key(NamedTuple):
 class Habit:
     """How a thing is done in one operating mode."""
 
-    period_ns: float | None = None
-    deviation_ns: float | None = None
+    period_ns: int | None = None
+    deviation_ns: int | None = None
     intervals: int = 0
     """How many intervals the period rests on."""
     kind: str | None = None

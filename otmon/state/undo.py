@@ -5,11 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 
-from otmon.state import alerts, journal
+from otmon.state import alerts, baseline, journal
 from otmon.state.journal import Entry, Restore
 
 RESTORE: Mapping[str, Restore] = {
     "alert": alerts.restore,
+    baseline.KIND: baseline.restore,
+    baseline.WHOLE: baseline.restore_surroundings,
 }
 """What puts back each kind of subject of the journal."""
 

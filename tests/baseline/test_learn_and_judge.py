@@ -44,7 +44,11 @@ def test_what_was_learned_raises_no_alert_of_the_baseline(capture: Path):
 def test_a_deviation_names_what_is_new_about_it():
     assert [
         (("object",), "10.20.1.10 writes holding register 102 of 10.20.2.11 unit 1"),
-        (("operation",), "10.20.1.10 writes holding registers 200-201 of 10.20.2.11 unit 1"),
+        (
+            ("operation",),
+            "10.20.1.10 writes holding registers 200-201 of 10.20.2.11 unit 1"
+            " with write_multiple_registers",
+        ),
     ] == observed(judged(HABITS, DEPARTURES))[:2]
 
 
@@ -52,7 +56,7 @@ def test_a_deviation_names_the_nearest_thing_that_is_normal():
     first = judged(HABITS, DEPARTURES).deviations[0]
 
     assert (
-        "10.20.1.10 writes holding register 101 of 10.20.2.11 unit 1, to 735 to 741, every 30 s"
+        "10.20.1.10 writes holding register 101 of 10.20.2.11 unit 1: 735 to 741, every 30 s"
         == first.expected
     )
 
