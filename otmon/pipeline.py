@@ -194,8 +194,11 @@ def learn_into(
     with SiteFile.open(state) as site:
         site.claim()
         inputs = look_up(site, _listed(paths))
-        engine = _engine.Engine(inputs.paths, keep_duplicates=keep_duplicates)
-        analysis = Analysis(engine, config, SiteMemory(site, config, inputs))
+        memory = SiteMemory(site, config, inputs)
+        engine = _engine.Engine(
+            inputs.paths, keep_duplicates=keep_duplicates, conversations=memory.known()
+        )
+        analysis = Analysis(engine, config, memory)
         analysis.learn_all(progress)
         return analysis.finish()
 
