@@ -269,7 +269,7 @@ class Analysis:
         calendar = self._calendar = SiteCalendar(config)
         self._judge = Judge(rules.events, rules.correlations, calendar.zone)
         self._rule_errors = tuple(str(error) for error in rules.errors)
-        self._watchers = Watchers(detectors())
+        self._watchers = Watchers(detectors(config.detectors))
         self._due_ns = self._watchers.due_ns
         """The packet time from which a detector has to be told of it."""
         self._alone: dict[int, bool] = {}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from places import PCAPS
 
 import otmon
+from otmon.config import load
 from otmon.errors import CaptureError
 
 PLANT = PCAPS / "demo" / "plant.pcapng"
@@ -54,3 +57,13 @@ def test_pdus_come_in_capture_order_with_their_values() -> None:
     assert [("hr:101", [2000]), ("coil:2", [False])] == [
         (row["target"], row["values"]) for row in writes
     ]
+
+
+def test_a_detector_that_the_site_switched_off_says_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "otmon.toml"
+    file.write_text("[detectors.newcomer]\nenabled = false\n")
+    titles = [alert.rule.title for alert in otmon.analyze(PLANT, config=load(file)).alerts]
+
+    newcomer = "Write or command by a client that has just appeared"
+    assert newcomer in [alert.rule.title for alert in otmon.analyze(PLANT).alerts]
+    assert newcomer not in titles
