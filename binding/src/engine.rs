@@ -252,8 +252,9 @@ impl Engine {
             filter,
         };
         let worker = py.detach(|| {
-            let live =
+            let mut live =
                 Live::open(&options).map_err(|error| CaptureError::new_err(error.to_string()))?;
+            live.stay_open();
             lock_in(&live.descriptors(), user)
                 .map_err(|error| CaptureError::new_err(error.to_string()))?;
             let options = Options {

@@ -8,6 +8,7 @@ import select
 import socket
 import struct
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -128,6 +129,9 @@ if engine is not None:
     engine.close()
     while engine.read_batch() is not None:
         pass
+# A file that is opened now can be written: none gets the number of the socket.
+with tempfile.TemporaryFile() as after:
+    after.write(b"still writes")
 print(
     json.dumps(
         {

@@ -90,6 +90,8 @@ pub struct Live {
     facts: Vec<FileFacts>,
     counted_ns: i64,
     promiscuous: bool,
+    /// Whether the sockets outlive this, see [`Live::stay_open`].
+    stays: bool,
 }
 
 #[derive(Debug)]
@@ -133,7 +135,7 @@ impl Live {
             taps.push(Tap::open(name, options)?);
         }
         let facts = taps.iter().map(Tap::facts).collect();
-        Ok(Self { taps, facts, counted_ns: 0, promiscuous: options.promiscuous })
+        Ok(Self { taps, facts, counted_ns: 0, promiscuous: options.promiscuous, stays: false })
     }
 
     /// The next frame of all interfaces in the order of time, or that there was
@@ -246,10 +248,24 @@ impl Live {
         self.taps.iter().map(|tap| tap.health).collect()
     }
 
+    /// Leaves the sockets open until the process ends. Once it is locked in, the kernel
+    /// refuses to write into their numbers: a file that got one later could not be written.
+    pub const fn stay_open(&mut self) {
+        self.stays = true;
+    }
+
     /// The descriptors through which frames come, for the sandbox.
     #[must_use]
     pub fn descriptors(&self) -> Vec<RawFd> {
         self.taps.iter().map(|tap| tap.socket.fd().as_raw_fd()).collect()
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        for tap in self.taps.drain(..).filter(|_| self.stays) {
+            tap.socket.leave_open();
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 use std::ffi::CString;
 use std::io;
 use std::mem::{MaybeUninit, size_of};
-use std::os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd as _, FromRawFd as _, IntoRawFd as _, OwnedFd, RawFd};
 use std::time::Duration;
 
 use super::filter::Instruction;
@@ -186,6 +186,11 @@ impl Socket {
             )
         };
         (result == 0 && code != 0).then(|| io::Error::from_raw_os_error(code))
+    }
+
+    /// Forgets the socket without closing it.
+    pub fn leave_open(self) {
+        let _ = self.fd.into_raw_fd();
     }
 
     /// The descriptor.
