@@ -13,7 +13,7 @@ from otmon.alerts.storm import Storm, Storms
 from otmon.config import Alerts
 from otmon.model.alert import Alert, KeptAlert
 from otmon.model.document import Deferred, Time
-from otmon.model.event import FieldValue
+from otmon.model.event import Event, FieldValue
 from otmon.model.rule import Match
 
 MAX_ALERTS = 10_000
@@ -34,6 +34,9 @@ Settled = Mapping[int, tuple[str, int | None]]
 """Of each alert that somebody settled its status, and when its mute ends."""
 
 _OPEN = ("open", None)
+
+_FIRST_TIMES = frozenset(("baseline", "first_change", "newcomer"))
+"""Detectors that say no more than that something was not done before."""
 
 _CONTINUED = ("closed", "muted", "learned")
 """What people settled goes on as the same alert, however long it was quiet."""
@@ -276,17 +279,20 @@ class Aggregator:
 def _is_settled(match: Match) -> bool:
     """Whether a person said that exactly this is normal, or not to be told.
 
-    It is said of an operation: not of its form, its rhythm or its place in a
-    sequence. Rules that always hold are not ended by it.
+    Who approves that something is done approves neither its form nor its values,
+    rhythm or order: what other detectors find is told. Of a group every event
+    has to be settled. Rules that always hold are not ended by it.
     """
-    event = match.event
-    return (
-        event.verdict is not None
-        and event.verdict.statement_state in ("approved", "muted")
-        and match.group is None
-        and event.category == "ot_operation"
-        and not match.rule.always
-    )
+    return not match.rule.always and all(map(_is_normal, (*match.members, match.event)))
+
+
+def _is_normal(event: Event) -> bool:
+    verdict = event.verdict
+    if verdict is None or verdict.statement_state not in ("approved", "muted"):
+        return False
+    if event.category == "ot_operation":
+        return True
+    return event.category == "ot_anomaly" and event.get("event.provider") in _FIRST_TIMES
 
 
 def _span(one: OpenAlert | Storm) -> Span:

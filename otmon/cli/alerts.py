@@ -11,13 +11,17 @@ from typing import Any
 import click
 
 from otmon.alerts.related import Span, related
+from otmon.baseline.review import Word, settle
+from otmon.baseline.words import says
+from otmon.baseline_memory import BaselineMemory
 from otmon.cli import console, options, site
 from otmon.config import Config, load
+from otmon.errors import UsageError
 from otmon.model.alert import LEVELS, STATUSES, Alert
 from otmon.model.document import to_document
 from otmon.state import alerts as kept
-from otmon.state import journal
-from otmon.state.journal import Action
+from otmon.state import baseline, journal
+from otmon.state.journal import Action, Writer
 from otmon.state.site_file import SiteFile, now_ns
 
 DAY_NS = 86_400 * 1_000_000_000
@@ -54,6 +58,7 @@ def alerts() -> None:
       otmon alerts show 3
       otmon alerts ack 3 7-9 --note "asked the control engineer"
       otmon alerts mute 12 --until 2026-12-24
+      otmon alerts learn 8
     """
 
 
@@ -244,6 +249,70 @@ def mute(
     else:
         end = now_ns() + round(settings.alerts.mute_days * DAY_NS)
     _settle(ids, "muted", Action(author or site.user(), "mute", note), state, config, end)
+
+
+@alerts.command("learn")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_settling
+def learn(
+    ids: tuple[str, ...],
+    note: str | None,
+    author: str | None,
+    state: str | None,
+    config: str | None,
+    yes: bool,
+) -> None:
+    """Learn alerts: exactly what they were about becomes normal.
+
+    Prints each statement that the baseline gets, and asks. Alerts that do not
+    depart from the baseline have nothing to learn; rules that hold whatever is
+    normal go on to alert.
+    """
+    settings = load(config)
+    numbers = site.numbers(ids)
+    who = author or site.user()
+    with site.writing(state, settings) as file:
+        lines = [line for _, line in _to_learn(file, settings, numbers)]
+        console.out().print("This becomes normal:", *lines, sep="\n  ", soft_wrap=True)
+        if not yes and not click.confirm("Learn it?", err=True):
+            console.out().print("nothing was learned")
+            return
+        with file.transaction() as db:
+            # Anew: a sensor may have written while somebody read the question.
+            memory = BaselineMemory(file, settings.baseline)
+            book = memory.baseline.book
+            named = [book.by_id(identity) for identity, _ in _to_learn(file, settings, numbers)]
+            wanted = [one for one in named if one is not None and one.state != "approved"]
+            action = Action(who, "learn", note)
+            writer = Writer(db, action)
+            word = Word("approve", who, now_ns(), note)
+            for change in settle(book, wanted, word):
+                before = None if change.before is None else baseline.facts_of(change.before)
+                baseline.note(writer, before, change.after, change.id)
+            memory.write(db)
+            learned = kept.settle(db, numbers, "learned", action, writer=writer)
+    _say(learned)
+
+
+def _to_learn(file: SiteFile, settings: Config, numbers: Sequence[int]) -> list[tuple[str, str]]:
+    """The statements that would make alerts normal: each id, and what it says.
+
+    Raises:
+        UsageError: An alert departs from nothing.
+    """
+    book = BaselineMemory(file, settings.baseline).baseline.book
+    found: dict[str, str] = {}
+    with file.reading() as db:
+        alerts_to_learn = [kept.one(db, number) for number in numbers]
+    for number, alert in zip(numbers, alerts_to_learn, strict=True):
+        known = [one for one in map(book.by_id, alert.statements) if one is not None]
+        if not known:
+            raise UsageError(
+                f"Alert {number} departs from nothing that this state knows as normal, so there "
+                "is nothing to learn. Close or mute it, or exempt it by a filter of the rule."
+            )
+        found |= {one.id: f"{one.id}  {says(one, book.name)}" for one in known}
+    return list(found.items())
 
 
 def _settle(

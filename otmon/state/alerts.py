@@ -252,6 +252,7 @@ def settle(
     status: str,
     action: Action,
     until_ns: int | None = None,
+    writer: Writer | None = None,
 ) -> list[Alert]:
     """Gives alerts a status as somebody says, and gives them as they are now.
 
@@ -263,11 +264,12 @@ def settle(
         status: `acknowledged`, `closed`, `muted` or `learned`.
         action: Who says so and why.
         until_ns: When a mute ends.
+        writer: Of the command that this is a part of: both are taken back together.
 
     Raises:
         UsageError: There is no such alert, or it cannot become that from what it is.
     """
-    writer = Writer(db, action)
+    writer = writer or Writer(db, action)
     for number in numbers:
         alert = one(db, number)
         if status == "acknowledged" and alert.status in ("closed", "learned"):

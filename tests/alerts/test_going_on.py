@@ -225,16 +225,39 @@ def test_what_a_person_approved_or_muted_ends_the_match(state, told):
     assert 1 - told == aggregator.settled_count
 
 
-def test_an_approval_does_not_end_rules_that_always_hold_nor_what_a_group_shows():
-    always = replace(RULE, id="r-2", always=True)
+def test_an_approval_does_not_end_rules_that_always_hold():
     aggregator = Aggregator()
-    aggregator.add(judged(stop(rule=always), "approved"))
-    aggregator.add(judged(stop(), "approved", group=(("client.ip", "10.0.0.66"),)))
-    malformed = stop(rule=replace(RULE, id="r-3"))
-    malformed.event.likeness.category = "ot_conformance"
-    aggregator.add(judged(malformed, "approved"))
+    aggregator.add(judged(stop(rule=replace(RULE, always=True)), "approved"))
 
-    assert 3 == len(aggregator.alerts())
+    assert 1 == len(aggregator.alerts())
+
+
+@pytest.mark.parametrize(("others", "told"), [("approved", 0), ("learned", 1)])
+def test_a_group_ends_only_where_all_of_it_is_approved(others, told):
+    member = judged(stop(), others).event
+    aggregator = Aggregator()
+    match = judged(stop(5), "approved", group=(("client.ip", "10.0.0.66"),), members=(member,))
+    aggregator.add(match)
+
+    assert told == len(aggregator.alerts())
+
+
+@pytest.mark.parametrize(
+    ("category", "provider", "told"),
+    [
+        ("ot_anomaly", "newcomer", 0),
+        ("ot_anomaly", "baseline", 0),
+        ("ot_anomaly", "periodicity", 1),
+        ("ot_conformance", "conformance", 1),
+    ],
+)
+def test_an_approval_is_of_what_is_done_and_not_of_how(category, provider, told):
+    match = judged(stop(), "approved")
+    derived = match.event.derive(category, {"event.provider": provider})
+    aggregator = Aggregator()
+    aggregator.add(match._replace(event=derived))
+
+    assert told == len(aggregator.alerts())
 
 
 def test_an_alert_names_the_statements_that_would_make_it_normal(site):

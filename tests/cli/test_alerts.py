@@ -14,6 +14,10 @@ from otmon.cli import group
 from otmon.errors import OtmonError, StateError, UsageError
 
 PLANT = PCAPS / "demo" / "plant.pcapng"
+NORMAL = PCAPS / "demo" / "plant_normal.pcapng"
+CHANGE = "Change by a client that is not in the baseline"
+TIME_DIGITS = 9
+"""Of the seconds in our captures."""
 
 
 @pytest.fixture(scope="module")
@@ -162,3 +166,86 @@ def test_the_journal_says_who_did_what_and_why(state):
         1
         == len(run("journal", "--state", state, "--format", "jsonl", "--limit", 1).split("\n")) - 1
     )
+
+
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A state that knows what is normal, with the alerts of the demo."""
+    path = tmp_path_factory.mktemp("learned") / "site.otmon"
+    run("baseline", "learn", "--state", path, NORMAL)
+    otmon.analyze(PLANT, state=path)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def enforced(learned: bytes, tmp_path: Path) -> Path:
+    path = tmp_path / "site.otmon"
+    path.write_bytes(learned)
+    return path
+
+
+def numbered(state: Path, title: str) -> list[int]:
+    rows = json.loads(run("alerts", "list", "--state", state, "--rule", title, "--format", "json"))
+    return [row["id"] for row in rows]
+
+
+def a_day_later(capture: Path, copy: Path) -> Path:
+    """A pcapng of ours with all times moved by a day."""
+    body = bytearray(capture.read_bytes())
+    at = 0
+    while at < len(body):
+        size = int.from_bytes(body[at + 4 : at + 8], "little")
+        if body[at : at + 4] == b"\x06\0\0\0":
+            high, low = (int.from_bytes(body[at + n : at + n + 4], "little") for n in (12, 16))
+            time = (high << 32 | low) + 86_400 * 10**TIME_DIGITS
+            body[at + 12 : at + 16] = (time >> 32).to_bytes(4, "little")
+            body[at + 16 : at + 20] = (time & 0xFFFFFFFF).to_bytes(4, "little")
+        at += size
+    copy.write_bytes(body)
+    return copy
+
+
+def test_what_was_learned_of_an_alert_is_told_and_does_not_alert_again(enforced, tmp_path):
+    (number,) = [
+        row["id"]
+        for row in json.loads(run("alerts", "list", "--state", enforced, "--format", "json"))
+        if row["rule"]["title"] == CHANGE and row["protocol"] == "modbus"
+    ]
+    said = run("alerts", "learn", "--state", enforced, "--yes", "--note", "new HMI", number)
+
+    assert "10.20.1.66 writes holding register 101 of 10.20.2.11 unit 1" in said
+    assert f"{number} is learned" in said
+    later = a_day_later(PLANT, tmp_path / "later.pcapng")
+    result = otmon.analyze(later, state=enforced)
+    assert ("modbus", "10.20.2.11") not in [
+        (alert.protocol, alert.server) for alert in result.alerts if alert.rule.title == CHANGE
+    ]
+    assert number not in numbered(enforced, CHANGE)
+
+
+def test_learning_is_taken_back_with_its_statements(enforced):
+    before = run("baseline", "show", "--state", enforced, "--format", "json")
+    run("alerts", "learn", "--state", enforced, "--yes", *numbered(enforced, CHANGE))
+    assert before != run("baseline", "show", "--state", enforced, "--format", "json")
+    run("undo", "--state", enforced)
+
+    assert before == run("baseline", "show", "--state", enforced, "--format", "json")
+    assert [] != numbered(enforced, CHANGE)
+
+
+def test_nothing_is_learned_without_a_yes(enforced):
+    before = enforced.read_bytes()
+    number = numbered(enforced, CHANGE)[0]
+    ran = CliRunner().invoke(
+        group, ["alerts", "learn", "--state", str(enforced), str(number)], input="n\n"
+    )
+
+    assert 0 == ran.exit_code
+    assert "nothing was learned" in ran.output
+    assert before == enforced.read_bytes()
+
+
+def test_an_alert_that_departs_from_nothing_has_nothing_to_learn(enforced):
+    (number,) = numbered(enforced, "Malformed industrial messages")
+    with pytest.raises(UsageError, match="nothing to learn"):
+        run("alerts", "learn", "--state", enforced, "--yes", number)
