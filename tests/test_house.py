@@ -19,6 +19,7 @@ PARTS = {
 
 LAYERS = {
     "cli": {
+        "interface_checks",
         "monitor",
         "pipeline",
         "doctor",
@@ -58,6 +59,7 @@ LAYERS = {
         "_engine",
         *PARTS,
     },
+    "interface_checks": {"doctor"},
     "doctor": {"model", "config", "fields", "errors", "_engine", *PARTS},
     "model": {"errors", "fields", "_engine"},
     "config": {"_engine", "errors", "fields", "thresholds", "toml_tables"},

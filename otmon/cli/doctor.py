@@ -22,6 +22,16 @@ STYLE = {"ok": "green", "warning": "yellow", "failure": "bold red"}
 
 
 @click.command()
+@click.argument("interface", metavar="[INTERFACE]", required=False)
+@click.option(
+    "--listen",
+    "listen_s",
+    metavar="SECONDS",
+    type=click.FloatRange(0, 3600),
+    default=5,
+    show_default=True,
+    help="How long INTERFACE is listened to; 0 for not at all.",
+)
 @options.output_format("table", "json", "jsonl")
 @options.state
 @options.config
@@ -34,23 +44,32 @@ STYLE = {"ok": "green", "warning": "yellow", "failure": "bold red"}
 @click.pass_context
 def doctor(
     ctx: click.Context,
+    interface: str | None,
+    listen_s: float,
     output_format: str,
     state: str | None,
     config: str | None,
     backup: Path | None,
 ) -> None:
-    """Check configuration, rules, state, disk and tools; back up the state.
+    """Check configuration, rules, state, disk, tools, and an interface; back up the state.
 
-    Nothing is changed. Exit status 3 if something fails. A backup is a state
+    Of INTERFACE it is said whether it is fit to watch a mirror port: the right to
+    capture, link, addresses, MTU, offloads, clock, what comes in, and that nothing
+    is sent. Nothing is changed. Exit status 3 if something fails. A backup is a state
     file like any other: to restore it, stop otmon and put it in the place of
     the state, with no FILE-wal and no FILE-shm beside it.
 
     \b
     Examples:
       otmon doctor
+      sudo otmon doctor eth1
       otmon doctor --state site.otmon --backup site-monday.otmon
     """
     found = list(_findings(state, config, backup))
+    if interface is not None:
+        from otmon.interface_checks import examine
+
+        found += examine(interface, listen_s)
     if output_format == "json":
         json.dump([asdict(one) for one in found], sys.stdout, indent=1, ensure_ascii=False)
         sys.stdout.write("\n")
