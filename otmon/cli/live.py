@@ -43,18 +43,18 @@ class Lines:
         self._console = console
         self._journal = journal
         self._shown_s: float | None = None
-        self._complaints: tuple[str, ...] = ()
+        self._complaints: dict[str, str] = {}
 
     def show(self, view: View) -> None:
         """Write what is wrong when it changes, and the status every minute."""
         now_s = time.monotonic()
-        complaints = tuple(complaints_of(view))
-        for line in complaints:
-            if line not in self._complaints:
-                self._write(_WARNING, f"sensor: {line}")
-        for line in self._complaints:
-            if line not in complaints:
-                self._write(_INFORMATION, f"sensor: no longer: {line}")
+        complaints = complaints_of(view)
+        for key, words in complaints.items():
+            if key not in self._complaints:
+                self._write(_WARNING, f"sensor: {words}")
+        for key, words in self._complaints.items():
+            if key not in complaints:
+                self._write(_INFORMATION, f"sensor: no longer: {words}")
         self._complaints = complaints
         if self._shown_s is None or now_s - self._shown_s >= STATUS_S:
             self._shown_s = now_s
@@ -116,7 +116,7 @@ def drawn(view: View, height: int) -> RenderableType:
         _interfaces(view.interfaces),
         Text(_counts(view)),
     ]
-    complaints = list(complaints_of(view))
+    complaints = complaints_of(view).values()
     parts += [Text(f"! {line}", style="yellow") for line in complaints]
     if not complaints:
         parts.append(Text("sensor: nothing lost, nothing left out", style="dim"))
@@ -126,23 +126,24 @@ def drawn(view: View, height: int) -> RenderableType:
     return Group(*parts)
 
 
-def complaints_of(view: View) -> list[str]:
-    """What is wrong with the sensor, in words."""
-    found = list(view.remarks)
+def complaints_of(view: View) -> dict[str, str]:
+    """What is wrong with the sensor, in words that may change, by what it is."""
+    found = {remark: remark for remark in view.remarks}
     for sight in view.interfaces:
+        name = sight.name
         if not sight.running:
-            found.append(f"{sight.name} has no link: check the cable and the mirror port")
+            found[f"{name} link"] = f"{name} has no link: check the cable and the mirror port"
         elif (view.uptime_s if sight.quiet_s is None else sight.quiet_s) > QUIET_S:
-            found.append(f"{sight.name} shows no frame: check the mirror port of the switch")
+            found[f"{name} quiet"] = f"{name} shows no frame: check the mirror port of the switch"
         if sight.dropped:
-            found.append(f"{sight.name} lost frames: {_share(sight)}; see `otmon doctor`")
+            found[f"{name} lost"] = f"{name} lost frames: {_share(sight)}; see `otmon doctor`"
         if sight.sent:
-            found.append(
-                f"{sight.name} sends: this machine has an address or a service on it; "
-                "see `otmon doctor`"
+            found[f"{name} sends"] = (
+                f"{name} sends: this machine has an address or a service on it; see `otmon doctor`"
             )
     if view.left_out:
-        found.append(f"{view.left_out:,} observations were left out: this machine is too slow")
+        words = f"{view.left_out:,} observations were left out: this machine is too slow"
+        found["left out"] = words
     return found
 
 

@@ -1,0 +1,81 @@
+"""What `otmon monitor` shows fits its screen, and a log is told once of what is wrong."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import re
+
+import pytest
+from rich.console import Console
+
+from otmon.cli.live import Lines, complaints_of, drawn
+from otmon.monitor import Sight, View
+
+SIGHT = Sight("eth1", True, 12_345_678, 1_234.0, 8e6, 0, 0, 0.0)
+VIEW = View(
+    site="waterworks",
+    state="/var/lib/otmon/eth1.sqlite",
+    uptime_s=90_061,
+    interfaces=(SIGHT,),
+    device_count=34,
+    conversation_count=56,
+    protocols=(("modbus", 1_000), ("s7comm", 10), ("dnp3", 3), ("cotp", 2), ("umas", 1)),
+    open_by_level={"high": 2},
+    latest=(),
+    left_out=0,
+    remarks=(),
+)
+
+
+def seen(**changes: object) -> View:
+    """The view with other facts about its interface."""
+    return dataclasses.replace(VIEW, interfaces=(dataclasses.replace(SIGHT, **changes),))
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_the_screen_fits_its_width_and_says_what_matters(width: int) -> None:
+    console = Console(file=io.StringIO(), width=width, markup=False)
+    console.print(drawn(VIEW, 24))
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+
+    assert max(map(len, lines)) <= width
+    text = "\n".join(lines)
+    for words in (
+        "up 1 d 01:01:01",
+        "12.3 M",
+        "34 devices",
+        "and 1 more",
+        "2 high",
+        "No alert yet",
+    ):
+        assert words in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"running": False}, "eth1 has no link"),
+        ({"quiet_s": 11.0}, "eth1 shows no frame"),
+        ({"quiet_s": None}, "eth1 shows no frame"),
+        ({"dropped": 5}, "eth1 lost frames: 5 of 12,345,683"),
+        ({"sent": 1}, "eth1 sends"),
+    ],
+)
+def test_what_is_wrong_with_an_interface_is_said(changes: dict[str, object], words: str) -> None:
+    (complaint,) = complaints_of(seen(**changes)).values()
+
+    assert words in complaint
+
+
+def test_a_log_is_told_once_when_something_begins_and_once_when_it_ends() -> None:
+    file = io.StringIO()
+    lines = Lines(Console(file=file, width=200, markup=False), journal=True)
+    for view in (seen(dropped=1), seen(dropped=2), seen(dropped=3), VIEW, VIEW):
+        lines.show(view)
+
+    told = [line for line in file.getvalue().splitlines() if "status:" not in line]
+    assert ["<4>sensor: eth1 lost frames", "<6>sensor: no longer: eth1 lost frames"] == [
+        re.sub(r": \d.*", "", line) for line in told
+    ]
