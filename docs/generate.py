@@ -9,6 +9,8 @@ import dataclasses
 import inspect
 import json
 import sys
+import tomllib
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import get_args, get_origin
@@ -21,6 +23,8 @@ from otmon.config import Config
 from otmon.fields import FIELDS
 from otmon.model.document import json_schema
 from otmon.model.result import Result
+from otmon.ruleset.coverage import Covered, navigator, techniques, titles
+from otmon.ruleset.load import load_rules
 from otmon.toml_tables import keys, meanings
 
 DOCS = Path(__file__).resolve().parent
@@ -124,6 +128,67 @@ def _toml(default: object) -> str:
     return json.dumps(default)
 
 
+def _reasons(part: str) -> dict[str, dict[str, str]]:
+    """Why techniques or titles have no rule."""
+    text = (DOCS / "coverage.toml").read_text(encoding="utf-8")
+    reasons: dict[str, dict[str, str]] = tomllib.loads(text)[part]
+    return reasons
+
+
+def _rules_of(covered: Covered) -> str:
+    if covered.state == "covered":
+        return "; ".join(one.rule.title for one in covered.rules)
+    return f"*{covered.state.replace('_', ' ')}*: {covered.reason}"
+
+
+def coverage() -> str:
+    """What the rules cover: techniques, and the alerts of Defender for IoT."""
+    rules = load_rules()
+    rows = list(techniques(rules, _reasons("techniques")))
+    parts = [NOTE, "# What the rules cover\n"]
+    parts += [
+        "A rule counts once it was seen to fire on a capture. What no rule covers waits for a"
+    ]
+    parts += ["protocol or a part of otmon, or is out of scope; `coverage.toml` says which.\n"]
+    parts += ["## ATT&CK for ICS v19\n"]
+    parts += ["D: an operation on the wire is the technique. C: the operation is legitimate, and"]
+    parts += [
+        "context decides. `attack-navigator.json` is the same as a layer of the ATT&CK Navigator.\n"
+    ]
+    parts += ["| rating | visible | covered |", "|---|---|---|"]
+    for rating in "DC":
+        rated = [covered for entry, covered in rows if entry.rating == rating]
+        count = sum(covered.state == "covered" for covered in rated)
+        parts += [f"| {rating} | {len(rated)} | {count} |"]
+    parts += ["\n| technique | name | | rules |", "|---|---|---|---|"]
+    parts += [
+        f"| {entry.id} | {entry.name} | {entry.rating} | {_rules_of(covered)} |"
+        for entry, covered in rows
+    ]
+    parts += [
+        "\nATT&CK ids and names: (c) 2025 The MITRE Corporation, reproduced and distributed with"
+    ]
+    parts += ["its permission; licence in `otmon/vendored/README.md`.\n"]
+    named = list(titles(rules, _reasons("titles")))
+    parts += ["## The alerts of Microsoft Defender for IoT\n"]
+    parts += ["| engine | titles | covered | waiting | out of scope |", "|---|---|---|---|---|"]
+    for engine in dict.fromkeys(title.engine for title, _ in named):
+        states = Counter(covered.state for title, covered in named if title.engine == engine)
+        cells = (sum(states.values()), states["covered"], states["waiting"], states["out_of_scope"])
+        parts += [f"| {engine} | {' | '.join(map(str, cells))} |"]
+    parts += ["\n| title | engine | rules |", "|---|---|---|"]
+    parts += [
+        f"| {title.title} | {title.engine} | {_rules_of(covered)} |" for title, covered in named
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def layer() -> str:
+    """The same techniques as a layer of the ATT&CK Navigator."""
+    made = navigator(load_rules(), _reasons("techniques"))
+    return json.dumps(made, indent=1, ensure_ascii=False) + "\n"
+
+
 def documents() -> Iterator[tuple[Path, str]]:
     """Every generated document."""
     yield DOCS / "cli.md", cli()
@@ -131,6 +196,8 @@ def documents() -> Iterator[tuple[Path, str]]:
     yield DOCS / "fields.md", fields()
     yield DOCS / "configuration.md", configuration()
     yield DOCS / "result.schema.json", schema()
+    yield DOCS / "coverage.md", coverage()
+    yield DOCS / "attack-navigator.json", layer()
 
 
 def _ports(ports: list[int]) -> str:

@@ -108,6 +108,10 @@ WITHOUT_EQUAL = {
 """What has no equal on the wire, or is not told from chance there, by change and capture."""
 
 
+SEARCHES_DIFFER = ("without its handshakes", "on other ports")
+"""What a search of the network does not survive."""
+
+
 def named(change: str) -> Name:
     """What an address is called after a change."""
     return {"over IPv6": six, "between other hosts": moved}.get(change, str)
@@ -118,6 +122,8 @@ def named(change: str) -> Name:
 def test_the_same_attack_raises_the_same_alerts(change: str, capture: str, tmp_path: Path):
     found = alerts(write(tmp_path / "changed.pcap", SAME[change](frames_of(capture))))
 
+    if capture.startswith("network/") and change in SEARCHES_DIFFER:
+        pytest.skip("a search of the network is made of handshakes and ports")
     same = said(expected(capture), named(change)) == said(found)
     assert same is ((change, capture) not in WITHOUT_EQUAL)
 

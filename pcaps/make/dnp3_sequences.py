@@ -91,3 +91,11 @@ def breaker_work(cable: Cable) -> None:
         block = dnp.control(turn % 2, 0x41 if turn % 4 < 2 else TRIP)
         master.ask(5.0 + turn * 20, 3, block, block)
         master.ask(5.5 + turn * 20, 4, block, block)
+
+
+@case("dnp3")
+def reserved_bits(cable: Cable) -> None:
+    """An outstation sets two internal indications that are reserved, in each response."""
+    master = Master(cable, MASTER, RTU, 0.1)
+    for turn in range(10):
+        master.ask(1.0 + turn * 2, 1, dnp.EVENTS, iin=0x00C0)

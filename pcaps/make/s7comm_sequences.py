@@ -82,3 +82,12 @@ def reconnects(cable: Cable) -> None:
     operator = Client(cable, HMI, PLC, 82.0, OP)
     for turn in range(10):
         read_cycle(operator, 83.0 + turn, turn)
+
+
+@case("s7comm")
+def stopped_often(cable: Cable) -> None:
+    """A stranger stops the controller six times, as often as somebody starts it again."""
+    client = Client(cable, STRANGER, PLC, 0.1)
+    for turn in range(6):
+        client.ask(1.0 + turn * 120, s7.STOP, b"\x29")
+        client.ask(61.0 + turn * 120, s7.service("P_PROGRAM"), b"\x28")
