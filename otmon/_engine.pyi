@@ -13,6 +13,7 @@ from typing import final, type_check_only
 __all__ = [
     "Address",
     "AnomalyInfo",
+    "Arp",
     "Behaviour",
     "CaptureFile",
     "Claim",
@@ -22,6 +23,7 @@ __all__ = [
     "Engine",
     "FieldInfo",
     "Frame",
+    "HeaderShift",
     "Health",
     "History",
     "Interface",
@@ -724,6 +726,88 @@ class Loss(_OfFlow):
     def gap_bytes(self) -> int:
         """Bytes in them, as far as known."""
 
+@final
+class Arp:
+    """The ARP messages of one sender in one minute of packet time.
+
+    Leaves with the option `spoof` alone: as soon as 8 addresses were asked for and
+    whenever they have doubled, with the counts so far; and at the end of the minute,
+    where there were so many, or answers that nobody asked for, or messages about
+    the sender itself.
+    """
+
+    @property
+    def sequence(self) -> int:
+        """Rises with every observation of a run."""
+    @property
+    def mac(self) -> str:
+        """The sender as its messages have it."""
+    @property
+    def ip(self) -> str:
+        """Its address; 0.0.0.0 of a probe."""
+    @property
+    def vlan(self) -> int | None:
+        """Outermost VLAN id."""
+    @property
+    def interface(self) -> int:
+        """The interface, as `Health.interface` counts."""
+    @property
+    def from_ns(self) -> int:
+        """Packet time of the first message in the minute."""
+    @property
+    def until_ns(self) -> int:
+        """Packet time of the last."""
+    @property
+    def request_count(self) -> int:
+        """Questions."""
+    @property
+    def target_count(self) -> int:
+        """Addresses asked for, up to 1024."""
+    @property
+    def silent_count(self) -> int:
+        """Those of them that had never sent anything by ARP when asked for."""
+    @property
+    def reply_count(self) -> int:
+        """Answers."""
+    @property
+    def unasked_count(self) -> int:
+        """Answers that nobody was seen to ask for."""
+    @property
+    def gratuitous_count(self) -> int:
+        """Messages about its own address."""
+    @property
+    def frames(self) -> tuple[Frame, Frame]:
+        """The first and the last frame."""
+
+@final
+class HeaderShift(_OfFlow):
+    """Something in one direction of a flow that another machine may have sent.
+
+    Leaves with the option `spoof` alone, of one direction the first four times and
+    whenever their count has doubled. A time to live counts that differs after four
+    packets with another one; an IP identification that is far from the row of its
+    sender, which then goes on.
+    """
+
+    @property
+    def kind(self) -> str:
+        """`ttl`, `ip_id`, or `overlap` of bytes that were sent twice and differ."""
+    @property
+    def from_client(self) -> bool:
+        """Whether it came from the client, as far as it says."""
+    @property
+    def time_ns(self) -> int:
+        """Packet time."""
+    @property
+    def values(self) -> tuple[int, int] | None:
+        """The value before, and the one that is different; none of an overlap."""
+    @property
+    def frames(self) -> tuple[Frame, Frame]:
+        """The frame before, and the one that is different."""
+    @property
+    def count(self) -> int:
+        """How often that has happened in this direction of the flow."""
+
 Observation = (
     Transaction
     | Behaviour
@@ -735,6 +819,8 @@ Observation = (
     | NoReply
     | Health
     | Loss
+    | Arp
+    | HeaderShift
 )
 """A record that leaves the engine."""
 
@@ -808,6 +894,7 @@ class Engine:
             making observations.
         rhythm: Say what happens to rhythms, and what stays unanswered.
         health: Say how well interfaces and conversations were seen.
+        spoof: Say which senders may not be who they say.
         delta_s: Seconds of packet time after which the counts of all that changed
             leave, again and again, also of flows that go on: `Address`, `Claim`,
             `Conversation`, `Behaviour`. They are absolute. By default they leave
@@ -827,6 +914,7 @@ class Engine:
         pdu_log: bool = False,
         rhythm: bool = False,
         health: bool = False,
+        spoof: bool = False,
         delta_s: float | None = None,
         conversations: Sequence[_KnownConversation] = ...,
     ) -> Engine: ...
@@ -845,6 +933,7 @@ class Engine:
         observations: bool = True,
         rhythm: bool = False,
         health: bool = False,
+        spoof: bool = False,
         delta_s: float | None = None,
     ) -> Engine:
         """Captures from interfaces, and takes from the process every means to send.
@@ -871,6 +960,7 @@ class Engine:
             observations: Make observations as well, where there is a log.
             rhythm: Say what happens to rhythms, and what stays unanswered.
             health: Say how well interfaces and conversations were seen.
+            spoof: Say which senders may not be who they say.
             delta_s: Seconds after which the counts of all that changed leave, again
                 and again; by default at the end alone.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from places import ROOT
 from scapy.layers.inet import IP, TCP
-from scapy.layers.l2 import Ether
+from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Packet
 from scapy.utils import PcapWriter, wrpcap
 
@@ -551,3 +551,31 @@ def test_counts_leave_with_each_delta_where_somebody_asks(stopped: Path) -> None
 def test_a_delta_that_makes_no_sense_is_an_error(stopped: Path, seconds: float) -> None:
     with pytest.raises(OptionsError, match="delta_s"):
         _engine.Engine([str(stopped)], delta_s=seconds)
+
+
+def test_a_search_by_arp_and_a_shifted_header_are_told_where_somebody_asks(tmp_path: Path) -> None:
+    poll = Poll().open()
+    for n in range(5):
+        read_poll(1, n + 1.0, poll)
+    poll.frames[-2][IP].ttl = 20
+    for n in range(10):
+        frame = Ether(src=CLIENT_MAC, dst="ff:ff:ff:ff:ff:ff") / ARP(
+            hwsrc=CLIENT_MAC, psrc=CLIENT, pdst=f"10.0.0.{n + 20}"
+        )
+        frame.time = START + 10 + n / 10
+        poll.frames.append(frame)
+    path = tmp_path / "search.pcap"
+    wrpcap(str(path), poll.frames)
+    everything = observed(_engine.Engine([str(path)], spoof=True))
+    arps = [one for one in everything if isinstance(one, _engine.Arp)]
+    [shift] = [one for one in everything if isinstance(one, _engine.HeaderShift)]
+
+    assert [(CLIENT, CLIENT_MAC, 8, 8), (CLIENT, CLIENT_MAC, 10, 10)] == [
+        (arp.ip, arp.mac, arp.target_count, arp.silent_count) for arp in arps
+    ]
+    assert ("ttl", True, (64, 20), (0, 12)) == (
+        shift.kind,
+        shift.from_client,
+        shift.values,
+        shift.frames[1],
+    )

@@ -168,7 +168,7 @@ impl Engine {
     #[new]
     #[pyo3(signature = (
         paths, *, keep_duplicates = false, pdu_log = false, rhythm = false, health = false,
-        delta_s = None, conversations = Vec::new(),
+        spoof = false, delta_s = None, conversations = Vec::new(),
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn new(
@@ -178,14 +178,23 @@ impl Engine {
         pdu_log: bool,
         rhythm: bool,
         health: bool,
+        spoof: bool,
         delta_s: Option<f64>,
         conversations: Vec<Known>,
     ) -> PyResult<Self> {
         let delta_ns = delta_s.map(delta).transpose()?;
         let known = conversations.iter().filter_map(known).collect();
         let logging = if pdu_log { PduLogging::Only } else { PduLogging::Off };
-        let options =
-            Options { paths, keep_duplicates, pdu_log: logging, rhythm, health, delta_ns, known };
+        let options = Options {
+            paths,
+            keep_duplicates,
+            pdu_log: logging,
+            rhythm,
+            health,
+            spoof,
+            delta_ns,
+            known,
+        };
         let worker = Worker::start(options).map_err(|fault| engine_error(&fault))?;
         loop {
             let opened =
@@ -206,7 +215,7 @@ impl Engine {
     #[pyo3(signature = (
         interfaces, *, filter = None, snap_length = None, promiscuous = true, ring_mib = 64, user = None,
         evidence_mib = 0, keep_duplicates = false, pdu_log = false, observations = true, rhythm = false,
-        health = false, delta_s = None,
+        health = false, spoof = false, delta_s = None,
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn live(
@@ -223,6 +232,7 @@ impl Engine {
         observations: bool,
         rhythm: bool,
         health: bool,
+        spoof: bool,
         delta_s: Option<f64>,
     ) -> PyResult<Self> {
         let delta_ns = delta_s.map(delta).transpose()?;
@@ -262,6 +272,7 @@ impl Engine {
                 pdu_log: logging,
                 rhythm,
                 health,
+                spoof,
                 delta_ns,
                 ..Options::default()
             };

@@ -10,6 +10,7 @@ mod observation;
 mod of_flow;
 mod selection;
 mod shared;
+mod spoof;
 mod timing;
 mod worker;
 
@@ -35,6 +36,8 @@ mod module {
     use crate::observation::{
         Address, Behaviour, Claim, Content, Conversation, History, Transaction, ValueFacts,
     };
+    #[pymodule_export]
+    use crate::spoof::{Arp, HeaderShift};
     #[pymodule_export]
     use crate::timing::{Health, Loss, NoReply, Rhythm};
 
@@ -66,6 +69,8 @@ fn add_aliases(module: &Bound<'_, PyModule>) -> PyResult<()> {
         py.get_type::<timing::NoReply>(),
         py.get_type::<timing::Health>(),
         py.get_type::<timing::Loss>(),
+        py.get_type::<spoof::Arp>(),
+        py.get_type::<spoof::HeaderShift>(),
     ];
     let any = py.get_type::<observation::Transaction>().into_any();
     let any = records.into_iter().try_fold(any, |any, class| any.bitor(class))?;

@@ -9,6 +9,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 use crate::convert::{self, PyFrame};
 use crate::of_flow::of_flow;
 use crate::shared::{Ends, Shape, Shared};
+use crate::spoof::{Arp, HeaderShift};
 use crate::timing::{Health, Loss, NoReply, Rhythm};
 
 /// What client and server had done before.
@@ -590,6 +591,11 @@ pub fn to_python(
             let ends = shared.ends(py, &own.flow);
             Py::new(py, Loss(own, ends))?.into_any()
         }
+        record::Observation::HeaderShift(own) => {
+            let ends = shared.ends(py, &own.flow);
+            Py::new(py, HeaderShift(own, ends))?.into_any()
+        }
+        record::Observation::Arp(own) => Py::new(py, Arp(own))?.into_any(),
         record::Observation::Health(own) => Py::new(py, Health(own))?.into_any(),
     })
 }

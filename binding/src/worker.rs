@@ -47,6 +47,8 @@ pub struct Options {
     pub rhythm: bool,
     /// Whether the health of interfaces is told.
     pub health: bool,
+    /// Whether it is told which senders may not be who they say.
+    pub spoof: bool,
     /// Packet time after which counts leave, again and again.
     pub delta_ns: Option<i64>,
     /// What was done before this run.
@@ -311,6 +313,7 @@ fn make_engine(options: &Options) -> Engine {
         pdu_log: options.pdu_log,
         rhythm: options.rhythm,
         health: options.health,
+        spoof: options.spoof,
         delta_ns: options.delta_ns,
     });
     options.known.iter().for_each(|known| engine.know(known));

@@ -153,6 +153,8 @@ pub(crate) struct Session {
     bad: u8,
     panics: u8,
     contradictions: u8,
+    /// Times that bytes were sent twice and differed.
+    conflicts: u32,
     /// Anomalies of the flow that its next PDU carries.
     pending: Anomalies,
     /// Requests that were given up; their answers may still come.
@@ -196,6 +198,7 @@ impl Session {
             bad: 0,
             panics: 0,
             contradictions: 0,
+            conflicts: 0,
             pending: Anomalies::NONE,
             given_up: 0,
             answered_early: false,

@@ -15,6 +15,7 @@ use std::sync::Arc;
 use dissectors::anomaly::Anomaly;
 use dissectors::dissector::{Direction, FrameId, Transport};
 
+use crate::arp::{Arps, Message};
 use crate::capture::Frame;
 use crate::conversation::Host;
 use crate::counters::Counters;
@@ -33,6 +34,7 @@ use crate::observer::{FlowMemo, FlowTotals, Observer};
 use crate::packet::{Ip, Link, Packet, Payload, Tcp};
 use crate::pdu_log::PduLogging;
 use crate::reassembly::{Chunk, Reassembly, Segment, Step, opens_anew};
+use crate::shift::Shifts;
 
 /// Packet time between two sweeps over the flows.
 const TICK_NS: i64 = 1_000_000_000;
@@ -54,6 +56,8 @@ pub struct Options {
     pub rhythm: bool,
     /// Whether it is said how well interfaces and conversations were seen.
     pub health: bool,
+    /// Whether it is said which senders may not be who they say.
+    pub spoof: bool,
     /// Packet time after which the counts of everything that changed leave, again
     /// and again; none for at the end alone.
     pub delta_ns: Option<i64>,
@@ -67,6 +71,7 @@ pub struct Engine {
     /// Whether interfaces are watched.
     watches: bool,
     deltas: Option<Deltas>,
+    spoof: Option<Box<Spoof>>,
     interfaces: Interfaces,
     now_ns: Option<i64>,
     ticked_ns: i64,
@@ -79,6 +84,13 @@ pub struct Engine {
     waiting: Waits,
     servers: KnownServers,
     observer: Observer,
+}
+
+/// What is remembered to tell forged packets.
+#[derive(Default)]
+struct Spoof {
+    arps: Arps,
+    shifts: Shifts,
 }
 
 /// Where a packet came from.
@@ -96,12 +108,13 @@ impl Engine {
     /// An engine that has seen nothing.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let Options { limits, keep_duplicates, pdu_log, rhythm, health, delta_ns } = options;
+        let Options { limits, keep_duplicates, pdu_log, rhythm, health, spoof, delta_ns } = options;
         Self {
             keep_duplicates,
             pdu_log: pdu_log != PduLogging::Off,
             watches: rhythm || health,
             deltas: delta_ns.map(Deltas::every),
+            spoof: spoof.then(Box::default),
             interfaces: Interfaces::new(health),
             now_ns: None,
             ticked_ns: i64::MIN,
@@ -113,7 +126,7 @@ impl Engine {
             sinks: Sinks::default(),
             waiting: Waits::default(),
             servers: KnownServers::new(limits.known_servers),
-            observer: Observer::new(&limits, pdu_log, rhythm, health),
+            observer: Observer::new(&limits, pdu_log, rhythm, health).with_spoof(spoof),
             limits,
         }
     }
@@ -177,6 +190,10 @@ impl Engine {
             for health in self.interfaces.take_news() {
                 self.observer.health(health);
             }
+        }
+        if let Some(spoof) = &mut self.spoof {
+            spoof.arps.end();
+            self.tell_arps();
         }
         self.observer.finish(&mut self.counters);
     }
@@ -253,6 +270,10 @@ impl Engine {
         if self.watches {
             self.watch(now_ns);
         }
+        if let Some(spoof) = &mut self.spoof {
+            spoof.arps.turn(now_ns);
+            self.tell_arps();
+        }
         if self.deltas.as_mut().is_some_and(|deltas| deltas.is_due(now_ns)) {
             self.tell_deltas();
         }
@@ -281,6 +302,29 @@ impl Engine {
         let totals = FlowTotals { vain: false, ..flow.totals(client, i64::MIN) };
         if let Some(since) = deltas.since(slot, totals) {
             self.observer.flow_counted(&facts, memo, since);
+        }
+    }
+
+    /// Says what senders of ARP did.
+    #[cold]
+    fn tell_arps(&mut self) {
+        let news = self.spoof.as_mut().filter(|spoof| spoof.arps.has_news());
+        for arp in news.map(|spoof| spoof.arps.take_news()).unwrap_or_default() {
+            self.observer.arp(arp);
+        }
+    }
+
+    /// Holds the header of a packet against those before it in its flow.
+    #[cold]
+    fn note_header(&mut self, slot: u32, direction: Direction, ip: &Ip, arrival: Arrival<'_>) {
+        let (Some(spoof), Some(flow)) = (&mut self.spoof, self.flows.get_mut(slot)) else {
+            return;
+        };
+        let place = (slot, flow.identity.id);
+        let shifted = spoof.shifts.note(place, direction, ip, arrival.frame);
+        for shifted in shifted.into_iter().flatten() {
+            let (client, facts, _) = whose(flow);
+            self.observer.shifted(facts, direction == client, shifted, arrival.time_ns);
         }
     }
 
@@ -344,7 +388,20 @@ impl Engine {
                     self.packet(&packet, arrival, interface);
                 }
             }
-            Payload::Arp { mac, ip, .. } => {
+            Payload::Arp { mac, ip, target, reply } => {
+                if let Some(spoof) = &mut self.spoof {
+                    spoof.arps.note(&Message {
+                        mac: *mac,
+                        ip: *ip,
+                        target: *target,
+                        reply: *reply,
+                        vlan: link.vlan,
+                        interface: self.interfaces.current(),
+                        frame: arrival.frame,
+                        time_ns: arrival.time_ns,
+                    });
+                    self.tell_arps();
+                }
                 let link = Link { source: Some(*mac), ..*link };
                 let ip = Ip { source: *ip, destination: *ip, ttl: 0, id: None };
                 self.observer.address(&link, Some(&ip), true, arrival.frame, arrival.time_ns);
@@ -492,6 +549,12 @@ impl Engine {
         {
             session.note(Anomaly::OverlapConflict);
         }
+        if self.spoof.is_some()
+            && let Some(ip) = ip
+        {
+            self.note_header(slot, direction, ip, arrival);
+        }
+        let flow = self.flows.get_mut(slot)?;
         let mac = flow.identity.macs.get_mut(direction);
         if first || *mac != link.source {
             *mac = link.source;

@@ -134,9 +134,9 @@ impl Application {
                     session.repeat(direction, &chunk, work);
                 }
             }
-            Step::Conflict => {
+            Step::Conflict(first, copy) => {
                 if let Some(session) = &mut self.session {
-                    session.note(Anomaly::OverlapConflict);
+                    session.conflict(direction, (first, copy), work);
                 }
             }
         }

@@ -12,6 +12,7 @@
 #![deny(unsafe_code)]
 
 mod address;
+mod arp;
 mod behaviour;
 mod calls;
 pub mod capture;
@@ -42,6 +43,7 @@ mod pdu_log;
 mod reassembly;
 pub mod recent;
 pub mod selection;
+mod shift;
 mod token_bucket;
 
 pub use dissectors;

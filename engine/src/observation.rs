@@ -2,6 +2,7 @@
 
 mod health;
 mod rhythm;
+mod spoof;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use dissectors::value::Value;
 
 pub use self::health::{Health, HealthKind, Loss};
 pub use self::rhythm::{NoReply, Rhythm, RhythmKind};
+pub use self::spoof::{Arp, HeaderShift, ShiftKind};
 use crate::packet::Mac;
 
 /// One end of a flow. Where there is no IP, the MAC is the address.
@@ -412,6 +414,10 @@ pub enum Observation {
     Health(Box<Health>),
     /// What was lost of a conversation.
     Loss(Box<Loss>),
+    /// The ARP messages of a sender.
+    Arp(Box<Arp>),
+    /// Something in a flow that another machine may have sent.
+    HeaderShift(Box<HeaderShift>),
 }
 
 impl Observation {
@@ -428,6 +434,8 @@ impl Observation {
             Self::NoReply(own) => &mut own.sequence,
             Self::Health(own) => &mut own.sequence,
             Self::Loss(own) => &mut own.sequence,
+            Self::Arp(own) => &mut own.sequence,
+            Self::HeaderShift(own) => &mut own.sequence,
         }
     }
 }

@@ -21,10 +21,13 @@ use crate::counters::Counters;
 use crate::exchange::Exchange;
 use crate::limits::Limits;
 use crate::loss::Losses;
-use crate::observation::{FlowFacts, Health, History, KnownConversation, Observation, Rhythm};
+use crate::observation::{
+    Arp, FlowFacts, HeaderShift, Health, History, KnownConversation, Observation, Rhythm, ShiftKind,
+};
 use crate::packet::{Ip, Link};
 use crate::pdu_json::Writer;
 use crate::pdu_log::{PduLog, PduLogging};
+use crate::shift::{Shifted, is_told};
 
 /// Observations for which a new batch has room at most.
 const USUAL_BATCH: usize = 1024;
@@ -144,6 +147,8 @@ pub struct Observer {
     /// Kept where somebody asks, as are the losses.
     calls: Option<Box<Calls>>,
     losses: Option<Box<Losses>>,
+    /// Whether it is said which senders may not be who they say.
+    spoof: bool,
     pdu_log: Option<(PduLog, Writer)>,
     /// Whether no observations are made.
     quiet: bool,
@@ -167,10 +172,18 @@ impl Observer {
             contents: Contents::new(limits),
             calls: rhythm.then(|| Box::new(Calls::new(limits.calls))),
             losses: health.then(Box::default),
+            spoof: false,
             pdu_log: (pdu_log != PduLogging::Off)
                 .then(|| (PduLog::new(limits.pdu_log_waiting), Writer::new())),
             quiet: pdu_log == PduLogging::Only,
         }
+    }
+
+    /// Says from now on what may be forged, too.
+    #[must_use]
+    pub const fn with_spoof(mut self, spoof: bool) -> Self {
+        self.spoof = spoof;
+        self
     }
 
     /// Learns what two ends had done before this run.
@@ -407,6 +420,50 @@ impl Observer {
     pub fn opened(&mut self, facts: &FlowFacts, refused: bool) {
         if let Some(calls) = &mut self.calls {
             calls.opened(facts, refused);
+        }
+    }
+
+    /// What a sender of ARP did.
+    pub fn arp(&mut self, arp: Arp) {
+        self.emit(Observation::Arp(Box::new(arp)));
+    }
+
+    /// Something in a flow that another machine may have sent.
+    pub fn shifted(
+        &mut self,
+        flow: Arc<FlowFacts>,
+        from_client: bool,
+        shifted: Shifted,
+        time_ns: i64,
+    ) {
+        let Shifted { kind, values, frames, count } = shifted;
+        let values = (kind != ShiftKind::Overlap).then_some(values);
+        self.emit(Observation::HeaderShift(Box::new(HeaderShift {
+            sequence: 0,
+            kind,
+            flow,
+            from_client,
+            time_ns,
+            values,
+            frames,
+            count,
+        })));
+    }
+
+    /// Bytes of a flow were sent twice and differ.
+    #[cold]
+    pub fn conflict(
+        &mut self,
+        facts: &Arc<FlowFacts>,
+        from_client: bool,
+        frames: (FrameId, FrameId),
+        count: u32,
+        time_ns: i64,
+    ) {
+        if self.spoof && is_told(count) {
+            let kind = ShiftKind::Overlap;
+            let shifted = Shifted { kind, values: (0, 0), frames, count };
+            self.shifted(Arc::clone(facts), from_client, shifted, time_ns);
         }
     }
 

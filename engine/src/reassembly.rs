@@ -126,8 +126,8 @@ pub(crate) enum Step<'a> {
     Repeat(Chunk<'a>),
     /// Bytes are missing here; how many, where that is known.
     Lost(Option<u32>),
-    /// A copy with other bytes was dropped.
-    Conflict,
+    /// A copy with other bytes was dropped: the frames of the first, and of the copy.
+    Conflict(FrameId, FrameId),
 }
 
 /// A segment that came early.
@@ -402,7 +402,7 @@ impl Reassembly {
             }
         };
         let mut cursor = from;
-        let mut conflict = false;
+        let mut conflict = None;
         let mut index = 0usize;
         while cursor < to {
             let Some(piece) = queue.pieces.get(index) else {
@@ -429,14 +429,16 @@ impl Reassembly {
                 let new = part(cursor, end);
                 let old = cursor.saturating_sub(piece_from) as usize;
                 let old = piece.bytes.get(old..).unwrap_or_default();
-                conflict |= old.iter().zip(new.bytes.iter()).any(|(old, new)| old != new);
+                if old.iter().zip(new.bytes.iter()).any(|(old, new)| old != new) {
+                    conflict = Some(piece.frame);
+                }
                 cursor = end;
                 index = index.saturating_add(1);
             }
         }
-        if conflict {
+        if let Some(first) = conflict {
             counters.tcp_overlap_conflicts = counters.tcp_overlap_conflicts.saturating_add(1);
-            deliver(direction, Step::Conflict, counters);
+            deliver(direction, Step::Conflict(first, chunk.frame), counters);
         }
         self.drain(stream, direction, now_ns, counters, deliver);
     }

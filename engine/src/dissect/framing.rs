@@ -29,6 +29,7 @@ pub(super) struct Recent {
     sequence: u32,
     len: u32,
     digest: u32,
+    frame: FrameId,
 }
 
 /// One direction of an identified flow.
@@ -222,12 +223,26 @@ impl Session {
         {
             let count = &mut work.counters.tcp_overlap_conflicts;
             *count = count.saturating_add(1);
-            self.pending.add(Anomaly::OverlapConflict);
+            self.conflict(direction, (first.frame, chunk.frame), work);
         }
         if direction == self.client {
             let Self { facts, memo, .. } = self;
             work.observer.call(facts, memo, Call::Repeat, None, chunk.frame, chunk.time_ns);
         }
+    }
+
+    /// Bytes were sent twice that differ: the frames of the first copy and of the other.
+    #[cold]
+    pub fn conflict(
+        &mut self,
+        direction: Direction,
+        frames: (FrameId, FrameId),
+        work: &mut Work<'_>,
+    ) {
+        self.pending.add(Anomaly::OverlapConflict);
+        self.conflicts = self.conflicts.saturating_add(1);
+        let from_client = direction == self.client;
+        work.observer.conflict(&self.facts, from_client, frames, self.conflicts, work.now_ns);
     }
 
     /// Reads the PDUs at the front of a segment; nothing is carried.
@@ -527,7 +542,7 @@ impl Recent {
     #[inline]
     fn of(chunk: &Chunk<'_>) -> Self {
         let len = u32::try_from(chunk.bytes.len()).unwrap_or(u32::MAX);
-        Self { sequence: chunk.sequence, len, digest: digest(chunk.bytes) }
+        Self { sequence: chunk.sequence, len, digest: digest(chunk.bytes), frame: chunk.frame }
     }
 }
 

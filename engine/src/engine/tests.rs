@@ -12,6 +12,7 @@ mod health;
 mod identification;
 mod requests;
 mod rhythm;
+mod spoof;
 mod streams;
 
 use super::*;
