@@ -10,6 +10,8 @@ objects; `pdus` iterates over every application message.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 try:
     from otmon._engine import version as _version
 except ModuleNotFoundError as missing:
@@ -20,7 +22,22 @@ except ModuleNotFoundError as missing:
         "install the wheel: `pip install otmon`."
     ) from missing
 
-from otmon.pipeline import analyze, pdus
+if TYPE_CHECKING:
+    from otmon.pdu_lines import pdus
+    from otmon.pipeline import analyze
 
 __version__ = _version()
 __all__ = ["__version__", "analyze", "pdus"]
+
+
+def __getattr__(name: str) -> Any:
+    # Imported when they are asked for: `otmon --help` has no need of them.
+    if name == "analyze":
+        from otmon.pipeline import analyze
+
+        return analyze
+    if name == "pdus":
+        from otmon.pdu_lines import pdus
+
+        return pdus
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

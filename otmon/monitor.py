@@ -279,7 +279,7 @@ class _Watch(Analysis):
         if len(self._behaviours) > MAX_BEHAVIOURS:
             lasting = sorted(self._behaviours.values(), key=lambda one: one.last_seen_ns)
             lasting = lasting[-MAX_BEHAVIOURS * 3 // 4 :]
-            self._behaviours = {one.id: one for one in lasting}
+            self._behaviours = {one.behaviour: one for one in lasting}
         del self._contents[:-MAX_CONTENTS]
 
     def _reload(self, load: Callable[[], Config]) -> None:

@@ -1,16 +1,15 @@
 """The only wiring: engine to inventory, detectors, rules, alerts, result document.
 
-`analyze` and `pdus` are the public API. Rules are loaded while the engine
+`analyze` is the public API. Rules are loaded while the engine
 already reads, on its own thread.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import json
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -39,16 +38,13 @@ from otmon.model.event import (
 from otmon.model.link_type import link_type_name
 from otmon.model.observed import event_from_address, event_from_claim, event_from_conversation
 from otmon.model.result import Result
+from otmon.pdu_lines import Paths, Progress, listed
 from otmon.ruleset.judge import Judge
 from otmon.site_calendar import SiteCalendar
 from otmon.site_memory import SiteMemory, look_up, nothing_known
 from otmon.state import last_analysis
 from otmon.state.site_file import SiteFile
 from otmon.surroundings import Surroundings
-
-Paths = str | os.PathLike[str] | Sequence[str | os.PathLike[str]]
-Progress = Callable[[int, int], None]
-"""Takes the bytes read so far and those of all inputs (0 where not known)."""
 
 ONE_SIDED_SHARE = 0.8
 """Share of TCP flows with one direction only from which a capture is one-sided."""
@@ -100,14 +96,14 @@ def analyze(
     if state is None and config.state.path is not None:
         state = config.place(config.state.path)
     if state is None:
-        engine = _engine.Engine(_listed(paths), keep_duplicates=keep_duplicates)
+        engine = _engine.Engine(listed(paths), keep_duplicates=keep_duplicates)
         analysis = Analysis(engine, config, baseline=baseline)
         analysis.run(progress)
         result = analysis.result()
         return _kept(analysis, result) if keep else result
     with SiteFile.open(state) as site:
         site.claim()
-        inputs = look_up(site, _listed(paths))
+        inputs = look_up(site, listed(paths))
         memory = SiteMemory(site, config, inputs)
         engine = _engine.Engine(
             inputs.paths, keep_duplicates=keep_duplicates, conversations=memory.known()
@@ -143,16 +139,16 @@ def known(
         StateError: The state file cannot be used.
         UsageError: The export says something that is not so.
     """
-    listed = _listed(paths)
+    inputs = listed(paths)
     config = config or Config()
-    kinds = {_kind_of(path) for path in listed}
+    kinds = {_kind_of(path) for path in inputs}
     if kinds == {"capture"}:
-        return learn(listed, keep_duplicates=keep_duplicates, config=config, progress=progress)
-    if len(listed) > 1:
+        return learn(inputs, keep_duplicates=keep_duplicates, config=config, progress=progress)
+    if len(inputs) > 1:
         raise UsageError(
             "A baseline is one export, one state file, or captures. Name one of these."
         )
-    (path,) = listed
+    (path,) = inputs
     if kinds == {"state"}:
         with SiteFile.open(path, read_only=True) as site:
             return BaselineMemory(site, config.baseline).baseline
@@ -193,7 +189,7 @@ def learn_into(
     config = config or Config()
     with SiteFile.open(state) as site:
         site.claim()
-        inputs = look_up(site, _listed(paths))
+        inputs = look_up(site, listed(paths))
         memory = SiteMemory(site, config, inputs)
         engine = _engine.Engine(
             inputs.paths, keep_duplicates=keep_duplicates, conversations=memory.known()
@@ -216,37 +212,12 @@ def learn(
         CaptureError: No input is usable.
     """
     config = config or Config()
-    engine = _engine.Engine(_listed(paths), keep_duplicates=keep_duplicates)
+    engine = _engine.Engine(listed(paths), keep_duplicates=keep_duplicates)
     baseline = Baseline(settings=config.baseline)
-    baseline.sources = tuple(map(str, _listed(paths)))
+    baseline.sources = tuple(map(str, listed(paths)))
     Analysis(engine, config, baseline=baseline).learn_all(progress)
     baseline.said_normal = False
     return baseline
-
-
-def pdus(paths: Paths, *, keep_duplicates: bool = False) -> Iterator[dict[str, Any]]:
-    """Every industrial message of capture files in capture order, as `otmon pdus` prints it.
-
-    Raises:
-        CaptureError: No input is usable.
-    """
-    for lines in pdu_lines(paths, keep_duplicates=keep_duplicates):
-        yield from map(json.loads, lines.splitlines())
-
-
-def pdu_lines(
-    paths: Paths, *, keep_duplicates: bool = False, progress: Progress | None = None
-) -> Iterator[bytes]:
-    """The same as whole JSON lines, many at a time."""
-    engine = _engine.Engine(_listed(paths), keep_duplicates=keep_duplicates, pdu_log=True)
-    while lines := engine.read_pdus():
-        yield lines
-        if progress is not None:
-            progress(*engine.progress())
-
-
-def _listed(paths: Paths) -> Sequence[str | os.PathLike[str]]:
-    return [paths] if isinstance(paths, str | os.PathLike) else paths
 
 
 class Analysis:
@@ -280,7 +251,7 @@ class Analysis:
         self._inventory = Inventory()
         self._context = Surroundings(self._inventory, calendar)
         self._likenesses = Likenesses(self._context)
-        self._behaviours: dict[str, _engine.Behaviour] = {}
+        self._behaviours: dict[int, _engine.Behaviour] = {}
         self._conversations: dict[int, _engine.Conversation] = {}
         self._contents: list[_engine.Content] = []
         self._interrupted = False
@@ -299,14 +270,12 @@ class Analysis:
 
     def run(self, progress: Progress | None) -> None:
         """Take every observation; Ctrl-C ends the reading and keeps what was found."""
-        take = self._take
         # Outlives an interrupt, so that the rest of a batch is not lost with it.
         pending: Iterator[_engine.Observation] = iter(())
         resume = self._memory
         while True:
             try:
-                for observation in pending:
-                    take[type(observation)](observation)
+                self.take_all(pending)
                 if progress is not None:
                     progress(*self._engine.progress())
                 batch = self._engine.read_batch(timeout_s=WAIT_S)
@@ -322,6 +291,12 @@ class Analysis:
                     raise
                 self._interrupted = True
                 self._engine.close()
+
+    def take_all(self, observations: Iterable[_engine.Observation]) -> None:
+        """Take observations of the engine, in its order."""
+        take = self._take
+        for observation in observations:
+            take[type(observation)](observation)
 
     def renew(self, config: Config) -> None:
         """Goes on with what a site says now: its rules, names and time zone.
@@ -366,7 +341,7 @@ class Analysis:
             self._watch(Event(conformance, transaction, time_ns))
 
     def _behaviour(self, behaviour: _engine.Behaviour) -> None:
-        self._behaviours[behaviour.id] = behaviour
+        self._behaviours[behaviour.behaviour] = behaviour
         if behaviour.unit is not None:
             self._inventory.behaviour(behaviour)
         time_ns = behaviour.last_seen_ns
@@ -561,7 +536,14 @@ class Analysis:
 
     def _in_order(self) -> list[_engine.Behaviour]:
         """Every behaviour, in the order in which they were first seen."""
-        return sorted(self._behaviours.values(), key=lambda one: (one.first_seen_ns, one.id))
+        return sorted(self._last_told(), key=lambda one: (one.first_seen_ns, one.id))
+
+    def _last_told(self) -> Iterable[_engine.Behaviour]:
+        """Of each behaviour what was told last: one that was evicted has another number."""
+        rows = self._behaviours.values()
+        if not self._engine.counters()["behaviours_evicted"]:
+            return rows
+        return {one.id: one for one in rows}.values()
 
     def _capture(
         self, files: Sequence[_engine.CaptureFile], counters: dict[str, int]
@@ -592,7 +574,7 @@ class Analysis:
 
     def _protocols(self, counters: dict[str, int]) -> Iterator[document.Protocol]:
         anomalies: dict[str, Counter[str]] = {}
-        for behaviour in self._behaviours.values():
+        for behaviour in self._last_told():
             if behaviour.anomalies:
                 seen = anomalies.setdefault(behaviour.protocol, Counter())
                 seen.update(dict.fromkeys(behaviour.anomalies, behaviour.count))

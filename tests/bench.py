@@ -23,6 +23,7 @@ from places import PCAPS, ROOT
 
 RUNS = 3
 OTMON = Path(sys.executable).with_name("otmon")
+LANES = Path(__file__).with_name("bench_rules.py")
 TSHARK_FIELDS = (
     *("frame.number", "ip.src", "ip.dst", "tcp.srcport", "tcp.dstport"),
     *("modbus.func_code", "mbtcp.unit_id", "modbus.reference_num", "modbus.word_cnt"),
@@ -115,6 +116,21 @@ def engine_alone(capture: Path) -> None:
     )
 
 
+def python_alone(what: str, capture: Path) -> None:
+    """A lane of `bench_rules`, in a process of its own."""
+    subprocess.run([sys.executable, str(LANES), what, str(capture)], cwd=ROOT, check=True)
+
+
+def many_assets(scratch: Path) -> None:
+    """Memory and time with as many assets and behaviours as a large site has."""
+    command = [sys.executable, str(LANES), "many", str(scratch)]
+    ran = subprocess.run(command, check=True, capture_output=True, text=True, cwd=ROOT)
+    made = Path(ran.stdout.strip())
+    seconds, peak = measure([str(OTMON), "analyze", str(made)], 1)
+    print("\n-- memory with 10,000 assets and 200,000 behaviours (otmon analyze)")
+    print(f"{peak:.0f} MB, {seconds:.2f} s")
+
+
 def main(paths: list[str]) -> None:
     """Measure each capture and print one table each."""
     with tempfile.TemporaryDirectory() as scratch:
@@ -136,12 +152,15 @@ def main(paths: list[str]) -> None:
                     f"{name:32}{seconds:8.2f}{packets / seconds / 1e3:9.0f}{peak:7.0f}{ratio:>20}"
                 )
             engine_alone(capture)
+            python_alone("rules", capture)
+            python_alone("pipeline", capture)
         base = captures[0]
         print("\n-- memory over length (otmon analyze)")
         for factor in (1, 10):
             longer = made_longer(base, Path(scratch), factor * count_packets(base))
             seconds, peak = measure([str(OTMON), "analyze", str(longer)], 1)
             print(f"{factor:>3} x {base.name}: {peak:.0f} MB, {seconds:.2f} s")
+        many_assets(Path(scratch))
 
 
 if __name__ == "__main__":

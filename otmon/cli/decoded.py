@@ -8,7 +8,7 @@ from typing import Any
 
 from otmon.cli import console
 from otmon.evidence.message import message_lines
-from otmon.pipeline import pdu_lines
+from otmon.pdu_lines import pdu_lines
 
 FrameOf = tuple[str, int]
 """A frame: its file as the alert names it, and its number there."""

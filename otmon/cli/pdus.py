@@ -8,7 +8,7 @@ import sys
 import click
 
 from otmon.cli import console, options
-from otmon.pipeline import pdu_lines
+from otmon.pdu_lines import pdu_lines
 
 
 @click.command()

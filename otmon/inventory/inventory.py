@@ -52,7 +52,7 @@ class Inventory:
         self._aliases: dict[str, str] = {}
         self._made = 0
         self._places = Places(self._make, self._move, self._merge)
-        self._counted: dict[str, int] = {}
+        self._counted: dict[int, int] = {}
         """How much of the answers of a station's behaviours was counted, by behaviour."""
 
     # What was observed
@@ -93,8 +93,8 @@ class Inventory:
         server = self._places.find(behaviour.server_ip, behaviour.server_mac, behaviour.vlan)
         if server is None:
             return
-        count = behaviour.count - self._counted.get(behaviour.id, 0)
-        self._counted[behaviour.id] = behaviour.count
+        count = behaviour.count - self._counted.get(behaviour.behaviour, 0)
+        self._counted[behaviour.behaviour] = behaviour.count
         protocol = family(behaviour.protocol)
         key = (behaviour.server_ip, protocol, unit)
         station = server.stations.get(key)

@@ -27,7 +27,7 @@ def run(*arguments: str | Path, stdin: bytes | None = None) -> subprocess.Comple
 
 
 def test_help_loads_nothing_heavy() -> None:
-    heavy = "sigma rich scapy pyshark elasticsearch yaml"
+    heavy = "sigma rich scapy pyshark elasticsearch yaml sqlite3 otmon.pipeline"
     code = (
         "import sys\nfrom otmon.cli import main\n"
         "try:\n    main(['--help'])\nexcept SystemExit:\n    pass\n"

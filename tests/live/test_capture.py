@@ -13,7 +13,7 @@ from live.frames import PLANT, frames_of, numbered
 from live.wire import Wire
 from places import PCAPS
 
-from otmon.pipeline import pdus
+from otmon.pdu_lines import pdus
 
 TIMES = ("time", "file", "frame", "frames", "latency_ms", "transaction")
 

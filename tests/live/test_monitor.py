@@ -17,7 +17,8 @@ from live.wire import Wire
 from places import PCAPS
 
 from otmon.model.alert import Alert
-from otmon.pipeline import analyze, pdus
+from otmon.pdu_lines import pdus
+from otmon.pipeline import analyze
 from otmon.state import alerts
 from otmon.state.site_file import SiteFile
 
