@@ -8,7 +8,7 @@ RUST := $(shell find dissectors engine binding -name '*.rs' -not -path '*/target
 OTMON_CAPTURES ?= $(abspath ../shared/corpus)
 export OTMON_CAPTURES
 
-.PHONY: demo test lint golden docs pcaps soak bench wheel ci clean
+.PHONY: demo test lint golden docs pcaps soak bench bench-state wheel ci clean
 
 demo: .venv/built            ## otmon on the shipped plant capture
 	@$(BIN)/otmon analyze pcaps/demo/plant.pcapng
@@ -40,6 +40,9 @@ soak: .venv/built            ## mutated captures for longer than the suite does
 bench: .venv/built           ## packets per second, as ratios to other tools in the same run
 	cargo build --release --quiet -p engine --benches
 	$(BIN)/python tests/bench.py $(BENCH)
+
+bench-state: .venv/built     ## seconds, memory and disk of the state of a large site
+	$(BIN)/python tests/bench_state.py
 
 wheel: .venv/built           ## build the wheel, install it afresh, run the demo from it
 	rm -rf dist target/wheel-venv
