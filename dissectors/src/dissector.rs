@@ -249,6 +249,10 @@ pub trait Dissector {
     /// opened the connection then says nothing, since either side may.
     const NAMES_SENDER: bool = false;
 
+    /// Function codes of which every operation leaves by itself, though its class
+    /// repeats and is folded elsewhere: those that rules count one by one.
+    const SINGLY: &'static [u16] = &[];
+
     /// What it remembers of a flow; at most 256 bytes, no heap.
     type Flow: Default + Copy + core::fmt::Debug;
 

@@ -49,6 +49,17 @@ macro_rules! dissectors {
                 }
             }
 
+            /// Whether operations of this code leave one by one; see [`Dissector::SINGLY`].
+            #[inline]
+            #[must_use]
+            pub fn leaves_singly(self, code: u16) -> bool {
+                let codes = match self {
+                    ProtocolId::$first => <$first_type as Dissector>::SINGLY,
+                    $(ProtocolId::$variant => <$type as Dissector>::SINGLY,)*
+                };
+                codes.contains(&code)
+            }
+
             /// See [`Dissector::probe`].
             #[must_use]
             pub fn probe(self, bytes: &[u8], cx: &Context<'_>) -> Probe {

@@ -701,7 +701,9 @@ impl Observer {
         // That a read has no answer is told once as such, and as an anomaly where
         // the answer would have been seen: the anomaly alone is no further news.
         let sound = exchange.anomalies.without(Anomaly::Unanswered).is_empty();
-        if !exchange.class.is_notable() && sound {
+        if exchange.asking.protocol.leaves_singly(exchange.asking.code) {
+            // Rules count it one by one: only the bound on its source holds.
+        } else if !exchange.class.is_notable() && sound {
             if !failed && !exchange.unanswered() {
                 return false;
             }

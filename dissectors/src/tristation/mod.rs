@@ -130,6 +130,9 @@ impl Dissector for Tristation {
         fields: FIELDS,
     };
 
+    // How often somebody asks for the state tells a workstation from TRITON.
+    const SINGLY: &'static [u16] = &[function::GET_CP_STATUS as u16];
+
     type Flow = Flow;
 
     fn probe(bytes: &[u8], cx: &Context<'_>) -> Probe {
