@@ -125,6 +125,12 @@ class AssetWords:
     """Whether it is part of a safety function."""
     zone: str | None = None
     """The zone that it belongs to, whatever its address."""
+    vendor: str | None = None
+    """Who made it."""
+    model: str | None = None
+    """What it is."""
+    serial: str | None = None
+    """The serial number on its type plate."""
 
     def __post_init__(self) -> None:
         if self.criticality not in (None, "high", "normal", "low"):

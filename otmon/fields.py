@@ -392,6 +392,12 @@ _OPERATION: tuple[Field, ...] = (
 )
 
 _DETECTED: tuple[Field, ...] = (
+    Field(
+        "ot.asset.attribute",
+        Kind.KEYWORD,
+        "The attribute of a device that changed or is contradicted.",
+        frozenset(("ot_asset",)),
+    ),
     Field("anomaly.type", Kind.KEYWORD, "What the detector found.", _ANOMALIES),
     Field("anomaly.expected", Kind.KEYWORD, "What would have been normal.", _ANOMALIES),
     Field("anomaly.observed", Kind.KEYWORD, "What was seen instead.", _ANOMALIES),

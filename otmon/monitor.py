@@ -231,7 +231,9 @@ class _Watch(Analysis):
         self._save_evidence()
         files = self._engine.files()
         talks = self._conversations.values()
-        self._live_memory.save(self._aggregator, self._watchers, talks, files, live=True)
+        self._live_memory.save(
+            self._aggregator, self._watchers, self._inventory, talks, files, live=True
+        )
         if now_ns is not None:
             self._aggregator.forget_before(now_ns)
         self._forget()

@@ -89,15 +89,18 @@ def analyze(
     Nothing of it goes into the state, which takes a capture as a whole.
     """
     config = config or Config()
+    before: Analysis | None = None
     if baseline is not None and not isinstance(baseline, Baseline):
-        baseline = known(
-            baseline, keep_duplicates=keep_duplicates, config=config, progress=progress
-        )
+        if _are_captures(listed(baseline)):
+            before = _learned(baseline, keep_duplicates, config, progress)
+            baseline = before.learned
+        else:
+            baseline = known(baseline, config=config)
     if state is None and config.state.path is not None:
         state = config.place(config.state.path)
     if state is None:
         engine = _engine.Engine(listed(paths), keep_duplicates=keep_duplicates)
-        analysis = Analysis(engine, config, baseline=baseline)
+        analysis = Analysis(engine, config, baseline=baseline, before=before)
         analysis.run(progress)
         result = analysis.result()
         return _kept(analysis, result) if keep else result
@@ -142,7 +145,7 @@ def known(
     inputs = listed(paths)
     config = config or Config()
     kinds = {_kind_of(path) for path in inputs}
-    if kinds == {"capture"}:
+    if _are_captures(inputs):
         return learn(inputs, keep_duplicates=keep_duplicates, config=config, progress=progress)
     if len(inputs) > 1:
         raise UsageError(
@@ -158,6 +161,11 @@ def known(
     baseline = Baseline(said.book, said.site, config.baseline)
     baseline.sources = (os.fspath(path),)
     return baseline
+
+
+def _are_captures(paths: Sequence[str | os.PathLike[str]]) -> bool:
+    """Whether all of them are to be learned from."""
+    return {_kind_of(path) for path in paths} == {"capture"}
 
 
 def _kind_of(path: str | os.PathLike[str]) -> str:
@@ -211,13 +219,20 @@ def learn(
     Raises:
         CaptureError: No input is usable.
     """
-    config = config or Config()
+    return _learned(paths, keep_duplicates, config or Config(), progress).learned
+
+
+def _learned(
+    paths: Paths, keep_duplicates: bool, config: Config, progress: Progress | None
+) -> Analysis:
+    """A run that has learned what is normal, and who is there."""
     engine = _engine.Engine(listed(paths), keep_duplicates=keep_duplicates)
     baseline = Baseline(settings=config.baseline)
     baseline.sources = tuple(map(str, listed(paths)))
-    Analysis(engine, config, baseline=baseline).learn_all(progress)
+    analysis = Analysis(engine, config, baseline=baseline)
+    analysis.learn_all(progress)
     baseline.said_normal = False
-    return baseline
+    return analysis
 
 
 class Analysis:
@@ -229,6 +244,7 @@ class Analysis:
         config: Config,
         memory: SiteMemory | None = None,
         baseline: Baseline | None = None,
+        before: Analysis | None = None,
     ) -> None:
         # Imported here: pySigma takes most of the time that otmon needs to start.
         from otmon.ruleset.site import site_rules
@@ -248,9 +264,14 @@ class Analysis:
         self._aggregator = Aggregator(config.alerts)
         if memory is not None:
             memory.begin(self._aggregator)
-        self._inventory = Inventory()
+            self._inventory = memory.inventory()
+        elif before is not None:
+            self._inventory = before.known_devices()
+        else:
+            self._inventory = Inventory(config)
         self._context = Surroundings(self._inventory, calendar)
         self._likenesses = Likenesses(self._context)
+        self._inventory.inform(self._context)
         self._behaviours: dict[int, _engine.Behaviour] = {}
         self._conversations: dict[int, _engine.Conversation] = {}
         self._contents: list[_engine.Content] = []
@@ -312,8 +333,10 @@ class Analysis:
         calendar = SiteCalendar(config)
         self._judge = Judge(rules.events, rules.correlations, calendar.zone, before=self._judge)
         self._rule_errors = tuple(str(error) for error in rules.errors)
+        self._inventory.configure(config)
         self._context = Surroundings(self._inventory, calendar)
         self._likenesses = Likenesses(self._context)
+        self._inventory.inform(self._context)
         self._config = config
 
     def learn_all(self, progress: Progress | None) -> None:
@@ -323,6 +346,19 @@ class Analysis:
         self.run(progress)
         if not self._interrupted:
             self._baseline.enforce_all()
+
+    @property
+    def learned(self) -> Baseline:
+        """What the run has learned to be normal."""
+        assert self._baseline is not None  # whoever learns has a baseline
+        return self._baseline
+
+    def known_devices(self) -> Inventory:
+        """An inventory for another run that knows the devices of this one."""
+        files = self._engine.files()
+        records = self._inventory.changed_records(lambda number: files[number].path)
+        watched_ns = self._inventory.watched_ns
+        return Inventory(self._config, remembered=list(records), watched_ns=watched_ns)
 
     def _first_seen_ns(self) -> int:
         """Packet time of the first frame of all."""
@@ -342,8 +378,9 @@ class Analysis:
 
     def _behaviour(self, behaviour: _engine.Behaviour) -> None:
         self._behaviours[behaviour.behaviour] = behaviour
-        if behaviour.unit is not None:
+        if self._inventory.wants(behaviour):
             self._inventory.behaviour(behaviour)
+            self._tell_news()
         time_ns = behaviour.last_seen_ns
         if time_ns >= self._due_ns:
             self._advance(time_ns)
@@ -392,6 +429,7 @@ class Analysis:
     def _conversation(self, conversation: _engine.Conversation) -> None:
         self._conversations[conversation.id] = conversation
         self._inventory.conversation(conversation)
+        self._tell_news()
         if self._normal is not None:
             found = self._normal.conversation(conversation)
             if found.tell:
@@ -402,11 +440,13 @@ class Analysis:
 
     def _address(self, address: _engine.Address) -> None:
         self._inventory.address(address)
+        self._tell_news()
         if self._watchers.watch("ot_asset"):
             self._watch(event_from_address(address, self._context))
 
     def _claim(self, claim: _engine.Claim) -> None:
         self._inventory.claim(claim)
+        self._tell_news()
         if self._watchers.watch("ot_asset"):
             self._watch(event_from_claim(claim, self._context))
 
@@ -440,11 +480,21 @@ class Analysis:
         self._due_ns = min(self._judge.due_ns, self._watchers.due_ns)
 
     def _finish(self) -> None:
-        """The input has ended: judge what detectors held back for more of it."""
+        """The input has ended: judge what was held back for more of it."""
+        self._inventory.finish()
+        self._tell_news()
         for shown in self._watchers.finish():
             self._judge_event(shown)
         if self._normal is not None:
             self._normal.finish()
+
+    def _tell_news(self) -> None:
+        """Judge what the inventory says of its devices."""
+        if self._inventory.has_news:
+            for event in self._inventory.take_news():
+                if event.time_ns >= self._due_ns:
+                    self._advance(event.time_ns)
+                self._judge_event(event)
 
     def _judge_event(self, event: Event) -> None:
         matches = self._judge.judge(event)
@@ -463,7 +513,9 @@ class Analysis:
             files = [] if result is None else self._engine.files()
             parts = None if result is None else _parts(result)
             talks = self._conversations.values()
-            self._memory.save(self._aggregator, self._watchers, talks, files, parts)
+            self._memory.save(
+                self._aggregator, self._watchers, self._inventory, talks, files, parts
+            )
 
     def finish(self) -> Result:
         """Write everything into the state, unless a person stopped the run, and give the result."""
@@ -531,6 +583,7 @@ class Analysis:
         yield from self._engine.counters().items()
         yield "alerts_left_out", self._aggregator.left_out_count
         yield "matches_settled", self._aggregator.settled_count
+        yield "assets_forgotten", self._inventory.forgotten_count
         yield "correlation_groups_evicted", self._judge.evicted_count
         yield "correlation_events_merged", self._judge.merged_count
 

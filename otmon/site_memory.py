@@ -18,8 +18,9 @@ from otmon.baseline_memory import BaselineMemory
 from otmon.config import Config
 from otmon.detectors.watchers import Watchers
 from otmon.fields import CHANGE_CLASSES
+from otmon.inventory.inventory import Inventory
 from otmon.model.alert import KeptAlert
-from otmon.state import alerts, captures, histories, memories, results
+from otmon.state import alerts, assets, captures, histories, memories, results
 from otmon.state.captures import STANDARD_INPUT, Capture
 from otmon.state.histories import History, Key
 from otmon.state.site_file import SiteFile
@@ -78,6 +79,22 @@ class SiteMemory:
         self._baseline = BaselineMemory(self._site, self._config.baseline)
         return self._baseline.baseline
 
+    def inventory(self, segment: str | None = None) -> Inventory:
+        """The inventory of the site, with what it remembers."""
+        with self._site.reading() as db:
+            kept = assets.load(db)
+        live = self._sensor != captures.FILES
+        return Inventory(
+            self._config,
+            segment=segment,
+            remembered=kept.records,
+            aliases=kept.aliases,
+            words=kept.words,
+            watched_ns=kept.watched_ns,
+            # Of files a person has said that they are what is normal.
+            learning_days=self._config.baseline.learning_days if live else None,
+        )
+
     def begin(self, aggregator: Aggregator) -> None:
         """Makes alerts of the state go on."""
         settings, db = self._config.alerts, self._site.db
@@ -115,6 +132,7 @@ class SiteMemory:
         self,
         aggregator: Aggregator,
         watchers: Watchers,
+        inventory: Inventory,
         conversations: Iterable[_engine.Conversation],
         files: Sequence[_engine.CaptureFile],
         parts: Mapping[str, Any] | None = None,
@@ -127,6 +145,7 @@ class SiteMemory:
         Args:
             aggregator: The alerts.
             watchers: The detectors.
+            inventory: The devices.
             conversations: Those of the run so far.
             files: The captures that have been read to their end, or the interfaces.
             parts: The document of the run, at its end.
@@ -140,6 +159,8 @@ class SiteMemory:
         with self._site.transaction() as db:
             alerts.save(db, aggregator.changed(lambda number: files[number].path))
             histories.save(db, self._changed_histories(conversations))
+            records = inventory.changed_records(lambda number: files[number].path)
+            assets.save(db, records, inventory.aliases, inventory.watched_ns)
             for write in others:
                 write(db)
             if self._baseline is not None:

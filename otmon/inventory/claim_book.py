@@ -39,11 +39,17 @@ class Told:
     unit: int | None
     first_ns: int
     last_ns: int
-    frame: Frame | None
-    last_frame: Frame | None
-    count: int
-    flow_count: int
-    """Conversations in which it was said."""
+    frame: Frame | None = None
+    last_frame: Frame | None = None
+    count: int = 1
+    """How often in this run."""
+    flow_count: int = 1
+    """Conversations of this run in which it was said."""
+    past_count: int = 0
+    """How often before."""
+    past_flow_count: int = 0
+    origin: tuple[str, int] | None = None
+    """File and frame that said it first, where that was in an earlier run."""
 
     @property
     def protocol(self) -> str:
@@ -81,6 +87,8 @@ class ClaimBook:
     """The claims of one device."""
 
     evicted_count: int = 0
+    change_count: int = 0
+    """Rises with everything that is worth remembering."""
     _told: dict[str, dict[tuple[str, str, int | None], Told]] = field(default_factory=dict)
     _standing: dict[_Slot, _Standing] = field(default_factory=dict)
 
@@ -111,6 +119,7 @@ class ClaimBook:
             if len(of_attribute) >= MAX_DISTINCT and not self._make_room(of_attribute):
                 return None
             of_attribute[key] = known = told
+            self.change_count += 1
             before = (0, 0)
         else:
             before = (known.count, known.flow_count)
@@ -120,9 +129,25 @@ class ClaimBook:
             known.confidence = max(known.confidence, told.confidence)
             if told.last_ns >= known.last_ns:
                 known.last_ns, known.last_frame = told.last_ns, told.last_frame
+            known.frame = known.frame or told.frame
         if known.attribute in SEVERAL:
             return None
         return self._weigh(known, before)
+
+    def keep(self, told: Told) -> None:
+        """Takes a claim that the site remembers; what comes first stands."""
+        self._told.setdefault(told.attribute, {})[told.value, told.source, told.unit] = told
+        if told.attribute not in SEVERAL:
+            slot = (told.attribute, told.source, told.unit)
+            self._standing.setdefault(slot, _Standing(told))
+
+    def note_merge(self, key: str, time_ns: int, frame: Frame | None) -> None:
+        """Notes why two devices are one."""
+        self.keep(
+            Told(
+                "identity", key, "inventory.merge", 1.0, None, None, time_ns, time_ns, frame, frame
+            )
+        )
 
     def _weigh(self, told: Told, before: tuple[int, int]) -> Contradiction | None:
         slot = (told.attribute, told.source, told.unit)
@@ -140,6 +165,9 @@ class ClaimBook:
             return None
         if told.confidence < SURE:
             return None
+        if told.last_frame is not None and told.last_frame == old.last_frame:
+            # One message says both: the device has several values of it.
+            return None
         fresh = standing.rival is not told
         if fresh:
             standing.rival = told
@@ -148,6 +176,7 @@ class ClaimBook:
         conversations = told.flow_count - standing.rival_flows
         if sightings >= SIGHTINGS and conversations >= CONVERSATIONS:
             self._standing[slot] = _Standing(told)
+            self.change_count += 1
             return Contradiction(old, told, replaced=True)
         return Contradiction(old, told, replaced=False) if fresh else None
 
@@ -171,6 +200,10 @@ class ClaimBook:
         """Every claim."""
         for of_attribute in self._told.values():
             yield from of_attribute.values()
+
+    def of(self, attribute: str) -> Iterator[Told]:
+        """Every claim of one attribute."""
+        yield from self._told.get(attribute, {}).values()
 
     def stands(self, told: Told) -> bool:
         """Whether a claim is the one of its source that stands."""

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from otmon.inventory.activity import Activity
 from otmon.inventory.claim_book import ClaimBook
 
 if TYPE_CHECKING:
@@ -29,7 +30,8 @@ class Device:
     """An asset while traffic still adds to it."""
 
     __slots__ = (
-        "answers",
+        "activity",
+        "asked_before",
         "book",
         "client_talks",
         "confirmed",
@@ -42,17 +44,25 @@ class Device:
         "key",
         "last_ns",
         "macs",
+        "mark_ns",
         "merged_into",
         "nested",
+        "new",
         "number",
         "places",
         "protocol",
         "public",
+        "remembered",
+        "role_told",
         "routed",
         "routes",
+        "saved",
+        "seen_now",
         "segment",
         "server_talks",
         "stations",
+        "taken_over",
+        "transient_told",
         "unit",
         "vlan",
     )
@@ -71,39 +81,76 @@ class Device:
     ) -> None:
         self.id = asset_id
         self.number = number
-        """Rises with every device of a run: of two, the older has the lower one."""
+        """Rises with every device: of two, the older has the lower one."""
         self.segment = segment
-        """Where it was seen last."""
         self.vlan = vlan
+        """Where it was seen last."""
         self.key = key
+        """The strongest key when it was made."""
         self.gateway = gateway
         self.protocol = protocol
         self.unit = unit
         self.macs: dict[str, None] = {}
         self.ips: dict[str, None] = {}
         self.places: dict[Place, None] = {}
-        """Where it is found: segment (VLAN id), IP and hardware address."""
+        """Where it is found."""
         self.routed = False
+        """Whether it stands behind a router."""
         self.routes = False
+        """Whether it is one."""
         self.public = False
         self.confirmed = False
+        """Whether it answered, or sent 3 frames or more over 10 s."""
         self.first_ns = 2**63 - 1
         self.last_ns = -(2**63)
         self.frame: tuple[int, int] | None = None
-        """The frame that showed it first."""
+        """The frame that showed it first in this run."""
         self.book = ClaimBook()
+        self.activity = Activity()
         self.client_talks: dict[int, Conversation] = {}
         self.server_talks: dict[int, Conversation] = {}
-        """Industrial conversations by number, as client and as server."""
+        """Industrial conversations of this run by number, as client and as server."""
         self.stations: dict[tuple[str | None, str, int], Station] = {}
         """What stations behind it answered, by its own address, protocol and unit."""
         self.nested: dict[tuple[str, int], Device] = {}
         """Stations that are assets of their own, by protocol and unit."""
-        self.answers = 0
-        """What a nested device answered."""
         self.merged_into: Device | None = None
         self.facts: AssetFacts | None = None
         """What events are told of it, until something changes."""
+        self.remembered: tuple[str, ...] | None = None
+        """The roles that it had when the run began; none where it was not known."""
+        self.asked_before = False
+        """Whether it had asked others when the run began."""
+        self.role_told = False
+        self.new = False
+        """Whether it appeared while the site was known, and nobody has accepted it."""
+        self.transient_told = False
+        self.mark_ns = 0
+        """Of the time that the sensor watched, how much had passed when it was seen last."""
+        self.seen_now = False
+        """Whether this run has seen it."""
+        self.taken_over = False
+        """Whether another device has its address now."""
+
+        self.saved: tuple[object, ...] = ()
+        """What `stamp` gave when it was written last."""
+
+    def stamp(self) -> tuple[object, ...]:
+        """Changes when there is something new to remember, or a minute later."""
+        return (
+            self.last_ns // 60_000_000_000,
+            self.book.change_count,
+            len(self.places),
+            len(self.ips),
+            len(self.stations),
+            len(self.activity.asked),
+            len(self.activity.answered),
+            self.routes,
+            self.routed,
+            self.new,
+            self.taken_over,
+            self.vlan,
+        )
 
     def seen(self, first_ns: int, last_ns: int) -> None:
         """Widens the span in which it was there."""

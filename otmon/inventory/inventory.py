@@ -1,4 +1,4 @@
-"""Who is on the network, at any moment: observations in, devices out.
+"""Who is on the network, at any moment: observations in, devices and what changed out.
 
 An asset is a device. Observations are taken as they come, so that an event
 knows its devices as they were when it happened; counts of an observation are
@@ -7,19 +7,31 @@ absolute, and a later one of the same thing replaces the earlier.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
 
-from otmon.inventory.claim_book import Told
+from otmon.config import Config
+from otmon.inventory.claim_book import SURE, Contradiction, Told
+from otmon.inventory.contest import Contests
+from otmon.inventory.crossing import Crossings, Proposal
 from otmon.inventory.device import Device, Station
-from otmon.inventory.identity import asset_id
+from otmon.inventory.identity import asset_id, strong_key
+from otmon.inventory.memory import Record, device_of, record_of
+from otmon.inventory.news import News
 from otmon.inventory.places import Places, Vlan
-from otmon.inventory.record import asset_of, in_order, known_of
-from otmon.model.context import AssetFacts
+from otmon.inventory.record import asset_of, facts_of, in_order
+from otmon.inventory.role import SERVERS, Roles, roles_of
+from otmon.inventory.service import service_of
+from otmon.inventory.words import WordBook
+from otmon.inventory.zone import Zones
 
 if TYPE_CHECKING:
     from otmon._engine import Address, Behaviour, Claim, Conversation
-    from otmon.model.asset import Asset
+    from otmon.model.asset import Asset, Words
+    from otmon.model.context import AssetFacts, Context
+    from otmon.model.event import Event
 
 MAX_STATIONS = 512
 """Stations kept behind one gateway."""
@@ -27,9 +39,42 @@ STATION_ANSWERS = 3
 """Answers after which a station counts as one: a sweep must not make ghosts."""
 NOT_A_STATION = {"modbus": frozenset((0, 255))}
 """Of Modbus, 0 is broadcast and 255 the device itself."""
+MAX_UNCONFIRMED = 10_000
+"""Devices kept that never answered; the one seen first goes first."""
+CONFIRMED_FRAMES = 3
+CONFIRMED_NS = 10 * 1_000_000_000
+"""Frames, and the time between the first and the last, that confirm a device without an answer."""
+DAY_NS = 86_400 * 1_000_000_000
+STALE_NS = 7 * DAY_NS
+"""Time of watching without a frame after which a device is stale."""
+GONE_NS = 30 * DAY_NS
+"""The same after which it is gone."""
+MAX_TWINS = 10_000
+"""Doubts about identities that wait, and findings remembered that are told once."""
+SERVICE_PACKETS = 4
+"""Packets of a conversation from which it was more than an attempt."""
 
+ENGINEERING = frozenset(
+    (
+        "program_download",
+        "program_upload",
+        "program_delete",
+        "firmware_update",
+        "mode_start",
+        "mode_stop",
+        "mode_other",
+        "config_write",
+        "file_write",
+        "lock",
+    )
+)
+"""What only engineering tools do."""
 
 _FAMILY = {"modbus_rtu": "modbus", "umas": "modbus"}
+
+
+_Twins = tuple[Device, Device, "Claim", tuple[str, str, str]]
+"""A device, the one whose identity it claims, the claim, and in what they differ."""
 
 
 def family(protocol: str) -> str:
@@ -37,98 +82,196 @@ def family(protocol: str) -> str:
     return _FAMILY.get(protocol, protocol)
 
 
-def _of_station(protocol: str, unit: int) -> Callable[[Told], bool]:
-    return lambda told: told.unit == unit and family(told.protocol) == protocol
-
-
 class Inventory:
     """Takes observations in the order of their time, and knows the devices so far."""
 
-    def __init__(self, site: str = "default") -> None:
-        """Takes the name of the site, on which the ids of its assets depend."""
-        self._site = site
+    def __init__(
+        self,
+        config: Config | None = None,
+        *,
+        segment: str | None = None,
+        remembered: Iterable[Record] = (),
+        aliases: Mapping[str, str] | None = None,
+        words: Mapping[str, Words] | None = None,
+        watched_ns: int = 0,
+        learning_days: float | None = None,
+    ) -> None:
+        """Takes what the site says, and what it remembers.
+
+        Args:
+            config: Site, segments, zones, conduits and assets.
+            segment: The name of the segment of untagged frames.
+            remembered: The devices of earlier runs.
+            aliases: Ids of devices that turned out to be another.
+            words: What people said of assets, by id.
+            watched_ns: For how long the site has been watched before.
+            learning_days: After so many days of watching what is new is news; none
+                where it is as soon as something is remembered.
+        """
+        config = config or Config()
+        self._site = config.site.name
+        self._segments = {vlan: own.name for own in config.segments for vlan in own.vlans}
+        self._segment = segment or "default"
+        self._joined: dict[Vlan, Vlan] = {}
+        for vlan, name in self._segments.items():
+            first = next(one for one, own in self._segments.items() if own == name)
+            if first != vlan:
+                self._joined[vlan] = first
         self._devices: dict[str, Device] = {}
         """Every device but those that were merged into another, by id."""
-        self._aliases: dict[str, str] = {}
-        self._made = 0
-        self._places = Places(self._make, self._move, self._merge)
+        self._news = News()
+        self._kept_words = dict(words or {})
+        self._learning_ns = None if learning_days is None else round(learning_days * DAY_NS)
+        self._watches = False
+        self.configure(config)
+        self._watched_ns = watched_ns
+        self._began_ns: int | None = None
+        self._now_ns = 0
+        self._aliases = dict(aliases or {})
+        self._unconfirmed: OrderedDict[str, Device] = OrderedDict()
+        self._strong: dict[str, Device] = {}
+        """The device of each strong key."""
         self._counted: dict[int, int] = {}
         """How much of the answers of a station's behaviours was counted, by behaviour."""
+        self._twins: dict[tuple[str, str], _Twins] = {}
+        """Devices that claim the identity of another, by key and id."""
+        self._told: dict[tuple[str, str], None] = {}
+        """What is told once."""
+        self.forgotten_count = 0
+        """Unconfirmed devices that went because there were too many."""
+        self._places = Places(self, Contests(self._news, lambda: self.knows))
+        self._made = 0
+        self._remembers = False
+        self._remember(remembered)
+
+    def configure(self, config: Config) -> None:
+        """Takes zones, conduits and assets of a configuration, the first or a changed one."""
+        self._zones = Zones(config.zones, config.site.networks)
+        zone = ZoneInfo(config.site.time_zone)
+        self._crossings = Crossings(self._zones, config.conduits, self._news, zone)
+        self._words = WordBook(config.assets, self._kept_words)
+        self._watches = self._watches or bool(self._zones) or self._learning_ns is not None
+        for device in self._everybody():
+            device.facts = None
 
     # What was observed
 
     def address(self, address: Address) -> None:
         """Takes a pair of hardware and IP address, new or counted on."""
-        self._places.note(address)
+        vlan = self._vlan(address.vlan)
+        self._pass(address.first_seen_ns, address.last_seen_ns)
+        device = self._places.note(address, vlan)
+        if device is None:
+            return
+        if not device.seen_now:
+            self._seen_again(device, address.first_seen_ns)
+        span_ns = address.last_seen_ns - address.first_seen_ns
+        if not device.confirmed and address.packets >= CONFIRMED_FRAMES and span_ns >= CONFIRMED_NS:
+            self._confirm(device, address.last_seen_ns)
 
     def claim(self, claim: Claim) -> None:
         """Takes something said about an asset, new or counted on."""
-        device = self._places.find(claim.subject_ip, claim.subject_mac, claim.vlan)
+        device = self._places.find(claim.subject_ip, claim.subject_mac, self._vlan(claim.vlan))
         if device is None:
             return
         if claim.unit is not None:
             device = device.nested.get((family(claim.protocol), claim.unit), device)
-        device.book.add(claim)
+        contradiction = device.book.add(claim)
         device.facts = None
+        if contradiction is not None:
+            self._contradicted(device, contradiction)
+        if claim.confidence >= SURE * 100:
+            words = self._words.of(device)
+            if words.author:
+                self._against_words(device, claim, words)
+            if claim.unit is None:
+                self._identify(device, claim)
 
     def conversation(self, talk: Conversation) -> None:
         """Takes who talks to whom, new or counted on."""
-        if talk.protocol is None:
-            return
-        vlan, number = talk.vlan, talk.id
+        vlan, number = self._vlan(talk.vlan), talk.id
         client = self._places.find(talk.client_ip, talk.client_mac, vlan)
+        server = self._places.find(talk.server_ip, talk.server_mac, vlan)
+        if talk.answered_count or (talk.packets and not talk.one_sided):
+            for device in (client, server):
+                if device is not None and not device.confirmed:
+                    self._confirm(device, talk.last_seen_ns)
+        if talk.protocol is None:
+            self._other_traffic(talk, client, server)
+            return
         if client is not None:
+            client.activity.asks(talk, client.client_talks.get(number))
             client.client_talks[number] = talk
             client.facts = None
-        server = self._places.find(talk.server_ip, talk.server_mac, vlan)
+            if client.remembered is not None:
+                self._role_changed(client, talk)
         if server is not None:
+            server.activity.answers(talk, server.server_talks.get(number))
             server.server_talks[number] = talk
             server.facts = None
 
+    def wants(self, behaviour: Behaviour) -> bool:
+        """Whether a behaviour has to be shown to the inventory."""
+        return behaviour.unit is not None or (self._watches and behaviour.new)
+
     def behaviour(self, behaviour: Behaviour) -> None:
         """Takes what is done, new or counted on: what a station answers makes it known."""
+        vlan = self._vlan(behaviour.vlan)
+        server = self._places.find(behaviour.server_ip, behaviour.server_mac, vlan)
+        if self._watches and behaviour.new:
+            self._watch(behaviour, server, vlan)
         unit = behaviour.unit
-        if unit is None or behaviour.status != "ok":
-            return
-        server = self._places.find(behaviour.server_ip, behaviour.server_mac, behaviour.vlan)
-        if server is None:
+        if unit is None or server is None or behaviour.status != "ok":
             return
         count = behaviour.count - self._counted.get(behaviour.behaviour, 0)
         self._counted[behaviour.behaviour] = behaviour.count
-        protocol = family(behaviour.protocol)
-        key = (behaviour.server_ip, protocol, unit)
-        station = server.stations.get(key)
-        first_ns, last_ns = behaviour.first_seen_ns, behaviour.last_seen_ns
-        if station is None:
-            if len(server.stations) >= MAX_STATIONS:
-                return
-            station = server.stations[key] = Station(0, first_ns, last_ns)
-        station.count += count
-        station.first_ns = min(station.first_ns, first_ns)
-        station.last_ns = max(station.last_ns, last_ns)
-        nested = server.nested.get((protocol, unit))
-        if nested is not None:
-            nested.answers += count
-            nested.seen(first_ns, last_ns)
-        elif station.count >= STATION_ANSWERS:
-            self._nest(server, protocol)
+        self._answers(server, family(behaviour.protocol), unit, behaviour, count)
+
+    def finish(self) -> None:
+        """The input has ended, or there is a pause in it: judge what needed more of it."""
+        self._settle_twins()
+        self._places.settle()
 
     # What is known
 
+    @property
+    def knows(self) -> bool:
+        """Whether the site is known, so that what is new is news."""
+        if self._learning_ns is None:
+            return self._remembers
+        return self.watched_ns >= self._learning_ns
+
+    @property
+    def has_news(self) -> bool:
+        """Whether something changed that people may want to know."""
+        return bool(self._news)
+
+    def take_news(self) -> list[Event]:
+        """What changed since the last time, oldest first."""
+        return self._news.take()
+
+    def inform(self, context: Context) -> None:
+        """Gives the context that events of the inventory ask for their ends."""
+        self._news.context = context
+
+    @property
+    def proposals(self) -> list[Proposal]:
+        """The conduits that were seen, where the site has configured none."""
+        return self._crossings.proposals
+
     def asset_id(self, ip: str | None, mac: str | None, vlan: Vlan) -> str | None:
         """The asset that has this address now, or none where it never sent a frame."""
+        if self._joined:
+            vlan = self._joined.get(vlan, vlan)
         device = self._places.find(ip, mac, vlan)
         return None if device is None else device.id
 
     def facts(self, ip: str | None, mac: str | None, vlan: Vlan) -> AssetFacts | None:
         """What is known of the device at an address so far; none where nobody is there."""
+        if self._joined:
+            vlan = self._joined.get(vlan, vlan)
         device = self._places.find(ip, mac, vlan)
-        if device is None:
-            return None
-        facts = device.facts
-        if facts is None:
-            facts = device.facts = known_of(device)
-        return facts
+        return None if device is None else self._facts(device)
 
     @property
     def device_count(self) -> int:
@@ -141,22 +284,278 @@ class Inventory:
         Args:
             file_name: The path of an input file, by its number in frames.
         """
-        return tuple(asset_of(device, file_name) for device in in_order(self._everybody()))
+        return tuple(
+            asset_of(
+                device,
+                self._words.of(device),
+                self._roles(device),
+                self._zones,
+                self.state_of(device),
+                file_name,
+            )
+            for device in in_order(self._everybody())
+        )
+
+    def state_of(self, device: Device) -> str:
+        """`active`, `stale`, `gone`, or `archived` by a person's word."""
+        if self._words.of(device).archived:
+            return "archived"
+        if device.taken_over:
+            return "stale"
+        if device.seen_now:
+            absent_ns = self._now_ns - device.last_ns
+        else:
+            absent_ns = self._watched_ns + self._span_ns() - device.mark_ns
+        if absent_ns >= GONE_NS:
+            return "gone"
+        return "stale" if absent_ns >= STALE_NS else "active"
+
+    # What is remembered
+
+    def changed_records(self, file_name: Callable[[int], str]) -> Iterator[Record]:
+        """What the next run has to know of the devices that changed since the last time."""
+        total = self.watched_ns
+        for device in self._everybody():
+            if not device.seen_now or not device.confirmed:
+                continue
+            device.mark_ns = total - max(0, self._now_ns - device.last_ns)
+            stamp = device.stamp()
+            if stamp != device.saved:
+                device.saved = stamp
+                yield record_of(device, file_name)
+
+    @property
+    def aliases(self) -> Mapping[str, str]:
+        """Ids that were given up, each with the one that stands for it now."""
+        return {old: self._current(new) for old, new in self._aliases.items()}
+
+    @property
+    def watched_ns(self) -> int:
+        """For how long the site has been watched, this run included."""
+        return self._watched_ns + self._span_ns()
+
+    def _remember(self, records: Iterable[Record]) -> None:
+        # Gateways first: a station may have come before what it stands behind now.
+        for record in sorted(records, key=lambda record: record["gateway"] is not None):
+            gateway = None if record["gateway"] is None else self._devices.get(record["gateway"])
+            device = device_of(record, gateway)
+            self._made = max(self._made, device.number + 1)
+            self._remembers = True
+            if gateway is not None and device.protocol is not None and device.unit is not None:
+                gateway.nested[device.protocol, device.unit] = device
+            else:
+                self._devices[device.id] = device
+                for place in record["places"]:
+                    self._places.restore(device, (place[0], place[1], place[2]))
+            self._watches = True
+        for device in self._everybody():
+            device.remembered = self._roles(device).shown
+            device.asked_before = bool(device.activity.asked)
+            if device.gateway is None:
+                for protocol in sorted(device.activity.protocols):
+                    key = strong_key(protocol, device.book.said(protocol))
+                    if key is not None:
+                        self._strong.setdefault(key, device)
+        for device in list(self._devices.values()):
+            for other in self._words.of(device).merge:
+                own, same = self._devices.get(self._current(device.id)), self._devices.get(other)
+                if own is not None and same is not None and own is not same:
+                    self.merge(own, same)
 
     def _everybody(self) -> Iterator[Device]:
         for device in self._devices.values():
             yield from device.everybody()
 
+    def _facts(self, device: Device) -> AssetFacts:
+        facts = device.facts
+        if facts is None:
+            words = self._words.of(device)
+            facts = device.facts = facts_of(device, words, self._roles(device), self._zones)
+        return facts
+
+    def _roles(self, device: Device) -> Roles:
+        words = self._words.of(device)
+        settled = words.roles
+        if words.safety and "safety_controller" not in settled:
+            settled = (*settled, "safety_controller") if _is_controller(settled) else settled
+        return roles_of(device, settled)
+
+    def _current(self, asset: str) -> str:
+        seen = 0
+        while asset in self._aliases and seen < len(self._aliases):
+            asset, seen = self._aliases[asset], seen + 1
+        return asset
+
+    def _vlan(self, vlan: Vlan) -> Vlan:
+        return self._joined.get(vlan, vlan) if self._joined else vlan
+
+    def _pass(self, first_ns: int, last_ns: int) -> None:
+        if self._began_ns is None or first_ns < self._began_ns:
+            self._began_ns = first_ns
+        if last_ns > self._now_ns:
+            self._now_ns = last_ns
+
+    def _span_ns(self) -> int:
+        return 0 if self._began_ns is None else max(0, self._now_ns - self._began_ns)
+
     # Devices come, move and merge
 
-    def _make(self, vlan: Vlan, key: str) -> Device:
-        segment = "default" if vlan is None else f"vlan {vlan}"
+    def make(self, vlan: Vlan, key: str) -> Device:
+        """A device that was not there before."""
+        segment = self._segment_of(vlan)
         device = Device(asset_id(self._site, segment, key), self._made, segment, vlan, key)
         self._made += 1
+        device.seen_now = True
+        device.new = self.knows
         self._devices[device.id] = device
+        self._unconfirmed[device.id] = device
+        if len(self._unconfirmed) > MAX_UNCONFIRMED:
+            _, oldest = self._unconfirmed.popitem(last=False)
+            self._places.forget(oldest)
+            self._devices.pop(oldest.id, None)
+            self.forgotten_count += 1
         return device
 
-    def _nest(self, gateway: Device, protocol: str) -> None:
+    def move(self, old: Device, new: Device, ip: str) -> None:
+        """What was taken for one device is two: what an IP said and did goes with it."""
+        new.new = old.new
+        new.book.absorb(old.book.take(lambda told: told.ip == ip))
+        for number, talk in list(old.client_talks.items()):
+            if talk.client_ip == ip:
+                new.client_talks[number] = old.client_talks.pop(number)
+                new.activity.asks(talk, None)
+                old.activity.takes_back_asked(talk)
+        for number, talk in list(old.server_talks.items()):
+            if talk.server_ip == ip:
+                new.server_talks[number] = old.server_talks.pop(number)
+                new.activity.answers(talk, None)
+                old.activity.takes_back_answered(talk)
+        for key in [key for key in old.stations if key[0] == ip]:
+            new.stations[key] = old.stations.pop(key)
+            place = key[1:]
+            nested = old.nested.pop(place, None)
+            if nested is not None:
+                nested.gateway = new
+                new.nested[place] = nested
+        if old.confirmed and not new.confirmed:
+            new.confirmed = True
+            self._unconfirmed.pop(new.id, None)
+        old.facts = new.facts = None
+
+    def merge(self, first: Device, second: Device) -> Device:
+        """Two devices are one: the older keeps its id, the other's becomes an alias."""
+        kept, gone = (first, second) if first.number < second.number else (second, first)
+        kept.macs |= gone.macs
+        kept.ips |= gone.ips
+        kept.routes = kept.routes or gone.routes
+        kept.routed = kept.routed and gone.routed
+        kept.public = kept.public and gone.public
+        kept.confirmed = kept.confirmed or gone.confirmed
+        kept.frame = kept.frame or gone.frame
+        kept.seen_now = kept.seen_now or gone.seen_now
+        kept.seen(gone.first_ns, gone.last_ns)
+        kept.book.absorb(gone.book.all())
+        kept.activity.add(gone.activity)
+        kept.client_talks |= gone.client_talks
+        kept.server_talks |= gone.server_talks
+        kept.stations |= gone.stations
+        for place, nested in gone.nested.items():
+            nested.gateway = kept
+            kept.nested.setdefault(place, nested)
+        gone.merged_into = kept
+        self._devices.pop(gone.id, None)
+        self._unconfirmed.pop(gone.id, None)
+        self._aliases[gone.id] = kept.id
+        self._places.repoint(gone, kept)
+        kept.facts = None
+        return kept
+
+    def moved(self, device: Device, vlan: Vlan, seen: Address) -> None:
+        """A device is in another segment now, and no longer in the one before."""
+        before = self._segment_of(device.vlan)
+        device.vlan, device.segment, device.facts = vlan, self._segment_of(vlan), None
+        if self.knows:
+            self._news.tell(
+                "asset_moved",
+                device,
+                seen.first_seen_ns,
+                expected=f"in {before}",
+                observed=f"in {device.segment}",
+                since_ns=device.first_ns,
+                frames=(device.frame, seen.frame),
+                ip=seen.ip,
+            )
+
+    def is_outside(self, ip: str) -> bool:
+        """Whether the holder of an address is no part of the site."""
+        outside = self._zones.is_outside(ip)
+        self._watches = self._watches or outside
+        return outside
+
+    def _segment_of(self, vlan: Vlan) -> str:
+        if vlan is None:
+            return self._segment
+        return self._segments.get(vlan, f"vlan {vlan}")
+
+    def _confirm(self, device: Device, time_ns: int) -> None:
+        device.confirmed = True
+        self._unconfirmed.pop(device.id, None)
+        if not device.new or device.gateway is not None or device.public:
+            return
+        facts = self._facts(device)
+        self._news.tell(
+            "asset_new",
+            device,
+            time_ns,
+            expected="only devices that the site knows",
+            observed=f"a device of {facts.vendor or 'an unknown vendor'}",
+            since_ns=device.first_ns,
+            frames=(device.frame,),
+        )
+
+    def _seen_again(self, device: Device, time_ns: int) -> None:
+        state = self.state_of(device)
+        absent_ns = self._watched_ns - device.mark_ns
+        device.seen_now = True
+        device.taken_over = False
+        device.facts = None
+        if state in ("gone", "archived"):
+            days = absent_ns // DAY_NS
+            away = "taken out of service" if state == "archived" else f"not seen for {days} days"
+            self._news.tell(
+                "asset_returned",
+                device,
+                time_ns,
+                expected=away,
+                observed="it sends again",
+                since_ns=device.last_ns,
+                frames=(device.frame,),
+            )
+
+    # What is behind a device
+
+    def _answers(
+        self, server: Device, protocol: str, unit: int, behaviour: Behaviour, count: int
+    ) -> None:
+        key = (behaviour.server_ip, protocol, unit)
+        station = server.stations.get(key)
+        first_ns, last_ns = behaviour.first_seen_ns, behaviour.last_seen_ns
+        if station is None:
+            if len(server.stations) >= MAX_STATIONS:
+                return
+            station = server.stations[key] = Station(0, first_ns, last_ns)
+        station.count += count
+        station.first_ns = min(station.first_ns, first_ns)
+        station.last_ns = max(station.last_ns, last_ns)
+        nested = server.nested.get((protocol, unit))
+        if nested is not None:
+            nested.activity.answered[behaviour.protocol] += count
+            nested.seen(first_ns, last_ns)
+            nested.seen_now = True
+        elif station.count >= STATION_ANSWERS:
+            self._nest(server, protocol, behaviour.protocol)
+
+    def _nest(self, gateway: Device, protocol: str, spoken: str) -> None:
         """Makes assets of the stations behind a device, where there are several."""
         answers: dict[int, Station] = {}
         for (_, own, unit), station in gateway.stations.items():
@@ -167,6 +566,8 @@ class Inventory:
         if len(answers) < 2:
             return
         gateway.facts = None
+        gateway.confirmed = True
+        self._unconfirmed.pop(gateway.id, None)
         for unit, station in sorted(answers.items()):
             if (protocol, unit) in gateway.nested:
                 continue
@@ -182,49 +583,215 @@ class Inventory:
                 unit=unit,
             )
             self._made += 1
+            device.new = self.knows
+            device.confirmed = device.seen_now = True
+            device.frame = gateway.frame
             device.seen(station.first_ns, station.last_ns)
-            device.answers = station.count
+            device.activity.protocols.add(spoken)
+            device.activity.answered[spoken] = station.count
             gateway.nested[protocol, unit] = device
             device.book.absorb(gateway.book.take(_of_station(protocol, unit)))
+            if device.new:
+                self._news.tell(
+                    "asset_new",
+                    device,
+                    station.last_ns,
+                    expected="only stations that the site knows",
+                    observed=f"unit {unit} answers behind {next(iter(gateway.ips), gateway.id)}",
+                    since_ns=station.first_ns,
+                    frames=(gateway.frame,),
+                    protocol=protocol,
+                )
 
-    def _move(self, old: Device, new: Device, ip: str) -> None:
-        """What was taken for one device is two: what an IP said and did goes with it."""
-        new.book.absorb(old.book.take(lambda told: told.ip == ip))
-        for number, talk in list(old.client_talks.items()):
-            if talk.client_ip == ip:
-                new.client_talks[number] = old.client_talks.pop(number)
-        for number, talk in list(old.server_talks.items()):
-            if talk.server_ip == ip:
-                new.server_talks[number] = old.server_talks.pop(number)
-        for key in [key for key in old.stations if key[0] == ip]:
-            new.stations[key] = old.stations.pop(key)
-            place = key[1:]
-            nested = old.nested.pop(place, None)
-            if nested is not None:
-                nested.gateway = new
-                new.nested[place] = nested
-        old.facts = new.facts = None
+    # What devices say
 
-    def _merge(self, first: Device, second: Device, reason: str) -> Device:
-        """Two devices are one: the older keeps its id, the other's becomes an alias."""
-        kept, gone = (first, second) if first.number < second.number else (second, first)
-        kept.macs |= gone.macs
-        kept.ips |= gone.ips
-        kept.routes = kept.routes or gone.routes
-        kept.routed = kept.routed and gone.routed
-        kept.public = kept.public and gone.public
-        kept.frame = kept.frame or gone.frame
-        kept.seen(gone.first_ns, gone.last_ns)
-        kept.book.absorb(gone.book.all())
-        kept.client_talks |= gone.client_talks
-        kept.server_talks |= gone.server_talks
-        kept.stations |= gone.stations
-        for place, nested in gone.nested.items():
-            nested.gateway = kept
-            kept.nested.setdefault(place, nested)
-        gone.merged_into = kept
-        self._devices.pop(gone.id, None)
-        self._aliases[gone.id] = kept.id
-        self._places.repoint(gone, kept)
-        kept.facts = None
-        return kept
+    def _contradicted(self, device: Device, found: Contradiction) -> None:
+        old, new = found.old, found.new
+        if not found.replaced:
+            type = "asset_attribute_conflict"
+        else:
+            type = "firmware_changed" if new.attribute == "firmware" else "asset_changed"
+        self._news.tell(
+            type,
+            device,
+            new.last_ns,
+            expected=f"{old.attribute} {old.value}{_where(old)}",
+            observed=f"{new.attribute} {new.value}",
+            since_ns=old.first_ns,
+            frames=(old.frame, new.frame),
+            ip=new.ip,
+            protocol=new.protocol,
+            attribute=new.attribute,
+        )
+
+    def _against_words(self, device: Device, claim: Claim, words: Words) -> None:
+        said = getattr(words, claim.attribute, None)
+        if not isinstance(said, str) or _agree(said, claim.value):
+            return
+        key = (device.id, f"{claim.attribute} {claim.value}")
+        if key in self._told or len(self._told) >= MAX_TWINS:
+            return
+        self._told[key] = None
+        self._news.tell(
+            "manual_contradicted",
+            device,
+            claim.last_seen_ns,
+            expected=f"{claim.attribute} {said}, as {words.author} says",
+            observed=f"{claim.attribute} {claim.value}",
+            frames=(claim.frame,),
+            ip=claim.subject_ip,
+            protocol=claim.protocol,
+            attribute=claim.attribute,
+        )
+
+    def _identify(self, device: Device, claim: Claim) -> None:
+        """Finds a device by what no second one says of itself."""
+        key = strong_key(claim.protocol, device.book.said(claim.protocol))
+        if key is None:
+            return
+        other = self._strong.setdefault(key, device)
+        while other.merged_into is not None:
+            other = other.merged_into
+        if other is device or self._devices.get(other.id) is not other:
+            self._strong[key] = device
+            return
+        if self._words.is_apart(device, other):
+            return
+        differs = _difference(other.book.said(claim.protocol), device.book.said(claim.protocol))
+        if differs is None:
+            self._unite(key, device, other, claim)
+        elif len(self._twins) < MAX_TWINS:
+            # Whether both are there at once shows when more of them was seen.
+            self._twins.setdefault((key, device.id), (device, other, claim, differs))
+
+    def _unite(self, key: str, device: Device, other: Device, claim: Claim) -> None:
+        kept = self.merge(device, other)
+        kept.book.note_merge(key, claim.last_seen_ns, claim.frame)
+        self._strong[key] = kept
+
+    def _settle_twins(self) -> None:
+        """Two that say they are one device, in different words: a clone, or one that moved."""
+        twins, self._twins = self._twins, {}
+        for (key, _), (device, other, claim, differs) in twins.items():
+            if device.merged_into is not None or other.merged_into is not None:
+                continue
+            if not other.seen_now or other.last_ns < device.first_ns:
+                self._unite(key, device, other, claim)
+                continue
+            attribute, before, now = differs
+            if (key, device.id) in self._told:
+                continue
+            self._told[key, device.id] = None
+            self._news.tell(
+                "identity_conflict",
+                device,
+                claim.last_seen_ns,
+                expected=f"{key} is {next(iter(other.ips), other.id)}, {attribute} {before}",
+                observed=f"{next(iter(device.ips), device.id)} says the same, {attribute} {now}",
+                since_ns=other.first_ns,
+                frames=(other.frame, claim.frame),
+                ip=claim.subject_ip,
+                protocol=claim.protocol,
+                attribute=attribute,
+            )
+
+    # What devices do
+
+    def _other_traffic(
+        self, talk: Conversation, client: Device | None, server: Device | None
+    ) -> None:
+        if talk.packets < SERVICE_PACKETS or talk.one_sided:
+            return
+        service = service_of(talk.transport, talk.server_port)
+        if service is not None:
+            if client is not None and f"uses {service}" not in client.activity.services:
+                client.activity.services.add(f"uses {service}")
+                client.facts = None
+            if server is not None and f"serves {service}" not in server.activity.services:
+                server.activity.services.add(f"serves {service}")
+                server.facts = None
+        if self._zones and client is not None and server is not None:
+            ends = ((client, self._facts(client)), (server, self._facts(server)))
+            self._crossings.conversation(talk, *ends)
+
+    def _watch(self, behaviour: Behaviour, server: Device | None, vlan: Vlan) -> None:
+        """Looks at what is done for the first time: by whom, and across which border."""
+        client = self._places.find(behaviour.client_ip, behaviour.client_mac, vlan)
+        if client is None or server is None:
+            return
+        if behaviour.answered:
+            for device in (client, server):
+                if not device.confirmed:
+                    self._confirm(device, behaviour.first_seen_ns)
+        if client.new and behaviour.operation_class in ENGINEERING and not client.transient_told:
+            self._transient(client, behaviour)
+        if self._zones or client.public or server.public:
+            ends = ((client, self._facts(client)), (server, self._facts(server)))
+            self._crossings.behaviour(behaviour, *ends)
+
+    def _transient(self, client: Device, behaviour: Behaviour) -> None:
+        if self._words.of(client).accepted:
+            return
+        client.transient_told = True
+        self._news.tell(
+            "transient_asset",
+            client,
+            behaviour.first_seen_ns,
+            expected="engineering by stations that the site knows",
+            observed=f"{behaviour.operation} of {behaviour.server_address}",
+            since_ns=client.first_ns,
+            frames=(client.frame, behaviour.frame),
+            ip=behaviour.client_ip,
+            protocol=behaviour.protocol,
+        )
+
+    def _role_changed(self, client: Device, talk: Conversation) -> None:
+        """A known device asks others for the first time, though it was one that is asked."""
+        known = client.remembered or ()
+        if client.role_told or client.asked_before or not SERVERS.intersection(known):
+            return
+        if any(role not in SERVERS and role != "gateway" for role in known):
+            return
+        client.role_told = True
+        self._news.tell(
+            "role_changed",
+            client,
+            talk.last_seen_ns,
+            expected=f"{', '.join(known)}, which is asked and never asks",
+            observed=f"asks {talk.server_address} by {talk.protocol}",
+            since_ns=client.first_ns,
+            frames=(client.frame,),
+            ip=talk.client_ip,
+            protocol=talk.protocol,
+        )
+
+
+def _of_station(protocol: str, unit: int) -> Callable[[Told], bool]:
+    return lambda told: told.unit == unit and family(told.protocol) == protocol
+
+
+def _is_controller(roles: tuple[str, ...]) -> bool:
+    return not roles or bool(SERVERS.intersection(roles))
+
+
+def _where(told: Told) -> str:
+    """Where an earlier run saw a claim."""
+    return "" if told.origin is None else f" ({told.origin[0]}, frame {told.origin[1]})"
+
+
+def _agree(said: str, told: str) -> bool:
+    """Whether two wordings can mean the same: `Siemens` and `SIEMENS AG`."""
+    one, other = said.casefold(), told.casefold()
+    return one in other or other in one
+
+
+def _difference(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, str, str] | None:
+    """The first attribute in which two answers differ."""
+    return next(
+        (
+            (attribute, before[attribute], now[attribute])
+            for attribute in sorted(before.keys() & now.keys())
+            if before[attribute] != now[attribute]
+        ),
+        None,
+    )

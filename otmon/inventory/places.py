@@ -8,15 +8,15 @@ is known: a device then keeps its id, and what turns out to be another gets one.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from otmon.inventory.device import Device, Place
-from otmon.inventory.identity import NOBODY, is_group, is_host, is_virtual
+from otmon.inventory.identity import NOBODY, is_group, is_host, is_local, is_virtual
 from otmon.inventory.zone import is_public, subnet
 
 if TYPE_CHECKING:
     from otmon._engine import Address
+    from otmon.inventory.contest import Contests
 
 ROUTER_ADDRESSES = 3
 """IPs of two or more subnets behind one hardware address that make it a router."""
@@ -28,36 +28,65 @@ USUAL_TTL = frozenset({0, 1, 30, 32, 60, 64, 100, 128, 150, 200, 255})
 Vlan = int | None
 
 
-class _Pair:
+class Pair:
     """A hardware and an IP address that sent together, and the device that they are."""
 
-    __slots__ = ("arp", "device", "first_ns", "ip", "last_ns", "local")
+    __slots__ = (
+        "arp",
+        "contested",
+        "device",
+        "first_ns",
+        "frame",
+        "ip",
+        "last_frame",
+        "last_ns",
+        "local",
+        "mac",
+    )
 
-    def __init__(self, ip: str | None) -> None:
+    def __init__(self, mac: str, ip: str | None, seen: Address) -> None:
+        self.mac = mac
         self.ip = ip
         self.arp = False
         self.local = True
         """Whether the IP seems to be on the segment, not behind a router."""
-        self.first_ns = 0
-        self.last_ns = 0
+        self.contested = False
+        """Whether another hardware address has had the IP as well."""
+        self.first_ns: int = seen.first_seen_ns
+        self.last_ns: int = seen.last_seen_ns
+        self.frame: tuple[int, int] | None = seen.frame
+        self.last_frame: tuple[int, int] | None = seen.last_frame
         self.device: Device | None = None
 
 
 class _Card:
     """A hardware address in a segment, and the IPs that it sends for."""
 
-    __slots__ = ("device", "local", "pairs", "routes", "subnets", "virtual", "with_ip")
+    __slots__ = (
+        "device",
+        "known_router",
+        "last_ns",
+        "local",
+        "pairs",
+        "routes",
+        "subnets",
+        "virtual",
+        "with_ip",
+    )
 
     def __init__(self, virtual: bool) -> None:
-        self.pairs: dict[str | None, _Pair] = {}
+        self.pairs: dict[str | None, Pair] = {}
         self.device: Device | None = None
         self.routes = False
+        self.known_router = False
+        """Whether it was one before this run, or in another segment."""
         self.virtual = virtual
         self.with_ip = 0
         self.local = 0
         self.subnets: dict[str, int] = {}
+        self.last_ns = -(2**63)
 
-    def count(self, pair: _Pair, sign: int) -> None:
+    def count(self, pair: Pair, sign: int) -> None:
         """Counts a pair in (1) or out (-1)."""
         if pair.ip is None:
             return
@@ -76,22 +105,44 @@ class _Card:
         return self.local >= ROUTER_ADDRESSES and len(self.subnets) >= 2
 
 
+class Owner(Protocol):
+    """Makes the devices, and changes what they are."""
+
+    def make(self, vlan: Vlan, key: str) -> Device:
+        """A device of a key; the one remembered where the site knows it."""
+        ...
+
+    def move(self, old: Device, new: Device, ip: str) -> None:
+        """What an IP said and did belongs to another device."""
+        ...
+
+    def merge(self, first: Device, second: Device) -> Device:
+        """Two devices are one."""
+        ...
+
+    def moved(self, device: Device, vlan: Vlan, seen: Address) -> None:
+        """A device is seen in another segment."""
+        ...
+
+    def is_outside(self, ip: str) -> bool:
+        """Whether the holder of an address is no part of the site."""
+        ...
+
+
 class Places:
     """Places addresses, and finds the device of one."""
 
-    def __init__(
-        self,
-        make: Callable[[Vlan, str], Device],
-        move: Callable[[Device, Device, str], None],
-        merge: Callable[[Device, Device, str], Device],
-    ) -> None:
-        """Takes what makes a device by its key, moves an IP's traffic, and merges two."""
-        self._make = make
-        self._move = move
-        self._merge = merge
+    def __init__(self, owner: Owner, contests: Contests) -> None:
+        """Takes who makes the devices, and who is told of addresses that two have."""
+        self._owner = owner
+        self._contests = contests
         self._cards: dict[tuple[Vlan, str], _Card] = {}
+        self._vlans: dict[str, list[Vlan]] = {}
+        """Where each hardware address was seen, in order."""
         self._behind: dict[tuple[Vlan, str], Device] = {}
         """Devices that are known by IP alone."""
+        self._holder: dict[tuple[Vlan, str], Pair] = {}
+        """The first pair of each IP."""
         self._found: dict[Place, Device] = {}
 
     def find(self, ip: str | None, mac: str | None, vlan: Vlan) -> Device | None:
@@ -101,24 +152,26 @@ class Places:
             return get((vlan, None, mac))
         return get((vlan, ip, mac)) or get((vlan, ip, None))
 
-    def note(self, seen: Address) -> Device | None:
+    def note(self, seen: Address, vlan: Vlan) -> Device | None:
         """Takes an address, new or counted on; the device that has it."""
-        vlan, mac, ip = seen.vlan, seen.mac, seen.ip
+        mac, ip = seen.mac, seen.ip
         if mac is None or mac == NOBODY or is_group(mac):
-            return self._note_ip(seen)
+            return self._note_ip(seen, vlan)
         if ip is not None and not is_host(ip):
             ip = None
         card = self._cards.get((vlan, mac))
         if card is None:
             card = self._cards[vlan, mac] = _Card(is_virtual(mac))
+            self._look_elsewhere(card, vlan, mac, seen)
         pair = card.pairs.get(ip)
         fresh = pair is None
         if pair is None:
-            pair = card.pairs[ip] = _Pair(ip)
-            pair.first_ns = seen.first_seen_ns
+            pair = card.pairs[ip] = Pair(mac, ip, seen)
         arp = seen.arp
         local = ip is None or arp or not came_through_a_router(ip, seen.ttl)
-        pair.last_ns = seen.last_seen_ns
+        pair.last_ns = card.last_ns = seen.last_seen_ns
+        pair.last_frame = seen.last_frame
+        holder = self._found.get((vlan, ip, None)) if fresh and ip is not None else None
         if fresh or arp != pair.arp or local != pair.local:
             if not fresh:
                 card.count(pair, -1)
@@ -131,7 +184,58 @@ class Places:
         if card.routes and card.device is not None and card.device is not device:
             # A router that never speaks for itself is seen by what it forwards.
             card.device.seen(seen.first_seen_ns, seen.last_seen_ns)
+        if fresh and ip is not None:
+            first = self._holder.setdefault((vlan, ip), pair)
+            if first is not pair:
+                self._contests.note(vlan, ip, first, pair)
+            if holder is not None and holder is not device and not holder.seen_now:
+                self._contests.note_remembered(vlan, ip, holder, pair)
+        if pair.contested and ip is not None:
+            self._contests.look(vlan, ip, seen.last_seen_ns)
         return device
+
+    def settle(self) -> None:
+        """The input has ended: tell of addresses that went from one device to another."""
+        self._contests.settle()
+
+    def restore(self, device: Device, place: Place) -> None:
+        """Gives an address to a device that the site remembers."""
+        vlan, ip, mac = place
+        self._point(place, device)
+        if mac is None:
+            if ip is not None and not device.macs:
+                self._behind[vlan, ip] = device
+            return
+        if device.routed:
+            return
+        card = self._cards.get((vlan, mac))
+        if card is None:
+            card = self._cards[vlan, mac] = _Card(is_virtual(mac))
+            self._vlans.setdefault(mac, []).append(vlan)
+        card.device = device
+        card.routes = card.known_router = device.routes and not card.virtual
+
+    def forget(self, device: Device) -> None:
+        """Forgets a device that never showed that it is one."""
+        for place in device.places:
+            vlan, ip, mac = place
+            if self._found.get(place) is device:
+                del self._found[place]
+            card = None if mac is None else self._cards.get((vlan, mac))
+            if card is not None and mac is not None:
+                pair = card.pairs.pop(ip, None)
+                if pair is not None:
+                    card.count(pair, -1)
+                if not card.pairs:
+                    del self._cards[vlan, mac]
+                    self._vlans.pop(mac, None)
+            if ip is not None:
+                holder = self._holder.get((vlan, ip))
+                if holder is not None and holder.device is device:
+                    del self._holder[vlan, ip]
+                if self._behind.get((vlan, ip)) is device:
+                    del self._behind[vlan, ip]
+        device.places.clear()
 
     def repoint(self, old: Device, new: Device) -> None:
         """Sends every address of a merged device to the one that stays."""
@@ -154,20 +258,35 @@ class Places:
         self._found[place] = device
         device.places[place] = None
 
-    def _note_ip(self, seen: Address) -> Device | None:
+    def _look_elsewhere(self, card: _Card, vlan: Vlan, mac: str, seen: Address) -> None:
+        """Finds the device of a hardware address that was seen in another segment."""
+        vlans = self._vlans.setdefault(mac, [])
+        vlans.append(vlan)
+        if len(vlans) == 1 or is_local(mac) or card.virtual:
+            return
+        other = self._cards.get((vlans[-2], mac))
+        if other is None or other.device is None:
+            return
+        card.device = other.device
+        card.routes = card.known_router = other.device.routes
+        self._point((vlan, None, mac), other.device)
+        if not card.routes and other.last_ns < seen.first_seen_ns:
+            self._owner.moved(other.device, vlan, seen)
+
+    def _note_ip(self, seen: Address, vlan: Vlan) -> Device | None:
         """A sender without a hardware address."""
         if seen.ip is None or not is_host(seen.ip):
             return None
-        device = self._by_ip(seen.vlan, seen.ip)
+        device = self._by_ip(vlan, seen.ip)
         device.frame = device.frame or seen.frame
         device.seen(seen.first_seen_ns, seen.last_seen_ns)
         device.ips[seen.ip] = None
-        self._point((seen.vlan, seen.ip, None), device)
-        self._point((seen.vlan, seen.ip, seen.mac), device)
+        self._point((vlan, seen.ip, None), device)
+        self._point((vlan, seen.ip, seen.mac), device)
         return device
 
-    def _place(self, card: _Card, vlan: Vlan, mac: str, pair: _Pair, seen: Address) -> None:
-        routes = card.is_router()
+    def _place(self, card: _Card, vlan: Vlan, mac: str, pair: Pair, seen: Address) -> None:
+        routes = card.is_router() or card.known_router
         if routes == card.routes:
             self._give(card, vlan, mac, pair, seen)
             return
@@ -177,14 +296,15 @@ class Places:
             self._give(card, vlan, mac, one, seen)
         if card.device is not None:
             card.device.routes = routes
+            card.device.facts = None
 
-    def _give(self, card: _Card, vlan: Vlan, mac: str, pair: _Pair, seen: Address) -> None:
+    def _give(self, card: _Card, vlan: Vlan, mac: str, pair: Pair, seen: Address) -> None:
         """Gives a pair to the device that it is."""
         ip = pair.ip
         own = ip is None or (pair.arp if card.routes else pair.local)
-        if own or card.routes:
-            router = self._own(card, vlan, mac, seen)
-        before, device = pair.device, router if own else self._by_ip(vlan, ip or "")
+        before = pair.device
+        router = self._own(card, vlan, mac, seen) if own or card.routes else None
+        device = router if own and router is not None else self._by_ip(vlan, ip or "")
         if before is device:
             return
         pair.device = device
@@ -193,28 +313,29 @@ class Places:
             return
         if not own:
             device.routed = True
-            device.public = is_public(ip)
+            device.public = self._owner.is_outside(ip)
         device.ips[ip] = None
+        device.facts = None
         self._point((vlan, ip, mac), device)
         holder = self._found.get((vlan, ip, None))
         if holder is None or holder is before or not device.routed:
             self._point((vlan, ip, None), device)
         if before is None:
-            device.seen(seen.first_seen_ns, seen.last_seen_ns)
+            device.seen(pair.first_ns, pair.last_ns)
             return
         device.seen(pair.first_ns, pair.last_ns)
         if before.routed and not device.routed:
             # It was taken for a device behind the router: it is the router itself.
-            self._merge(device, before, "address")
+            self._owner.merge(device, before)
             return
         before.ips.pop(ip, None)
-        self._move(before, device, ip)
+        self._owner.move(before, device, ip)
 
     def _own(self, card: _Card, vlan: Vlan, mac: str, seen: Address) -> Device:
         """The device whose hardware address it is."""
         device = card.device
         if device is None:
-            device = card.device = self._make(vlan, mac)
+            device = card.device = self._owner.make(vlan, mac)
             device.macs[mac] = None
             device.frame = device.frame or seen.frame
             device.routes = device.routes or card.routes or card.virtual
@@ -225,7 +346,7 @@ class Places:
     def _by_ip(self, vlan: Vlan, ip: str) -> Device:
         device = self._behind.get((vlan, ip))
         if device is None:
-            device = self._behind[vlan, ip] = self._make(vlan, ip)
+            device = self._behind[vlan, ip] = self._owner.make(vlan, ip)
         return device
 
 

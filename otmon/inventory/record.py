@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import functools
-import ipaddress
 from collections import Counter
 from collections.abc import Callable, Iterable
 
 from otmon.inventory.claim_book import Told
 from otmon.inventory.device import Device
 from otmon.inventory.identity import is_virtual
-from otmon.inventory.role import activity_of, purdue_level, roles
+from otmon.inventory.role import Roles
 from otmon.inventory.vendor import vendor
-from otmon.inventory.zone import default_zone
-from otmon.model.asset import Asset, Evidence, Module
+from otmon.inventory.zone import Zones, ip_order
+from otmon.model.asset import Asset, Evidence, Module, Words
 from otmon.model.context import AssetFacts
 from otmon.model.document import Time
 
@@ -30,6 +28,8 @@ _IDENTITY = (
     "hostname",
     "station_name",
 )
+_SAID = ("name", "criticality", "vendor", "model", "serial", "location", "zone", "note")
+"""What a person can say, besides roles and safety."""
 _OUI_CONFIDENCE = 0.50
 _ROUTED_OUI_CONFIDENCE = 0.20
 
@@ -42,40 +42,51 @@ def in_order(devices: Iterable[Device]) -> list[Device]:
     return sorted(devices, key=_order)
 
 
-def known_of(device: Device) -> AssetFacts:
+def facts_of(device: Device, words: Words, roles: Roles, zones: Zones) -> AssetFacts:
     """What events are told of a device."""
-    activity = activity_of(device)
-    shown, _ = roles(activity)
+    zone = zones.of(device, words, roles.shown)
+    level = zones.level(zone)
     return AssetFacts(
         id=device.id,
-        roles=shown,
-        vendor=_value(device, "vendor"),
-        zone=_zone(device),
-        purdue_level=purdue_level(shown),
+        roles=roles.shown,
+        confirmed=roles.confirmed,
+        vendor=_value(device, words, "vendor"),
+        zone=zone,
+        purdue_level=roles.purdue_level if level is None else level,
+        criticality=words.criticality,
+        is_new=device.new and not words.accepted,
     )
 
 
-def asset_of(device: Device, file_name: FileName) -> Asset:
+def asset_of(
+    device: Device, words: Words, roles: Roles, zones: Zones, state: str, file_name: FileName
+) -> Asset:
     """The document of a device."""
-    activity = activity_of(device)
-    found, candidates = roles(activity)
     owner = device.gateway or device
-    shown = {name: _value(device, name) for name in _IDENTITY}
-    evidence = _evidence(device, file_name)
+    zone = zones.of(device, words, roles.shown)
+    level = zones.level(zone)
+    evidence = _evidence(device, words, roles, file_name)
+    shown = {name: _value(device, words, name) for name in _IDENTITY}
     return Asset(
         id=device.id,
+        name=words.name,
         mac=tuple(sorted(owner.macs)),
-        ip=tuple(sorted(owner.ips, key=_ip_order)),
+        ip=tuple(sorted(owner.ips, key=ip_order)),
         vlan=device.vlan,
         gateway=device.gateway.id if device.gateway else None,
         unit=device.unit,
         **shown,
-        roles=found,
-        role_candidates=candidates,
-        purdue_level=purdue_level(found),
-        zone=_zone(device),
+        roles=roles.shown,
+        role_candidates=roles.candidates,
+        confirmed_roles=roles.confirmed,
+        purdue_level=roles.purdue_level if level is None else level,
+        zone=zone,
+        criticality=words.criticality,
+        safety="safety_controller" in roles.shown if words.safety is None else words.safety,
+        state=state,
+        confirmed=device.confirmed,
         routed=device.routed,
-        protocols=tuple(sorted(activity.protocols)),
+        protocols=tuple(sorted(device.activity.protocols)),
         modules=tuple(
             Module(item.value, None, None) for item in evidence if item.attribute == "module"
         ),
@@ -85,18 +96,14 @@ def asset_of(device: Device, file_name: FileName) -> Asset:
     )
 
 
-def _value(device: Device, attribute: str) -> str | None:
+def _value(device: Device, words: Words, attribute: str) -> str | None:
+    said: str | None = getattr(words, attribute, None)
+    if said is not None:
+        return said
     told = device.book.shown(attribute)
     if told is not None:
         return told.value
     return _assigned_vendor(device) if attribute == "vendor" else None
-
-
-def _zone(device: Device) -> str | None:
-    if device.public:
-        return "internet"
-    ips = (device.gateway or device).ips
-    return default_zone(min(ips, key=_ip_order) if ips else None, device.vlan)
 
 
 def _assigned_vendor(device: Device) -> str | None:
@@ -107,11 +114,19 @@ def _assigned_vendor(device: Device) -> str | None:
     return next((holder for holder in holders if holder), None)
 
 
-def _evidence(device: Device, file_name: FileName) -> tuple[Evidence, ...]:
+def _evidence(
+    device: Device, words: Words, roles: Roles, file_name: FileName
+) -> tuple[Evidence, ...]:
     """The claims behind an asset: of each attribute the most believed first."""
-    rows = [_row(told, file_name) for told in sorted(device.book.all(), key=_newest)]
+    rows = [*_by_person(words)]
+    book = device.book
+    standing = sorted(book.all(), key=lambda told: (not book.stands(told), *_newest(told)))
+    rows += [_row(told, file_name) for told in standing]
     if device.gateway is None:
         rows += _assigned(device, file_name)
+    for why in roles.reasons:
+        source = f"traffic: {why.words}"
+        rows.append(Evidence("role", why.role, source, why.points, None, None, why.count))
     kept: Counter[str] = Counter()
     bounded = []
     for row in sorted(rows, key=lambda row: (row.attribute, -row.confidence)):
@@ -121,19 +136,33 @@ def _evidence(device: Device, file_name: FileName) -> tuple[Evidence, ...]:
     return tuple(bounded)
 
 
+def _by_person(words: Words) -> Iterable[Evidence]:
+    source = f"person: {words.author}"
+    said = [(name, getattr(words, name)) for name in _SAID]
+    said += [("role", role) for role in words.roles]
+    if words.safety is not None:
+        said.append(("safety", "yes" if words.safety else "no"))
+    for attribute, value in said:
+        if value is not None:
+            yield Evidence(attribute, value, source, 1.0, None, None, 1)
+
+
 def _newest(told: Told) -> tuple[float, int, str]:
     return (-told.confidence, -told.first_ns, told.value)
 
 
 def _row(told: Told, file_name: FileName) -> Evidence:
+    file, frame = told.origin or (None, None)
+    if told.origin is None and told.frame is not None:
+        file, frame = file_name(told.frame[0]), told.frame[1]
     return Evidence(
         attribute=told.attribute,
         value=told.value,
         source=told.source,
         confidence=told.confidence,
-        file=file_name(told.frame[0]) if told.frame else None,
-        frame=told.frame[1] if told.frame else None,
-        count=told.count,
+        file=file,
+        frame=frame,
+        count=told.past_count + told.count,
     )
 
 
@@ -153,15 +182,9 @@ def _assigned(device: Device, file_name: FileName) -> Iterable[Evidence]:
             )
 
 
-@functools.lru_cache(maxsize=65_536)
-def _ip_order(ip: str) -> tuple[int, int]:
-    address = ipaddress.ip_address(ip)
-    return (address.version, int(address))
-
-
 def _order(device: Device) -> tuple[object, ...]:
     owner = device.gateway or device
-    first = min(map(_ip_order, owner.ips)) if owner.ips else (9, 0)
+    first = min(map(ip_order, owner.ips)) if owner.ips else (9, 0)
     vlan = -1 if owner.vlan is None else owner.vlan
     unit = -1 if device.unit is None else device.unit
     return (*first, vlan, owner.key, unit, device.protocol or "")

@@ -3,137 +3,213 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from otmon.inventory.device import Device
 
 SHOWN_FROM = 0.6
 """The score from which a role is shown."""
 
 PURDUE_LEVEL = {
-    "plc": 1.0,
-    "safety_controller": 1.0,
-    "rtu": 1.0,
-    "gateway": 1.0,
     "field_device": 0.0,
+    "io_device": 0.0,
+    "drive": 0.0,
+    "plc": 1.0,
+    "rtu": 1.0,
+    "ied": 1.0,
+    "dcs_controller": 1.0,
+    "safety_controller": 1.0,
+    "gateway": 1.0,
     "hmi": 2.0,
     "scada_server": 2.0,
+    "opc_server": 2.0,
     "engineering_station": 3.0,
+    "historian": 3.0,
+    "database_server": 3.0,
+    "time_server": 3.0,
+    "jump_host": 3.5,
+    "it_host": 4.0,
     "public_peer": 5.0,
 }
 """The level of each role; a network device is at the level of its zone, and none of its own."""
+
+ROLES = frozenset(PURDUE_LEVEL) | {"network_device"}
+"""Every role there is."""
+
+SERVERS = frozenset(
+    (
+        "plc",
+        "rtu",
+        "ied",
+        "dcs_controller",
+        "safety_controller",
+        "field_device",
+        "io_device",
+        "drive",
+    )
+)
+"""Roles of devices that are asked, and have no reason to ask others."""
+
+_SERVER_ROLE = {
+    "dnp3": "rtu",
+    "iec104": "rtu",
+    "s7comm": "plc",
+    "s7comm_plus": "plc",
+    "modbus": "plc",
+    "modbus_rtu": "plc",
+    "umas": "plc",
+    "cip": "plc",
+    "enip": "plc",
+    "fins": "plc",
+    "slmp": "plc",
+    "ads": "plc",
+    "ge_srtp": "plc",
+    "codesys": "plc",
+    "pcom": "plc",
+    "tristation": "safety_controller",
+    "mms": "ied",
+    "opcua": "opc_server",
+    "bacnet": "field_device",
+    "hart_ip": "field_device",
+}
+"""What answers requests of a protocol, where nothing else is known."""
+_SELDOM_OTHERWISE = frozenset(("dnp3", "iec104", "s7comm", "tristation", "mms", "opcua"))
+"""Protocols whose servers are hardly ever anything else."""
 
 _ENGINEERING_CLASSES = ("program_upload", "browse", "lock")
 _ENGINEERING_DANGERS = ("program_download", "program_delete", "firmware_update", "mode_stop")
 """What an engineering station does, and an attacker: never enough for a role."""
 _CONTROL_CLASSES = ("write", "command")
-_SERVER_ROLE = {
-    "dnp3": "rtu",
-    "s7comm": "plc",
-    "modbus": "plc",
-    "modbus_rtu": "plc",
-    "umas": "plc",
-    "tristation": "safety_controller",
-}
 _MANY_SERVERS = 5
-POLLED_FROM = 100
-"""Reads of one server from which a client polls it."""
 _MANY_READS = 20
+_DIRECTORY = frozenset(f"serves {name}" for name in ("kerberos", "ldap", "smb"))
+_OFFICE = frozenset(("uses kerberos", "uses ldap", "uses smb"))
 
 
-@dataclass(slots=True)
-class Activity:
-    """What one asset did, counted over its conversations."""
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One line of evidence for a role."""
 
-    answered: Counter[str] = field(default_factory=Counter)
-    """Requests it answered, by protocol."""
-    asked: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """Operations it asked for, by protocol and class."""
-    polled: set[str] = field(default_factory=set)
-    """Whom it asked for values again and again."""
-    protocols: set[str] = field(default_factory=set)
-    """Industrial protocols it speaks."""
-    answering_units: int = 0
-    """Stations behind it that answered."""
-    routes: bool = False
-    public: bool = False
-    told: dict[str, float] = field(default_factory=dict)
-    """Roles that its own words claim, with the belief in them."""
+    role: str
+    points: float
+    words: str
+    count: int = 1
 
 
-def activity_of(device: Device) -> Activity:
-    """What a device did so far."""
-    activity = Activity(routes=device.routes, public=device.public)
-    if device.gateway is not None and device.protocol is not None:
-        activity.protocols.add(device.protocol)
-        activity.answered[device.protocol] = device.answers
-    for talk in device.client_talks.values():
-        protocol = talk.protocol or ""
-        activity.protocols.add(protocol)
-        classes = talk.classes
-        for token, count in classes.items():
-            activity.asked[protocol, token] += count
-        if classes.get("read", 0) >= POLLED_FROM:
-            activity.polled.add(talk.server_ip or talk.server_mac or "")
-    for talk in device.server_talks.values():
-        protocol = talk.protocol or ""
-        activity.protocols.add(protocol)
-        activity.answered[protocol] += talk.answered_count
-    stations = Counter(protocol for protocol, _ in device.nested)
-    activity.answering_units = max(stations.values(), default=0)
-    for told in device.book.all():
-        if told.attribute == "role":
-            activity.told[told.value] = max(activity.told.get(told.value, 0.0), told.confidence)
-    return activity
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """The roles of a device, and why."""
+
+    shown: tuple[str, ...]
+    """Those of a person first, then the best founded."""
+    candidates: tuple[str, ...]
+    """Those that rest on danger operations alone: a person must confirm them."""
+    confirmed: tuple[str, ...]
+    """Those that a person settled."""
+    reasons: tuple[Reason, ...]
+
+    @property
+    def purdue_level(self) -> float | None:
+        """The level of the first role that has one."""
+        return next((PURDUE_LEVEL[role] for role in self.shown if role in PURDUE_LEVEL), None)
 
 
-def roles(activity: Activity) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The roles of an asset, best first, and those that a person must confirm."""
+def roles_of(device: Device, settled: Sequence[str] = ()) -> Roles:
+    """The roles of a device, by what it did so far and by what a person settled."""
+    reasons = [*_as_server(device), *_as_client(device), *_by_place(device)]
     score: dict[str, float] = {}
+    for reason in reasons:
+        score[reason.role] = min(1.0, score.get(reason.role, 0.0) + reason.points)
+    for role, belief in _own_words(device).items():
+        score[role] = min(1.0, score.get(role, 0.0) + belief * 0.5)
+    asked = device.activity.asked
+    dangers = sum(count for (_, token), count in asked.items() if token in _ENGINEERING_DANGERS)
+    found = sorted(
+        (role for role, points in score.items() if points >= SHOWN_FROM and role not in settled),
+        key=lambda role: (-score[role], role),
+    )
+    shown = (*settled, *found)
+    candidates = ("engineering_station",) if dangers and "engineering_station" not in shown else ()
+    return Roles(shown, candidates, tuple(settled), tuple(reasons))
 
-    def give(role: str, points: float) -> None:
-        score[role] = min(1.0, score.get(role, 0.0) + points)
 
+def _own_words(device: Device) -> dict[str, float]:
+    """Roles that the device's own words claim, with the belief in them."""
+    told: dict[str, float] = {}
+    for one in device.book.of("role"):
+        told[one.value] = max(told.get(one.value, 0.0), one.confidence)
+    return told
+
+
+def _as_server(device: Device) -> list[Reason]:
+    reasons = []
+    activity = device.activity
     for protocol, count in sorted(activity.answered.items()):
-        if count > 0 and protocol in _SERVER_ROLE:
-            give(_SERVER_ROLE[protocol], 0.6 if count >= _MANY_READS else 0.5)
-            if protocol in ("dnp3", "s7comm"):
-                give(_SERVER_ROLE[protocol], 0.2)
-    if activity.answering_units > 1:
-        give("gateway", 0.8)
+        role = _SERVER_ROLE.get(protocol)
+        if count <= 0 or role is None:
+            continue
+        points = 0.6 if count >= _MANY_READS else 0.5
+        if protocol in _SELDOM_OTHERWISE:
+            points += 0.2
+        reasons.append(Reason(role, points, f"answers {protocol} requests", count))
+    stations = Counter(protocol for protocol, _ in device.nested)
+    if stations:
+        most = max(stations.values())
+        reasons.append(Reason("gateway", 0.8, "answers for several stations", most))
+    for service, role, points in (
+        ("serves ntp", "time_server", 0.6),
+        ("serves sql", "database_server", 0.7),
+        ("serves pi", "historian", 0.7),
+    ):
+        if service in activity.services:
+            reasons.append(Reason(role, points, service))
+    if "serves rdp" in activity.services and activity.asked:
+        reasons.append(Reason("jump_host", 0.6, "serves rdp and asks industrial devices"))
+    return reasons
+
+
+def _as_client(device: Device) -> list[Reason]:
+    activity = device.activity
     asked: Counter[str] = Counter()
     for (_, token), count in activity.asked.items():
         asked[token] += count
-    if asked["read"] >= _MANY_READS and activity.polled:
+    reasons = []
+    reads, polled = asked["read"], len(activity.polled)
+    if reads >= _MANY_READS and polled:
         controls = sum(asked[token] for token in _CONTROL_CLASSES)
-        if len(activity.polled) >= _MANY_SERVERS:
-            give("scada_server", 0.7)
+        if polled >= _MANY_SERVERS:
+            reasons.append(Reason("scada_server", 0.7, f"polls {polled} devices", reads))
         elif controls:
-            give("hmi", 0.7 if controls <= asked["read"] else 0.4)
+            points = 0.7 if controls <= reads else 0.4
+            reasons.append(Reason("hmi", points, "polls few devices and writes to them", reads))
         else:
-            give("hmi", 0.5)
-    if activity.asked["dnp3", "read"] >= _MANY_READS:
-        give("scada_server", 0.7)
+            reasons.append(Reason("hmi", 0.5, "polls few devices", reads))
+    supervised = sum(activity.asked[protocol, "read"] for protocol in ("dnp3", "iec104"))
+    if supervised >= _MANY_READS:
+        reasons.append(Reason("scada_server", 0.7, "supervises outstations", supervised))
     engineering = [token for token in _ENGINEERING_CLASSES if asked[token]]
-    dangers = sum(asked[token] for token in _ENGINEERING_DANGERS)
-    if engineering and not dangers:
-        give("engineering_station", 0.4 + 0.2 * len(engineering))
-    for role, belief in activity.told.items():
-        give(role, belief * 0.5)
-    if activity.routes:
-        give("network_device", 0.9)
-    if activity.public:
-        give("public_peer", 1.0)
-    candidates = ("engineering_station",) if dangers else ()
-    shown = sorted(
-        (role for role, points in score.items() if points >= SHOWN_FROM),
-        key=lambda role: (-score[role], role),
-    )
-    return tuple(shown), tuple(role for role in candidates if role not in shown)
+    if engineering and not any(asked[token] for token in _ENGINEERING_DANGERS):
+        points = 0.4 + 0.2 * len(engineering)
+        words = f"does {', '.join(engineering)}"
+        count = sum(asked[token] for token in engineering)
+        reasons.append(Reason("engineering_station", points, words, count))
+    return reasons
 
 
-def purdue_level(shown: tuple[str, ...]) -> float | None:
-    """The Purdue level of the first role that has one."""
-    return next((PURDUE_LEVEL[role] for role in shown if role in PURDUE_LEVEL), None)
+def _by_place(device: Device) -> list[Reason]:
+    activity = device.activity
+    reasons = []
+    if device.routes:
+        reasons.append(Reason("network_device", 0.9, "forwards for other addresses"))
+    if device.public:
+        reasons.append(Reason("public_peer", 1.0, "public address behind a router"))
+    elif not activity.protocols and not device.routes:
+        office = sorted(activity.services & _DIRECTORY) or sorted(activity.services & _OFFICE)
+        if office:
+            words = f"{', '.join(office)}, and no industrial protocol"
+            reasons.append(Reason("it_host", 0.6, words))
+    return reasons

@@ -32,10 +32,39 @@ class Module:
 
 
 @dataclass(frozen=True, slots=True)
+class Words:
+    """What a person said of an asset."""
+
+    name: str | None = None
+    roles: tuple[str, ...] = ()
+    criticality: str | None = None
+    """How much its loss would hurt: high, normal or low."""
+    safety: bool | None = None
+    """Whether it is part of a safety function."""
+    vendor: str | None = None
+    model: str | None = None
+    serial: str | None = None
+    location: str | None = None
+    zone: str | None = None
+    note: str | None = None
+    accepted: bool = False
+    """Whether it belongs to the site."""
+    archived: bool = False
+    """Whether it was taken out of service."""
+    merge: tuple[str, ...] = ()
+    """Ids of assets that are the same device."""
+    apart: tuple[str, ...] = ()
+    """Ids and hardware addresses that are another device, whatever they say."""
+    author: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Asset:
     """A device, with how otmon knows each thing."""
 
     id: str
+    name: str | None
+    """What people call it."""
     mac: tuple[str, ...]
     ip: tuple[str, ...]
     vlan: int | None
@@ -54,8 +83,18 @@ class Asset:
     roles: tuple[str, ...]
     role_candidates: tuple[str, ...]
     """Roles that rest on dangerous operations alone: a person must confirm them."""
+    confirmed_roles: tuple[str, ...]
+    """Roles that a person settled."""
     purdue_level: float | None
     zone: str | None
+    criticality: str | None
+    """How much its loss would hurt, by a person's word: high, normal or low."""
+    safety: bool
+    """Whether it is part of a safety function."""
+    state: str
+    """`active`; `stale` after 7 days of watching without it, `gone` after 30; `archived`."""
+    confirmed: bool
+    """Whether it answered, or sent 3 frames or more over 10 s: not only a name in a packet."""
     routed: bool
     """Whether it stands behind a router, so that its hardware address is not known."""
     protocols: tuple[str, ...]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 
-from otmon.state import alerts, baseline, journal
+from otmon.state import alerts, assets, baseline, journal
 from otmon.state.journal import Entry, Restore
 
 RESTORE: Mapping[str, Restore] = {
     "alert": alerts.restore,
     baseline.KIND: baseline.restore,
     baseline.WHOLE: baseline.restore_surroundings,
+    "asset": assets.restore,
 }
 """What puts back each kind of subject of the journal."""
 

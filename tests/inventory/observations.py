@@ -29,7 +29,10 @@ def behaviour(server_ip: str, unit: int | None, **other: Any) -> Any:
     """Reads of a unit that were answered a hundred times."""
     facts: dict[str, Any] = {"server_mac": None, "vlan": None, "protocol": "modbus"}
     facts |= {"status": "ok", "count": 100, "first_seen_ns": 0, "last_seen_ns": S}
-    facts |= {"id": f"{server_ip}/{unit}/{other}"}
+    facts |= {
+        "id": f"{server_ip}/{unit}/{other}",
+        "behaviour": hash((server_ip, unit, repr(other))),
+    }
     return SimpleNamespace(server_ip=server_ip, unit=unit, **(facts | other))
 
 

@@ -1,0 +1,131 @@
+"""Devices as JSON, for the site memory: what one run leaves for the next."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from otmon.inventory.activity import Activity
+from otmon.inventory.claim_book import ClaimBook, Told
+from otmon.inventory.device import Device, Station
+
+Record = dict[str, Any]
+"""A device, without those behind it."""
+
+FileName = Callable[[int], str]
+"""The path of an input file, by its number in frames."""
+
+
+def record_of(device: Device, file_name: FileName) -> Record:
+    """Everything that the next run has to know of a device."""
+    activity = device.activity
+    return {
+        "id": device.id,
+        "number": device.number,
+        "segment": device.segment,
+        "vlan": device.vlan,
+        "key": device.key,
+        "gateway": device.gateway.id if device.gateway else None,
+        "protocol": device.protocol,
+        "unit": device.unit,
+        "macs": [*device.macs],
+        "ips": [*device.ips],
+        "places": [list(place) for place in device.places],
+        "routed": device.routed,
+        "routes": device.routes,
+        "public": device.public,
+        "confirmed": device.confirmed,
+        "new": device.new,
+        "taken_over": device.taken_over,
+        "first_ns": device.first_ns,
+        "last_ns": device.last_ns,
+        "mark_ns": device.mark_ns,
+        "claims": [_claim(told, device.book, file_name) for told in device.book.all()],
+        "answered": dict(activity.answered),
+        "asked": [[*key, count] for key, count in sorted(activity.asked.items())],
+        "polled": [*activity.polled],
+        "protocols": sorted(activity.protocols),
+        "services": sorted(activity.services),
+        "stations": [
+            [*key, own.count, own.first_ns, own.last_ns] for key, own in device.stations.items()
+        ],
+    }
+
+
+def device_of(record: Record, gateway: Device | None) -> Device:
+    """The device of a record; its addresses have still to be given to it."""
+    device = Device(
+        record["id"],
+        record["number"],
+        record["segment"],
+        record["vlan"],
+        record["key"],
+        gateway=gateway,
+        protocol=record["protocol"],
+        unit=record["unit"],
+    )
+    device.macs = dict.fromkeys(record["macs"])
+    device.ips = dict.fromkeys(record["ips"])
+    device.routed = record["routed"]
+    device.routes = record["routes"]
+    device.public = record["public"]
+    device.confirmed = record["confirmed"]
+    device.new = record["new"]
+    device.taken_over = record["taken_over"]
+    device.first_ns = record["first_ns"]
+    device.last_ns = record["last_ns"]
+    device.mark_ns = record["mark_ns"]
+    device.activity = Activity(
+        answered=Counter(record["answered"]),
+        asked=Counter({(protocol, token): count for protocol, token, count in record["asked"]}),
+        polled=dict.fromkeys(record["polled"]),
+        protocols=set(record["protocols"]),
+        services=set(record["services"]),
+    )
+    for ip, protocol, unit, *own in record["stations"]:
+        device.stations[ip, protocol, unit] = Station(*own)
+    # What stands comes first, so that it stands again.
+    for claim in sorted(record["claims"], key=lambda claim: not claim["stands"]):
+        device.book.keep(_told(claim))
+    return device
+
+
+def _claim(told: Told, book: ClaimBook, file_name: FileName) -> Record:
+    origin = told.origin
+    if origin is None and told.frame is not None:
+        origin = (file_name(told.frame[0]), told.frame[1])
+    return {
+        "attribute": told.attribute,
+        "value": told.value,
+        "source": told.source,
+        "confidence": told.confidence,
+        "ip": told.ip,
+        "unit": told.unit,
+        "first_ns": told.first_ns,
+        "last_ns": told.last_ns,
+        "origin": origin,
+        "count": told.past_count + told.count,
+        "flow_count": told.past_flow_count + told.flow_count,
+        "stands": book.stands(told),
+    }
+
+
+def _told(claim: Record) -> Told:
+    return Told(
+        attribute=claim["attribute"],
+        value=claim["value"],
+        source=claim["source"],
+        confidence=claim["confidence"],
+        ip=claim["ip"],
+        unit=claim["unit"],
+        first_ns=claim["first_ns"],
+        last_ns=claim["last_ns"],
+        frame=None,
+        last_frame=None,
+        count=0,
+        flow_count=0,
+        past_count=claim["count"],
+        past_flow_count=claim["flow_count"],
+        origin=None if claim["origin"] is None else (claim["origin"][0], claim["origin"][1]),
+    )
