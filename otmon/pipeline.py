@@ -7,6 +7,7 @@ already reads, on its own thread.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -415,6 +416,7 @@ class Analysis:
             is_public,
             in_window=self._context.forbids_learning if self._calendar.has_windows else None,
             mode=self._calendar.mode,
+            ports=_ports(),
         )
 
     def _stands_alone(self, behaviour: _engine.Behaviour) -> bool:
@@ -441,6 +443,8 @@ class Analysis:
     def _address(self, address: _engine.Address) -> None:
         self._inventory.address(address)
         self._tell_news()
+        if self._normal is not None:
+            self._normal.address(address)
         if self._watchers.watch("ot_asset"):
             self._watch(event_from_address(address, self._context))
 
@@ -672,6 +676,17 @@ def _file(file: _engine.CaptureFile) -> document.CaptureFile:
         skipped_bytes=file.skipped_bytes,
         error=file.error,
     )
+
+
+@functools.cache
+def _ports() -> dict[tuple[str, int], list[str]]:
+    """The protocols that have a port as theirs, by transport and port."""
+    ports: dict[tuple[str, int], list[str]] = {}
+    for info in _engine.protocols():
+        for transport, own in (("tcp", info.tcp_ports), ("udp", info.udp_ports)):
+            for port in own:
+                ports.setdefault((transport, port), []).append(info.name)
+    return ports
 
 
 def _normal(baseline: Baseline) -> document.Normal:

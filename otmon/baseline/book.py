@@ -85,6 +85,10 @@ class Book:
         """Ids by name."""
         self._addresses: dict[Address, str] = {}
         """Ids by address, as they were told last."""
+        self._by_ip: dict[tuple[str, int | None], str] = {}
+        """Ids by IP and VLAN, as they were told first."""
+        self._cards: set[tuple[str | None, int | None]] = set()
+        """Hardware addresses that are known, with their VLANs."""
         self.evicted_count = 0
         """Statements that made room for others."""
         self.left_out_count = 0
@@ -116,12 +120,26 @@ class Book:
         return self._names.get(name)
 
     def who(self, address: Address) -> str | None:
-        """The id of what had an address when it was told of last."""
-        return self._addresses.get(address)
+        """The id of what had an address when it was told of last.
+
+        An IP address that comes by the hardware address of another known device
+        came by another way, through a router: it is who it was. One that comes
+        by a new hardware address is somebody else, until the inventory says.
+        """
+        known = self._addresses.get(address)
+        ip, mac, vlan = address
+        if known is None and ip is not None and (mac, vlan) in self._cards:
+            return self._by_ip.get((ip, vlan))
+        return known
 
     def add_address(self, address: Address, identity: str) -> None:
         """Takes another address of a device."""
         self._addresses[address] = identity
+        self.changed_parties[identity] = None
+        ip, mac, vlan = address
+        if ip is not None:
+            self._by_ip.setdefault((ip, vlan), identity)
+        self._cards.add((mac, vlan))
 
     def kept(self) -> None:
         """Takes note that everything was written."""
@@ -146,6 +164,10 @@ class Book:
         self._index(known, 1)
         self._queue(known)
 
+    def at(self, ip: str | None, vlan: int | None) -> str | None:
+        """The id of what had an IP address first, whatever the hardware address."""
+        return None if ip is None else self._by_ip.get((ip, vlan))
+
     def addresses(self) -> Iterable[tuple[Address, str]]:
         """Every address with the id that it has."""
         return self._addresses.items()
@@ -153,8 +175,7 @@ class Book:
     def add_party(self, party: Party) -> Party:
         """Takes a device, under a name that no other has."""
         known = self._parties.get(party.id)
-        self._addresses[party.ip, party.mac, party.vlan] = party.id
-        self.changed_parties[party.id] = None
+        self.add_address((party.ip, party.mac, party.vlan), party.id)
         if known is not None:
             return known
         name, tried = party.name, 1
@@ -326,6 +347,32 @@ class Book:
         """Whether an operation on a unit is known on an edge, whatever it addresses."""
         leaf = self._leaves.get(edge)
         return leaf is not None and leaf.operations[operation] > 0
+
+    def alike(
+        self, edge: EdgeKey, operation: OperationKey, *, refused: bool = False, space: str = ""
+    ) -> Statement | None:
+        """A known statement about an operation on a unit, whatever it addresses.
+
+        Args:
+            edge: Client, server and protocol.
+            operation: Unit, class and operation.
+            refused: Whether it is one about refusals.
+            space: What it addresses something in; empty for anything.
+        """
+        leaf = self._leaves.get(edge)
+        if leaf is None or not leaf.operations[operation]:
+            return None
+        return next(
+            (
+                one
+                for key, one in leaf.statements.items()
+                if (key.unit, key.operation_class, key.operation) == operation
+                and (key.kind == "exception") == refused
+                and (not space or key.target.partition(":")[0] == space)
+                and is_known(one)
+            ),
+            None,
+        )
 
     def _index(self, statement: Statement, step: int) -> None:
         if not is_known(statement):

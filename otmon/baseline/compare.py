@@ -92,6 +92,11 @@ class Baseline:
         self.sources: tuple[str, ...] = ()
         """Where it was learned or read from."""
 
+    @property
+    def learns(self) -> bool:
+        """Whether what appears is learned."""
+        return self.said_normal or self.site.learning
+
     def begin_run(self) -> None:
         """Forgets what was told and found: a new run over other captures begins."""
         self._verdicts.clear()
@@ -167,18 +172,35 @@ class Baseline:
         """
         self._watch(time_ns)
         key = deed.key
-        statement = self.book.get(key)
+        statement = self.book.get(key) or self._covering(deed)
         if statement is None:
             statement = self._make(deed, key, time_ns, frame, may_learn=may_learn)
             if statement is None:
                 return Found(NO_NEWS)
-        elif deed.ranges:
+        elif deed.ranges and statement.key == key:
             beyond = outside(deed.ranges, statement.ranges)
             if beyond:
                 return self._beyond(
                     deed, statement, beyond, time_ns, frame, may_learn=may_learn, tells=tells
                 )
         return self._found(statement, time_ns, may_learn=may_learn, tells=tells)
+
+    def _covering(self, deed: Deed) -> Statement | None:
+        """What covers a deed of which something was not seen.
+
+        Without its answer, nobody knows whether it was refused as it always is;
+        without its request, nobody knows what it addressed.
+        """
+        operation = (deed.unit, deed.operation_class, deed.operation)
+        if not deed.answered:
+            refused = self.book.alike(deed.edge, operation, refused=True)
+            if refused is not None:
+                return refused
+        if deed.failure is not None or deed.group or (deed.target and ":" in deed.target):
+            return None
+        if deed.target and deed.folded:
+            return None
+        return self.book.alike(deed.edge, operation, space=deed.target or "")
 
     def again(self, statement: Statement, time_ns: int, *, may_learn: bool) -> Found:
         """Judges a deed that a statement is known to cover."""

@@ -40,6 +40,8 @@ class Deed(NamedTuple):
     """The name of the refusal; none where there was none."""
     group: bool = False
     """Whether it is sent to a group, so that nobody is a server."""
+    answered: bool = True
+    """Whether its answer was seen: without it, nobody knows how it went."""
 
     @property
     def folded(self) -> bool:
@@ -60,6 +62,7 @@ class Deed(NamedTuple):
                 self.client,
                 self.server,
                 self.protocol,
+                self.unit,
                 operation_class=self.operation_class,
                 operation=self.operation,
                 status=self.failure,

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from otmon.baseline.book import Address
+from otmon.baseline.book import Address as Place
 from otmon.baseline.compare import Baseline, Deviation, Found, Frame
 from otmon.baseline.deed import CARRIERS, FOLDED_CLASSES, Deed, folded
 from otmon.baseline.learn import note_period, note_value, note_values
@@ -13,13 +14,15 @@ from otmon.model.event import Event, FieldValue
 from otmon.model.statement import ANY_MODE, Habit, Party, Range, Statement, Verdict
 
 if TYPE_CHECKING:
-    from otmon._engine import Behaviour, Conversation, Transaction
+    from otmon._engine import Address, Behaviour, Conversation, Transaction
 
 Who = Callable[[str | None, str | None, int | None], str | None]
 """Gives the asset id of IP, MAC and VLAN; none where it is no asset."""
 
 EPHEMERAL_PORT = 32_768
 """Ports from which on a number says nothing about what is spoken."""
+MAX_PAIRS = 65_536
+"""Pairs of hardware and IP address of a run that are remembered."""
 MAX_EVENT_VALUES = 4
 """Values of one write that a habit tells apart."""
 
@@ -52,6 +55,7 @@ class Watch:
         is_public: Callable[[str], bool],
         in_window: Callable[[Behaviour | Transaction | Conversation], bool] | None = None,
         mode: Callable[[int], str] = _any_mode,
+        ports: Mapping[tuple[str, int], Sequence[str]] = MappingProxyType({}),
     ) -> None:
         """Takes what names the ends of a record.
 
@@ -63,6 +67,7 @@ class Watch:
             in_window: Whether a maintenance window names a record, and says
                 nothing of learning; none where there are no windows.
             mode: The operating mode of the site at a time.
+            ports: The protocols of each transport and port.
         """
         baseline.begin_run()
         self._baseline = baseline
@@ -71,8 +76,10 @@ class Watch:
         self._is_public = is_public
         self._in_window = in_window
         self._mode = mode
+        self._ports = ports
         self._seen: dict[int, _Seen] = {}
         self._flows: dict[int, int] = {}
+        self._pairs: dict[Place, None] = {}
 
     def deviations(self) -> Iterator[Deviation]:
         """Every deviation so far, in the order of first sight."""
@@ -148,6 +155,8 @@ class Watch:
         known = self._flows.get(record.id, 0)
         self._flows[record.id] = record.flow_count
         edge = self._edge(record)
+        if record.protocol is None and self._is_a_rest(record, edge):
+            return _NOTHING
         found = _NOTHING
         dissected = record.protocol is not None and record.protocol not in CARRIERS
         if not (known and dissected):
@@ -157,6 +166,21 @@ class Watch:
             )
         self._baseline.talked(edge, record.flow_count - known, record.last_seen_ns)
         return found
+
+    def _is_a_rest(self, record: Conversation, edge: tuple[str, str, str]) -> bool:
+        """Whether a flow that nobody could dissect is the rest of something known.
+
+        Of one whose beginning was not seen nobody knows who asked; and on the
+        port of a protocol that the two speak it is that, with its messages lost.
+        """
+        client, server, name = edge
+        book = self._baseline.book
+        if name.endswith("/dynamic") and book.knows_peer(server, client):
+            return True
+        spoken = self._ports.get((record.transport, record.server_port), ())
+        if not CARRIERS.isdisjoint(spoken) and book.knows_peer(client, server):
+            return True
+        return any(book.edge((client, server, protocol)) is not None for protocol in spoken)
 
     def _edge(self, record: Conversation) -> tuple[str, str, str]:
         protocol = record.protocol
@@ -177,7 +201,7 @@ class Watch:
             self._party((record.server_ip, record.server_mac, vlan)),
         )
 
-    def _party(self, address: Address) -> str:
+    def _party(self, address: Place) -> str:
         """The id that statements know an address by.
 
         An address keeps its id through a run, even if the inventory learns more
@@ -188,13 +212,27 @@ class Watch:
         if known is not None:
             return known
         ip, mac, vlan = address
+        known = book.at(ip, vlan)
+        if known is not None and self._baseline.learns:
+            # Seen on both sides of a router, or through either of two cards.
+            book.add_address(address, known)
+            return known
         name = ip or mac or "unknown"
         identity = self._who(ip, mac, vlan) or (name if vlan is None else f"{name} vlan {vlan}")
         return book.add_party(Party(identity, name, ip, mac, vlan)).id
 
+    def address(self, record: Address) -> None:
+        """Takes a pair of hardware and IP address: where a known device is seen as well."""
+        if record.ip is not None and self._baseline.learns and len(self._pairs) < MAX_PAIRS:
+            self._pairs[record.ip, record.mac, record.vlan] = None
+
     def finish(self) -> None:
         """The run has ended: devices get the ids that the inventory has for them now."""
         book = self._baseline.book
+        for pair in self._pairs:
+            identity = book.at(pair[0], pair[2])
+            if identity is not None and book.who(pair) is None:
+                book.add_address(pair, identity)
         now: dict[str, set[str]] = {}
         for address, identity in book.addresses():
             now.setdefault(identity, set()).add(self._who(*address) or identity)
@@ -230,6 +268,9 @@ class Watch:
                 continue
             found = self._baseline.look(deed, record.time_ns, frame, may_learn=may_learn)
             tell += (event for event in found.tell if event not in tell)
+            if "novel_operation" in tell and "novel_object" in tell:
+                # All of it is one operation, told as such.
+                tell.remove("novel_object")
             if best.statement is None or (found.verdict.novel and not best.verdict.novel):
                 best = found
         return best._replace(tell=tuple(tell))
@@ -253,6 +294,7 @@ class Watch:
             target,
             ranges,
             None if status == "ok" else status,
+            answered=record.answered or record.role != "request",
         )
 
     def _frame(self, frame: Frame) -> str:

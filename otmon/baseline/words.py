@@ -172,7 +172,8 @@ def says_key(key: Key, names: Names, ranges: Sequence[Range] = ()) -> str:
             return f"{client} and {server} use {key.operation} {key.target}"
         case "exception":
             refusal = key.status.replace("_", " ")
-            return f"{server} refuses {key.operation} of {client}: {refusal}"
+            unit = "" if key.unit is None else f" unit {key.unit}"
+            return f"{server}{unit} refuses {key.operation} of {client}: {refusal}"
     if key.unit is not None:
         server += f" unit {key.unit}"
     return _filled(key, client, server, ranges)
@@ -213,7 +214,8 @@ def says_briefly(statement: Statement) -> str:
         case "session":
             return f"uses {key.operation} {key.target}"
         case "exception":
-            return f"is refused {key.operation}: {key.status.replace('_', ' ')}"
+            unit = "" if key.unit is None else f" by unit {key.unit}"
+            return f"is refused {key.operation}{unit}: {key.status.replace('_', ' ')}"
     if _is_report(key):
         sentence = f"hears of {_thing(key, statement.ranges)} from {server}"
     else:
