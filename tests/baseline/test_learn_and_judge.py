@@ -82,8 +82,8 @@ def test_every_phase_of_an_intrusion_is_a_deviation():
     for phase in (
         "10.20.1.66 uses tcp/102 of 10.20.2.11",  # looks for devices
         "10.20.1.66 asks 10.20.2.11 unit 1 what it is",
-        "10.20.2.12 refuses read_holding_registers of 10.20.1.66",  # sweeps stations
-        "10.20.2.11 refuses read_fifo of 10.20.1.66",  # sweeps functions
+        "10.20.2.12 unit 9 refuses read_holding_registers of 10.20.1.66",  # sweeps stations
+        "10.20.2.11 unit 1 refuses read_fifo of 10.20.1.66",  # sweeps functions
         "10.20.1.66 reads holding registers 100-103 of 10.20.2.11",
         "10.20.1.66 writes holding register 101 of 10.20.2.11",
         "10.20.1.66 reads program out of 10.20.2.21",
