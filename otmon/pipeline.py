@@ -660,6 +660,7 @@ def _parts(result: Result) -> dict[str, Any]:
         "assets": result.assets,
         "conversations": result.conversations[:MAX_KEPT],
         "contents": result.contents[:MAX_KEPT],
+        "deviations": result.deviations[:MAX_KEPT],
     }
 
 

@@ -65,6 +65,7 @@ def explain(
         found, known = alert_of(file, alert)
         with file.reading() as db:
             assets = results.load(db, "assets") or []
+            deviations = results.load(db, "deviations") or []
             beside = kept.load(db, numbers=related_numbers(file, settings).get(found.id, ()))
     frames, remarks = _frames(found, known, everything, not no_wireshark)
     explanation = put_together(
@@ -72,7 +73,7 @@ def explain(
         rule=_rule(found, settings),
         assets=assets,
         class_meanings={one.name: one.meaning for one in _engine.classes()},
-        baseline=(),
+        deviations=deviations,
         related=beside,
         frames=frames,
         remarks=remarks,

@@ -70,8 +70,8 @@ def _parts(
 
 
 _NO_BASELINE = (
-    "Nothing was learned before: otmon judged without knowing what is normal here. "
-    "With --baseline, or a state that has learned, it says what was expected."
+    "Nothing of this deviates from a baseline. Without one, otmon judges without knowing "
+    "what is normal here: see `otmon analyze --baseline`."
 )
 
 

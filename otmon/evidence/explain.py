@@ -24,6 +24,9 @@ PROTOCOLS: Mapping[str, str] = {
 }
 """What an analyst should know of a protocol before judging an alert."""
 
+MAX_DEVIATIONS = 6
+"""Deviations from the baseline that are told."""
+
 _TECHNIQUES = "https://attack.mitre.org/techniques/"
 
 
@@ -130,7 +133,7 @@ def explain(
     rule: KnownRule | None,
     assets: Sequence[Mapping[str, Any]],
     class_meanings: Mapping[str, str],
-    baseline: Sequence[str],
+    deviations: Sequence[Mapping[str, Any]],
     related: Sequence[Alert],
     frames: Sequence[ExplainedFrame],
     remarks: Sequence[str],
@@ -142,7 +145,7 @@ def explain(
         rule: Its rule, where there still is one.
         assets: The devices of the inventory, as documents.
         class_meanings: What each operation class does.
-        baseline: What the baseline says of it.
+        deviations: What differed from the baseline, as documents.
         related: Alerts near it.
         frames: Its frames.
         remarks: What is missing, and why.
@@ -156,7 +159,7 @@ def explain(
             if address is not None
         ),
         meaning=tuple(_meaning(alert, rule, conditions, class_meanings)),
-        baseline=(*_baseline(conditions), *baseline),
+        baseline=(*_baseline(conditions), *_deviations(alert, deviations)),
         rule=_rule(alert, rule, conditions),
         severity=factors,
         frames=tuple(frames),
@@ -221,6 +224,23 @@ def _baseline(conditions: Sequence[str]) -> list[str]:
         for field, value in values.items()
         if field.startswith(("baseline.", "anomaly.expected", "anomaly.observed"))
     ]
+
+
+def _deviations(alert: Alert, deviations: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What differed from the baseline in the frames of an alert, or in what its ends did."""
+    own = set(alert.evidence.frames)
+    ends = [end for end in (alert.client, alert.server) if end is not None]
+    near = [one for one in deviations if own & set(one["frames"])] or [
+        one for one in deviations if ends and all(end in one["observed"] for end in ends)
+    ]
+    said = []
+    for one in near[:MAX_DEVIATIONS]:
+        said.append(f"seen: {one['observed']} ({one['statement']}, {one['state']})")
+        if one["expected"]:
+            said.append(f"  expected: {one['expected']}")
+    if len(near) > MAX_DEVIATIONS:
+        said.append(f"and {len(near) - MAX_DEVIATIONS} deviations more")
+    return said
 
 
 def _rule(alert: Alert, rule: KnownRule | None, conditions: Sequence[str]) -> ExplainedRule:

@@ -29,7 +29,7 @@ def stopped() -> Alert:
     )
 
 
-def explained(alert: Alert, rule: KnownRule | None = RULE):
+def explained(alert: Alert, rule: KnownRule | None = RULE, deviations=()):
     asset = {
         "id": "a-1",
         "ip": [alert.server],
@@ -46,7 +46,7 @@ def explained(alert: Alert, rule: KnownRule | None = RULE):
         rule=rule,
         assets=[asset],
         class_meanings={"mode_stop": "Stops a controller."},
-        baseline=(),
+        deviations=deviations,
         related=(),
         frames=(),
         remarks=(),
@@ -109,3 +109,14 @@ def test_a_message_is_told_in_lines():
     assert "s7comm: request plc_stop (function 41, mode_stop)" == first
     assert "on pi:P_PROGRAM" == target
     assert f"answers frame {ask['frame']}, after 4.0 ms" in [*message_lines(answer)]
+
+
+def test_what_differed_from_the_baseline_in_its_frames_is_told(stopped):
+    about = {"state": "pending", "observed": "a stop", "expected": "reads alone"}
+    deviations = [
+        {**about, "statement": "b-1", "frames": [stopped.evidence.frames[0]]},
+        {**about, "statement": "b-2", "frames": [99_999]},
+    ]
+
+    said = explained(stopped, deviations=deviations).baseline
+    assert ("seen: a stop (b-1, pending)", "  expected: reads alone") == said
