@@ -83,16 +83,16 @@ def _happened(explanation: Explanation, full: bool) -> Group:
     parts: list[RenderableType] = [Text(f"{alert.message}."), Text(f"{often}, {span}.")]
     rows = alert.violations if full else alert.violations[:FEW]
     if rows:
-        table = grid(
-            "first (UTC)", "operation", "target", "value", "status", ">count", wrap="value"
-        )
+        valued = any(row.value for row in rows)
+        middle = ("target", "value", "status") if valued else ("target", "status")
+        table = grid("first (UTC)", "operation", *middle, ">count", wrap=middle[-2])
         for row in rows:
             table.add_row(
                 clock(row.first_seen)[11:19],
-                row.operation[:26],
-                (row.target or "-")[:18],
-                row.value or "-",
-                (row.status or "-")[:20],
+                row.operation[:24],
+                (row.target or "-")[: 14 if valued else None],
+                *([row.value or "-"] if valued else []),
+                (row.status or "-")[: 12 if valued else 26],
                 f"{row.count:,}",
             )
         parts += [Text(), table]
