@@ -85,7 +85,9 @@ def _happened(explanation: Explanation, full: bool) -> Group:
     if rows:
         valued = any(row.value for row in rows)
         middle = ("target", "value", "status") if valued else ("target", "status")
-        table = grid("first (UTC)", "operation", *middle, ">count", wrap=middle[-2])
+        table = grid(
+            "first (UTC)", "operation", *middle, ">count", wrap="value" if valued else "status"
+        )
         for row in rows:
             table.add_row(
                 clock(row.first_seen)[11:19],
