@@ -211,6 +211,13 @@ class Transaction(_OfFlow):
     def value_count(self) -> int:
         """How many values there were."""
     @property
+    def previous_values(self) -> list[Value]:
+        """What the objects of a change held before, as last read or written.
+
+        One for each of `values`; empty where one of them is not known, or without
+        the option `previous`.
+        """
+    @property
     def status(self) -> str | None:
         """`ok`, or the name of the failure; of several parts the first failure."""
     @property
@@ -895,6 +902,7 @@ class Engine:
         rhythm: Say what happens to rhythms, and what stays unanswered.
         health: Say how well interfaces and conversations were seen.
         spoof: Say which senders may not be who they say.
+        previous: Say what objects held before a change: `Transaction.previous_values`.
         delta_s: Seconds of packet time after which the counts of all that changed
             leave, again and again, also of flows that go on: `Address`, `Claim`,
             `Conversation`, `Behaviour`. They are absolute. By default they leave
@@ -915,6 +923,7 @@ class Engine:
         rhythm: bool = False,
         health: bool = False,
         spoof: bool = False,
+        previous: bool = False,
         delta_s: float | None = None,
         conversations: Sequence[_KnownConversation] = ...,
     ) -> Engine: ...
@@ -934,6 +943,7 @@ class Engine:
         rhythm: bool = False,
         health: bool = False,
         spoof: bool = False,
+        previous: bool = False,
         delta_s: float | None = None,
     ) -> Engine:
         """Captures from interfaces, and takes from the process every means to send.
@@ -961,6 +971,7 @@ class Engine:
             rhythm: Say what happens to rhythms, and what stays unanswered.
             health: Say how well interfaces and conversations were seen.
             spoof: Say which senders may not be who they say.
+            previous: Say what objects held before a change: `Transaction.previous_values`.
             delta_s: Seconds after which the counts of all that changed leave, again
                 and again; by default at the end alone.
 

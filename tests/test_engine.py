@@ -579,3 +579,17 @@ def test_a_search_by_arp_and_a_shifted_header_are_told_where_somebody_asks(tmp_p
         shift.values,
         shift.frames[1],
     )
+
+
+def test_a_change_is_told_with_the_values_before_where_somebody_asks(tmp_path: Path) -> None:
+    poll = Poll().open()
+    poll.ask(b"\3\0\x64\0\2", b"\3\4\0\7\0\x08", 1)
+    poll.ask(b"\6\0\x65\0\x32", b"\6\0\x65\0\x32", 2)
+    path = tmp_path / "change.pcap"
+    wrpcap(str(path), poll.frames)
+
+    def previous(asked: bool) -> list[list[_engine.Value]]:
+        everything = observed(_engine.Engine([str(path)], previous=asked))
+        return [one.previous_values for one in everything if isinstance(one, _engine.Transaction)]
+
+    assert ([[8]], [[]]) == (previous(True), previous(False))

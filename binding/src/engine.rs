@@ -168,7 +168,7 @@ impl Engine {
     #[new]
     #[pyo3(signature = (
         paths, *, keep_duplicates = false, pdu_log = false, rhythm = false, health = false,
-        spoof = false, delta_s = None, conversations = Vec::new(),
+        spoof = false, previous = false, delta_s = None, conversations = Vec::new(),
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn new(
@@ -179,6 +179,7 @@ impl Engine {
         rhythm: bool,
         health: bool,
         spoof: bool,
+        previous: bool,
         delta_s: Option<f64>,
         conversations: Vec<Known>,
     ) -> PyResult<Self> {
@@ -192,6 +193,7 @@ impl Engine {
             rhythm,
             health,
             spoof,
+            previous,
             delta_ns,
             known,
         };
@@ -215,7 +217,7 @@ impl Engine {
     #[pyo3(signature = (
         interfaces, *, filter = None, snap_length = None, promiscuous = true, ring_mib = 64, user = None,
         evidence_mib = 0, keep_duplicates = false, pdu_log = false, observations = true, rhythm = false,
-        health = false, spoof = false, delta_s = None,
+        health = false, spoof = false, previous = false, delta_s = None,
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn live(
@@ -233,6 +235,7 @@ impl Engine {
         rhythm: bool,
         health: bool,
         spoof: bool,
+        previous: bool,
         delta_s: Option<f64>,
     ) -> PyResult<Self> {
         let delta_ns = delta_s.map(delta).transpose()?;
@@ -273,6 +276,7 @@ impl Engine {
                 rhythm,
                 health,
                 spoof,
+                previous,
                 delta_ns,
                 ..Options::default()
             };

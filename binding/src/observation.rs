@@ -105,6 +105,10 @@ of_flow!(Transaction {
         self.0.value_count
     }
     #[getter]
+    fn previous_values<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        convert::values(py, &self.0.previous_values)
+    }
+    #[getter]
     fn status<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
         self.0.status.as_str().map(|text| convert::word(py, text))
     }

@@ -49,6 +49,8 @@ pub struct Options {
     pub health: bool,
     /// Whether it is told which senders may not be who they say.
     pub spoof: bool,
+    /// Whether it is told what objects held before a change.
+    pub previous: bool,
     /// Packet time after which counts leave, again and again.
     pub delta_ns: Option<i64>,
     /// What was done before this run.
@@ -314,6 +316,7 @@ fn make_engine(options: &Options) -> Engine {
         rhythm: options.rhythm,
         health: options.health,
         spoof: options.spoof,
+        previous: options.previous,
         delta_ns: options.delta_ns,
     });
     options.known.iter().for_each(|known| engine.know(known));

@@ -58,6 +58,8 @@ pub struct Options {
     pub health: bool,
     /// Whether it is said which senders may not be who they say.
     pub spoof: bool,
+    /// Whether it is told what objects held before a change.
+    pub previous: bool,
     /// Packet time after which the counts of everything that changed leave, again
     /// and again; none for at the end alone.
     pub delta_ns: Option<i64>,
@@ -108,7 +110,8 @@ impl Engine {
     /// An engine that has seen nothing.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let Options { limits, keep_duplicates, pdu_log, rhythm, health, spoof, delta_ns } = options;
+        let Options { limits, keep_duplicates, pdu_log, rhythm, health, spoof, previous, delta_ns } =
+            options;
         Self {
             keep_duplicates,
             pdu_log: pdu_log != PduLogging::Off,
@@ -126,7 +129,9 @@ impl Engine {
             sinks: Sinks::default(),
             waiting: Waits::default(),
             servers: KnownServers::new(limits.known_servers),
-            observer: Observer::new(&limits, pdu_log, rhythm, health).with_spoof(spoof),
+            observer: Observer::new(&limits, pdu_log, rhythm, health)
+                .with_spoof(spoof)
+                .with_previous(previous),
             limits,
         }
     }

@@ -162,6 +162,7 @@ impl<'a> Exchange<'a> {
                 .or_else(|| only_quantity(self.asking)),
             values: values.iter().take(most_values).cloned().collect(),
             value_count: values.len(),
+            previous_values: Vec::new(),
             status: self.status,
             phase: self.asking.phase.or(other.phase),
             anomalies: self.anomalies,

@@ -51,6 +51,8 @@ pub struct Limits {
     /// Clients and servers, and stations behind them, whose unanswered calls are
     /// counted, where somebody asks.
     pub calls: usize,
+    /// Values remembered of objects, where somebody asks.
+    pub object_values: usize,
     /// Conversations.
     pub conversations: usize,
     /// Pairs of hardware and IP address.
@@ -122,6 +124,7 @@ impl Default for Limits {
             intervals: 16,
             request_groups: 64,
             rhythms: 65_536,
+            object_values: 1 << 20,
             calls: 65_536,
             conversations: 65_536,
             addresses: 65_536,

@@ -131,6 +131,9 @@ pub struct Transaction {
     pub values: Vec<Value>,
     /// How many values there were.
     pub value_count: usize,
+    /// The values of the same objects before a change, one for each of `values`; none
+    /// where one of them is not known, or nobody asks.
+    pub previous_values: Vec<Value>,
     /// How it went.
     pub status: Status,
     /// The step of a two-step command.

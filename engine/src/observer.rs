@@ -21,6 +21,7 @@ use crate::counters::Counters;
 use crate::exchange::Exchange;
 use crate::limits::Limits;
 use crate::loss::Losses;
+use crate::objects::Objects;
 use crate::observation::{
     Arp, FlowFacts, HeaderShift, Health, History, KnownConversation, Observation, Rhythm, ShiftKind,
 };
@@ -149,6 +150,11 @@ pub struct Observer {
     losses: Option<Box<Losses>>,
     /// Whether it is said which senders may not be who they say.
     spoof: bool,
+    /// What objects hold, where somebody asks.
+    objects: Option<Box<Objects>>,
+    /// The values before those that the exchange at hand changes; none once one of
+    /// them is not known.
+    previous: Option<Vec<Value>>,
     pdu_log: Option<(PduLog, Writer)>,
     /// Whether no observations are made.
     quiet: bool,
@@ -173,6 +179,8 @@ impl Observer {
             calls: rhythm.then(|| Box::new(Calls::new(limits.calls))),
             losses: health.then(Box::default),
             spoof: false,
+            objects: None,
+            previous: None,
             pdu_log: (pdu_log != PduLogging::Off)
                 .then(|| (PduLog::new(limits.pdu_log_waiting), Writer::new())),
             quiet: pdu_log == PduLogging::Only,
@@ -183,6 +191,13 @@ impl Observer {
     #[must_use]
     pub const fn with_spoof(mut self, spoof: bool) -> Self {
         self.spoof = spoof;
+        self
+    }
+
+    /// Tells from now on what objects held before a change, too.
+    #[must_use]
+    pub fn with_previous(mut self, previous: bool) -> Self {
+        self.objects = previous.then(|| Box::new(Objects::new(self.limits.object_values)));
         self
     }
 
@@ -257,6 +272,7 @@ impl Observer {
         let Some(exchange) = Exchange::new(&pair) else { return };
         self.now_ns = self.now_ns.max(exchange.time_ns);
         self.exchanges = self.exchanges.saturating_add(1);
+        self.previous = self.objects.is_some().then(Vec::new);
         let slot = self.conversation(facts, memo, &exchange);
         let counted = slot.and_then(|slot| {
             let entry = self.conversations.get_mut(slot)?;
@@ -286,8 +302,13 @@ impl Observer {
             };
             let most = self.limits.observation_values;
             let conversation = (counted.map(|(slot, ..)| slot), history);
-            let record =
+            let mut record =
                 exchange.transaction(facts, frames, folded.behaviour(), conversation, most);
+            let previous = self.previous.take().unwrap_or_default();
+            // Only where there is one for each of them.
+            if previous.len() == record.values.len() {
+                record.previous_values = previous;
+            }
             self.emit(Observation::Transaction(Box::new(record)));
         }
     }
@@ -618,6 +639,27 @@ impl Observer {
         std::mem::replace(&mut self.batch, Vec::with_capacity(room))
     }
 
+    /// Notes what the objects of a part hold now, and of a change what they held before.
+    #[inline(never)]
+    fn remember(&mut self, facts: &FlowFacts, pdu: &Pdu, part: &Part<'_>, time_ns: i64) {
+        let (Some(objects), Some(target)) = (&mut self.objects, part.target) else { return };
+        if part.values.is_empty() {
+            return;
+        }
+        let of = (facts, pdu.protocol, pdu.unit);
+        if part.class.is_change()
+            && let Some(previous) = &mut self.previous
+        {
+            match objects.before(of, target, part.values.len()) {
+                Some(before) => previous.extend(before),
+                None => self.previous = None,
+            }
+        }
+        if !part.status.is_failure() {
+            objects.note(of, target, part.values, time_ns);
+        }
+    }
+
     /// The conversation of an exchange, through the flow's memory.
     #[inline]
     fn conversation(
@@ -877,6 +919,9 @@ impl Fold<'_> {
         }
         if observer.behaviours.has_rhythm_news() {
             observer.emit_rhythms();
+        }
+        if observer.objects.is_some() {
+            observer.remember(self.facts, pdu, part, exchange.time_ns);
         }
         noted
     }

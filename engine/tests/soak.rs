@@ -91,6 +91,7 @@ fn soak(name: &str, frames: &[Owned], rounds: u64) {
             keep_duplicates: seed.is_multiple_of(3),
             rhythm: seed.is_multiple_of(2),
             health: seed.is_multiple_of(2),
+            previous: seed.is_multiple_of(4),
             spoof: seed.is_multiple_of(4),
             delta_ns: seed.is_multiple_of(4).then_some(10_000_000),
             ..Options::default()

@@ -10,6 +10,7 @@ mod attempts;
 mod delta;
 mod health;
 mod identification;
+mod previous;
 mod requests;
 mod rhythm;
 mod spoof;
