@@ -908,6 +908,10 @@ class Engine:
             `Conversation`, `Behaviour`. They are absolute. By default they leave
             at the end.
         conversations: What was done before this run, see `_KnownConversation`.
+        behaviours: `Behaviour.id` of those that an earlier run had: they leave,
+            but not as new.
+        rhythms: `Rhythm.id`, period and deviation of those that were periodic in an
+            earlier run.
 
     Raises:
         CaptureError: No input is usable. Where some are, the others say why not
@@ -926,6 +930,8 @@ class Engine:
         previous: bool = False,
         delta_s: float | None = None,
         conversations: Sequence[_KnownConversation] = ...,
+        behaviours: Sequence[str] = ...,
+        rhythms: Sequence[tuple[str, float, float]] = ...,
     ) -> Engine: ...
     @staticmethod
     def live(
@@ -1028,7 +1034,12 @@ class Engine:
         """
     def now_ns(self) -> int | None:
         """Packet time, as of the last second or so; none before the first frame."""
-    def know(self, conversations: Sequence[_KnownConversation]) -> None:
+    def know(
+        self,
+        conversations: Sequence[_KnownConversation] = ...,
+        behaviours: Sequence[str] = ...,
+        rhythms: Sequence[tuple[str, float, float]] = ...,
+    ) -> None:
         """Tells an engine that captures from interfaces what was done before this run.
 
         It learns it within a tenth of a second, also of conversations that have

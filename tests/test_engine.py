@@ -593,3 +593,24 @@ def test_a_change_is_told_with_the_values_before_where_somebody_asks(tmp_path: P
         return [one.previous_values for one in everything if isinstance(one, _engine.Transaction)]
 
     assert ([[8]], [[]]) == (previous(True), previous(False))
+
+
+def test_what_an_earlier_run_had_is_not_new(stopped: Path) -> None:
+    first = observed(_engine.Engine([str(stopped)], rhythm=True))
+    [id_] = {one.id for one in first if isinstance(one, _engine.Behaviour)}
+    [learned] = [
+        (one.id, one.period_ns or 0, one.deviation_ns or 0)
+        for one in first
+        if isinstance(one, _engine.Rhythm) and one.kind == "periodic"
+    ]
+    again = observed(
+        _engine.Engine([str(stopped)], rhythm=True, behaviours=[id_], rhythms=[learned])
+    )
+
+    assert {False} == {one.new for one in again if isinstance(one, _engine.Behaviour)}
+    assert ["overdue"] == [one.kind for one in again if isinstance(one, _engine.Rhythm)]
+
+
+def test_an_id_that_is_none_is_an_error(stopped: Path) -> None:
+    with pytest.raises(OptionsError, match="32 hexadecimal digits"):
+        _engine.Engine([str(stopped)], behaviours=["abc"])

@@ -21,7 +21,7 @@ use crate::fault::{caught, engine_error};
 use crate::observation::to_python;
 use crate::selection::Selection;
 use crate::shared::Shared;
-use crate::worker::{Batch, Options, Waited, Worker};
+use crate::worker::{Batch, Known, Options, Waited, Worker};
 
 /// Sizes of a ring: two blocks at least, so that one can be read while the other is filled.
 const RING_MIB: std::ops::RangeInclusive<u32> = 2..=1024;
@@ -90,11 +90,11 @@ pub struct Interface {
 }
 
 /// Client, server, VLAN, protocol, reads, changes, time of the first one: see the stub.
-type Known = (String, String, Option<u16>, String, u64, u64, i64);
+type KnownTalk = (String, String, Option<u16>, String, u64, u64, i64);
 
 /// A conversation of an earlier run; none where its protocol or an address is no longer one.
 fn known(
-    (client, server, vlan, protocol, reads, changes, first): &Known,
+    (client, server, vlan, protocol, reads, changes, first): &KnownTalk,
 ) -> Option<KnownConversation> {
     Some(KnownConversation {
         client: endpoint(client)?,
@@ -102,6 +102,28 @@ fn known(
         vlan: *vlan,
         protocol: *ProtocolId::ALL.iter().find(|id| id.registration().name == protocol)?,
         history: History { read_count: *reads, change_count: *changes, first_seen_ns: *first },
+    })
+}
+
+/// What an earlier run had.
+fn earlier(
+    conversations: &[KnownTalk],
+    behaviours: &[String],
+    rhythms: &[(String, f64, f64)],
+) -> PyResult<Known> {
+    let digest = |text: &str| {
+        let digest = u128::from_str_radix(text, 16).ok().filter(|_| text.len() == 32);
+        digest.ok_or_else(|| {
+            OptionsError::new_err(format!("{text:?} is no id. Give 32 hexadecimal digits."))
+        })
+    };
+    let with_digest = |(id, period, deviation): &(String, f64, f64)| {
+        digest(id).map(|id| (id, *period, *deviation))
+    };
+    Ok(Known {
+        conversations: conversations.iter().filter_map(known).collect(),
+        behaviours: behaviours.iter().map(|id| digest(id)).collect::<PyResult<_>>()?,
+        rhythms: rhythms.iter().map(with_digest).collect::<PyResult<_>>()?,
     })
 }
 
@@ -169,6 +191,7 @@ impl Engine {
     #[pyo3(signature = (
         paths, *, keep_duplicates = false, pdu_log = false, rhythm = false, health = false,
         spoof = false, previous = false, delta_s = None, conversations = Vec::new(),
+        behaviours = Vec::new(), rhythms = Vec::new(),
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn new(
@@ -181,10 +204,12 @@ impl Engine {
         spoof: bool,
         previous: bool,
         delta_s: Option<f64>,
-        conversations: Vec<Known>,
+        conversations: Vec<KnownTalk>,
+        behaviours: Vec<String>,
+        rhythms: Vec<(String, f64, f64)>,
     ) -> PyResult<Self> {
         let delta_ns = delta_s.map(delta).transpose()?;
-        let known = conversations.iter().filter_map(known).collect();
+        let known = earlier(&conversations, &behaviours, &rhythms)?;
         let logging = if pdu_log { PduLogging::Only } else { PduLogging::Off };
         let options = Options {
             paths,
@@ -286,8 +311,15 @@ impl Engine {
         Ok(Self { worker, waiting: Mutex::default(), shared: Mutex::default(), pdu_log: logging })
     }
 
-    fn know(&self, conversations: Vec<Known>) {
-        self.worker.know(conversations.iter().filter_map(known).collect());
+    #[pyo3(signature = (conversations = Vec::new(), behaviours = Vec::new(), rhythms = Vec::new()))]
+    fn know(
+        &self,
+        conversations: Vec<KnownTalk>,
+        behaviours: Vec<String>,
+        rhythms: Vec<(String, f64, f64)>,
+    ) -> PyResult<()> {
+        self.worker.know(earlier(&conversations, &behaviours, &rhythms)?);
+        Ok(())
     }
 
     fn interfaces(&self) -> Vec<Interface> {

@@ -54,7 +54,29 @@ pub struct Options {
     /// Packet time after which counts leave, again and again.
     pub delta_ns: Option<i64>,
     /// What was done before this run.
-    pub known: Vec<KnownConversation>,
+    pub known: Known,
+}
+
+/// What an earlier run had.
+#[derive(Debug, Default)]
+pub struct Known {
+    /// What ends had done.
+    pub conversations: Vec<KnownConversation>,
+    /// Digests of behaviours.
+    pub behaviours: Vec<u128>,
+    /// Digests of rhythms, with period and deviation.
+    pub rhythms: Vec<(u128, f64, f64)>,
+}
+
+impl Known {
+    /// Teaches the engine all of it.
+    fn teach(&self, engine: &mut Engine) {
+        self.conversations.iter().for_each(|known| engine.know(known));
+        self.behaviours.iter().for_each(|id| engine.know_behaviour(*id));
+        for (id, period_ns, deviation_ns) in &self.rhythms {
+            engine.know_rhythm(*id, *period_ns, *deviation_ns);
+        }
+    }
 }
 
 /// What the thread hands over at a time.
@@ -103,7 +125,7 @@ pub struct Shared {
     /// The latest frames of interfaces.
     recent: Mutex<Option<RecentFrames>>,
     /// What was done before this run, and the thread has not learned yet.
-    known: Mutex<Vec<KnownConversation>>,
+    known: Mutex<Known>,
     fault: Mutex<Option<String>>,
 }
 
@@ -145,7 +167,7 @@ impl Shared {
     /// Teaches the engine what was done before this run.
     pub fn teach(&self, engine: &mut Engine) {
         let known = std::mem::take(&mut *locked(&self.known));
-        known.iter().for_each(|known| engine.know(known));
+        known.teach(engine);
     }
 
     /// Whether somebody asked the thread to end.
@@ -255,8 +277,11 @@ impl Worker {
     }
 
     /// Has the thread learn what was done before this run, where it watches interfaces.
-    pub fn know(&self, known: Vec<KnownConversation>) {
-        locked(&self.shared.known).extend(known);
+    pub fn know(&self, mut known: Known) {
+        let mut waiting = locked(&self.shared.known);
+        waiting.conversations.append(&mut known.conversations);
+        waiting.behaviours.append(&mut known.behaviours);
+        waiting.rhythms.append(&mut known.rhythms);
     }
 
     /// Bytes of the inputs read, and in all.
@@ -319,7 +344,7 @@ fn make_engine(options: &Options) -> Engine {
         previous: options.previous,
         delta_ns: options.delta_ns,
     });
-    options.known.iter().for_each(|known| engine.know(known));
+    options.known.teach(&mut engine);
     engine
 }
 

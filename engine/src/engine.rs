@@ -141,6 +141,16 @@ impl Engine {
         self.observer.know(known);
     }
 
+    /// Learns that an earlier run had a behaviour: it leaves, but not as new.
+    pub fn know_behaviour(&mut self, id: u128) {
+        self.observer.know_behaviour(id);
+    }
+
+    /// Learns the period and the deviation that a rhythm had in an earlier run.
+    pub fn know_rhythm(&mut self, id: u128, period_ns: f64, deviation_ns: f64) {
+        self.observer.know_rhythm(id, period_ns, deviation_ns);
+    }
+
     /// Takes the next frame in.
     pub fn push(&mut self, frame: &Frame<'_>) {
         let arrival = Arrival {

@@ -206,6 +206,16 @@ impl Observer {
         self.conversations.know(known);
     }
 
+    /// Learns that an earlier run had a behaviour.
+    pub fn know_behaviour(&mut self, id: u128) {
+        self.behaviours.know(id);
+    }
+
+    /// Learns the period and the deviation that a rhythm had in an earlier run.
+    pub fn know_rhythm(&mut self, id: u128, period_ns: f64, deviation_ns: f64) {
+        self.behaviours.know_rhythm(id, period_ns, deviation_ns);
+    }
+
     /// The next frame of the input begins. `oldest_waiting` is the earliest frame
     /// whose payload still waits somewhere in the engine (for identification, for
     /// an earlier segment): the log of PDUs is written up to it.

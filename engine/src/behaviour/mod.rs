@@ -14,7 +14,7 @@ mod overflow;
 mod recurrence;
 mod rhythm;
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 
 use dissectors::anomaly::Anomalies;
@@ -130,6 +130,8 @@ struct Entry {
     live: bool,
     protected: bool,
     changed: bool,
+    /// Whether an earlier run had it.
+    known: bool,
     /// The count that left last; none before it left.
     emitted_count: Option<u64>,
 }
@@ -183,6 +185,7 @@ impl Entry {
             live: true,
             protected: false,
             changed: false,
+            known: false,
             emitted_count: None,
         }
     }
@@ -233,6 +236,7 @@ impl Entry {
         }
         let range = self.range_of(occurrence);
         let Some((before, link)) = self.groups.rhythm_mut() else { return };
+        let mut own = *link;
         let beat = Beat {
             key: &occurrence.key,
             behaviour: slot,
@@ -243,7 +247,21 @@ impl Entry {
             interface: occurrence.flow.interface,
             spontaneous: occurrence.spontaneous,
         };
-        rhythms.note(link, &beat);
+        rhythms.note(&mut own, &beat, || self.rhythm_id(range));
+        if let Some((_, link)) = self.groups.rhythm_mut() {
+            *link = own;
+        }
+    }
+
+    /// The digest of the rhythm of one of its address ranges.
+    fn rhythm_id(&self, range: Option<(u32, u32)>) -> u128 {
+        let target = self.target.text();
+        let place = match (range, target) {
+            (Some((first, last)), Some(target)) => Some(format!("{target}:{first}-{last}")),
+            (_, target) => target,
+        };
+        let key = Key { status: Status::None, ..self.key() };
+        identity(&key, place.as_deref(), &self.flow, false)
     }
 
     /// The address range that its group is told by.
@@ -256,16 +274,10 @@ impl Entry {
 
     /// The record of what happened to one of its rhythms.
     fn rhythm(&self, news: &News, facts: &rhythm::Facts) -> Rhythm {
-        let target = self.target.text();
-        let place = match (facts.range, &target) {
-            (Some((first, last)), Some(target)) => Some(format!("{target}:{first}-{last}")),
-            _ => target.clone(),
-        };
-        let key = Key { status: Status::None, ..self.key() };
         Rhythm {
             sequence: 0,
             kind: news.kind,
-            id: identity(&key, place.as_deref(), &self.flow, false),
+            id: self.rhythm_id(facts.range),
             flow: Arc::clone(&self.flow),
             behaviour: self.number,
             conversation: self.conversation.into(),
@@ -274,7 +286,7 @@ impl Entry {
             operation: self.operation,
             class: self.class,
             unit: self.unit,
-            target,
+            target: self.target.text(),
             interval: facts.range,
             time_ns: news.time_ns,
             count: facts.count,
@@ -293,7 +305,7 @@ impl Entry {
     }
 
     fn observation(&mut self) -> Behaviour {
-        let new = self.emitted_count.replace(self.count).is_none();
+        let new = self.emitted_count.replace(self.count).is_none() && !self.known;
         let period = self.groups.period();
         #[expect(clippy::cast_precision_loss, reason = "a mean of nanoseconds")]
         let latency = (self.latency_count > 0).then(|| self.latency_ns / self.latency_count as f64);
@@ -376,6 +388,8 @@ pub struct Behaviours {
     most_per_source: usize,
     /// What an eviction made leave.
     evicted: Vec<Behaviour>,
+    /// The ids of those that an earlier run had.
+    known: HashSet<u128>,
     /// Kept where somebody asks.
     rhythms: Option<Box<Rhythms>>,
 }
@@ -395,6 +409,7 @@ impl Behaviours {
             limits: limits.clone(),
             most_per_source,
             evicted: Vec::new(),
+            known: HashSet::new(),
             rhythms: rhythm.then(|| Box::new(Rhythms::new(limits.rhythms))),
         }
     }
@@ -444,6 +459,7 @@ impl Behaviours {
         let due = if entry.role == Role::Unknown { UNKNOWN_ROLE_COUNT } else { 1 };
         let mut news = entry.emitted_count.is_none() && before != entry.count && entry.count == due;
         if news
+            && !entry.known
             && let Some(source) = conversations.source_mut(source)
             && !source.new_behaviours.take(now_ns, self.limits.new_behaviours)
         {
@@ -451,6 +467,20 @@ impl Behaviours {
             news = false;
         }
         Some(Noted { slot, number, news, settled })
+    }
+
+    /// Learns that an earlier run had a behaviour.
+    pub fn know(&mut self, id: u128) {
+        if self.known.len() < self.limits.behaviours {
+            self.known.insert(id);
+        }
+    }
+
+    /// Learns the period and the deviation that a rhythm had in an earlier run.
+    pub fn know_rhythm(&mut self, id: u128, period_ns: f64, deviation_ns: f64) {
+        if let Some(rhythms) = &mut self.rhythms {
+            rhythms.know(id, period_ns, deviation_ns);
+        }
     }
 
     /// Lets time pass; see [`Rhythms::tick`].
@@ -566,6 +596,7 @@ impl Behaviours {
         entry.number = self.numbers;
         entry.id =
             identity(&occurrence.key, entry.target.text().as_deref(), occurrence.flow, false);
+        entry.known = self.known.contains(&entry.id);
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => u32::try_from(self.entries.len()).ok()?,

@@ -289,6 +289,8 @@ pub struct Rhythms {
     turned_s: Option<i64>,
     most: usize,
     news: Vec<News>,
+    /// Periods and deviations of an earlier run.
+    known: HashMap<u128, (f32, f32)>,
     /// Places that have no rhythm for want of room.
     pub overflow_count: u64,
 }
@@ -306,18 +308,29 @@ impl Rhythms {
             turned_s: None,
             most: most.min(SLOTS as usize),
             news: Vec::new(),
+            known: HashMap::new(),
             overflow_count: 0,
         }
     }
 
-    /// Notes an occurrence. `link` is what its place remembers of its rhythm.
+    /// Learns the period and the deviation that a rhythm had in an earlier run.
+    pub fn know(&mut self, id: u128, period_ns: f64, deviation_ns: f64) {
+        let sound = period_ns > 0.0 && deviation_ns >= 0.0 && period_ns.max(deviation_ns) < 1e18;
+        if sound && self.known.len() < self.most {
+            #[expect(clippy::cast_possible_truncation, reason = "a period to seven digits")]
+            self.known.insert(id, (period_ns as f32, deviation_ns as f32));
+        }
+    }
+
+    /// Notes an occurrence. `link` is what its place remembers of its rhythm, `id`
+    /// its digest.
     #[inline]
-    pub fn note(&mut self, link: &mut u32, beat: &Beat<'_>) {
+    pub fn note(&mut self, link: &mut u32, beat: &Beat<'_>, id: impl FnOnce() -> u128) {
         let slot = match self.linked(*link) {
             Some(slot) => slot,
             None if beat.before < FIRST => return,
             None => {
-                let Some(slot) = self.find_or_make(beat) else { return };
+                let Some(slot) = self.find_or_make(beat, id) else { return };
                 *link = self.link(slot);
                 slot
             }
@@ -388,7 +401,7 @@ impl Rhythms {
     }
 
     #[cold]
-    fn find_or_make(&mut self, beat: &Beat<'_>) -> Option<u32> {
+    fn find_or_make(&mut self, beat: &Beat<'_>, id: impl FnOnce() -> u128) -> Option<u32> {
         let place = Key { status: dissectors::pdu::Status::None, ..*beat.key };
         let hash = self.state.hash_one((place, beat.range));
         if let Some(slot) = self.by_hash.get(&hash) {
@@ -411,6 +424,12 @@ impl Rhythms {
             }
         };
         self.by_hash.insert(hash, slot);
+        if !self.known.is_empty()
+            && !beat.spontaneous
+            && let Some(own) = self.all.get_mut(slot as usize)
+        {
+            own.period = self.known.get(&id()).copied();
+        }
         Some(slot)
     }
 

@@ -240,3 +240,37 @@ fn a_refused_attempt_says_that_the_server_is_there() {
 
     assert_eq!((11, 10), (calls[0].open_count, calls[0].refused_count));
 }
+
+#[test]
+fn a_period_that_an_earlier_run_had_counts_from_the_third_time() {
+    let mut before = Plant::new();
+    before.poll(30, 1);
+    let learned = before.rhythms().remove(0);
+    let mut plant = Plant::new();
+    let (period, deviation) = (learned.period_ns.unwrap(), learned.deviation_ns.unwrap());
+    plant.wire.engine.know_rhythm(learned.id, period, deviation);
+    plant.poll(4, 1);
+    plant.others(12);
+
+    assert_eq!(vec![RhythmKind::Overdue], plant.kinds());
+}
+
+#[test]
+fn a_behaviour_that_an_earlier_run_had_leaves_but_is_not_new() {
+    let mut before = Plant::new();
+    before.poll(2, 1);
+    let behaviours = |plant: &mut Plant| -> Vec<(u128, bool)> {
+        let behaviour = |seen| match seen {
+            Observation::Behaviour(own) => Some((own.id, own.new)),
+            _ => None,
+        };
+        plant.wire.engine.drain().into_iter().filter_map(behaviour).collect()
+    };
+    let first = behaviours(&mut before);
+    let mut plant = Plant::new();
+    plant.wire.engine.know_behaviour(first[0].0);
+    plant.poll(2, 1);
+
+    assert_eq!((1, true), (first.len(), first[0].1));
+    assert_eq!(vec![(first[0].0, false)], behaviours(&mut plant));
+}
