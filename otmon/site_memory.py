@@ -68,7 +68,12 @@ class SiteMemory:
         self._written: dict[Key, History] = dict(self._histories)
 
     def known(self) -> list[tuple[str, str, int | None, str, int, int, int]]:
-        """What was done before this run, as the engine takes it."""
+        """What was done before this run, as the engine takes it.
+
+        Nothing where the state has all of the run: that was not before it.
+        """
+        if not self._adds:
+            return []
         return [
             (*key, one.read_count, one.change_count, one.first_ns)
             for key, one in self._histories.items()

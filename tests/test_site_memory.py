@@ -70,6 +70,15 @@ def test_the_same_capture_counts_once_and_says_the_same_again(state, tmp_path):
     assert "has all of this already" in again.capture.remarks[0]
 
 
+def test_what_the_state_has_already_is_not_what_was_before_it(state):
+    capture = PCAPS / "modbus" / "write_after_reads.pcapng"
+    first = otmon.analyze(capture, state=state)
+    again = otmon.analyze(capture, state=state)
+
+    assert ["First change by a client that had only read"] == [a.rule.title for a in first.alerts]
+    assert [a.rule.title for a in first.alerts] == [a.rule.title for a in again.alerts]
+
+
 def test_only_what_is_new_is_read(state):
     otmon.analyze(STOPPED, state=state)
     result = otmon.analyze([STOPPED, NORMAL], state=state)

@@ -19,6 +19,8 @@ MAX_VALUES = 16
 """Values that a row shows."""
 MAX_STATEMENTS = 100
 """Baseline statements that one alert names."""
+UNSAVED = -1
+"""A count that no alert has: it is to be saved, whatever its count."""
 MAX_FRAMES = 200
 """Frames of evidence of one alert."""
 

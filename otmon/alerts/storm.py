@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from otmon.alerts.open_alert import OpenAlert, rule_facts
+from otmon.alerts.open_alert import UNSAVED, OpenAlert, rule_facts
 from otmon.model.alert import Alert, AlertEvidence, Violation
 from otmon.model.document import Time
 from otmon.model.rule import Rule, level_of
@@ -38,6 +38,7 @@ class Storm:
     def fold(self, alert: OpenAlert) -> None:
         """Takes one more alert in."""
         alert.storm = self
+        alert.saved_count = UNSAVED  # the state has to know of the storm, too
         self.count += 1
         self.first_ns = min(self.first_ns, alert.first_ns)
         self.last_ns = max(self.last_ns, alert.last_ns)

@@ -277,6 +277,8 @@ def _alerts(alerts: Sequence[Alert], names: _Names, limit: int | None) -> Group:
         head = Text(f"{alert.id:>4}  ")
         head.append(f" {alert.level.upper()} ", style=LEVEL_STYLE[alert.level])
         head.append(f" {alert.rule.title}", style="bold")
+        if alert.status != "open":
+            head.append(f" ({alert.status})")
         count = f", {alert.count:,} times" if alert.count > 1 else ""
         frames = _frames(alert)
         body = [

@@ -334,6 +334,8 @@ def retain(db: sqlite3.Connection, time_ns: int, closed_ns: int, at_most: int) -
             f" ({over}) DESC, last_ns LIMIT :excess)",
             {"now": time_ns, "excess": present - at_most},
         ).rowcount
+    if dropped:
+        db.execute("DELETE FROM alert_changes WHERE number NOT IN (SELECT number FROM alerts)")
     db.execute(
         "DELETE FROM alert_changes WHERE id <= (SELECT max(id) FROM alert_changes) - ?",
         (MAX_CHANGES,),

@@ -169,6 +169,26 @@ def test_over_fifty_alerts_of_a_rule_in_ten_minutes_are_one_storm(site):
     assert 61 == len(alerts.load(site.db))
 
 
+def test_alerts_that_were_saved_before_their_storm_began_are_folded_in_the_state(site):
+    aggregator = Aggregator(Alerts(storm_keys=3))
+
+    def save() -> None:
+        with site.transaction() as db:
+            alerts.save(db, aggregator.changed(lambda _number: "a.pcap"))
+        aggregator.saved()
+
+    aggregator.add_all(stop(n, client_ip=f"10.0.1.{n}") for n in range(3))
+    save()
+    aggregator.add(stop(3, client_ip="10.0.1.3"))
+    save()
+
+    (storm,) = alerts.load(site.db, folded=False)
+    assert (4, [storm.id] * 4) == (
+        storm.folded,
+        [alert.storm for alert in alerts.load(site.db) if alert.id != storm.id],
+    )
+
+
 def test_fifty_alerts_or_more_in_a_longer_time_are_no_storm(site):
     assert 50 == len(run(site, *(stop(n, client_ip=f"10.0.1.{n}") for n in range(50))))
     slow = [stop(20 * n, client_ip=f"10.0.2.{n}") for n in range(60)]
