@@ -13,7 +13,8 @@ from places import PCAPS, ROOT
 
 import otmon
 from otmon.model.alert import Alert
-from otmon.state import alerts, journal, summary
+from otmon.pipeline import learn_into
+from otmon.state import alerts, baseline, journal, summary
 from otmon.state.site_file import SiteFile
 
 CAPTURES = (PCAPS / "s7comm" / "stop_start.pcapng", PCAPS / "demo" / "plant.pcapng")
@@ -59,6 +60,18 @@ with SiteFile.open(sys.argv[1]) as site:
         print(turn, "undone", flush=True)
 """
 """Settles all alerts and takes it back, for ever, and says so after each."""
+
+LEARN = """
+import itertools, sys
+from otmon.cli import group
+state, number = sys.argv[1:3]
+for turn in itertools.count():
+    group.main(["alerts", "learn", "--yes", "--state", state, number], standalone_mode=False)
+    print(turn, "done", flush=True)
+    group.main(["undo", "--state", state], standalone_mode=False)
+    print(turn, "undone", flush=True)
+"""
+"""Has an alert and its statements learned and takes it back, for ever."""
 
 
 def run(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -113,14 +126,17 @@ def test_an_analysis_that_is_killed_is_in_the_state_as_a_whole_or_not_at_all(
 
 
 def settled(state: Path) -> None:
-    """Alerts and journal agree."""
+    """Alerts, statements and journal agree."""
     with SiteFile.open(state, read_only=True) as site, site.reading() as db:
-        done = journal.entries(db)
-        latest: dict[str, str] = {}
-        for entry in reversed(done):
-            latest[entry.subject] = (entry.after or {})["status"]
+        latest: dict[tuple[str, str], dict[str, object]] = {}
+        for entry in reversed(journal.entries(db)):
+            latest[entry.kind, entry.subject] = entry.after or {}
         for alert in alerts.load(db):
-            assert latest.get(str(alert.id), "open") == alert.status
+            said = latest.get(("alert", str(alert.id)), {"status": "open"})
+            assert said["status"] == alert.status
+        for statement in baseline.load_statements(db):
+            said = latest.get(("statement", statement.id), {"state": statement.state})
+            assert said["state"] == statement.state
 
 
 @pytest.fixture
@@ -150,6 +166,34 @@ def test_settling_that_is_killed_leaves_alerts_and_journal_in_agreement(
         assert [] == site.check()
         # What was said to be done is there; one more may have been done and not said.
         assert len(batches) in (commits, commits + 1)
+
+
+@pytest.mark.parametrize("words", [1, 4, 7])
+def test_approving_that_is_killed_leaves_statements_and_journal_in_agreement(
+    tmp_path: Path, words: int
+) -> None:
+    state = tmp_path / "site.otmon"
+    learn_into(PCAPS / "demo" / "plant_normal.pcapng", state)
+    result = otmon.analyze(CAPTURES[1], state=state)
+    number = next(alert.id for alert in result.alerts if len(alert.statements) > 1)
+    process = subprocess.Popen(
+        [sys.executable, "-c", LEARN, str(state), str(number)],
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=ROOT,
+    )
+    assert process.stdout is not None
+    said = 0
+    for line in process.stdout:
+        said += line.split()[-1:] in (["done"], ["undone"])
+        if said == words:
+            break
+    process.kill()
+    process.wait(60)
+
+    settled(state)
+    with SiteFile.open(state) as site:
+        assert [] == site.check()
 
 
 def test_a_second_process_reads_one_state_after_the_other_while_the_first_writes(
