@@ -9,6 +9,7 @@ Nothing here passes or fails; the aim is below 500 MB.
 
 from __future__ import annotations
 
+import json
 import resource
 import sys
 import tempfile
@@ -17,11 +18,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from places import PCAPS
+
+import otmon
 from otmon.baseline.book import statement_id
 from otmon.baseline_memory import BaselineMemory
-from otmon.config import Baseline
+from otmon.config import Baseline, Config
 from otmon.model.statement import Habit, Key, Party, Statement
-from otmon.state import summary
+from otmon.site_memory import SiteMemory, nothing_known
+from otmon.state import assets, summary
 from otmon.state.site_file import SiteFile
 
 DEVICES = 10_000
@@ -88,11 +93,30 @@ def main() -> int:
             save(site, memory, "written, a tenth counted on")
             save(site, memory, "written, nothing new")
             del memory, book
-        with SiteFile.open(path) as site, timed("loaded by the next run"):
+        with SiteFile.open(path) as site:
+            devices(site, Path(folder))
+        with SiteFile.open(path) as site, timed("statements loaded by the next run"):
             loaded = BaselineMemory(site, Baseline())
         assert len(loaded.baseline.book) == STATEMENTS, len(loaded.baseline.book)
         print(f"{'on disk':44} {summary.disk_bytes(path) / 1e6:7.1f} MB")
     return 0
+
+
+def devices(site: SiteFile, folder: Path) -> None:
+    """Writes and loads as many devices, all like a controller of the demo."""
+    otmon.analyze(PCAPS / "demo" / "plant.pcapng", state=folder / "demo.otmon")
+    with SiteFile.open(folder / "demo.otmon") as demo:
+        model = max(assets.load(demo.db).records, key=lambda record: len(str(record)))
+    records = []
+    for number in range(DEVICES):
+        mac, ip = f"00:1b:1b:00:{number >> 8:02x}:{number & 255:02x}", f"10.9.{number >> 8}"
+        text = json.dumps(model).replace(model["macs"][0], mac)
+        text = text.replace(model["ips"][0], f"{ip}.{number & 255}")
+        records.append({**json.loads(text), "id": f"a-{number:010d}", "number": number})
+    with timed(f"{DEVICES:,} devices written"), site.transaction() as db:
+        assets.save(db, records, {}, DAY_NS)
+    with timed(f"{DEVICES:,} devices loaded by the next run"):
+        SiteMemory(site, Config(), nothing_known([])).inventory()
 
 
 def save(site: SiteFile, memory: BaselineMemory, what: str) -> None:
