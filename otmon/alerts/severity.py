@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from otmon.fields import CHANGE_CLASSES
-from otmon.model.event import Event, FieldValue
+from otmon.model.event import FieldValue
 from otmon.model.rule import IMPACTS, Match, level_of, round_half_up
 
 _IDENTIFIED = {"pairing": 1.0, "ethertype": 1.0, "probe": 0.9, "association": 0.9, "port": 0.6}
@@ -71,29 +73,53 @@ _ASKED = (
     "source.ip",
     "destination.ip",
 )
-"""The fields of an event that its severity depends on."""
+"""The fields of an event that its severity depends on, besides those of its context."""
+_CRITICALITY = {"high": 1.1, "low": 0.8}
+"""What a person's word about a server weighs."""
 
 
 def severity_of(match: Match) -> Severity:
     """The severity of a match, by its rule and by the event that completed it."""
     rule, event = match.rule, match.event
     answered, how, outcome, source, destination = event.several(_ASKED)
-    facts = event.facts("source")
     if rule.site_level is not None:
         return _as_the_site_says(rule.site_level, rule.confidence)
+    client, server = event.facts("source"), event.facts("destination")
     public = "client" if _is_public(source) else "server" if _is_public(destination) else None
+    surroundings = _Surroundings(
+        client_roles=client.confirmed if client else (),
+        client_is_new=client is not None and client.is_new,
+        server_criticality=server.criticality if server else None,
+        window=event.text("maintenance.name"),
+        public=public,
+        # What a correlation counts is often refusals themselves: they do not excuse it.
+        is_refused=match.group is None and outcome == "failure",
+        is_unsaturated=event.get("baseline.unsaturated") is True,
+    )
     return _severity(
         rule.impact,
         rule.confidence,
         event.operation_class,
         _belief(answered, how),
-        facts.confirmed if facts else (),
-        facts is not None and facts.is_new,
-        "safety_controller" in _roles(event, "destination"),
-        public,
-        # What a correlation counts is often refusals themselves: they do not excuse it.
-        match.group is None and outcome == "failure",
+        server is not None and "safety_controller" in server.roles,
+        surroundings,
     )
+
+
+class _Surroundings(NamedTuple):
+    """What stands around an event."""
+
+    client_roles: tuple[str, ...]
+    """Those that are confirmed: a client must not earn an excuse by attacking."""
+    client_is_new: bool
+    server_criticality: str | None
+    window: str | None
+    """The maintenance window that names all of it."""
+    public: str | None
+    """The end that has a public address."""
+    is_refused: bool
+    is_unsaturated: bool
+    """Whether a baseline was broken that had not been learned to its end."""
 
 
 def _as_the_site_says(level: str, confidence: float) -> Severity:
@@ -107,11 +133,8 @@ def _severity(
     rule_confidence: float,
     operation_class: str | None,
     belief: tuple[float, str],
-    roles: tuple[str, ...],
-    new: bool,
     to_safety: bool,
-    public: str | None,
-    refused: bool,
+    surroundings: _Surroundings,
 ) -> Severity:
     """The same, by what it depends on: a handful of combinations that come again and again."""
     safety = to_safety and operation_class in CHANGE_CLASSES
@@ -126,15 +149,10 @@ def _severity(
     ]
     if safety and rule_impact != "safety":
         factors[0] = f"impact safety {IMPACTS[impact]}, the server being a safety controller"
-    for factor, reason in _context(operation_class or "", impact, roles, new, public, refused):
+    for factor, reason in _context(operation_class or "", impact, surroundings):
         score *= factor
         factors.append(f"{reason} {factor:g}")
     return Severity(round_half_up(min(100.0, score)), round(confidence, 4), tuple(factors))
-
-
-def _roles(event: Event, end: str) -> tuple[str, ...]:
-    facts = event.facts(end)
-    return facts.roles if facts else ()
 
 
 def _belief(answered: FieldValue, identified_by: FieldValue) -> tuple[float, str]:
@@ -144,26 +162,26 @@ def _belief(answered: FieldValue, identified_by: FieldValue) -> tuple[float, str
     return _IDENTIFIED.get(how, 1.0), f"protocol known by {how}"
 
 
-def _context(
-    doing: str,
-    impact: str,
-    roles: tuple[str, ...],
-    new: bool,
-    public: str | None,
-    refused: bool,
-) -> list[tuple[float, str]]:
-    factors = []
-    # What a client seems to be is no excuse: it may have earned that by attacking.
-    role = next((one for one in roles if doing in _CLASSES_OF_ROLE.get(one, ())), None)
+def _context(doing: str, impact: str, around: _Surroundings) -> Iterator[tuple[float, str]]:
+    """What speaks for or against it, each with its weight."""
+    safety = impact == "safety"
+    weight = _CRITICALITY.get(around.server_criticality or "")
+    if weight is not None:
+        yield weight, f"criticality of the server {around.server_criticality}"
+    does = (one for one in around.client_roles if doing in _CLASSES_OF_ROLE.get(one, ()))
+    role = next(does, None)
     if role is not None:
-        factors.append((0.9 if impact == "safety" else 0.5, f"client is the {role}"))
-    elif new:
-        factors.append((1.1, "client is new"))
-    if public is not None:
-        factors.append((1.2, f"{public} has a public address"))
-    if refused:
-        factors.append((0.8, "server refused"))
-    return factors
+        yield 0.9 if safety else 0.5, f"client is the {role}"
+    elif around.client_is_new:
+        yield 1.1, "client is new"
+    if around.window is not None:
+        yield 0.6 if safety else 0.3, f"inside the maintenance window {around.window!r}"
+    if around.public is not None:
+        yield 1.2, f"{around.public} has a public address"
+    if around.is_refused:
+        yield 0.8, "server refused"
+    if around.is_unsaturated:
+        yield 0.5, "the baseline had not been learned to its end"
 
 
 @functools.lru_cache(maxsize=4096)

@@ -1,0 +1,84 @@
+"""Severity is impact x confidence x context, and every factor is told."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from alerts.test_aggregate import RULE, STOP, stop
+
+from otmon.alerts.severity import Severity, severity_of
+from otmon.model.context import AssetFacts
+from otmon.model.event import event_from_transaction
+from otmon.model.rule import Match
+from tests.records import Surroundings
+
+CLIENT, SERVER = "10.0.0.66", "10.0.0.11"
+ENGINEER = AssetFacts("a-1", confirmed=("engineering_station",))
+SAFETY = AssetFacts("a-2", ("safety_controller",))
+DOWNLOAD = replace(RULE, impact="safety", confidence=0.95)
+
+
+def weighed(rule=RULE, window=None, server=None, client=None, **changes) -> Severity:
+    """The severity of a stop, or of another operation, in its surroundings."""
+    facts = {CLIENT: client or AssetFacts("a-1"), SERVER: server or AssetFacts("a-2")}
+    return severity_of(stop(rule=rule, context=Surroundings(facts, window), **changes))
+
+
+@pytest.mark.parametrize(
+    ("around", "score", "level"),
+    [
+        ({"client": AssetFacts("a-1", is_new=True)}, 94, "critical"),
+        ({"client": ENGINEER}, 43, "medium"),
+        ({"client": ENGINEER, "window": "turnaround"}, 13, "informational"),
+        ({"rule": DOWNLOAD, "client": ENGINEER, "server": SAFETY}, 86, "critical"),
+        (
+            {"rule": DOWNLOAD, "client": ENGINEER, "server": SAFETY, "window": "turnaround"},
+            51,
+            "medium",
+        ),
+        ({"server": AssetFacts("a-2", criticality="high")}, 94, "critical"),
+        ({"server": AssetFacts("a-2", criticality="low")}, 68, "high"),
+        ({"server": AssetFacts("a-2", criticality="normal")}, 86, "critical"),
+        ({"status": "access_denied"}, 68, "high"),
+        ({"client_ip": "8.8.8.8"}, 100, "critical"),
+    ],
+)
+def test_what_stands_around_an_operation_weighs(around, score, level):
+    severity = weighed(**around)
+
+    assert (score, level) == (severity.score, severity.level)
+
+
+def test_a_write_by_the_confirmed_display_is_hardly_worth_telling():
+    hmi = AssetFacts("a-1", confirmed=("hmi",))
+    rule = replace(RULE, confidence=0.4)
+
+    assert 18 == weighed(rule=rule, client=hmi, operation_class="write").score
+
+
+def test_a_baseline_that_was_not_learned_to_its_end_counts_half():
+    event = event_from_transaction(STOP).derive("ot_anomaly", {"baseline.unsaturated": True})
+
+    assert 43 == severity_of(Match(RULE, event)).score
+
+
+def test_every_factor_is_told():
+    server = AssetFacts("a-2", criticality="high")
+    severity = weighed(client=ENGINEER, server=server, window="turnaround", status="access_denied")
+
+    assert (
+        "impact control 90",
+        "confidence of the rule 0.95",
+        "protocol proved by request and answer 1",
+        "criticality of the server high 1.1",
+        "client is the engineering_station 0.5",
+        "inside the maintenance window 'turnaround' 0.3",
+        "server refused 0.8",
+    ) == severity.factors
+
+
+def test_a_level_that_a_site_set_is_not_weighed():
+    severity = weighed(rule=replace(RULE, site_level="low"), client=ENGINEER, window="turnaround")
+
+    assert ("low", ("low, as set in otmon.toml",)) == (severity.level, severity.factors)
