@@ -50,6 +50,23 @@ _SENTENCES: Mapping[str, str] = {
 }
 
 
+_DID: Mapping[str, str] = {
+    "write": "wrote to",
+    "command": "commanded",
+    "config_write": "changed the configuration of",
+    "time_set": "set the clock of",
+    "alarm_ack": "acknowledged alarms of",
+    "report_disable": "silenced reports of",
+}
+"""What a client did, for sentences that hold for several classes."""
+
+_WHOLE = frozenset(("restart", "factory_reset", "diag_clear"))
+"""Classes that are about a device as a whole: what their messages name besides is noise."""
+
+_VALUED = CHANGE_CLASSES - _WHOLE - {"mode_start", "mode_stop", "mode_other", "report_disable"}
+"""Classes whose values matter."""
+
+
 def message_of(match: Match, client: str | None, server: str | None, count: int) -> str:
     """The sentence of an alert: who did what to whom, how, and what came of it.
 
@@ -63,6 +80,7 @@ def message_of(match: Match, client: str | None, server: str | None, count: int)
     template = match.rule.message or _SENTENCES.get(event.operation_class or "")
     places = {
         "client": client or "several clients",
+        "did": _DID.get(event.operation_class or "", "changed something in"),
         "newest": event.text("client.address") or "a client",
         "server": server or "several servers",
         "protocol": _protocol(event) or "unknown protocol",
@@ -97,9 +115,9 @@ def _detail(event: Event) -> str:
     words = [_protocol(event), event.text("ot.function.name") or event.text("file.name")]
     said = " ".join(word for word in words if word)
     target, unit = event.text("ot.object.id"), event.text("ot.unit.id")
-    if target:
+    if target and event.operation_class not in _WHOLE:
         said += f" on {target}"
-    values = event.get("ot.value") if event.operation_class in CHANGE_CLASSES else None
+    values = event.get("ot.value") if event.operation_class in _VALUED else None
     if isinstance(values, tuple) and values:
         shown = ", ".join(map(str, values[:MAX_VALUES]))
         said += f" = {shown}{' ...' if len(values) > MAX_VALUES else ''}"
@@ -113,5 +131,6 @@ def _outcome(event: Event) -> str:
         case "success":
             return ", accepted" if event.get("ot.role") == "request" else ""
         case "failure":
-            return f", refused: {event.text('ot.status.name')}"
+            status = event.text("ot.status.name") or "no reason given"
+            return f", but was refused: {status.replace('_', ' ')}"
     return ", no answer seen" if event.get("ot.answered") is False else ""

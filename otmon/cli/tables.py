@@ -279,7 +279,8 @@ def _alerts(alerts: Sequence[Alert], names: _Names, limit: int | None) -> Group:
         head.append(f" {alert.rule.title}", style="bold")
         if alert.status != "open":
             head.append(f" ({alert.status})")
-        count = f", {alert.count:,} times" if alert.count > 1 else ""
+        told = f"{alert.count} times" in alert.message
+        count = "" if told else _times(alert.count)
         frames = _frames(alert)
         body = [
             Text(f"{alert.message}{count}"),

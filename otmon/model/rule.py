@@ -24,6 +24,7 @@ _LOWEST: tuple[tuple[int, str], ...] = (
 PLACES: frozenset[str] = frozenset(
     (
         "client",
+        "did",
         "newest",
         "server",
         "protocol",

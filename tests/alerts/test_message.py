@@ -51,3 +51,23 @@ def test_a_group_is_told_with_its_protocol_and_its_count():
 
 def test_every_place_that_a_rule_may_name_is_filled():
     assert "{" not in said(" ".join(f"{{{place}}}" for place in sorted(PLACES)))
+
+
+def test_what_was_refused_is_not_told_as_done():
+    record = replace(WRITE, status="illegal_data_address")
+
+    assert said(None, record).endswith(", but was refused: illegal data address")
+
+
+def test_a_select_is_a_command_and_no_write():
+    record = replace(WRITE, operation_class="command", operation="select", values=[])
+
+    assert said("{client} {did} {server}", record).startswith("10.0.0.66 commanded 10.0.0.11")
+
+
+def test_a_restart_is_about_the_whole_device():
+    record = replace(WRITE, operation_class="restart", operation="cold_restart")
+
+    assert "10.0.0.66 restarted 10.0.0.11 (Modbus cold_restart, unit 1), accepted" == said(
+        None, record
+    )
