@@ -26,7 +26,6 @@ from otmon.detectors.registry import detectors
 from otmon.detectors.watchers import Watchers
 from otmon.errors import StateError, UsageError
 from otmon.inventory.inventory import Inventory
-from otmon.inventory.zone import is_public
 from otmon.model import result as document
 from otmon.model.alert import Alert
 from otmon.model.document import Deferred, Time
@@ -406,14 +405,17 @@ class Analysis:
             self._judge_event(deviation_event(event, found, kind))
 
     def _watch_of(self, baseline: Baseline) -> Watch:
+        baseline.hour_of_week = self._calendar.hour_of_week
+
         def file_name(number: int) -> str:
             return self._engine.files()[number].path
 
         return Watch(
             baseline,
             self._inventory.asset_id,
+            self._inventory.name,
             file_name,
-            is_public,
+            self._inventory.is_outside,
             in_window=self._context.forbids_learning if self._calendar.has_windows else None,
             mode=self._calendar.mode,
             ports=_ports(),

@@ -41,6 +41,11 @@ class SiteCalendar:
         """A packet time on the clocks of the site."""
         return datetime.datetime.fromtimestamp(time_ns // SECOND_NS, self.zone)
 
+    def hour_of_week(self, time_ns: int) -> int:
+        """The hour of the week at a time: 0 is Monday's first."""
+        now = self.site_time(time_ns)
+        return now.weekday() * 24 + now.hour
+
     def mode(self, time_ns: int) -> str:
         """The operating mode at a time: the first in the file that fits, else `any`."""
         if not self._modes:

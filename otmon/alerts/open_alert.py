@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from otmon.alerts.message import message_of
@@ -230,7 +230,19 @@ def _number(other: Numbered | int | None) -> int | None:
 
 def _reasons(match: Match, severity: Severity) -> tuple[str, ...]:
     factors = " x ".join(severity.factors)
-    return (*match.reasons(), f"severity {severity.score}: {factors}")
+    return (
+        *match.reasons(),
+        *_departure(match.event),
+        f"severity {severity.score}: {factors}",
+    )
+
+
+def _departure(event: Event) -> Iterator[str]:
+    """The line of the baseline that was broken, where one was."""
+    verdict = event.verdict
+    if verdict is not None and verdict.expected is not None:
+        yield f"normal is: {verdict.expected}"
+        yield f"seen was: {verdict.observed} ({verdict.statement})"
 
 
 def _merged(kept: Alert | None, rows: dict[_Row, list[int]]) -> tuple[tuple[Violation, ...], int]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from otmon.baseline import learn
+from otmon.baseline import hours, learn
 from otmon.baseline.book import Book, EdgeKey, is_known, statement_id
 from otmon.baseline.deed import LINK_CLASSES, Deed
 from otmon.baseline.learn import Site
@@ -82,6 +82,8 @@ class Baseline:
         self.book = Book() if book is None else book
         self.site = Site() if site is None else site
         self.settings = Settings() if settings is None else settings
+        self.hour_of_week: Callable[[int], int] = _hour_of_week
+        """The hour of the week at a time, by the clocks of the site; 0 is Monday's first."""
         self._verdicts: dict[Key, Verdict] = {}
         self._told: set[tuple[object, ...]] = set()
         self._deviations: dict[Key, Deviation] = {}
@@ -126,13 +128,13 @@ class Baseline:
         """Ends all learning: a person says that what was seen is normal."""
         self.site.learning = False
         for edge in list(self.book.edges()):
-            learn.enforce(self.book, edge, self.now_ns)
+            learn.enforce(self.book, edge, self.now_ns, self.site.hours)
         self._verdicts.clear()
 
     def enforce_saturated(self) -> int:
         """Ends the learning of the edges that show nothing new any more; how many."""
         self._site_learns(self.now_ns)
-        ended = learn.enforce_saturated(self.book, self.settings, self.now_ns)
+        ended = learn.enforce_saturated(self.book, self.settings, self.now_ns, self.site.hours)
         if ended:
             self._verdicts.clear()
         return ended
@@ -185,6 +187,24 @@ class Baseline:
                 )
         return self._found(statement, time_ns, may_learn=may_learn, tells=tells)
 
+    def fact(self, key: Key, time_ns: int, frame: str, *, may_learn: bool) -> Found:
+        """Judges a fact of a session: who logs in, with what; learns it where that is due."""
+        self._watch(time_ns)
+        statement = self.book.get(key)
+        edge = self.book.edge(key[1:4])
+        if statement is None:
+            if edge is None:
+                return Found(NO_NEWS)
+            learns = self._is_learned(edge, time_ns)
+            state = "learning" if learns and may_learn else "pending"
+            novel = () if learns else ("session",)
+            statement = _statement(key, state, novel, time_ns, frame)
+            if not self.book.add(statement):
+                return Found(NO_NEWS)
+        found = self._found(statement, time_ns, may_learn=may_learn)
+        self.count(statement, 1, time_ns, time_ns)
+        return found
+
     def _covering(self, deed: Deed) -> Statement | None:
         """What covers a deed of which something was not seen.
 
@@ -206,6 +226,27 @@ class Baseline:
         """Judges a deed that a statement is known to cover."""
         self._watch(time_ns)
         return self._found(statement, time_ns, may_learn=may_learn)
+
+    def at_hour(self, found: Found, time_ns: int) -> Found:
+        """Counts a change in its hour while that is learned; else judges whether it is usual."""
+        statement = found.statement
+        edge = None if statement is None else self.book.edge(statement.key[1:4])
+        if statement is None or edge is None or statement.key.kind != "change":
+            return found
+        hour = self.hour_of_week(time_ns)
+        doing = statement.key.operation_class
+        if not edge.enforcing:
+            hours.note(edge, doing, hour)
+            return found
+        if found.verdict.novel or not hours.is_unusual(edge, doing, hour):
+            return found
+        verdict = replace(
+            found.verdict,
+            novel=("time_of_day",),
+            expected=f"usual hours are {hours.usual(edge.hours[doing])}",
+            observed=f"{says_key(statement.key, self.book.name)}, {hours.name(hour)}",
+        )
+        return Found(verdict, self._once(("novel_time_of_day", *edge_of(edge), doing)), statement)
 
     def talked(self, key: EdgeKey, flows: int, last_ns: int) -> None:
         """Counts flows of an edge."""
@@ -268,7 +309,7 @@ class Baseline:
     def _watch(self, time_ns: int) -> None:
         if time_ns > self.now_ns:
             self.now_ns = time_ns
-        self.site.watch(time_ns)
+        self.site.watch(time_ns, self.hour_of_week)
 
     def _found(
         self, statement: Statement, time_ns: int, *, may_learn: bool, tells: bool = True
@@ -477,7 +518,7 @@ class Baseline:
             return False
         if learn.may_learn(edge, self.settings, time_ns):
             return True
-        learn.enforce(self.book, edge, time_ns)
+        learn.enforce(self.book, edge, time_ns, self.site.hours)
         self._verdicts.clear()
         return False
 
@@ -529,6 +570,16 @@ class Baseline:
             self.book.changed[key] = None
             self._verdicts.pop(key, None)
         return self._found(extra, time_ns, may_learn=may_learn, tells=tells)
+
+
+def edge_of(edge: Edge) -> EdgeKey:
+    """Client, server and protocol of an edge."""
+    return edge.client, edge.server, edge.protocol
+
+
+def _hour_of_week(time_ns: int) -> int:
+    # 1 January 1970 was a Thursday.
+    return (time_ns // learn.HOUR_NS + 72) % hours.WEEK_HOURS
 
 
 def _statement(

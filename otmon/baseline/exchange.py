@@ -65,6 +65,9 @@ def export(book: Book, site: Site, name: str) -> Iterator[str]:
         yield f"since: {_time(site.since_ns)}\n"
     if site.days:
         yield f"watched_days: [{', '.join(_spans(site.days))}]\n"
+    if any(site.hours):
+        yield f"watched_hours: {_value(_Flow(_hours(site.hours)))}\n"
+        yield f"latest_hour: {site.latest_hour}\n"
     yield "\ndevices:\n"
     yield from _parties(book)
     yield "\nconversations:\n"
@@ -314,6 +317,8 @@ class _Reader:
         site = Site(
             learning=self._is(document.get("learning", False), bool, "learning"),
             since_ns=_optional_time(document.get("since")),
+            hours=_week(dict(document.get("watched_hours") or {})),
+            latest_hour=self._is(document.get("latest_hour", 0), int, "latest_hour"),
             days={day for span in document.get("watched_days") or () for day in _days(span)},
         )
         for place, row in enumerate(document.get("devices") or (), 1):

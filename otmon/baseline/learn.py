@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +15,8 @@ HOUR_NS = 3_600 * 1_000_000_000
 DAY_NS = 24 * HOUR_NS
 IDLE_CAP_NS = 600 * 1_000_000_000
 """The longest pause that counts as use: past it both ends were silent, or nobody watched."""
+WATCHED = "*"
+"""Under this name an edge has how often the sensor watched each hour while it learned."""
 MAX_VALUES = 16
 """Distinct values that a habit lists."""
 MIN_TRANSACTIONS = 50
@@ -32,20 +34,40 @@ class Site:
     """Packet time from which it learns."""
     days: set[int] = field(default_factory=set)
     """Days since 1970 on which the sensor saw anything, the latest 400."""
+    hours: list[int] = field(default_factory=lambda: [0] * 168)
+    """How often it saw anything in each hour of the week, by the clocks of the site."""
+    latest_hour: int = 0
+    """The latest hour since 1970 that was counted."""
 
     @classmethod
     def of(cls, facts: Mapping[str, Any]) -> Site:
         """The site that `facts` describes; a new one where it is empty."""
         if not facts:
             return cls()
-        return cls(facts["learning"], facts["since_ns"], set(facts["days"]))
+        return cls(
+            facts["learning"],
+            facts["since_ns"],
+            set(facts["days"]),
+            list(facts["hours"]),
+            facts["latest_hour"],
+        )
 
     def facts(self) -> dict[str, Any]:
         """The same as JSON."""
-        return {"learning": self.learning, "since_ns": self.since_ns, "days": sorted(self.days)}
+        return {
+            "learning": self.learning,
+            "since_ns": self.since_ns,
+            "days": sorted(self.days),
+            "hours": self.hours,
+            "latest_hour": self.latest_hour,
+        }
 
-    def watch(self, time_ns: int) -> None:
+    def watch(self, time_ns: int, hour_of_week: Callable[[int], int]) -> None:
         """Notes that the sensor saw something then."""
+        hour = time_ns // HOUR_NS
+        if hour > self.latest_hour:
+            self.latest_hour = hour
+            self.hours[hour_of_week(time_ns)] += 1
         if self.since_ns is None:
             self.since_ns = time_ns
         day = time_ns // DAY_NS
@@ -101,11 +123,20 @@ def noted_new(edge: Edge, time_ns: int) -> None:
         edge.quiet_ns = max(0, edge.last_seen_ns - time_ns)
 
 
-def enforce(book: Book, edge: Edge, time_ns: int) -> None:
-    """Ends the learning of an edge: what it showed is learned."""
+def enforce(book: Book, edge: Edge, time_ns: int, watched: Sequence[int] | None = None) -> None:
+    """Ends the learning of an edge: what it showed is learned.
+
+    Args:
+        book: What knows it.
+        edge: The edge.
+        time_ns: When that is.
+        watched: How often the sensor watched each hour of the week until then.
+    """
     if not edge.enforcing:
         edge.enforcing = True
         edge.enforcing_ns = time_ns
+        if edge.hours and watched is not None:
+            edge.hours[WATCHED] = list(watched)
     key = (edge.client, edge.server, edge.protocol)
     book.changed_edges[key] = None
     for statement in list(book.of_edge(key)):
@@ -113,17 +144,17 @@ def enforce(book: Book, edge: Edge, time_ns: int) -> None:
             book.set_state(statement, "learned")
 
 
-def enforce_saturated(book: Book, settings: Settings, time_ns: int) -> int:
+def enforce_saturated(book: Book, settings: Settings, time_ns: int, watched: Sequence[int]) -> int:
     """Ends the learning of every edge that is saturated or past its time; how many."""
     ended = 0
     for edge in list(book.edges()):
         if edge.enforcing:
             continue
         if is_saturated(edge, settings, longest_period(book, edge)):
-            enforce(book, edge, time_ns)
+            enforce(book, edge, time_ns, watched)
         elif time_ns - edge.first_seen_ns > settings.learning_days * DAY_NS:
             edge.unsaturated = True
-            enforce(book, edge, time_ns)
+            enforce(book, edge, time_ns, watched)
         else:
             continue
         ended += 1

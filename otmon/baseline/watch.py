@@ -10,8 +10,9 @@ from otmon.baseline.book import Address as Place
 from otmon.baseline.compare import Baseline, Deviation, Found, Frame
 from otmon.baseline.deed import CARRIERS, FOLDED_CLASSES, Deed, folded
 from otmon.baseline.learn import note_period, note_value, note_values
+from otmon.fields import CHANGE_CLASSES
 from otmon.model.event import Event, FieldValue
-from otmon.model.statement import ANY_MODE, Habit, Party, Range, Statement, Verdict
+from otmon.model.statement import ANY_MODE, Habit, Key, Party, Range, Statement, Verdict
 
 if TYPE_CHECKING:
     from otmon._engine import Address, Behaviour, Conversation, Transaction
@@ -19,6 +20,15 @@ if TYPE_CHECKING:
 Who = Callable[[str | None, str | None, int | None], str | None]
 """Gives the asset id of IP, MAC and VLAN; none where it is no asset."""
 
+SESSION_CLASSES = frozenset(
+    ("auth_login", "auth_fail", "auth_change", "lock", "unlock", "session_open")
+)
+"""Classes whose operations say who comes, and with what."""
+SESSION_FACTS = {
+    "umas.client_name": "client software",
+    "dnp3.auth_user": "user",
+}
+"""Fields of protocols that say so, each with the word for it."""
 EPHEMERAL_PORT = 32_768
 """Ports from which on a number says nothing about what is spoken."""
 MAX_PAIRS = 65_536
@@ -51,6 +61,7 @@ class Watch:
         self,
         baseline: Baseline,
         who: Who,
+        name: Who,
         file_name: Callable[[int], str],
         is_public: Callable[[str], bool],
         in_window: Callable[[Behaviour | Transaction | Conversation], bool] | None = None,
@@ -62,6 +73,7 @@ class Watch:
         Args:
             baseline: What is known.
             who: Gives the id of an address.
+            name: Gives what people call the device at an address.
             file_name: The path of an input file, by its number in frames.
             is_public: Whether an IP address is outside the site.
             in_window: Whether a maintenance window names a record, and says
@@ -72,6 +84,7 @@ class Watch:
         baseline.begin_run()
         self._baseline = baseline
         self._who = who
+        self._name = name
         self._file_name = file_name
         self._is_public = is_public
         self._in_window = in_window
@@ -138,6 +151,10 @@ class Watch:
             )
         else:
             found = self._parts(record)
+        if record.operation_class in CHANGE_CLASSES:
+            found = self._baseline.at_hour(found, record.time_ns)
+        elif record.operation_class in SESSION_CLASSES:
+            found = self._session(record, found)
         statement = found.statement
         if statement is not None:
             if found.verdict.novel or found.tell:
@@ -148,6 +165,23 @@ class Watch:
                     note_value(
                         _habit(statement, self._mode(record.time_ns)), ", ".join(map(_text, values))
                     )
+        return found
+
+    def _session(self, record: Transaction, found: Found) -> Found:
+        """Judges who logs in, and with what; what is said of the operation goes before."""
+        for name, words in SESSION_FACTS.items():
+            value = record.fields.get(name)
+            if value is None:
+                continue
+            key = Key("session", *self._ends(record), record.protocol, None, "", words, str(value))
+            fact = self._baseline.fact(
+                key,
+                record.time_ns,
+                self._frame(record.frames[0]) if record.frames else "",
+                may_learn=self._may_learn(record),
+            )
+            if not found.verdict.novel and fact.verdict.novel:
+                found = fact._replace(tell=(*found.tell, *fact.tell))
         return found
 
     def conversation(self, record: Conversation) -> Found:
@@ -217,8 +251,9 @@ class Watch:
             # Seen on both sides of a router, or through either of two cards.
             book.add_address(address, known)
             return known
-        name = ip or mac or "unknown"
-        identity = self._who(ip, mac, vlan) or (name if vlan is None else f"{name} vlan {vlan}")
+        place = ip or mac or "unknown"
+        identity = self._who(ip, mac, vlan) or (place if vlan is None else f"{place} vlan {vlan}")
+        name = self._name(ip, mac, vlan) or place
         return book.add_party(Party(identity, name, ip, mac, vlan)).id
 
     def address(self, record: Address) -> None:
@@ -294,6 +329,7 @@ class Watch:
             target,
             ranges,
             None if status == "ok" else status,
+            group=_is_group(record.server_ip, record.server_mac),
             answered=record.answered or record.role != "request",
         )
 
@@ -310,6 +346,13 @@ class Watch:
         facts = record.values
         if facts is not None and statement.key.kind in ("change", "stream"):
             note_values(habit, facts.kind, facts.min, facts.max)
+
+
+def _is_group(ip: str | None, mac: str | None) -> bool:
+    """Whether an address is that of many: multicast or broadcast."""
+    if mac is not None and int(mac[:2], 16) & 1:
+        return True
+    return ip is not None and (ip == "255.255.255.255" or ip.startswith("ff"))
 
 
 def _habit(statement: Statement, mode: str) -> Habit:

@@ -169,7 +169,7 @@ def says_key(key: Key, names: Names, ranges: Sequence[Range] = ()) -> str:
                 return f"{client} uses {key.protocol} of {server}"
             return f"{client} speaks {protocol_name(key.protocol)} with {server}"
         case "session":
-            return f"{client} and {server} use {key.operation} {key.target}"
+            return f"{client} comes to {server} with {key.operation} {key.target}"
         case "exception":
             refusal = key.status.replace("_", " ")
             unit = "" if key.unit is None else f" unit {key.unit}"
@@ -181,7 +181,9 @@ def says_key(key: Key, names: Names, ranges: Sequence[Range] = ()) -> str:
 
 def _filled(key: Key, client: str, server: str, ranges: Sequence[Range]) -> str:
     """The sentence of an operation, with these words for its ends."""
-    if _is_report(key):
+    if key.kind == "stream":
+        template = "{client} sends {what} to {server}"
+    elif _is_report(key):
         template = "{server} reports {thing} to {client}"
     else:
         template = _SENTENCES.get(key.operation_class, "{client} does {what} to {server}")
@@ -197,9 +199,7 @@ def _filled(key: Key, client: str, server: str, ranges: Sequence[Range]) -> str:
 
 def _is_report(key: Key) -> bool:
     """Whether the server sends it unasked."""
-    return key.operation == "unsolicited_response" or (
-        key.kind == "stream" and key.operation_class == "read"
-    )
+    return key.kind != "stream" and key.operation == "unsolicited_response"
 
 
 def says_briefly(statement: Statement) -> str:
@@ -212,7 +212,7 @@ def says_briefly(statement: Statement) -> str:
         case "edge":
             return "talks to it"
         case "session":
-            return f"uses {key.operation} {key.target}"
+            return f"comes with {key.operation} {key.target}"
         case "exception":
             unit = "" if key.unit is None else f" by unit {key.unit}"
             return f"is refused {key.operation}{unit}: {key.status.replace('_', ' ')}"

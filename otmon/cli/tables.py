@@ -241,7 +241,12 @@ def _baseline(document: Result, limit: int | None) -> Iterator[Group]:
     if not deviations:
         yield Group(heading("Deviations (0)"), Text("  none: all of it was seen before"))
         return
-    parts: list[Text | Padding] = [heading(f"Deviations ({len(deviations)})")]
+    first_ns = min(one.first_seen for one in deviations)
+    words = f"Deviations ({len(deviations)}), the first at {clock(first_ns)[11:]} UTC"
+    later = [alert.first_seen for alert in document.alerts if alert.first_seen >= first_ns]
+    if later:
+        words += f", the first alert {_duration((min(later) - first_ns) / 1e9)} later"
+    parts: list[Text | Padding] = [heading(words)]
     expected = None
     for one in deviations[:limit]:
         parts.append(Padding(Text(f"{one.observed}{_times(one.count)}"), (0, 0, 0, 2)))

@@ -273,6 +273,13 @@ class Inventory:
         device = self._places.find(ip, mac, vlan)
         return None if device is None else self._facts(device)
 
+    def name(self, ip: str | None, mac: str | None, vlan: Vlan) -> str | None:
+        """What people call the device at an address; none where they call it nothing."""
+        if self._joined:
+            vlan = self._joined.get(vlan, vlan)
+        device = self._places.find(ip, mac, vlan)
+        return None if device is None else self._words.of(device).name
+
     @property
     def device_count(self) -> int:
         """How many devices there are so far, with those behind gateways."""

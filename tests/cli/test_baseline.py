@@ -201,7 +201,7 @@ def test_a_capture_is_judged_by_an_export_or_a_state(state, tmp_path):
     run("baseline", "export", HABITS, "-o", tmp_path / "habits.yml")
     text = run("analyze", "--no-keep", "--baseline", tmp_path / "habits.yml", DEPARTURES)
 
-    assert "Deviations (12)" in text
+    assert "Deviations (12), the first at 06:01:40" in text
 
 
 def test_several_files_that_are_no_captures_are_refused(state, tmp_path):
