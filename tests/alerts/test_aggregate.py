@@ -155,7 +155,8 @@ def test_frames_of_several_files_are_told_apart():
         ({}, "10.0.0.66 stopped the controller 10.0.0.11 (S7comm plc_stop), accepted"),
         (
             {"status": "access_denied"},
-            "10.0.0.66 stopped the controller 10.0.0.11 (S7comm plc_stop), but was refused: access denied",
+            "10.0.0.66 stopped the controller 10.0.0.11 (S7comm plc_stop), "
+            "but was refused: access denied",
         ),
         (
             {"status": None, "answered": False},
