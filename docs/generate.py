@@ -25,6 +25,7 @@ from otmon.model.document import json_schema
 from otmon.model.result import Result
 from otmon.ruleset.coverage import Covered, navigator, techniques, titles
 from otmon.ruleset.load import load_rules
+from otmon.sinks.elastic import templates
 from otmon.toml_tables import keys, meanings
 
 DOCS = Path(__file__).resolve().parent
@@ -198,6 +199,8 @@ def documents() -> Iterator[tuple[Path, str]]:
     yield DOCS / "result.schema.json", schema()
     yield DOCS / "coverage.md", coverage()
     yield DOCS / "attack-navigator.json", layer()
+    for name, text in templates.files():
+        yield DOCS.parent / "otmon" / "sinks" / "elastic" / "assets" / name, text
 
 
 def _ports(ports: list[int]) -> str:
@@ -217,6 +220,7 @@ def main(arguments: list[str]) -> int:
             if not path.is_file() or path.read_text(encoding="utf-8") != text:
                 stale.append(path)
         else:
+            path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
     for path in stale:
         print(f"{path.relative_to(DOCS.parent)} is stale: run `make docs`", file=sys.stderr)

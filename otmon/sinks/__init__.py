@@ -1,0 +1,1 @@
+"""Where records go besides the state: queues and remote stores."""

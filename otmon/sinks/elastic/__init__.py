@@ -1,0 +1,1 @@
+"""Elasticsearch: documents in ECS, templates, and the sender."""

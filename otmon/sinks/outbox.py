@@ -1,0 +1,326 @@
+"""The queue before a remote sink, in the site file: nothing is lost without being counted.
+
+A document is put in within the transaction that writes what it tells of, and
+is taken out only when the sink has acknowledged it. The queue has bounds by
+bytes and by age; when it is full, what matters least goes first.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Protocol
+
+HOUR_NS = 3_600_000_000_000
+ROW_BYTES = 160
+"""What a row costs on disk besides its body, about."""
+DROP_ROWS = 1_000
+"""Rows that are dropped at a time to make room."""
+DEAD_SHARE = 10
+"""Dead letters may take one part in so many of the room of the queue."""
+
+
+class Store(Protocol):
+    """A site file, as far as the queue needs it."""
+
+    def transaction(self) -> AbstractContextManager[sqlite3.Connection]:
+        """Everything that the block writes, or nothing."""
+        ...
+
+    def reading(self) -> AbstractContextManager[sqlite3.Connection]:
+        """One state for all that the block reads."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """What is to be sent."""
+
+    priority: int
+    """0 goes first and is dropped last."""
+    target: str
+    op: str
+    """`create` or `index`."""
+    id: str
+    body: bytes
+    version: int = 0
+    """Of an `index`: an older one never replaces a newer one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A document in the queue."""
+
+    seq: int
+    document: Document
+    attempts: int
+    enqueued_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a sink will never take a document."""
+
+    status: int
+    """Of HTTP; 0 where the document was never sent."""
+    kind: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """How much the queue may hold."""
+
+    max_bytes: int = 2 << 30
+    max_age_h: float = 720.0
+    untouchable: int = 0
+    """Documents of this priority and above it are never dropped for lack of room."""
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """How the queue is."""
+
+    rows: int
+    bytes: int
+    oldest_ns: int | None
+    """When the oldest document was put in."""
+    dead_letters: int
+    counts: dict[str, int] = field(default_factory=dict)
+    """`delivered`, `duplicates`, `retried`, `dead_letter`, `dropped.<reason>.<priority>`."""
+    facts: dict[str, str] = field(default_factory=dict)
+    """`state`, `reason` and `last_ack_at` of the sender."""
+
+
+def put(db: sqlite3.Connection, documents: Iterable[Document], bounds: Bounds | None = None) -> int:
+    """Puts documents in, and gives how many are new.
+
+    One that waits already, by target, id and version, is not put in twice. A
+    newer version of an `index` document replaces the older one.
+
+    Args:
+        db: A connection inside a transaction.
+        documents: What is to be sent.
+        bounds: How much there may be; what is too much is dropped and counted.
+    """
+    now = time.time_ns()
+    added = gained = 0
+    for one in documents:
+        if one.op == "index":
+            older = db.execute(
+                "DELETE FROM outbox WHERE target = ? AND doc_id = ? AND version < ?"
+                " RETURNING length(body)",
+                (one.target, one.id, one.version),
+            ).fetchall()
+            gained -= sum(size + ROW_BYTES for (size,) in older)
+        new = db.execute(
+            "INSERT OR IGNORE INTO outbox (prio, target, op, doc_id, version, body, enqueued_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)",
+            (one.priority, one.target, one.op, one.id, one.version, one.body, now),
+        ).rowcount
+        if new:
+            added += 1
+            gained += len(one.body) + ROW_BYTES
+    count(db, {"bytes": gained})
+    if added:
+        _keep_within(db, bounds or Bounds(), now)
+    return added
+
+
+def _keep_within(db: sqlite3.Connection, bounds: Bounds, now: int) -> None:
+    """Drops what is too old, then what is too much: the least important, the oldest first."""
+    oldest = now - round(bounds.max_age_h * HOUR_NS)
+    _drop(db, "SELECT seq FROM outbox WHERE enqueued_at < ?", (oldest,), "age")
+    while _counted(db, "bytes") > bounds.max_bytes:
+        dropped = _drop(
+            db,
+            "SELECT seq FROM outbox WHERE prio > ? AND prio = (SELECT max(prio) FROM outbox)"
+            f" ORDER BY seq LIMIT {DROP_ROWS}",
+            (bounds.untouchable,),
+            "room",
+        )
+        if not dropped:
+            return
+
+
+def _drop(db: sqlite3.Connection, which: str, values: tuple[int, ...], reason: str) -> int:
+    gone = db.execute(
+        f"DELETE FROM outbox WHERE seq IN ({which}) RETURNING prio, length(body)", values
+    ).fetchall()
+    if gone:
+        counts = {"bytes": -sum(size + ROW_BYTES for _, size in gone)}
+        for priority, _ in gone:
+            name = f"dropped.{reason}.{priority}"
+            counts[name] = counts.get(name, 0) + 1
+        count(db, counts)
+    return len(gone)
+
+
+def batch(
+    db: sqlite3.Connection, *, at_most: int = 500, max_bytes: int = 4 << 20, now_ns: int
+) -> list[Row]:
+    """The documents that are to be sent next: at least one, where any is due.
+
+    Args:
+        db: The connection.
+        at_most: Documents.
+        max_bytes: Of their bodies together.
+        now_ns: Those that failed before wait until their time.
+    """
+    rows: list[Row] = []
+    size = 0
+    for row in db.execute(
+        "SELECT seq, prio, target, op, doc_id, body, version, attempts, enqueued_at FROM outbox"
+        " WHERE next_at <= ? ORDER BY prio, seq LIMIT ?",
+        (now_ns, at_most),
+    ):
+        seq, priority, target, op, doc_id, body, version, attempts, enqueued = row
+        size += len(body)
+        if rows and size > max_bytes:
+            break
+        document = Document(priority, target, op, doc_id, body, version)
+        rows.append(Row(seq, document, attempts, enqueued))
+    return rows
+
+
+def acknowledge(db: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    """Takes documents out that the sink has."""
+    # One that was replaced or dropped meanwhile is not there any more, nor in the bytes.
+    gone = 0
+    for row in rows:
+        if db.execute("DELETE FROM outbox WHERE seq = ?", (row.seq,)).rowcount:
+            gone += len(row.document.body) + ROW_BYTES
+    count(db, {"bytes": -gone})
+
+
+def put_off(db: sqlite3.Connection, rows: Iterable[tuple[Row, int]]) -> None:
+    """Notes that documents were refused for now, each with when it is tried again."""
+    db.executemany(
+        "UPDATE outbox SET attempts = attempts + 1, next_at = ? WHERE seq = ?",
+        [(next_ns, row.seq) for row, next_ns in rows],
+    )
+
+
+def bury(
+    db: sqlite3.Connection, rows: Sequence[tuple[Row, Failure]], bounds: Bounds | None = None
+) -> None:
+    """Moves documents that the sink will never take to the dead letters; the oldest make room."""
+    if not rows:
+        return
+    now = time.time_ns()
+    acknowledge(db, [row for row, _ in rows])
+    lament(db, [(row.document, failure) for row, failure in rows], now)
+    room = (bounds or Bounds()).max_bytes // DEAD_SHARE
+    size = db.execute("SELECT coalesce(sum(length(body)), 0) FROM dead_letter").fetchone()[0]
+    while size > room:
+        gone = db.execute(
+            "DELETE FROM dead_letter WHERE seq IN (SELECT seq FROM dead_letter ORDER BY seq"
+            " LIMIT 100) RETURNING length(body)"
+        ).fetchall()
+        if not gone:
+            return
+        size -= sum(length for (length,) in gone)
+        count(db, {"dead_letter_dropped": len(gone)})
+
+
+def lament(
+    db: sqlite3.Connection, dead: Sequence[tuple[Document, Failure]], now_ns: int | None = None
+) -> None:
+    """Notes documents among the dead letters."""
+    at = time.time_ns() if now_ns is None else now_ns
+    db.executemany(
+        "INSERT INTO dead_letter (prio, target, op, doc_id, version, body, at, status, error_type,"
+        " reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                one.priority,
+                one.target,
+                one.op,
+                one.id,
+                one.version,
+                one.body,
+                at,
+                failure.status,
+                failure.kind,
+                failure.reason[:1000],
+            )
+            for one, failure in dead
+        ],
+    )
+    count(db, {"dead_letter": len(dead)})
+
+
+def revive(db: sqlite3.Connection) -> int:
+    """Puts every dead letter into the queue again, and gives how many."""
+    revived = db.execute(
+        "INSERT OR IGNORE INTO outbox (prio, target, op, doc_id, version, body, enqueued_at)"
+        " SELECT prio, target, op, doc_id, version, body, ? FROM dead_letter ORDER BY seq"
+        " RETURNING length(body)",
+        (time.time_ns(),),
+    ).fetchall()
+    db.execute("DELETE FROM dead_letter")
+    count(db, {"bytes": sum(size + ROW_BYTES for (size,) in revived)})
+    return len(revived)
+
+
+def dead_by_error(db: sqlite3.Connection) -> list[tuple[int, str, str, int]]:
+    """The dead letters by status and error, with one reason and how many; most first."""
+    rows = db.execute(
+        "SELECT status, error_type, max(reason), count(*) FROM dead_letter"
+        " GROUP BY status, error_type ORDER BY count(*) DESC, status"
+    )
+    return [*rows]
+
+
+def status(db: sqlite3.Connection) -> Status:
+    """How the queue is."""
+    rows, oldest = db.execute("SELECT count(*), min(enqueued_at) FROM outbox").fetchone()
+    dead = db.execute("SELECT count(*) FROM dead_letter").fetchone()[0]
+    counts = dict(db.execute("SELECT name, value FROM delivery_counts"))
+    return Status(
+        rows=rows,
+        bytes=counts.pop("bytes", 0),
+        oldest_ns=oldest,
+        dead_letters=dead,
+        counts=counts,
+        facts=dict(db.execute("SELECT name, value FROM delivery_facts")),
+    )
+
+
+def count(db: sqlite3.Connection, added: dict[str, int]) -> None:
+    """Adds to what is counted."""
+    db.executemany(
+        "INSERT INTO delivery_counts VALUES (?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
+        [(name, value) for name, value in added.items() if value],
+    )
+
+
+def next_in(db: sqlite3.Connection, series: str, how_many: int = 1) -> int:
+    """The first of so many numbers of a series, none of which is given twice."""
+    name = f"sequence.{series}"
+    count(db, {name: how_many})
+    return _counted(db, name) - how_many + 1
+
+
+def _counted(db: sqlite3.Connection, name: str) -> int:
+    row = db.execute("SELECT value FROM delivery_counts WHERE name = ?", (name,)).fetchone()
+    return 0 if row is None else int(row[0])
+
+
+def fact(db: sqlite3.Connection, name: str) -> str | None:
+    """Something that was noted about the delivery."""
+    row = db.execute("SELECT value FROM delivery_facts WHERE name = ?", (name,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def note(db: sqlite3.Connection, **facts: str) -> None:
+    """Notes how the sender is."""
+    db.executemany(
+        "INSERT INTO delivery_facts VALUES (?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        facts.items(),
+    )

@@ -1,0 +1,330 @@
+"""Documents fit the templates, whatever is found."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from records import START, Behaviour, Conversation
+
+from otmon.model.alert import LEVELS, Alert, AlertEvidence, AlertRule, Violation
+from otmon.model.asset import Asset
+from otmon.model.document import Time
+from otmon.sinks.elastic import documents, templates
+from otmon.sinks.elastic.catalogue import ECS, MOST_FIELDS, STREAMS, common, fields_of
+from otmon.sinks.elastic.documents import Draft, Sensor, Talked, Update
+from otmon.sinks.elastic.tactics import TACTICS, threat_fields
+
+SENSOR = Sensor("plant:tap-1", "plant", "tap-1", interfaces=("eth1",))
+TIMES = st.integers(-(2**62), 2**62)
+TEXT = st.text(max_size=8)
+OPTIONAL = st.none() | TEXT
+SMALL = st.integers(0, 2**31)
+NUMBERS = st.floats()
+ADDRESSES = st.none() | st.sampled_from(
+    ["10.0.0.1", "fe80::1", "00:00:5e:00:53:01", "10.0.0.1%x", "", "plc"]
+)
+TECHNIQUES = st.lists(st.sampled_from(["T0858", "T1692.001", "T0816", "T9999"])).map(tuple)
+
+
+def texts(size: int = 3) -> st.SearchStrategy[tuple[str, ...]]:
+    return st.lists(TEXT, max_size=size).map(tuple)
+
+
+ASSETS = st.builds(
+    Asset,
+    ip=st.lists(ADDRESSES.filter(bool), max_size=2).map(tuple),
+    mac=st.lists(st.just("00:00:5e:00:53:01"), max_size=1).map(tuple),
+    first_seen=TIMES,
+    last_seen=TIMES,
+    purdue_level=st.none() | st.floats(0, 5),
+    vlan=st.none() | SMALL,
+    unit=st.none() | SMALL,
+)
+VIOLATIONS = st.builds(Violation, first_seen=TIMES, last_seen=TIMES, count=SMALL)
+ALERTS = st.builds(
+    Alert,
+    id=SMALL,
+    rule=st.builds(AlertRule),
+    level=st.sampled_from(LEVELS),
+    severity=st.integers(0, 100),
+    confidence=st.floats(0, 1),
+    techniques=TECHNIQUES,
+    first_seen=TIMES,
+    last_seen=TIMES,
+    count=SMALL,
+    client=ADDRESSES,
+    server=ADDRESSES,
+    violations=st.lists(VIOLATIONS, max_size=3).map(tuple),
+    evidence=st.builds(AlertEvidence, frames=st.lists(SMALL, max_size=3).map(tuple)),
+    muted_until=st.none() | TIMES,
+    related=st.lists(SMALL, max_size=3).map(tuple),
+    folded=SMALL,
+    storm=st.none(),
+    previous=st.none(),
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Counted(Behaviour):
+    """A behaviour with its counts."""
+
+    id: str = "b-1"
+    new: bool = True
+    count: int = 7
+    last_seen_ns: int = START
+    period_ns: float | None = None
+    period_deviation_ns: float | None = None
+    latency_ns: float | None = None
+    values: Any = None
+    intervals: tuple[tuple[int, int], ...] = ((100, 139),)
+
+
+@dataclasses.dataclass(frozen=True)
+class Facts:
+    """What values a behaviour had."""
+
+    min: float | None
+    max: float | None
+
+
+BEHAVIOURS = st.builds(
+    Counted,
+    client_ip=st.sampled_from([None, "10.0.0.1", "fe80::1"]),
+    operation_class=st.sampled_from(["read", "write", "program_download"]),
+    values=st.none() | st.builds(Facts, st.none() | NUMBERS, st.none() | NUMBERS),
+    period_ns=st.none() | NUMBERS,
+    latency_ns=st.none() | NUMBERS,
+    target=OPTIONAL,
+    unit=st.none() | SMALL,
+    status=st.sampled_from([None, "ok", "illegal_function"]),
+    status_code=st.none() | SMALL,
+    count=st.integers(1, 2**40),
+    first_seen_ns=TIMES,
+    last_seen_ns=TIMES,
+)
+CONVERSATIONS = st.builds(
+    Conversation,
+    protocol=st.sampled_from([None, "modbus"]),
+    vlan=st.none() | st.integers(0, 4095),
+    classes=st.dictionaries(TEXT, SMALL, max_size=3),
+    first_seen_ns=TIMES,
+    last_seen_ns=TIMES,
+)
+UPDATES = st.builds(Update, id=SMALL, time_ns=TIMES, count=SMALL)
+DRAFTS = st.one_of(
+    st.builds(lambda one, asset: documents.alert(SENSOR, one, lambda _: asset),
+              ALERTS, st.none() | ASSETS),
+    st.builds(lambda one, update: documents.alert_update(SENSOR, one, update, lambda _: None),
+              ALERTS, UPDATES),
+    st.builds(lambda one, before, asset:
+              documents.operation(SENSOR, one, before, lambda _: asset),
+              BEHAVIOURS, st.sampled_from([0, 1]), st.none() | ASSETS),
+    st.builds(lambda one: documents.conversation(SENSOR, one, Talked(), lambda _: None),
+              CONVERSATIONS),
+    st.builds(lambda one, revision: documents.asset_latest(SENSOR, one, revision), ASSETS, SMALL),
+    st.builds(lambda one, revision, changed:
+              documents.asset_change(SENSOR, one, revision, "changed", changed),
+              ASSETS, SMALL, texts()),
+    st.builds(lambda time_ns, packets: documents.sensor_health(
+        SENSOR, time_ns, {"packets": packets, "cpu_pct": 1.5, "capture_interfaces": ["eth1"]}),
+        TIMES, SMALL),
+)  # fmt: skip
+
+
+def leaves(value: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, inner in value.items():
+        if isinstance(inner, dict):
+            yield from leaves(inner, f"{prefix}{name}.")
+        else:
+            yield prefix + name, inner
+
+
+def fits(kind: str, value: Any) -> bool:
+    if isinstance(value, list):
+        return all(fits(kind, one) for one in value)
+    match kind:
+        case "keyword" | "text" | "ip":
+            return isinstance(value, str)
+        case "boolean":
+            return isinstance(value, bool)
+        case "long":
+            return (
+                isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
+            )
+        case "float" | "double":
+            return isinstance(value, int | float) and not isinstance(value, bool)
+        case "date":
+            return bool(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", str(value)))
+    return False
+
+
+def stream_of(draft: Draft) -> str:
+    return documents.target(draft.stream, "").removesuffix("-")
+
+
+def whole(draft: Draft, sequence: int = 1) -> documents.Document:
+    made = documents.finished(SENSOR, draft, sequence, START)
+    return made[0] if isinstance(made, tuple) else made
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(DRAFTS)
+def test_every_field_is_in_the_template_of_its_stream_with_a_fitting_type(draft):
+    known = fields_of(stream_of(draft))
+    body = json.loads(whole(draft).body)
+
+    assert [] == [
+        (name, known.get(name), value)
+        for name, value in leaves(body)
+        if not fits(known.get(name, ""), value)
+    ]
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(DRAFTS)
+def test_the_same_thing_has_the_same_id_and_event_stands_in_front(draft):
+    document = whole(draft)
+    body = json.loads(document.body)
+
+    assert document.id == body["event"]["id"]
+    assert re.fullmatch(r"[0-9a-f]{32}", document.id)
+    assert document.body.startswith(b'{"event":{"')
+    assert {"alert", "event", "asset", "metric"} >= {body["event"]["kind"]}
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_no_index_maps_more_fields_than_it_may(stream):
+    assert templates.mapped_count(templates.mapping(fields_of(stream))) <= MOST_FIELDS
+
+
+def test_no_field_is_declared_twice():
+    for own in STREAMS.values():
+        assert not set(own) & set(ECS)
+        assert not set(own) & set(common())
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_no_field_is_an_object_and_a_value_at_once(stream):
+    names = fields_of(stream)
+
+    assert [] == [name for name in names for other in names if other.startswith(f"{name}.")]
+
+
+TRAPS = {
+    r"_ip$": {"ip"},
+    r"\.(start|end|created|timestamp)$": {"date"},
+    r"_score": {"float"},
+    r"\.(location|usage)$": set(),
+    r"(imports|exports)$": {"flattened"},
+}
+
+
+@pytest.mark.parametrize("pattern", TRAPS)
+def test_no_field_is_named_so_that_rules_by_name_would_take_it_for_something_else(pattern):
+    names = {**ECS, **common(), **{k: v for own in STREAMS.values() for k, v in own.items()}}
+    wrong = {
+        name: kind
+        for name, kind in names.items()
+        if re.search(pattern, name) and kind not in TRAPS[pattern]
+    }
+
+    assert {} == wrong
+
+
+def test_the_committed_templates_are_current():
+    assert [] == [name for name, text in templates.files() if templates.committed(name) != text]
+
+
+def test_a_sub_technique_comes_with_its_parent_its_tactic_and_its_id_of_v18():
+    fields = threat_fields(["T1692.001"])
+
+    assert ["T1692"] == fields["threat.technique.id"]
+    assert ["T1692.001"] == fields["threat.technique.subtechnique.id"]
+    assert "T0855" in fields["otmon.attack.legacy_ids"]
+    assert set(fields["threat.tactic.id"]) <= set(TACTICS.values())
+
+
+def test_every_technique_has_a_tactic_with_an_id():
+    from otmon.ruleset.attack import techniques
+
+    assert set(TACTICS) >= {slug for one in techniques().values() for slug in one.tactics}
+
+
+def an_alert(**changes: Any) -> Alert:
+    plain = Alert(
+        id=3, fingerprint="f", rule=AlertRule("r", "S7 controller stopped", "critical", "1"),
+        techniques=("T0858",), technique_names=("Change Operating Mode",), severity=86,
+        level="critical", confidence=0.95, first_seen=Time(START), last_seen=Time(START), count=1,
+        client="10.0.0.66", server="10.0.0.11", protocol="s7comm", message="It was stopped.",
+        why=("w",),
+        violations=(Violation("plc_stop", "pi", None, "ok", 1, Time(START), Time(START)),),
+        violations_left_out=0, evidence=AlertEvidence("a.pcapng", (1, 2), ()), triage=("Look.",),
+        false_positives=(),
+    )  # fmt: skip
+    return dataclasses.replace(plain, **changes)
+
+
+def test_an_alert_says_in_ecs_what_was_done_to_whom():
+    body = json.loads(whole(documents.alert(SENSOR, an_alert(), lambda _: None)).body)
+
+    assert ("alert", 99, "s7comm-plc-stop", "success") == tuple(
+        body["event"][name] for name in ("kind", "severity", "action", "outcome")
+    )
+    assert "S7 controller stopped" == body["message"] == body["rule"]["name"]
+    assert ["10.0.0.66", "10.0.0.11"] == body["related"]["ip"]
+
+
+def test_an_update_of_an_alert_is_no_alert():
+    update = Update(9, "acknowledged", START, "acknowledged", 4, "kim", "known work")
+    body = json.loads(
+        whole(documents.alert_update(SENSOR, an_alert(), update, lambda _: None)).body
+    )
+
+    assert ("event", "alert-acknowledged") == (body["event"]["kind"], body["event"]["action"])
+    assert ("3", 4, "kim") == tuple(
+        body["otmon"]["alert"][name] for name in ("id", "count", "author")
+    )
+
+
+def test_alerts_of_a_new_state_never_have_the_id_of_others():
+    ids = {
+        documents.alert(SENSOR, an_alert(**change), lambda _: None).id
+        for change in ({}, {"id": 4}, {"first_seen": Time(START + 1)}, {"fingerprint": "g"})
+    }
+
+    assert 4 == len(ids)
+
+
+def test_an_operation_counts_only_its_interval():
+    first = documents.operation(SENSOR, Counted(count=5), 0, lambda _: None)
+    second = documents.operation(
+        SENSOR, Counted(count=12, last_seen_ns=START + 60), 5, lambda _: None
+    )
+
+    assert (5, "new") == tuple(first.fields[f"otmon.behaviour.{n}"] for n in ("count", "state"))
+    assert (7, "known") == tuple(second.fields[f"otmon.behaviour.{n}"] for n in ("count", "state"))
+    assert first.id != second.id
+
+
+def test_a_document_that_is_too_big_loses_what_matters_least_and_says_so():
+    draft = documents.alert(SENSOR, an_alert(triage=("x" * 5000,)), lambda _: None)
+    made = documents.finished(SENSOR, draft, 1, START, most_bytes=4000)
+
+    assert not isinstance(made, tuple)
+    body = json.loads(made.body)
+    assert body["otmon"]["trimmed"] is True
+    assert "triage" not in body["otmon"]["alert"]
+
+
+def test_a_document_that_stays_too_big_is_a_dead_letter_with_a_reason():
+    draft = documents.alert(SENSOR, an_alert(message="x" * 5000), lambda _: None)
+
+    _, failure = documents.finished(SENSOR, draft, 1, START, most_bytes=4000)
+    assert "too_big" == failure.kind

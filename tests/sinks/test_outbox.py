@@ -1,0 +1,162 @@
+"""The queue before a remote sink."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from otmon.sinks import outbox
+from otmon.sinks.outbox import Bounds, Document, Failure
+from otmon.state.site_file import SiteFile
+
+LATER = 2**62
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[SiteFile]:
+    with SiteFile.open(tmp_path / "site.otmon") as site:
+        yield site
+
+
+def document(
+    name: str, priority: int = 3, body: bytes = b'{"event":{}}', **more: object
+) -> Document:
+    given = {"target": "logs-otmon.operation-default", "op": "create"} | more
+    return Document(priority=priority, id=name, body=body, **given)  # type: ignore[arg-type]
+
+
+def put(site: SiteFile, *documents: Document, bounds: Bounds | None = None) -> int:
+    with site.transaction() as db:
+        return outbox.put(db, documents, bounds)
+
+
+def waiting(site: SiteFile, **limits: int) -> list[str]:
+    with site.reading() as db:
+        rows = outbox.batch(db, now_ns=LATER, **limits)
+    return [row.document.id for row in rows]
+
+
+def status(site: SiteFile) -> outbox.Status:
+    with site.reading() as db:
+        return outbox.status(db)
+
+
+def test_what_matters_most_goes_first_then_what_came_first(site):
+    put(site, document("a", 4), document("b", 0), document("c", 4), document("d", 1))
+
+    assert ["b", "d", "a", "c"] == waiting(site)
+
+
+def test_a_document_that_waits_is_not_put_in_twice(site):
+    assert 1 == put(site, document("a"))
+    assert 0 == put(site, document("a"))
+    assert ["a"] == waiting(site)
+
+
+def test_a_newer_version_of_an_index_document_replaces_the_older_one(site):
+    put(site, document("a", op="index", version=1, body=b"old"))
+    put(site, document("a", op="index", version=2, body=b"newer"))
+
+    with site.reading() as db:
+        rows = outbox.batch(db, now_ns=LATER)
+    assert [b"newer"] == [row.document.body for row in rows]
+    assert len(b"newer") + outbox.ROW_BYTES == status(site).bytes
+
+
+def test_documents_of_a_transaction_that_fails_are_not_there(site):
+    with pytest.raises(ZeroDivisionError), site.transaction() as db:
+        outbox.put(db, [document("a")])
+        raise ZeroDivisionError
+
+    assert [] == waiting(site)
+    assert 0 == status(site).bytes
+
+
+def test_a_batch_has_bounds_by_number_and_by_bytes_but_is_never_empty(site):
+    put(site, *(document(str(number), body=b"x" * 100) for number in range(5)))
+
+    assert ["0", "1"] == waiting(site, at_most=2)
+    assert ["0", "1"] == waiting(site, max_bytes=250)
+    assert ["0"] == waiting(site, max_bytes=1)
+
+
+def test_what_is_acknowledged_is_gone_with_its_bytes(site):
+    put(site, document("a"), document("b"))
+    with site.transaction() as db:
+        outbox.acknowledge(db, outbox.batch(db, at_most=1, now_ns=LATER))
+
+    assert ["b"] == waiting(site)
+    assert len(b'{"event":{}}') + outbox.ROW_BYTES == status(site).bytes
+
+
+def test_what_is_put_off_waits_until_its_time(site):
+    put(site, document("a"), document("b"))
+    with site.transaction() as db:
+        first = outbox.batch(db, at_most=1, now_ns=0)
+        outbox.put_off(db, [(first[0], 500)])
+        before = [row.document.id for row in outbox.batch(db, now_ns=499)]
+        after = [(row.document.id, row.attempts) for row in outbox.batch(db, now_ns=500)]
+
+    assert ["b"] == before
+    assert [("a", 1), ("b", 0)] == after
+
+
+def test_a_full_queue_drops_conversations_then_operations_and_never_alerts(site):
+    kinds = [(0, 3), (1, 3), (3, 3), (4, 3)]
+    documents = [
+        document(f"{priority}.{number}", priority, b"x" * 840)
+        for priority, count in kinds
+        for number in range(count)
+    ]
+    put(site, *documents, bounds=Bounds(max_bytes=7_000))
+    assert 6 == len(waiting(site))  # one goes at a time by lots of DROP_ROWS
+
+    put(site, document("0.9", 0, b"x" * 840), bounds=Bounds(max_bytes=2_000))
+
+    assert ["0.0", "0.1", "0.2", "0.9"] == waiting(site)
+    assert {"dropped.room.4": 3, "dropped.room.3": 3, "dropped.room.1": 3} == status(site).counts
+
+
+def test_what_is_too_old_is_dropped_and_counted(site):
+    put(site, document("a", 0))
+    with site.transaction() as db:
+        db.execute("UPDATE outbox SET enqueued_at = 0")
+    put(site, document("b", 0))
+
+    assert ["b"] == waiting(site)
+    assert {"dropped.age.0": 1} == status(site).counts
+
+
+def test_a_dead_letter_says_why_and_can_be_sent_again(site):
+    put(site, document("a"))
+    with site.transaction() as db:
+        rows = outbox.batch(db, now_ns=LATER)
+        outbox.bury(db, [(rows[0], Failure(400, "document_parsing_exception", "bad date"))])
+        told = outbox.dead_by_error(db)
+
+    assert [(400, "document_parsing_exception", "bad date", 1)] == told
+    assert [] == waiting(site)
+    with site.transaction() as db:
+        assert 1 == outbox.revive(db)
+    assert ["a"] == waiting(site)
+    assert 0 == status(site).dead_letters
+
+
+def test_dead_letters_have_a_tenth_of_the_room_and_the_oldest_go_first(site):
+    put(site, *(document(str(number), body=b"x" * 100) for number in range(150)))
+    with site.transaction() as db:
+        rows = outbox.batch(db, now_ns=LATER)
+        dead = [(row, Failure(400, "bad", "bad")) for row in rows]
+        outbox.bury(db, dead, Bounds(max_bytes=100_000))
+
+    assert 50 == status(site).dead_letters
+    assert {"dead_letter": 150, "dead_letter_dropped": 100} == status(site).counts
+
+
+def test_numbers_of_a_series_are_given_once(site):
+    with site.transaction() as db:
+        assert 1 == outbox.next_in(db, "alert", 3)
+        assert 4 == outbox.next_in(db, "alert")
+        assert 1 == outbox.next_in(db, "asset")
