@@ -24,8 +24,9 @@ use engine::{Engine, PduLogging};
 use crate::fault::caught;
 use crate::live;
 
-/// Batches that may wait for Python.
-const WAITING_BATCHES: usize = 64;
+/// Batches that may wait for Python: enough to go on with while it is busy, and not
+/// so many that they are what a run needs most memory for.
+const WAITING_BATCHES: usize = 8;
 /// Observations, and bytes of the PDU log, that are worth a batch.
 const FULL_OBSERVATIONS: usize = 1024;
 const FULL_PDUS: usize = 256 << 10;

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from otmon.model.event import NEVER_NS, Event, Likeness
-from otmon.model.layout import SHAPE_FIELDS
+from otmon.model.layout import SHAPE_FIELDS, FieldValue
 from otmon.model.rule import Match, Rule
 from otmon.ruleset.compile import Predicate, compile_condition, reasons
 from otmon.ruleset.condition import (
@@ -71,6 +71,8 @@ class _Step:
 
 _Lane = tuple[_Step, ...]
 _Key = TypeVar("_Key")
+_SAID = ("event.provider", "anomaly.type", "ot.anomaly")
+"""The fields, each of a closed list, that tell apart what detectors say."""
 _ENDS = frozenset(("client.address", "server.address"))
 
 
@@ -125,7 +127,7 @@ class Judge:
         self._buckets: dict[tuple[str, str | None, str | None], _Bucket] = {}
         self._shapes: dict[tuple[str, int], _Bucket] = {}
         self._lanes: dict[Likeness, _Lane] = {}
-        self._plain: dict[tuple[str, str | None, str | None, int | None], _Lane] = {}
+        self._plain: dict[tuple[FieldValue, ...], _Lane] = {}
         """Of likenesses that are not kept, by what tells them apart."""
         self._predicates: dict[Condition, Predicate] = {}
 
@@ -206,23 +208,30 @@ class Judge:
     def _lane(self, event: Event) -> _Lane:
         """The rules as they are held against events like this one."""
         likeness = event.likeness
-        shape = likeness.shape
-        if not likeness.decided:
-            # A likeness that is not kept does not come again.
-            key = (likeness.category, likeness.service, likeness.operation_class, shape)
-            lane = self._plain.get(key)
-            if lane is None:
-                lane = self._remember(self._plain, key, self._steps(event, shape))
-            return lane
-        return self._remember(self._lanes, likeness, self._steps(event, shape))
+        if likeness.decided:
+            further = likeness.decided - SHAPE_FIELDS
+            return self._remember(self._lanes, likeness, self._steps(event, further))
+        # A likeness that is not kept does not come again; what detectors say does.
+        said = tuple([event.own(field) for field in _SAID])
+        own = (likeness.category, likeness.service, likeness.operation_class, likeness.shape)
+        key = (*own, *said)
+        lane = self._plain.get(key)
+        if lane is None:
+            told = zip(_SAID, said, strict=True)
+            fields = frozenset(field for field, value in told if value is not None)
+            lane = self._remember(self._plain, key, self._steps(event, fields))
+        return lane
 
-    def _steps(self, event: Event, shape: int | None) -> _Lane:
+    def _steps(self, event: Event, fields: frozenset[str]) -> _Lane:
+        """The rules of the bucket of `event` that its shape and `fields` do not rule out."""
+        shape = event.shape
         if shape is None:
             bucket = self._bucket((event.category, event.service, event.operation_class))
         else:
             known = self._shapes.get((event.category, shape))
             bucket = self._bucket_of_shape(event, shape) if known is None else known
-        return tuple([_Step(ready, event) for ready in self._decided(bucket, event)])
+        left = self._narrow(bucket, event, fields) if fields else bucket
+        return tuple([_Step(ready, event) for ready in left])
 
     @staticmethod
     def _remember(lanes: dict[_Key, _Lane], key: _Key, lane: _Lane) -> _Lane:
@@ -230,11 +239,6 @@ class Judge:
             lanes.clear()
         lanes[key] = lane
         return lane
-
-    def _decided(self, bucket: _Bucket, event: Event) -> Iterator[_Ready]:
-        """The rules of a bucket that the likeness of `event` does not rule out."""
-        further = event.likeness.decided - SHAPE_FIELDS
-        return self._narrow(bucket, event, further) if further else iter(bucket)
 
     def _bucket(self, key: tuple[str, str | None, str | None]) -> _Bucket:
         # Categories, services and classes are closed lists, and so are their buckets.
