@@ -21,7 +21,7 @@ use engine::counters::Counters;
 use engine::dissectors;
 use engine::limits::Limits;
 use engine::observation::{Endpoint, FlowFacts};
-use engine::observer::{Answer, FlowMemo, Observer, Pair};
+use engine::observer::{Answer, Asked, FlowMemo, Observer, Pair};
 
 const ROUNDS: i64 = 1_000_000;
 const RUNS: u32 = 3;
@@ -70,7 +70,7 @@ struct Bench {
 impl Bench {
     fn new(flows: u64) -> Self {
         Self {
-            observer: Observer::new(&Limits::default(), PduLogging::Off, false, false),
+            observer: Observer::new(&Limits::default(), &Asked::default()),
             counters: Counters::new(),
             memos: (0..flows).map(|id| (facts(id), FlowMemo::default())).collect(),
         }
@@ -120,7 +120,8 @@ fn now() -> Instant {
 
 /// Nanoseconds of one line of the PDU log, in a run of [`ROUNDS`].
 fn lines(answer: &Pdu) -> u128 {
-    let mut observer = Observer::new(&Limits::default(), PduLogging::Only, false, false);
+    let mut observer =
+        Observer::new(&Limits::default(), &Asked { pdu_log: PduLogging::Only, ..Asked::default() });
     let facts = facts(1);
     let start = now();
     for number in 1..=ROUNDS.unsigned_abs() {

@@ -30,7 +30,7 @@ use crate::interface::{ALONE, Interfaces};
 use crate::known_servers::KnownServers;
 use crate::limits::Limits;
 use crate::observation::{FlowFacts, KnownConversation, Observation};
-use crate::observer::{FlowMemo, FlowTotals, Observer};
+use crate::observer::{Asked, FlowMemo, FlowTotals, Observer};
 use crate::packet::{Ip, Link, Packet, Payload, Tcp};
 use crate::pdu_log::PduLogging;
 use crate::reassembly::{Chunk, Reassembly, Segment, Step, opens_anew};
@@ -129,9 +129,7 @@ impl Engine {
             sinks: Sinks::default(),
             waiting: Waits::default(),
             servers: KnownServers::new(limits.known_servers),
-            observer: Observer::new(&limits, pdu_log, rhythm, health)
-                .with_spoof(spoof)
-                .with_previous(previous),
+            observer: Observer::new(&limits, &Asked { pdu_log, rhythm, health, spoof, previous }),
             limits,
         }
     }

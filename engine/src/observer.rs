@@ -131,6 +131,21 @@ impl FlowTotals {
     }
 }
 
+/// What is asked of an observer beside what it always tells.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Asked {
+    /// Whether every PDU is written as a line.
+    pub pdu_log: PduLogging,
+    /// What happens to rhythms, and what stays unanswered.
+    pub rhythm: bool,
+    /// What conversations lost.
+    pub health: bool,
+    /// Which senders may not be who they say.
+    pub spoof: bool,
+    /// What objects held before a change.
+    pub previous: bool,
+}
+
 /// Folds, counts and emits.
 #[derive(Debug)]
 pub struct Observer {
@@ -161,10 +176,10 @@ pub struct Observer {
 }
 
 impl Observer {
-    /// An observer that has seen nothing. `pdu_log` says whether it writes every PDU
-    /// as a line, `rhythm` and `health` are what else it is asked for.
+    /// An observer that has seen nothing.
     #[must_use]
-    pub fn new(limits: &Limits, pdu_log: PduLogging, rhythm: bool, health: bool) -> Self {
+    pub fn new(limits: &Limits, asked: &Asked) -> Self {
+        let Asked { pdu_log, rhythm, health, spoof, previous } = *asked;
         Self {
             limits: limits.clone(),
             batch: Vec::new(),
@@ -178,27 +193,13 @@ impl Observer {
             contents: Contents::new(limits),
             calls: rhythm.then(|| Box::new(Calls::new(limits.calls))),
             losses: health.then(Box::default),
-            spoof: false,
-            objects: None,
+            spoof,
+            objects: previous.then(|| Box::new(Objects::new(limits.object_values))),
             previous: None,
             pdu_log: (pdu_log != PduLogging::Off)
                 .then(|| (PduLog::new(limits.pdu_log_waiting), Writer::new())),
             quiet: pdu_log == PduLogging::Only,
         }
-    }
-
-    /// Says from now on what may be forged, too.
-    #[must_use]
-    pub const fn with_spoof(mut self, spoof: bool) -> Self {
-        self.spoof = spoof;
-        self
-    }
-
-    /// Tells from now on what objects held before a change, too.
-    #[must_use]
-    pub fn with_previous(mut self, previous: bool) -> Self {
-        self.objects = previous.then(|| Box::new(Objects::new(self.limits.object_values)));
-        self
     }
 
     /// Learns what two ends had done before this run.

@@ -10,7 +10,6 @@
 
 use std::sync::Arc;
 
-use engine::PduLogging;
 use engine::counters::Counters;
 use engine::dissectors::anomaly::Anomaly;
 use engine::dissectors::dissector::{Direction, FrameId, Frames, OpenRequest, Transport};
@@ -22,7 +21,9 @@ use engine::dissectors::target::{Space, Span, Target};
 use engine::dissectors::value::Value;
 use engine::limits::Limits;
 use engine::observation::{Behaviour, Content, Endpoint, FlowFacts, Observation, Transaction};
-use engine::observer::{Answer, DirectionTotals, FlowMemo, FlowTotals, Observer, Origin, Pair};
+use engine::observer::{
+    Answer, Asked, DirectionTotals, FlowMemo, FlowTotals, Observer, Origin, Pair,
+};
 
 const SECOND: i64 = 1_000_000_000;
 const READ: Operation = Operation::new("read_holding_registers", Class::Read);
@@ -46,7 +47,7 @@ impl Plant {
 
     fn with(limits: Limits) -> Self {
         Self {
-            observer: Observer::new(&limits, PduLogging::Off, false, false),
+            observer: Observer::new(&limits, &Asked::default()),
             counters: Counters::new(),
             facts: Arc::new(facts(1, 50_000)),
             memo: FlowMemo::default(),
