@@ -8,7 +8,8 @@
 //! Time is the running maximum of packet times. A frame from the past keeps its
 //! own time in what it says; durations never run backwards.
 
-use std::collections::HashMap;
+mod watch;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -17,7 +18,6 @@ use dissectors::dissector::{Direction, FrameId, Transport};
 
 use crate::arp::{Arps, Message};
 use crate::capture::Frame;
-use crate::conversation::Host;
 use crate::counters::Counters;
 use crate::decode::{decode, decode_whole};
 use crate::delta::Deltas;
@@ -30,7 +30,7 @@ use crate::interface::{ALONE, Interfaces};
 use crate::known_servers::KnownServers;
 use crate::limits::Limits;
 use crate::observation::{FlowFacts, KnownConversation, Observation};
-use crate::observer::{Asked, FlowMemo, FlowTotals, Observer};
+use crate::observer::{Asked, FlowMemo, Observer};
 use crate::packet::{Ip, Link, Packet, Payload, Tcp};
 use crate::pdu_log::PduLogging;
 use crate::reassembly::{Chunk, Reassembly, Segment, Step, opens_anew};
@@ -292,84 +292,6 @@ impl Engine {
         }
     }
 
-    /// Tells the counts of everything that changed, of flows that go on, too.
-    #[cold]
-    fn tell_deltas(&mut self) {
-        for slot in self.flows.slots() {
-            self.count_flow(slot);
-        }
-        self.observer.flush(&mut self.counters);
-    }
-
-    /// Counts what a flow that goes on carried since it was last counted.
-    fn count_flow(&mut self, slot: u32) {
-        let (Some(flow), Some(deltas)) = (self.flows.get_mut(slot), &mut self.deltas) else {
-            return;
-        };
-        // Whose flow it is decides where it is counted.
-        if flow.application.is_undecided() {
-            return;
-        }
-        let (client, facts, memo) = whose(flow);
-        // Whether all was in vain, its end shows.
-        let totals = FlowTotals { vain: false, ..flow.totals(client, i64::MIN) };
-        if let Some(since) = deltas.since(slot, totals) {
-            self.observer.flow_counted(&facts, memo, since);
-        }
-    }
-
-    /// Says what senders of ARP did.
-    #[cold]
-    fn tell_arps(&mut self) {
-        let news = self.spoof.as_mut().filter(|spoof| spoof.arps.has_news());
-        for arp in news.map(|spoof| spoof.arps.take_news()).unwrap_or_default() {
-            self.observer.arp(arp);
-        }
-    }
-
-    /// Holds the header of a packet against those before it in its flow.
-    #[cold]
-    fn note_header(&mut self, slot: u32, direction: Direction, ip: &Ip, arrival: Arrival<'_>) {
-        let (Some(spoof), Some(flow)) = (&mut self.spoof, self.flows.get_mut(slot)) else {
-            return;
-        };
-        let place = (slot, flow.identity.id);
-        let shifted = spoof.shifts.note(place, direction, ip, arrival.frame);
-        for shifted in shifted.into_iter().flatten() {
-            let (client, facts, _) = whose(flow);
-            self.observer.shifted(facts, direction == client, shifted, arrival.time_ns);
-        }
-    }
-
-    /// Says what happened to interfaces and rhythms up to now.
-    #[cold]
-    fn watch(&mut self, now_ns: i64) {
-        self.interfaces.tick(now_ns);
-        if self.interfaces.has_news() {
-            for health in self.interfaces.take_news() {
-                self.observer.health(health);
-            }
-        }
-        let interfaces = &self.interfaces;
-        let lag_ns = self.limits.answer_ns.saturating_add(self.flows.lag_ns(TICK_NS));
-        self.observer.tick(now_ns, lag_ns, |interface| interfaces.seen_since_ns(interface));
-        if self.observer.has_rhythm_news() {
-            let news = self.observer.take_rhythm_news();
-            let mut seen = HashMap::new();
-            for rhythm in &news {
-                for end in [&rhythm.flow.client, &rhythm.flow.server] {
-                    seen.insert(Host::from(end), i64::MIN);
-                }
-            }
-            self.flows.add_last_seen(&mut seen);
-            self.observer.add_last_seen(&mut seen);
-            for rhythm in news {
-                let last = |host: Host| seen.get(&host).copied().filter(|last| *last > i64::MIN);
-                self.observer.rhythm(rhythm, last);
-            }
-        }
-    }
-
     fn packet(&mut self, packet: &Packet<'_>, arrival: Arrival<'_>, interface: u32) {
         let Packet { link, payload, .. } = packet;
         match payload {
@@ -487,27 +409,6 @@ impl Engine {
             );
         });
         self.flows.arm(slot, now_ns);
-    }
-
-    /// Counts an attempt to connect, and what becomes of it.
-    #[cold]
-    fn handshake(&mut self, slot: u32, direction: Direction, tcp: &Tcp<'_>, arrival: Arrival<'_>) {
-        let Some(flow) = self.flows.get_mut(slot) else { return };
-        let silent = !flow.halves.a_to_b.talked && !flow.halves.b_to_a.talked;
-        let accepted = *flow.halves.get(direction.reverse());
-        let view = flow.parts().view;
-        if tcp.is_reset() {
-            // Refused, where nothing but the other side's SYN came before.
-            let refused = silent && view.syn == Some(direction.reverse()) && !accepted.is_acking();
-            if refused {
-                self.observer.opened(&unidentified(&view, direction.reverse()), true);
-            }
-        } else if tcp.is_acknowledging() {
-            self.observer.opened(&unidentified(&view, direction.reverse()), false);
-        } else if silent && !accepted.syn {
-            let facts = unidentified(&view, direction);
-            self.observer.opens(facts, arrival.frame, arrival.time_ns);
-        }
     }
 
     fn datagram(&mut self, slot: u32, direction: Direction, bytes: &[u8], arrival: Arrival<'_>) {
