@@ -463,12 +463,6 @@ impl Engine {
         {
             session.note(Anomaly::OverlapConflict);
         }
-        if self.spoof.is_some()
-            && let Some(ip) = ip
-        {
-            self.note_header(slot, direction, ip, arrival);
-        }
-        let flow = self.flows.get_mut(slot)?;
         let mac = flow.identity.macs.get_mut(direction);
         if first || *mac != link.source {
             *mac = link.source;
@@ -478,6 +472,11 @@ impl Engine {
                 *other = link.destination.filter(|[first, ..]| first & 1 == 0);
             }
             self.observer.address(link, ip, false, arrival.frame, arrival.time_ns);
+        }
+        if self.spoof.is_some()
+            && let Some(ip) = ip
+        {
+            self.note_header(slot, direction, ip, arrival);
         }
         Some(slot)
     }
