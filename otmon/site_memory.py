@@ -165,7 +165,8 @@ class SiteMemory:
             alerts.save(db, aggregator.changed(lambda number: files[number].path))
             histories.save(db, self._changed_histories(conversations))
             records = inventory.changed_records(lambda number: files[number].path)
-            assets.save(db, records, inventory.aliases, inventory.watched_ns)
+            forgotten = inventory.take_forgotten()
+            assets.save(db, records, inventory.aliases, inventory.watched_ns, forgotten)
             for write in others:
                 write(db)
             if self._baseline is not None:

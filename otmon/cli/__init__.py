@@ -19,6 +19,7 @@ COMMANDS = {
     "explain": "Say what an alert means: why it was raised, its frames, what to check.",
     "evidence": "Save the frames behind an alert as pcapng.",
     "report": "Write one HTML file, or a workbook, of everything that was found.",
+    "assets": "List, name, compare and export devices, each with how it is known.",
     "alerts": "List, explain and settle alerts: acknowledge, close, mute, learn.",
     "journal": "List what people did to a state: who, when, what, why.",
     "doctor": "Check configuration, rules, state, disk and tools; back up the state.",

@@ -175,19 +175,19 @@ def _devices(assets: tuple[Asset, ...], limit: int | None) -> Group:
     for asset in shown[:limit]:
         table.add_row(
             address(asset),
-            _roles(asset),
+            role_lines(asset),
             "-" if asset.purdue_level is None else f"{asset.purdue_level:g}",
-            Text(_identity(asset)),
+            Text(identity(asset)),
         )
     return Group(_section(f"Devices ({len(assets)})", table), *_more(len(shown), limit, "devices"))
 
 
-def _roles(asset: Asset) -> str:
+def role_lines(asset: Asset) -> str:
     """One role a line; a question mark where a person must confirm it."""
     return "\n".join((*asset.roles, *(f"{role}?" for role in asset.role_candidates))) or "-"
 
 
-def _identity(asset: Asset) -> str:
+def identity(asset: Asset) -> str:
     """Vendor, model, order code, firmware, serial: what is known, each once."""
     parts: list[str] = []
     for value in (asset.vendor, asset.model, asset.order_code):

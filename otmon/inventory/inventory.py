@@ -137,6 +137,7 @@ class Inventory:
         """Devices that claim the identity of another, by key and id."""
         self._told: dict[tuple[str, str], None] = {}
         """What is told once."""
+        self._forgotten: list[str] = []
         self.forgotten_count = 0
         """Unconfirmed devices that went because there were too many."""
         self._places = Places(self, Contests(self._news, lambda: self.knows))
@@ -323,13 +324,18 @@ class Inventory:
         """What the next run has to know of the devices that changed since the last time."""
         total = self.watched_ns
         for device in self._everybody():
-            if not device.seen_now or not device.confirmed:
+            if not device.seen_now:
                 continue
             device.mark_ns = total - max(0, self._now_ns - device.last_ns)
             stamp = device.stamp()
             if stamp != device.saved:
                 device.saved = stamp
                 yield record_of(device, file_name)
+
+    def take_forgotten(self) -> list[str]:
+        """Ids of devices that were forgotten since the last time."""
+        taken, self._forgotten = self._forgotten, []
+        return taken
 
     @property
     def aliases(self) -> Mapping[str, str]:
@@ -348,6 +354,10 @@ class Inventory:
             device = device_of(record, gateway)
             self._made = max(self._made, device.number + 1)
             self._remembers = True
+            if not device.confirmed and gateway is None:
+                # Nobody knew it for a device: when it shows to be one, that is news.
+                device.new = True
+                self._unconfirmed[device.id] = device
             if gateway is not None and device.protocol is not None and device.unit is not None:
                 gateway.nested[device.protocol, device.unit] = device
             else:
@@ -420,6 +430,7 @@ class Inventory:
             _, oldest = self._unconfirmed.popitem(last=False)
             self._places.forget(oldest)
             self._devices.pop(oldest.id, None)
+            self._forgotten.append(oldest.id)
             self.forgotten_count += 1
         return device
 

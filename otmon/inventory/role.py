@@ -127,7 +127,8 @@ def roles_of(device: Device, settled: Sequence[str] = ()) -> Roles:
     for role, belief in _own_words(device).items():
         score[role] = min(1.0, score.get(role, 0.0) + belief * 0.5)
     asked = device.activity.asked
-    dangers = sum(count for (_, token), count in asked.items() if token in _ENGINEERING_DANGERS)
+    telling = (*_ENGINEERING_DANGERS, "program_upload")
+    dangers = sum(count for (_, token), count in asked.items() if token in telling)
     found = sorted(
         (role for role, points in score.items() if points >= SHOWN_FROM and role not in settled),
         key=lambda role: (-score[role], role),
@@ -193,7 +194,8 @@ def _as_client(device: Device) -> list[Reason]:
         reasons.append(Reason("scada_server", 0.7, "supervises outstations", supervised))
     engineering = [token for token in _ENGINEERING_CLASSES if asked[token]]
     if engineering and not any(asked[token] for token in _ENGINEERING_DANGERS):
-        points = 0.4 + 0.2 * len(engineering)
+        # One kind alone may as well be somebody who looks around.
+        points = 0.2 + 0.2 * len(engineering)
         words = f"does {', '.join(engineering)}"
         count = sum(asked[token] for token in engineering)
         reasons.append(Reason("engineering_station", points, words, count))

@@ -31,6 +31,31 @@ def workbook(content: Content) -> bytes:
     Raises:
         WorkbookError: XlsxWriter is not installed.
     """
+    sheets = (
+        ("Summary", ("what", "value"), _summary(content)),
+        ("Alerts", _ALERTS, _alerts(content)),
+        ("Violations", _VIOLATIONS, _violations(content)),
+        ("Devices", _DEVICES, _devices(content)),
+        ("Claims", _CLAIMS, _claims(content)),
+        ("Conversations", _CONVERSATIONS, _conversations(content)),
+        ("Transfers", _TRANSFERS, _transfers(content)),
+    )
+    return sheets_as_xlsx(content.title, content.capture["last_seen"], sheets)
+
+
+def sheets_as_xlsx(
+    title: str, last_ns: int | None, sheets: Iterable[tuple[str, Sequence[str], Rows]]
+) -> bytes:
+    """A workbook of any tables.
+
+    Args:
+        title: Of the workbook.
+        last_ns: The time of the traffic, which is that of the workbook.
+        sheets: Each with its name, columns and rows.
+
+    Raises:
+        WorkbookError: XlsxWriter is not installed.
+    """
     try:
         import xlsxwriter
     except ImportError as error:
@@ -43,22 +68,13 @@ def workbook(content: Content) -> bytes:
     options = {"in_memory": True, "strings_to_formulas": False, "strings_to_urls": False}
     book = xlsxwriter.Workbook(into, options)
     # The same analysis gives the same bytes: the time is that of the traffic.
-    last = content.capture["last_seen"]
     created = datetime.datetime(2000, 1, 1)
-    if last is not None:
-        created = datetime.datetime.fromisoformat(render_time(last)[:19])
-    book.set_properties({"title": content.title, "created": created})
+    if last_ns is not None:
+        created = datetime.datetime.fromisoformat(render_time(last_ns)[:19])
+    book.set_properties({"title": title, "created": created})
     head = book.add_format({"bold": True, "bottom": 1, "text_wrap": True, "valign": "top"})
     body = book.add_format({"valign": "top"})
-    for name, columns, rows in (
-        ("Summary", ("what", "value"), _summary(content)),
-        ("Alerts", _ALERTS, _alerts(content)),
-        ("Violations", _VIOLATIONS, _violations(content)),
-        ("Devices", _DEVICES, _devices(content)),
-        ("Claims", _CLAIMS, _claims(content)),
-        ("Conversations", _CONVERSATIONS, _conversations(content)),
-        ("Transfers", _TRANSFERS, _transfers(content)),
-    ):
+    for name, columns, rows in sheets:
         _sheet(book.add_worksheet(name), columns, rows, head, body)
     book.close()
     return into.getvalue()

@@ -44,6 +44,7 @@ def save(
     records: Iterable[Mapping[str, Any]],
     aliases: Mapping[str, str],
     watched_ns: int,
+    forgotten: Iterable[str] = (),
 ) -> None:
     """Keeps devices in place of what was known of them before.
 
@@ -52,7 +53,9 @@ def save(
         records: The devices that changed.
         aliases: Every id that was given up: its device is no row of its own any more.
         watched_ns: For how long the site has been watched.
+        forgotten: Ids of devices that never showed to be one.
     """
+    db.executemany("DELETE FROM assets WHERE id = ?", [(old,) for old in forgotten])
     db.executemany(
         "INSERT INTO assets VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET"
         " gateway = excluded.gateway, first_ns = excluded.first_ns, last_ns = excluded.last_ns,"

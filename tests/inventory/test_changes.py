@@ -1,0 +1,223 @@
+"""What changes on the network is told, with what was expected."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from inventory.observations import S, address, claim, conversation
+
+from otmon.config import AssetWords, Config, Segment, Site
+from otmon.inventory.inventory import MAX_UNCONFIRMED, Inventory
+from otmon.model.asset import Words
+
+PLC, SPARE, LAPTOP = "00:1b:1b:00:00:01", "00:1b:1b:00:77:02", "3c:97:0e:00:00:03"
+
+
+def types(inventory: Inventory) -> list[Any]:
+    """The kinds of what is told."""
+    return [event.get("anomaly.type") for event in inventory.take_news()]
+
+
+def told(inventory: Inventory, observations: Iterable[Any]) -> list[Any]:
+    """What an inventory tells of addresses, at their end."""
+    for one in observations:
+        inventory.address(one)
+    inventory.finish()
+    return types(inventory)
+
+
+def later(inventory: Inventory, **other: Any) -> Inventory:
+    """The inventory of the next run."""
+    records = list(inventory.changed_records(lambda number: f"file {number}"))
+    watched_ns = inventory.watched_ns
+    return Inventory(
+        remembered=records, aliases=inventory.aliases, **({"watched_ns": watched_ns} | other)
+    )
+
+
+def learned(*addresses: Any) -> Inventory:
+    """The inventory of a run that saw these."""
+    inventory = Inventory()
+    for one in addresses:
+        inventory.address(one)
+    inventory.finish()
+    return inventory
+
+
+def test_nothing_is_new_where_nothing_was_known() -> None:
+    assert [] == told(Inventory(), [address(PLC, "10.0.0.1"), address(LAPTOP, "10.0.0.9")])
+
+
+def test_a_device_that_the_site_does_not_know_is_new() -> None:
+    after = later(learned(address(PLC, "10.0.0.1")))
+
+    assert ["asset_new"] == told(after, [address(PLC, "10.0.0.1"), address(LAPTOP, "10.0.0.9")])
+
+
+def test_a_device_that_sent_one_frame_is_not_told_of() -> None:
+    after = later(learned(address(PLC, "10.0.0.1")))
+    once = address(LAPTOP, "10.0.0.9", packets=1, last_seen_ns=0)
+
+    assert [] == told(after, [once])
+
+
+def test_ids_outlive_a_run() -> None:
+    before = learned(address(PLC, "10.0.0.1"))
+    after = later(before)
+    after.address(address(PLC, "10.0.0.77"))
+
+    known = before.asset_id("10.0.0.1", PLC, None)
+    assert known is not None
+    assert known == after.asset_id("10.0.0.77", PLC, None)
+
+
+def test_an_address_that_two_send_for_at_once_is_a_conflict() -> None:
+    pairs = [
+        address(PLC, "10.0.0.1", arp=True, last_seen_ns=5 * S),
+        address(LAPTOP, "10.0.0.1", arp=True, first_seen_ns=3 * S, last_seen_ns=4 * S),
+    ]
+
+    assert ["ip_conflict"] == told(Inventory(), pairs)
+
+
+def test_an_address_that_went_over_is_no_conflict_but_a_move() -> None:
+    pairs = [
+        address(PLC, "10.0.0.1", last_seen_ns=2 * S),
+        address(SPARE, "10.0.0.1", first_seen_ns=9 * S, last_seen_ns=20 * S),
+    ]
+
+    assert [] == told(Inventory(), pairs)
+    after = later(learned(address(PLC, "10.0.0.1")))
+    assert ["asset_new", "ip_moved"] == sorted(told(after, [address(SPARE, "10.0.0.1")]))
+
+
+def test_routers_that_share_a_virtual_address_are_no_conflict() -> None:
+    pairs = [
+        address(PLC, "10.0.0.1", arp=True),
+        address("00:00:5e:00:01:05", "10.0.0.1", arp=True),
+    ]
+
+    assert [] == told(Inventory(), pairs)
+
+
+def test_neighbouring_hardware_addresses_are_ports_of_one_device() -> None:
+    pairs = [address(PLC, "10.0.0.1"), address("00:1b:1b:00:00:02", "10.0.0.1")]
+
+    assert [] == told(Inventory(), pairs)
+
+
+def test_a_device_in_another_segment_has_moved() -> None:
+    after = later(learned(address(PLC, "10.0.0.1", vlan=5)))
+
+    assert ["asset_moved"] == told(after, [address(PLC, "10.0.0.1", vlan=6)])
+
+
+def test_vlans_of_one_segment_are_one_place() -> None:
+    cells = Config(segments=(Segment("cell", vlans=(5, 6)),))
+    inventory = Inventory(cells)
+    inventory.address(address(PLC, "10.0.0.1", vlan=5))
+
+    assert inventory.asset_id("10.0.0.1", PLC, 6) is not None
+
+
+def test_only_time_in_which_the_sensor_watched_makes_a_device_gone() -> None:
+    before = learned(address(PLC, "10.0.0.1"))
+
+    assert [] == told(later(before), [address(PLC, "10.0.0.1", first_seen_ns=10**18)])
+    watched = later(learned(address(PLC, "10.0.0.1")), watched_ns=40 * 86_400 * S)
+    assert ["asset_returned"] == told(watched, [address(PLC, "10.0.0.1")])
+
+
+def same_serial(name: str) -> Inventory:
+    """Two addresses that both give a serial number, the second under `name`."""
+    inventory = Inventory()
+    for mac, ip in ((PLC, "10.0.0.1"), (SPARE, "10.0.0.2")):
+        inventory.address(address(mac, ip))
+    for ip, station in (("10.0.0.1", "pumps"), ("10.0.0.2", name)):
+        facts = {"protocol": "s7comm", "source": "read_szl"}
+        inventory.claim(claim(ip, "station_name", station, **facts))
+        inventory.claim(claim(ip, "serial", "S C-B1UR7412", **facts))
+    inventory.finish()
+    return inventory
+
+
+def test_two_addresses_with_one_serial_number_are_one_device() -> None:
+    inventory = same_serial("pumps")
+    (asset,) = inventory.assets(str)
+
+    assert (("10.0.0.1", "10.0.0.2"), (PLC, SPARE)) == (asset.ip, asset.mac)
+    assert [asset.id] == [*inventory.aliases.values()]
+    assert asset.id == inventory.asset_id("10.0.0.2", SPARE, None)
+
+
+def test_two_that_give_one_serial_number_in_other_words_stay_two() -> None:
+    inventory = same_serial("filters")
+
+    assert 2 == len(inventory.assets(str))
+    assert ["identity_conflict"] == types(inventory)
+
+
+def test_a_persons_word_goes_before_what_a_device_says() -> None:
+    inventory = Inventory(Config(assets=(AssetWords("10.0.0.1", name="pumps", vendor="Acme"),)))
+    inventory.address(address(PLC, "10.0.0.1"))
+    inventory.claim(claim("10.0.0.1", "vendor", "Siemens"))
+    (asset,) = inventory.assets(str)
+
+    assert ("pumps", "Acme") == (asset.name, asset.vendor)
+    assert ["manual_contradicted"] == types(inventory)
+
+
+def test_a_role_that_a_person_settled_is_confirmed() -> None:
+    before = learned(address(PLC, "10.0.0.1"))
+    known = before.asset_id("10.0.0.1", PLC, None) or ""
+    after = later(before, words={known: Words(roles=("engineering_station",), author="jd")})
+    facts = after.facts("10.0.0.1", PLC, None)
+
+    assert facts is not None
+    assert ("engineering_station",) == facts.confirmed == facts.roles
+
+
+def test_a_new_device_is_accepted_by_a_person() -> None:
+    after = later(learned(address(PLC, "10.0.0.1")))
+    after.address(address(LAPTOP, "10.0.0.9"))
+    facts = after.facts("10.0.0.9", LAPTOP, None)
+
+    assert facts is not None
+    assert facts.is_new
+    word = {facts.id or "": Words(accepted=True, author="jd")}
+    accepted = later(after, words=word).facts("10.0.0.9", LAPTOP, None)
+    assert accepted is not None
+    assert not accepted.is_new
+
+
+def test_public_networks_of_the_site_are_no_peers_outside() -> None:
+    own = Inventory(Config(site=Site(networks=("8.8.8.0/24",))))
+    own.address(address(PLC, "8.8.8.8", ttl=57))
+
+    assert ["8.8.8.0/24"] == [asset.zone for asset in own.assets(str) if asset.ip]
+
+
+def test_facts_are_those_of_the_moment() -> None:
+    inventory = Inventory()
+    inventory.address(address(PLC, "10.0.0.1"))
+    before = inventory.facts("10.0.0.1", PLC, None)
+    talk = conversation("10.0.0.9", "10.0.0.1", "s7comm", server_mac=PLC)
+    inventory.conversation(talk)
+    after = inventory.facts("10.0.0.1", PLC, None)
+
+    assert before is not None
+    assert after is not None
+    assert ((), ("plc",)) == (before.roles, after.roles)
+
+
+def test_senders_that_never_answer_stay_within_their_bound() -> None:
+    inventory = Inventory()
+    for number in range(MAX_UNCONFIRMED + 50):
+        ip = f"10.{number >> 16}.{number >> 8 & 255}.{number & 255}"
+        mac = f"00:1b:1b:{number >> 16:02x}:{number >> 8 & 255:02x}:{number & 255:02x}"
+        inventory.address(address(mac, ip, packets=1, last_seen_ns=0))
+
+    assert MAX_UNCONFIRMED == inventory.device_count
+    assert 50 == inventory.forgotten_count
+    assert None is inventory.asset_id("10.0.0.0", "00:1b:1b:00:00:00", None)

@@ -1,0 +1,74 @@
+"""Claims: which of them stand, and what contradicts them."""
+
+from __future__ import annotations
+
+from otmon.inventory.claim_book import MAX_DISTINCT, ClaimBook, Contradiction, Told
+
+
+def told(value: str, count: int = 1, flows: int = 1, frame: int = 1, **other: object) -> Told:
+    """A device's own answer, said so often in this run."""
+    facts: dict[str, object] = {"attribute": "serial", "source": "s7comm.read_szl"}
+    facts |= {"confidence": 0.95, "ip": "10.0.0.1", "unit": None}
+    facts |= {"first_ns": frame, "last_ns": frame, "frame": (0, frame), "last_frame": (0, frame)}
+    return Told(value=value, count=count, flow_count=flows, **(facts | other))  # type: ignore[arg-type]
+
+
+def said(*claims: Told) -> tuple[list[tuple[str, bool] | None], str]:
+    """What each claim contradicts, and what stands after all of them."""
+    book = ClaimBook()
+    found: list[Contradiction | None] = [book.put(one) for one in claims]
+    shown = book.shown("serial")
+
+    assert shown is not None
+    return [one and (one.new.value, one.replaced) for one in found], shown.value
+
+
+def test_one_other_answer_is_a_conflict_and_replaces_nothing() -> None:
+    assert ([None, ("B", False)], "A") == said(told("A"), told("B", frame=2))
+
+
+def test_another_answer_stands_after_three_sightings_in_two_conversations() -> None:
+    found, stands = said(
+        told("A"),
+        told("B", frame=2),
+        told("B", count=3, frame=4),
+        told("B", count=4, flows=2, frame=5),
+    )
+
+    assert ([None, ("B", False), None, ("B", True)], "B") == (found, stands)
+
+
+def test_an_old_answer_in_between_starts_the_count_again() -> None:
+    found, stands = said(
+        told("A"),
+        told("B", count=2, frame=2),
+        told("A", count=2, frame=3),
+        told("B", count=3, flows=2, frame=4),
+    )
+
+    assert ([None, ("B", False), None, ("B", False)], "A") == (found, stands)
+
+
+def test_a_device_that_says_two_values_in_one_message_contradicts_nothing() -> None:
+    assert ([None, None], "A") == said(told("A"), told("B"))
+
+
+def test_an_unsure_claim_gives_way_to_the_next() -> None:
+    banner = {"confidence": 0.6, "source": "ftp.banner"}
+
+    assert ([None, None], "B") == said(told("A", **banner), told("B", frame=2, **banner))
+
+
+def test_a_banner_never_contradicts_the_devices_own_answer() -> None:
+    other = {"confidence": 0.6, "source": "ftp.banner"}
+
+    assert ([None, None], "A") == said(told("A"), told("B", frame=2, **other))
+
+
+def test_distinct_claims_stay_within_their_bound() -> None:
+    book = ClaimBook()
+    for number in range(100):
+        book.put(told(f"module {number}", attribute="module", frame=number + 1))
+
+    assert MAX_DISTINCT == len(list(book.of("module")))
+    assert 100 - MAX_DISTINCT == book.evicted_count

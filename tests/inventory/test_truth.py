@@ -1,0 +1,161 @@
+"""Inventories of whole captures, looked up by hand in Wireshark 4.0 and written down here.
+
+Of the S7 controllers the SZL answers (`s7comm.szl`), of the Modicon the strings
+of its UMAS answers and the Ethernet addresses, of the lab its truth files.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from places import PCAPS
+
+import otmon
+from otmon.model.asset import Asset
+
+Row = tuple[str | None, ...]
+
+
+def said(asset: Asset) -> Row:
+    """Who a device says it is."""
+    return (
+        asset.vendor,
+        asset.model,
+        asset.order_code,
+        asset.firmware,
+        asset.serial,
+        asset.station_name,
+        asset.hostname,
+    )
+
+
+def inventory(path: Path) -> dict[str, tuple[str, Row, tuple[str, ...]]]:
+    """Hardware address, identity and roles by address; stations as `address/unit`."""
+    found = {}
+    for asset in otmon.analyze(path).assets:
+        name = asset.ip[0] if asset.ip else asset.mac[0]
+        if asset.unit is not None:
+            name = f"{name}/{asset.unit}"
+        found[name] = ("".join(asset.mac), said(asset), asset.roles)
+    return found
+
+
+NOTHING = (None, None, None, None, None, None)
+PLANT = {
+    "10.20.1.10": ("00:14:22:10:01:10", ("Dell", *NOTHING), ("hmi", "scada_server")),
+    "10.20.1.20": ("28:63:36:10:01:20", ("Siemens AG", *NOTHING), ()),
+    "10.20.1.66": ("3c:97:0e:10:01:66", ("Wistron InfoComm(Kunshan)Co.,Ltd", *NOTHING), ()),
+    "10.20.2.11": (
+        "00:80:f4:10:02:11",
+        ("Schneider Electric", None, "BMX P34 2020", "v3.20", None, None, None),
+        ("plc",),
+    ),
+    "10.20.2.12": (
+        "00:90:e8:10:02:12",
+        ("MOXA TECHNOLOGIES CORP", *NOTHING),
+        ("gateway", "plc"),
+    ),
+    "10.20.2.12/1": ("00:90:e8:10:02:12", (None, *NOTHING), ("plc",)),
+    "10.20.2.12/2": ("00:90:e8:10:02:12", (None, *NOTHING), ("plc",)),
+    "10.20.2.12/3": ("00:90:e8:10:02:12", (None, *NOTHING), ("plc",)),
+    "10.20.2.21": (
+        "00:1b:1b:10:02:21",
+        (
+            "Siemens",
+            "CPU 315-2 PN/DP",
+            "6ES7 315-2EH14-0AB0",
+            "V3.2.8",
+            "S C-X4U421302009",
+            "SIMATIC 300(1)",
+            None,
+        ),
+        ("plc",),
+    ),
+    "10.20.3.31": (
+        "00:30:a7:10:03:31",
+        ("Schweitzer", "SEL-3530", None, "R148-V3", "1201940377", None, None),
+        ("rtu",),
+    ),
+}
+
+
+def test_the_demo_plant_has_these_devices_and_no_others() -> None:
+    """The laptop's sweep of 24 units and its scan of ports make no ghosts."""
+    assert inventory(PCAPS / "demo" / "plant.pcapng") == PLANT
+
+
+PUBLIC = {
+    "s7comm/cisagov.icsnpp-s7comm__snap7.pcap": {
+        "134.217.61.131": ("00:0c:29:c1:49:92", ("VMware", *NOTHING), ()),
+        "134.217.61.211": (
+            "00:0e:8c:d0:f9:cb",
+            (
+                "Siemens",
+                "CPU 315-2 PN/DP",
+                "6ES7 315-2EH14-0AB0",
+                "V3.2.7",
+                "S C-B1U393142011",
+                "S7300/ET200M station_1",
+                None,
+            ),
+            ("plc",),
+        ),
+    },
+    "s7comm/apache.plc4x__s7__manual-test-capture.pcapng": {
+        "192.168.23.30": (
+            "e0:dc:a0:b9:1b:0d",
+            ("Siemens", None, "6ES7 212-1AE40-0XB0", "V4.4.0", None, None, None),
+            ("plc",),
+        ),
+        "192.168.23.200": ("48:65:ee:12:d2:c7", ("Gopod Group Limited", *NOTHING), ()),
+    },
+    "umas/ITI.ICS-Security-Tools__modicon_test.pcap": {
+        "192.168.63.100": (
+            "3c:97:0e:91:54:ab",
+            (
+                "Wistron InfoComm(Kunshan)Co.,Ltd",
+                None,
+                None,
+                None,
+                None,
+                None,
+                "USER-714E74F21B",
+            ),
+            ("engineering_station",),
+        ),
+        "192.168.63.253": (
+            "00:00:54:14:f2:4f",
+            ("Schneider Electric", "140 CPU 311 10", None, "2.70", None, None, None),
+            ("plc",),
+        ),
+    },
+    # A scan of 1,000 ports of two hosts: who never answered is not there.
+    "it-scan/ntop.nDPI__tcp_scan.pcapng": {
+        "192.168.1.2": ("00:80:8f:9a:ae:bd", ("C. ITOH ELECTRONICS", *NOTHING), ()),
+        "192.168.1.178": ("28:37:37:00:6d:c8", ("Apple", *NOTHING), ()),
+    },
+}
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_a_capture_has_the_devices_that_wireshark_shows(name: str, corpus: Path) -> None:
+    assert inventory(corpus / "public" / name) == PUBLIC[name]
+
+
+def test_the_hosts_of_the_lab_are_found_with_their_addresses(corpus: Path) -> None:
+    """Nobody is invented: the truth names every host that sent a frame."""
+    path = corpus / "lab" / "plant-normal.pcapng"
+    truth = json.loads(path.with_name("plant-normal.truth.json").read_text(encoding="utf-8"))
+    known = {host["ip"]: host["mac"] for host in truth["hosts"].values()}
+    found = inventory(path)
+    hosts = {name: mac for name, (mac, _, _) in found.items() if "/" not in name}
+
+    assert set(hosts.items()) <= set(known.items())
+    # The engineering station and the attacker have nothing to do on an ordinary day.
+    assert {"10.10.1.20", "10.10.9.66"} == known.keys() - hosts.keys()
+    roles = {name: roles for name, (_, _, roles) in found.items()}
+    assert [("hmi",), ("scada_server",), ("plc",), ("rtu",)] == [
+        roles[ip] for ip in ("10.10.1.10", "10.10.1.40", "10.10.2.12", "10.10.3.21")
+    ]
