@@ -214,6 +214,30 @@ class Grouping(Untimed):
         self._remembered = 0
         self._held = 0
 
+    def inherit(self, before: Grouping) -> bool:
+        """Goes on with the windows of the correlations that it has in common with another.
+
+        Returns:
+            Whether there are any.
+        """
+        places = [
+            before.correlations.index(one) if one in before.correlations else None
+            for one in self.correlations
+        ]
+        if self._fields != before._fields or places.count(None) == len(places):
+            return False
+        for key, known in before._groups.items():
+            group = self._groups[key] = _Group(self._plans, key)
+            group.newest_ns, group.number = known.newest_ns, known.number
+            group.members.extend(known.members)
+            for at, place in enumerate(places):
+                if place is not None:
+                    window = group.windows[at] = known.windows[place]
+                    window.plan = self._plans[at]
+            self._remembered += sum(map(len, group.windows))
+            self._held += len(group.members)
+        return True
+
     def observe(self, member: str, event: Event) -> Sequence[Match]:
         """Counts an event on which a member rule held.
 

@@ -22,7 +22,7 @@ from otmon.ruleset.condition import (
     Test,
     specialised,
 )
-from otmon.ruleset.correlate import correlators
+from otmon.ruleset.correlate import Grouping, correlators
 from otmon.ruleset.group import Correlator
 
 MAX_SHAPES = 4096
@@ -132,15 +132,17 @@ class Judge:
         self._predicates: dict[Condition, Predicate] = {}
 
     def _same_of(self, fresh: Correlator, before: Judge | None) -> Correlator:
-        """What counted the same before; the fresh one where nothing did."""
+        """What counted the same before; the fresh one, with what it has in common, if none did."""
         if before is None:
             return fresh
         members = {member for rule in fresh.correlations for member in rule.members}
+        if any(self._versions.get(one) != before._versions.get(one) for one in members):
+            return fresh
         for one in before._groupings:
-            if [*one.correlations] == [*fresh.correlations] and all(
-                self._versions.get(member) == before._versions.get(member) for member in members
-            ):
+            if [*one.correlations] == [*fresh.correlations]:
                 return one
+            if isinstance(one, Grouping) and isinstance(fresh, Grouping) and fresh.inherit(one):
+                return fresh
         return fresh
 
     @property

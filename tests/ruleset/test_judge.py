@@ -218,3 +218,21 @@ def test_the_members_of_a_group_are_evidence():
         ("server.address", "10.0.0.11"),
     ) == match.group
     assert ("3 events within 60 s",) == match.reasons()
+
+
+def test_new_rules_go_on_with_the_windows_of_those_that_are_the_same():
+    before = Judge([REFUSED], [STORM, SWEEP])
+    fired(before, refusal(0), refusal(1))
+    changed = replace(SWEEP, rule=replace(SWEEP.rule, version="1"), threshold=2)
+    after = Judge([REFUSED], [STORM, changed], before=before)
+
+    assert [[(3, False)]] == fired(after, refusal(2))
+    assert [[(1, True), (4, False)]] == fired(after, refusal(3, code=9))
+
+
+def test_a_changed_rule_begins_anew():
+    before = Judge([REFUSED], [STORM])
+    fired(before, refusal(0), refusal(1))
+    changed = replace(STORM, rule=replace(STORM.rule, version="1"))
+
+    assert [[]] == fired(Judge([REFUSED], [changed], before=before), refusal(2))
