@@ -148,6 +148,9 @@ def monitor(
         evidence_mib=config.monitor.evidence_ring_mib,
         pdu_log=config.monitor.pdu_log is not None,
         delta_s=DELTA_S,
+        rhythm=True,
+        health=True,
+        spoof=True,
     )
     with SiteFile.open(state) as site:
         site.claim()

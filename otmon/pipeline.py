@@ -22,9 +22,9 @@ from otmon.baseline.learn import learned
 from otmon.baseline.watch import Watch, deviation_event
 from otmon.baseline_memory import BaselineMemory
 from otmon.config import Config
-from otmon.detectors.registry import detectors
-from otmon.detectors.watchers import Watchers
+from otmon.detectors.registry import watchers
 from otmon.errors import StateError, UsageError
+from otmon.indicator_lists import read_indicators
 from otmon.inventory.inventory import Inventory
 from otmon.model import result as document
 from otmon.model.alert import Alert
@@ -36,7 +36,17 @@ from otmon.model.event import (
     stands_alone,
 )
 from otmon.model.link_type import link_type_name
-from otmon.model.observed import event_from_address, event_from_claim, event_from_conversation
+from otmon.model.observed import (
+    event_from_address,
+    event_from_arp,
+    event_from_claim,
+    event_from_conversation,
+    event_from_health,
+    event_from_loss,
+    event_from_no_reply,
+    event_from_rhythm,
+    event_from_shift,
+)
 from otmon.model.result import Result
 from otmon.pdu_lines import Paths, Progress, listed
 from otmon.ruleset.judge import Judge
@@ -99,7 +109,9 @@ def analyze(
     if state is None and config.state.path is not None:
         state = config.place(config.state.path)
     if state is None:
-        engine = _engine.Engine(listed(paths), keep_duplicates=keep_duplicates)
+        engine = _engine.Engine(
+            listed(paths), keep_duplicates=keep_duplicates, rhythm=True, health=True, spoof=True
+        )
         analysis = Analysis(engine, config, baseline=baseline, before=before)
         analysis.run(progress)
         result = analysis.result()
@@ -109,11 +121,26 @@ def analyze(
         inputs = look_up(site, listed(paths))
         memory = SiteMemory(site, config, inputs)
         engine = _engine.Engine(
-            inputs.paths, keep_duplicates=keep_duplicates, conversations=memory.known()
+            inputs.paths,
+            keep_duplicates=keep_duplicates,
+            conversations=memory.known(),
+            rhythm=True,
+            health=True,
+            spoof=True,
         )
         analysis = Analysis(engine, config, memory, baseline)
         analysis.run(progress)
         return analysis.finish()
+
+
+def _own_ports() -> dict[str, frozenset[tuple[str, int]]]:
+    """Transports and ports of each dissected protocol."""
+    return {
+        info.name: frozenset(
+            [("tcp", port) for port in info.tcp_ports] + [("udp", port) for port in info.udp_ports]
+        )
+        for info in _engine.protocols()
+    }
 
 
 def _kept(analysis: Analysis, result: Result) -> Result:
@@ -256,7 +283,11 @@ class Analysis:
         calendar = self._calendar = SiteCalendar(config)
         self._judge = Judge(rules.events, rules.correlations, calendar.zone)
         self._rule_errors = tuple(str(error) for error in rules.errors)
-        self._watchers = Watchers(detectors(config.detectors))
+        self._watchers = watchers(
+            config.detectors,
+            ports=_own_ports(),
+            indicators=read_indicators(map(config.place, config.indicators.files)),
+        )
         self._due_ns = self._watchers.due_ns
         """The packet time from which a detector has to be told of it."""
         self._alone: dict[int, bool] = {}
@@ -269,7 +300,7 @@ class Analysis:
             self._inventory = before.known_devices()
         else:
             self._inventory = Inventory(config)
-        self._context = Surroundings(self._inventory, calendar)
+        self._context = Surroundings(self._inventory, calendar, self._watchers.quality.of)
         self._likenesses = Likenesses(self._context)
         self._inventory.inform(self._context)
         self._behaviours: dict[int, _engine.Behaviour] = {}
@@ -287,6 +318,12 @@ class Analysis:
             _engine.Address: self._address,
             _engine.Claim: self._claim,
             _engine.Content: self._content,
+            _engine.Rhythm: self._rhythm,
+            _engine.NoReply: self._no_reply,
+            _engine.Health: self._health,
+            _engine.Loss: self._loss,
+            _engine.Arp: self._arp,
+            _engine.HeaderShift: self._shift,
         }
 
     def run(self, progress: Progress | None) -> None:
@@ -334,7 +371,7 @@ class Analysis:
         self._judge = Judge(rules.events, rules.correlations, calendar.zone, before=self._judge)
         self._rule_errors = tuple(str(error) for error in rules.errors)
         self._inventory.configure(config)
-        self._context = Surroundings(self._inventory, calendar)
+        self._context = Surroundings(self._inventory, calendar, self._watchers.quality.of)
         self._likenesses = Likenesses(self._context)
         self._inventory.inform(self._context)
         self._config = config
@@ -459,6 +496,24 @@ class Analysis:
     def _content(self, content: _engine.Content) -> None:
         self._contents.append(content)
         self._watch(event_from_content(content, self._context))
+
+    def _rhythm(self, rhythm: _engine.Rhythm) -> None:
+        self._watch(event_from_rhythm(rhythm, self._context))
+
+    def _no_reply(self, call: _engine.NoReply) -> None:
+        self._watch(event_from_no_reply(call, self._context))
+
+    def _health(self, health: _engine.Health) -> None:
+        self._watch(event_from_health(health, self._context))
+
+    def _loss(self, loss: _engine.Loss) -> None:
+        self._watch(event_from_loss(loss, self._context))
+
+    def _arp(self, arp: _engine.Arp) -> None:
+        self._watch(event_from_arp(arp, self._context))
+
+    def _shift(self, shift: _engine.HeaderShift) -> None:
+        self._watch(event_from_shift(shift, self._context))
 
     def _operation(self, event: Event) -> None:
         """Judge an operation, then what the detectors say of it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from otmon.inventory.inventory import Inventory
@@ -17,8 +18,14 @@ if TYPE_CHECKING:
 class Surroundings:
     """The context of every event of a run."""
 
-    def __init__(self, inventory: Inventory, calendar: SiteCalendar) -> None:
+    def __init__(
+        self,
+        inventory: Inventory,
+        calendar: SiteCalendar,
+        quality: Callable[[Event], str] | None = None,
+    ) -> None:
         self._inventory = inventory
+        self._quality = quality
         self._calendar = calendar
 
     def asset(self, address: Address) -> AssetFacts | None:
@@ -45,8 +52,8 @@ class Surroundings:
         return window is not None and not window.learn
 
     def quality(self, event: Event) -> str:
-        """Good, until somebody measures it."""
-        return "good"
+        """How well the event's flow is seen: good, lossy, one_sided or blind."""
+        return "good" if self._quality is None else self._quality(event)
 
     def site_time(self, time_ns: int) -> datetime.datetime:
         """The packet time on the clocks of the site."""

@@ -88,6 +88,176 @@ class ProgramThresholds:
 
 
 @dataclass(frozen=True, slots=True)
+class PeriodicityThresholds:
+    """When another pace is told."""
+
+    enabled: bool = True
+    """Whether it runs at all."""
+    window_count: int = 60
+    """Intervals in which the sensor must have seen well: three windows of twenty."""
+    repeat_s: int = 3_600
+    """Seconds until the same rhythm is told again."""
+
+
+@dataclass(frozen=True, slots=True)
+class WatchdogThresholds:
+    """When silence is told."""
+
+    enabled: bool = True
+    """Whether it runs at all."""
+    habit_s: int = 60
+    """Seconds for which something must have come at its pace, so that it is missed."""
+    call_count: int = 8
+    """Calls in a row without an answer."""
+    call_s: int = 10
+    """Seconds that calls without an answer are waited with; twice, before they are told."""
+    tap_share: float = 0.5
+    """Share of the devices of an interface that stop together from which the tap has failed."""
+    fold_s: int = 30
+    """Seconds for which a silence that is certain waits for others that make one of it."""
+    fleet_count: int = 3
+    """Devices that fall silent together and are told as one."""
+    fleet_share: float = 0.3
+    """Share of the known devices for the same."""
+    repeat_s: int = 3_600
+    """Seconds until it is told again that silence cannot be judged."""
+
+
+@dataclass(frozen=True, slots=True)
+class SensorThresholds:
+    """When the sensor says that it does not see well."""
+
+    enabled: bool = True
+    """Whether it runs at all."""
+    silent_s: int = 30
+    """Seconds without a frame below which nothing is said."""
+    rhythm_count: int = 3
+    """Steady rhythms that an interface must have, so that its silence means something."""
+    drop_share: float = 0.001
+    """Share of the frames of a minute that were lost."""
+    min_dropped: int = 10
+    """Lost frames below which nothing is said."""
+    gap_share: float = 0.01
+    """Share of the bytes of a minute that were not seen."""
+    min_gap_bytes: int = 20_000
+    """Bytes not seen below which nothing is said."""
+    one_sided_share: float = 0.8
+    """Share of the frames of TCP flows without the other direction."""
+    most_share: float = 0.5
+    """Share of the frames of ten seconds that are copies, or cut short."""
+    min_frames: int = 1_000
+    """Frames in ten seconds below which shares are not judged."""
+    repeat_s: int = 3_600
+    """Seconds until the same is told again of an interface."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoundaryThresholds:
+    """What crosses into and out of control."""
+
+    enabled: bool = True
+    """Whether it runs at all."""
+    min_pdus: int = 10
+    """Messages on a port that is not theirs below which nothing is said."""
+    min_packets: int = 20
+    """Packets of something else on an industrial port below which nothing is said."""
+    repeat_s: int = 86_400
+    """Seconds until the same conversation is told again."""
+
+
+@dataclass(frozen=True, slots=True)
+class AuthThresholds:
+    """Log-ins."""
+
+    enabled: bool = True
+    """Whether it runs at all."""
+    repeat_s: int = 86_400
+    """Seconds until the same weakness is told again."""
+
+
+@dataclass(frozen=True, slots=True)
+class AddressThresholds:
+    """Addresses that move."""
+
+    enabled: bool = True
+    """Whether it runs at all."""
+    unasked_count: int = 60
+    """ARP messages of one device within a minute that nobody asked for."""
+    shift_count: int = 4
+    """Packets in one direction of a flow that look like another machine's."""
+    router_count: int = 4
+    """IP addresses of a device from which it answers for others."""
+    held_s: int = 86_400
+    """Seconds for which somebody who holds an address is taken to be there."""
+    repeat_s: int = 3_600
+    """Seconds until the same move is told again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Hard limits of an object, set by a person."""
+
+    server: str
+    """IP or MAC address of the device."""
+    object: str
+    """The object, as alerts name it: `hr:100`."""
+    low: float = float("-inf")
+    """The lowest value that is right."""
+    high: float = float("inf")
+    """The highest value that is right."""
+
+
+@dataclass(frozen=True, slots=True)
+class ValueThresholds:
+    """When a written value is not like those before."""
+
+    enabled: bool = True
+    """Whether it runs at all."""
+    ready_count: int = 10
+    """Writes of an object after which its values are known."""
+    ready_s: int = 3_600
+    """Seconds over which they must be spread."""
+    set_count: int = 16
+    """Distinct values up to which they are a set."""
+    repeats: int = 3
+    """How often each value must have been written on average, so that they are a set."""
+    widen: float = 0.1
+    """Share of its span by which a range is widened."""
+    step_factor: float = 1.5
+    """Times the largest change so far that a change must be above."""
+    stuck_changes: int = 10
+    """Changes after which it is known how long a value rests."""
+    stuck_factor: float = 5.0
+    """Times its longest rest that a value rests."""
+    limits: tuple[Limit, ...] = ()
+    """Hard limits of single objects."""
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceThresholds:
+    """When changes come in an order in which they never came."""
+
+    enabled: bool = True
+    """Whether it runs at all."""
+    ready_count: int = 40
+    """Transitions of a channel after which its order is known."""
+    fit: float = 0.95
+    """Share of the transitions that were known when they came."""
+    near_count: int = 20
+    """Transitions within which two unknown ones make one finding."""
+
+
+@dataclass(frozen=True, slots=True)
+class IndicatorThresholds:
+    """Sightings of what stands on the site's lists."""
+
+    enabled: bool = True
+    """Whether it runs at all."""
+    repeat_s: int = 3_600
+    """Seconds until the same sighting is told again."""
+
+
+@dataclass(frozen=True, slots=True)
 class Switch:
     """A detector without thresholds."""
 
@@ -107,3 +277,12 @@ class Detectors:
     first_change: Switch = field(default_factory=Switch)
     newcomer: Switch = field(default_factory=Switch)
     report_disabled: Switch = field(default_factory=Switch)
+    sensor: SensorThresholds = field(default_factory=SensorThresholds)
+    periodicity: PeriodicityThresholds = field(default_factory=PeriodicityThresholds)
+    watchdog: WatchdogThresholds = field(default_factory=WatchdogThresholds)
+    boundary: BoundaryThresholds = field(default_factory=BoundaryThresholds)
+    auth: AuthThresholds = field(default_factory=AuthThresholds)
+    address: AddressThresholds = field(default_factory=AddressThresholds)
+    value: ValueThresholds = field(default_factory=ValueThresholds)
+    sequence: SequenceThresholds = field(default_factory=SequenceThresholds)
+    indicator: IndicatorThresholds = field(default_factory=IndicatorThresholds)

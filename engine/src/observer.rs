@@ -27,7 +27,8 @@ use crate::limits::Limits;
 use crate::loss::Losses;
 use crate::objects::Objects;
 use crate::observation::{
-    Arp, FlowFacts, HeaderShift, Health, History, KnownConversation, Observation, Rhythm, ShiftKind,
+    Arp, FlowFacts, HeaderShift, Health, History, KnownConversation, NoReply, Observation, Rhythm,
+    ShiftKind,
 };
 use crate::packet::{Ip, Link};
 use crate::pdu_json::Writer;
@@ -345,9 +346,6 @@ impl Observer {
     ) {
         if let Some(calls) = &mut self.calls {
             calls.call(facts, &mut memo.calls, call, unit, frame, time_ns);
-            if calls.has_news() {
-                self.emit_calls();
-            }
         }
     }
 
@@ -375,17 +373,26 @@ impl Observer {
     ) {
         if let Some(calls) = &mut self.calls {
             calls.answer(facts, &mut memo.calls, unit, time_ns);
-            if calls.has_news() {
-                self.emit_calls();
-            }
         }
     }
 
-    #[cold]
-    fn emit_calls(&mut self) {
-        for told in self.calls.as_mut().map(|calls| calls.take_news()).unwrap_or_default() {
-            self.emit(Observation::NoReply(Box::new(told)));
-        }
+    /// Whether there is something to say of calls that stay unanswered.
+    #[inline]
+    #[must_use]
+    pub fn has_call_news(&self) -> bool {
+        self.calls.as_ref().is_some_and(|calls| calls.has_news())
+    }
+
+    /// What there is to say of calls since the last time, to be completed and emitted.
+    pub fn take_call_news(&mut self) -> Vec<NoReply> {
+        self.calls.as_mut().map(|calls| calls.take_news()).unwrap_or_default()
+    }
+
+    /// Emits that calls stay unanswered; `last_seen_ns` tells when a host last sent
+    /// a frame.
+    pub fn no_reply(&mut self, mut told: NoReply, last_seen_ns: impl Fn(Host) -> Option<i64>) {
+        told.server_last_seen_ns = last_seen_ns(Host::from(&told.flow.server));
+        self.emit(Observation::NoReply(Box::new(told)));
     }
 
     /// A client tries to open a connection.
@@ -394,7 +401,6 @@ impl Observer {
         if let Some(calls) = &mut self.calls {
             let memo = &mut CallMemo::default();
             calls.call(&Arc::new(facts), memo, Call::Open, None, frame, time_ns);
-            self.emit_calls();
         }
     }
 
@@ -554,6 +560,9 @@ impl Observer {
 
     /// Emits everything that is left, at the end of the input.
     pub fn finish(&mut self, counters: &mut Counters) {
+        for told in self.take_call_news() {
+            self.no_reply(told, |_| None);
+        }
         for loss in self.losses.as_mut().map(|losses| losses.take()).unwrap_or_default() {
             self.emit(Observation::Loss(Box::new(loss)));
         }

@@ -1,30 +1,64 @@
-"""The list of detectors, as a site wants them."""
+"""The list of detectors, and those that a site wants."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
+from otmon.detectors.address import AddressMoves
+from otmon.detectors.auth import Auth
+from otmon.detectors.boundary import Boundary
 from otmon.detectors.conformance import Conformance
 from otmon.detectors.detector import Detector
 from otmon.detectors.device_status import DeviceStatus
 from otmon.detectors.exceptions import Exceptions
 from otmon.detectors.first_change import FirstChange
+from otmon.detectors.indicator import IndicatorMatch
 from otmon.detectors.newcomer import Newcomer
+from otmon.detectors.periodicity import Periodicity
 from otmon.detectors.program import Program
+from otmon.detectors.quality import Quality
 from otmon.detectors.report_disabled import ReportDisabled
 from otmon.detectors.scan import Scan
+from otmon.detectors.sensor import Sensor
+from otmon.detectors.sequence import Sequence as OrderOfChanges
+from otmon.detectors.value import Value
+from otmon.detectors.watchdog import Watchdog
+from otmon.detectors.watchers import Watchers
+from otmon.model.indicator import Indicator
 from otmon.thresholds import Detectors
 
 
-def detectors(settings: Detectors | None = None) -> tuple[Detector, ...]:
-    """One of each that is not switched off, that has seen nothing yet."""
-    own = settings or Detectors()
-    every = (
-        (own.first_change, FirstChange()),
-        (own.newcomer, Newcomer()),
-        (own.report_disabled, ReportDisabled()),
-        (own.scan, Scan(own.scan)),
-        (own.exceptions, Exceptions(own.exceptions)),
-        (own.conformance, Conformance(own.conformance)),
-        (own.device_status, DeviceStatus(own.device_status)),
-        (own.program, Program(own.program)),
+def watchers(
+    thresholds: Detectors | None = None,
+    *,
+    ports: Mapping[str, frozenset[tuple[str, int]]] | None = None,
+    indicators: Sequence[Indicator] = (),
+) -> Watchers:
+    """One of each that is not switched off, that has seen nothing yet.
+
+    Args:
+        thresholds: What the site says of them.
+        ports: Transports and ports of each dissected protocol.
+        indicators: What stands on the site's lists.
+    """
+    own, quality = thresholds or Detectors(), Quality()
+    every: tuple[tuple[bool, Detector], ...] = (
+        (own.sensor.enabled, Sensor(own.sensor)),
+        (own.first_change.enabled, FirstChange()),
+        (own.newcomer.enabled, Newcomer()),
+        (own.report_disabled.enabled, ReportDisabled()),
+        (own.scan.enabled, Scan(own.scan)),
+        (own.exceptions.enabled, Exceptions(own.exceptions)),
+        (own.conformance.enabled, Conformance(own.conformance)),
+        (own.device_status.enabled, DeviceStatus(own.device_status)),
+        (own.program.enabled, Program(own.program)),
+        (own.periodicity.enabled, Periodicity(own.periodicity, quality)),
+        (own.watchdog.enabled, Watchdog(own.watchdog, quality)),
+        (own.boundary.enabled, Boundary(own.boundary, ports)),
+        (own.auth.enabled, Auth(own.auth)),
+        (own.address.enabled, AddressMoves(own.address)),
+        (own.value.enabled, Value(own.value)),
+        (own.sequence.enabled, OrderOfChanges(own.sequence)),
+        (own.indicator.enabled and bool(indicators), IndicatorMatch(own.indicator, indicators)),
     )
-    return tuple(detector for one, detector in every if one.enabled)
+    return Watchers([detector for enabled, detector in every if enabled], quality)

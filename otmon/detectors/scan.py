@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from otmon.detectors.bounded import Distinct, Json, Recent, Told, WindowCount, WindowSet
 from otmon.detectors.detector import Detector
-from otmon.detectors.finding import finding_between, some_frames
+from otmon.detectors.finding import finding, finding_between, some_frames
 from otmon.detectors.ports import OT_PORTS
 from otmon.model.event import Event, Frame
 from otmon.model.observed import Ends
@@ -55,9 +55,10 @@ class Scan(Detector):
     """Speaks when a client tries many hosts, ports or industrial services in vain."""
 
     name = "scan"
-    categories = frozenset(("ot_flow",))
+    categories = frozenset(("ot_flow", "ot_asset"))
     says: ClassVar[Mapping[str, str]] = {
         "address_scan": "One client tries many hosts, and most do not answer.",
+        "arp_scan": "One device asks by ARP for many addresses that nobody has.",
         "port_scan": "One client tries many ports of one host.",
         "service_sweep": "A client that speaks to none tries industrial ports of several hosts.",
         "novelty_flood": "One client opens more new conversations than any real one.",
@@ -67,6 +68,8 @@ class Scan(Detector):
         self.settings = settings or ScanThresholds()
         self._sources: Recent[tuple[str | None, int | None], _Source] = Recent(MAX_SOURCES)
         self._two_way = 0
+        self._heard: Recent[int | None, WindowCount] = Recent(MAX_SOURCES)
+        """Devices that spoke by ARP for the first time, on each VLAN."""
         self._ports: Recent[tuple[str | None, str | None], WindowSet[tuple[str, int]]] = Recent(
             MAX_PAIRS
         )
@@ -74,8 +77,14 @@ class Scan(Detector):
             self.settings.repeat_s * SECOND, MAX_SOURCES
         )
 
+    def wants(self, event: Event) -> bool:
+        """Conversations, senders of ARP, and what they do."""
+        return event.category == "ot_flow" or hasattr(event.record, "arp") or _is_arp(event)
+
     def observe(self, event: Event) -> Iterable[Event]:
-        """Takes a conversation."""
+        """Takes a conversation, an address, or what a sender did by ARP."""
+        if event.category == "ot_asset":
+            return self._arp(event)
         talk: Conversation = event.record
         source = self._sources.make((talk.client_address, talk.vlan), self._new)
         return self._judged(event, talk, source)
@@ -109,6 +118,28 @@ class Scan(Detector):
         count = ports.add((talk.transport, talk.server_port), began_ns)
         if count >= own.port_count:
             yield from self._port_scan(event, talk, source, count)
+
+    def _arp(self, event: Event) -> Iterator[Event]:
+        record = event.record
+        if not _is_arp(event):
+            if record.arp:
+                self._heard.make(record.vlan, _minute).add(record.first_seen_ns)
+            return
+        # Who was asked for, had never spoken, and answers now, is there.
+        heard = self._heard.make(record.vlan, _minute).at(event.time_ns)
+        silent = record.silent_count - heard
+        if silent < self.settings.arp_count:
+            return
+        if self._told.may(("arp_scan", record.mac, None), event.time_ns):
+            yield finding(
+                self,
+                event,
+                "arp_scan",
+                category="ot_anomaly",
+                expected=f"fewer than {self.settings.arp_count} addresses that nobody has",
+                observed=f"{record.target_count} addresses asked for within a minute",
+                since_ns=record.from_ns,
+            )
 
     def _address_scan(
         self, event: Event, talk: Conversation, source: _Source, count: int, seconds: int
@@ -232,7 +263,7 @@ class Scan(Detector):
             slow_hosts=WindowSet(own.slow_address_s * SECOND),
             spoken=WindowSet(own.slow_address_s * SECOND),
             services=WindowSet(own.service_s * SECOND),
-            opened=WindowCount(MINUTE_NS),
+            opened=_minute(),
         )
 
     def memory(self) -> Json:
@@ -242,6 +273,14 @@ class Scan(Detector):
     def restore(self, memory: Json) -> None:
         """Takes what was told."""
         self._told.read(memory)
+
+
+def _is_arp(event: Event) -> bool:
+    return hasattr(event.record, "silent_count")
+
+
+def _minute() -> WindowCount:
+    return WindowCount(MINUTE_NS)
 
 
 def is_vain(talk: Conversation) -> bool:

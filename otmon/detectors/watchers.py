@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from otmon.detectors.bounded import Json
 from otmon.detectors.detector import Detector
+from otmon.detectors.quality import Quality
 from otmon.model.event import NEVER_NS, Event, Likeness
 
 MAX_SHAPES = 4_096
@@ -23,7 +24,9 @@ class Watchers:
     Of a likeness those are left out that have nothing more to say of it.
     """
 
-    def __init__(self, detectors: Sequence[Detector]) -> None:
+    def __init__(self, detectors: Sequence[Detector], quality: Quality | None = None) -> None:
+        """Takes the detectors, and what they ask about how well something was seen."""
+        self.quality = quality or Quality()
         self._detectors = tuple(detectors)
         self._by_shape: dict[tuple[str, int], _Detectors] = {}
         self._by_likeness: dict[Likeness, _Detectors] = {}
@@ -41,6 +44,8 @@ class Watchers:
     def show(self, event: Event) -> Sequence[Event]:
         """Gives what the detectors say of an event."""
         likeness = event.likeness
+        if likeness.category == "ot_sensor":
+            self.quality.take(event)
         wanting = self._by_likeness.get(likeness)
         if wanting is None:
             wanting = self._wanting_likeness(event)

@@ -12,7 +12,7 @@ Scalar = bool | int | float | str
 FieldValue = Scalar | tuple[Scalar, ...] | None
 """What a field holds: one value, several, or nothing."""
 
-_Getter = Callable[[Any], FieldValue]
+Getter = Callable[[Any], FieldValue]
 _Reader = Callable[[Any], tuple[FieldValue, ...]]
 
 
@@ -21,14 +21,14 @@ class Layout:
 
     __slots__ = ("_places", "_readers", "getters")
 
-    def __init__(self, places: Mapping[str, str | _Getter | None]) -> None:
+    def __init__(self, places: Mapping[str, str | Getter | None]) -> None:
         """Takes, for each field, the attribute it is in, or a function of the record.
 
         None stands for a field that no record of the kind has.
         """
         self._places = places
         self._readers: dict[tuple[str, ...], _Reader | None] = {}
-        self.getters: dict[str, _Getter] = {name: _getter(place) for name, place in places.items()}
+        self.getters: dict[str, Getter] = {name: _getter(place) for name, place in places.items()}
 
     def reader(self, fields: tuple[str, ...]) -> _Reader | None:
         """What reads several fields at once; none where one of them is not in its place."""
@@ -54,7 +54,7 @@ class Layout:
         return lambda record: tuple([getter(record) for getter in getters])
 
 
-def _getter(place: str | _Getter | None) -> _Getter:
+def _getter(place: str | Getter | None) -> Getter:
     if place is None:
         return lambda record: None
     return attrgetter(place) if isinstance(place, str) else place
@@ -71,11 +71,11 @@ def _target(record: Any) -> tuple[str, ...]:
     return () if record.target is None else (record.target,)
 
 
-def _types(targets: Callable[[Any], tuple[str, ...]]) -> _Getter:
+def _types(targets: Callable[[Any], tuple[str, ...]]) -> Getter:
     return lambda record: tuple(target.partition(":")[0] for target in targets(record))
 
 
-def _bounds(targets: Callable[[Any], tuple[str, ...]], end: int) -> _Getter:
+def _bounds(targets: Callable[[Any], tuple[str, ...]], end: int) -> Getter:
     """Lowest (0) or highest (1) addresses of targets such as `hr:100-139`."""
 
     def bounds(record: Any) -> tuple[int, ...]:
@@ -94,7 +94,7 @@ def _value_numbers(record: Any) -> tuple[float, ...]:
     return tuple(float(value) for value in record.values if isinstance(value, (bool, int, float)))
 
 
-def _optional_text(name: str) -> _Getter:
+def _optional_text(name: str) -> Getter:
     def text(record: Any) -> str | None:
         value = getattr(record, name)
         return None if value is None else str(value)
@@ -102,7 +102,7 @@ def _optional_text(name: str) -> _Getter:
     return text
 
 
-def _endpoint(role: str, side: str) -> dict[str, str | _Getter | None]:
+def _endpoint(role: str, side: str) -> dict[str, str | Getter | None]:
     return {
         f"{role}.address": f"{side}_address",
         f"{role}.ip": f"{side}_ip",
@@ -111,7 +111,7 @@ def _endpoint(role: str, side: str) -> dict[str, str | _Getter | None]:
     }
 
 
-FLOW_PLACES: dict[str, str | _Getter | None] = {
+FLOW_PLACES: dict[str, str | Getter | None] = {
     **_endpoint("source", "client"),
     **_endpoint("client", "client"),
     **_endpoint("destination", "server"),
@@ -123,7 +123,7 @@ FLOW_PLACES: dict[str, str | _Getter | None] = {
 }
 """Where records of a flow have the fields of its ends."""
 
-_OPERATION: dict[str, str | _Getter | None] = {
+_OPERATION: dict[str, str | Getter | None] = {
     **FLOW_PLACES,
     "event.outcome": _outcome,
     "ot.operation.class": "operation_class",

@@ -1,7 +1,7 @@
-"""Events of what is no operation: conversations, addresses, claims, and what several frames show.
+"""Events of what is no operation: conversations, addresses, claims, rhythms, the sensor's view.
 
-Detectors are shown the first three as the engine gives them; the last is what a
-detector says where no record of the engine is the whole story.
+Detectors are shown them as the engine gives them. What a detector says where no
+record of the engine is the whole story is made here, too.
 """
 
 from __future__ import annotations
@@ -11,10 +11,20 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from otmon.model.event import Event, Frame, event_of
-from otmon.model.layout import FLOW_PLACES, FieldValue, Layout
+from otmon.model.layout import FLOW_PLACES, FieldValue, Getter, Layout
 
 if TYPE_CHECKING:
-    from otmon._engine import Address, Claim, Conversation
+    from otmon._engine import (
+        Address,
+        Arp,
+        Claim,
+        Conversation,
+        HeaderShift,
+        Health,
+        Loss,
+        NoReply,
+        Rhythm,
+    )
     from otmon.model.context import Context
 
 
@@ -68,6 +78,37 @@ def event_from_claim(claim: Claim, context: Context | None = None) -> Event:
     return event_of("ot_asset", claim.protocol, claim.time_ns, claim, _CLAIM, context=context)
 
 
+def event_from_rhythm(rhythm: Rhythm, context: Context | None = None) -> Event:
+    """What happened to something that comes again and again."""
+    return event_of("ot_anomaly", rhythm.protocol, rhythm.time_ns, rhythm, _RHYTHM, context=context)
+
+
+def event_from_no_reply(call: NoReply, context: Context | None = None) -> Event:
+    """Calls that nobody answers, or the answer that ended them."""
+    return event_of("ot_anomaly", call.protocol, call.time_ns, call, _NO_REPLY, context=context)
+
+
+def event_from_health(health: Health, context: Context | None = None) -> Event:
+    """How well an interface was seen for a time; at the end of it."""
+    time_ns = max(health.from_ns, health.until_ns)
+    return event_of("ot_sensor", None, time_ns, health, _SENSOR, context=context)
+
+
+def event_from_loss(loss: Loss, context: Context | None = None) -> Event:
+    """What was not seen of a conversation within a time; at the end of it."""
+    return event_of("ot_sensor", loss.protocol, loss.until_ns, loss, _LOSS, context=context)
+
+
+def event_from_arp(arp: Arp, context: Context | None = None) -> Event:
+    """What one sender did by ARP within a minute; at its last message so far."""
+    return event_of("ot_asset", None, arp.until_ns, arp, _ARP, context=context)
+
+
+def event_from_shift(shift: HeaderShift, context: Context | None = None) -> Event:
+    """Something in a flow that another machine may have sent."""
+    return event_of("ot_anomaly", None, shift.time_ns, shift, _SHIFT, context=context)
+
+
 def event_from_ends(
     category: str,
     time_ns: int,
@@ -85,6 +126,47 @@ _CONVERSATION = Layout(
         "@timestamp": "last_seen_ns",
     }
 )
+
+_OF_RHYTHM: dict[str, str | Getter | None] = {
+    **FLOW_PLACES,
+    "@timestamp": "time_ns",
+    "ot.unit.id": lambda record: None if record.unit is None else str(record.unit),
+}
+_RHYTHM = Layout(
+    {
+        **_OF_RHYTHM,
+        "ot.function.name": "operation",
+        "ot.operation.class": "operation_class",
+        "ot.role": "role",
+        "ot.object.id": lambda record: () if record.target is None else (_target(record),),
+    }
+)
+_NO_REPLY = Layout(_OF_RHYTHM)
+_SENSOR = Layout({"@timestamp": lambda record: max(record.from_ns, record.until_ns)})
+_SHIFT = Layout({**FLOW_PLACES, "network.protocol": None, "@timestamp": "time_ns"})
+_ARP = Layout(
+    {
+        "@timestamp": "until_ns",
+        "source.ip": "ip",
+        "source.mac": "mac",
+        "source.address": "ip",
+        "client.ip": "ip",
+        "client.mac": "mac",
+        "client.address": "ip",
+        "network.vlan.id": "vlan",
+    }
+)
+_LOSS = Layout({**FLOW_PLACES, "@timestamp": "until_ns"})
+
+
+def _target(record: Rhythm) -> str:
+    """The place of a rhythm, as transactions name it: `hr:100-139`."""
+    if record.interval is None:
+        return str(record.target)
+    first, last = record.interval
+    place = str(first) if first == last else f"{first}-{last}"
+    return f"{record.target}:{place}"
+
 
 _ADDRESS = Layout(
     {

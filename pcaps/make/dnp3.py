@@ -177,6 +177,18 @@ def executable(cable: Cable) -> None:
 
 
 @case("dnp3")
+def master_moved(cable: Cable) -> None:
+    """A stranger commands with the link address of the master."""
+    master = Master(cable, MASTER, RTU, 0.1)
+    for turn in range(10):
+        at = 1.0 + turn * 3
+        master.integrity(at, turn)
+    master.ask(35.0, 5, dnp.control(3, 3), dnp.control(3, 3))
+    stranger = Master(cable, STRANGER, RTU, 40.0)
+    stranger.ask(41.0, 5, dnp.control(3, 4), dnp.control(3, 4))
+
+
+@case("dnp3")
 def local_control(cable: Cable) -> None:
     """Somebody at the station takes its outputs over: IIN1.5 is set from then on."""
     master = Master(cable, MASTER, RTU, 0.1)

@@ -112,6 +112,32 @@ def exception_after_hours(cable: Cable) -> None:
 
 
 @case("modbus")
+def odd_values(cable: Cable) -> None:
+    """A mode of 1 or 2 and a pump are switched for two hours; then comes a mode of 7."""
+    client = Client(cable, HMI, PLC, 0.1)
+    for turn in range(60):
+        at = 1.0 + turn * 120.0
+        mode = 1 + turn % 2
+        client.ask(at, 1, mb.write_register(101, mode), mb.write_register(101, mode))
+        client.ask(at + 5, 1, mb.write_coil(12, bool(turn % 2)), mb.write_coil(12, bool(turn % 2)))
+    client.ask(7250.0, 1, mb.write_register(101, 7), mb.write_register(101, 7))
+
+
+@case("modbus")
+def odd_order(cable: Cable) -> None:
+    """A batch opens, fills and closes thirty times in this order; then in none."""
+    client = Client(cable, HMI, PLC, 0.1)
+    at = 1.0
+    for _ in range(30):
+        for coil, on in ((1, True), (2, True), (3, True), (3, False), (2, False), (1, False)):
+            client.ask(at, 1, mb.write_coil(coil, on), mb.write_coil(coil, on))
+            at += 2.0
+    for coil in (1, 5, 2, 6, 3, 1):
+        client.ask(at, 1, mb.write_coil(coil, True), mb.write_coil(coil, True))
+        at += 2.0
+
+
+@case("modbus")
 def unit_sweep(cable: Cable) -> None:
     """A stranger asks units 1 to 32 behind a gateway; three of them exist."""
     cable.arp(0.0, STRANGER, GATEWAY)

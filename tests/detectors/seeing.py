@@ -34,9 +34,10 @@ def transfer(seconds: float, **facts) -> Event:
     return event_from_content(Content(last_seen_ns=at(seconds), **facts))
 
 
-def said(detectors: Iterable[Detector], *events: Event) -> list[Event]:
+def said(detectors: Iterable[Detector] | Watchers, *events: Event) -> list[Event]:
     """Everything that detectors say of events in their order."""
-    watchers, found = Watchers(tuple(detectors)), []
+    own = isinstance(detectors, Watchers)
+    watchers, found = detectors if own else Watchers(tuple(detectors)), []
     for event in events:
         if event.time_ns >= watchers.due_ns:
             found += watchers.advance(event.time_ns)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from otmon.detectors.first_change import FirstChange
-from otmon.detectors.registry import detectors
+from otmon.detectors.registry import watchers
 from otmon.detectors.report_disabled import ReportDisabled
 from otmon.fields import FIELDS
 from otmon.model.event import Event, event_from_transaction
@@ -113,7 +113,7 @@ def test_what_detectors_say_is_in_the_catalogue():
         operation(1, "read", anomalies=("restart_seen",)),
         operation(61, "write", reads=120),
     ]
-    found = said(detectors(), *events)
+    found = said(watchers(), *events)
 
     assert {"report_disabled", "device_restarted", "first_change"} == {
         one.get("anomaly.type") for one in found

@@ -15,8 +15,8 @@ import otmon
 from otmon.model.document import to_document
 
 PCAPS = Path("pcaps")
-DEMO = "demo"
-"""The folder of whole plants, of which the result is golden, not each message."""
+WHOLE = ("demo", "network")
+"""The folders of whole networks, of which the result is golden, not each message."""
 
 
 def messages(capture: Path) -> str:
@@ -36,7 +36,7 @@ def texts() -> dict[str, str]:
     """The text of each golden file, by its path below this folder."""
     found = {}
     for capture in sorted(PCAPS.glob("*/*.pcapng")):
-        whole = capture.parent.name == DEMO
+        whole = capture.parent.name in WHOLE
         name = f"{capture.parent.name}/{capture.stem}.{'json' if whole else 'jsonl'}"
         found[name] = result(capture) if whole else messages(capture)
     return found

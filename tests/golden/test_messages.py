@@ -17,8 +17,10 @@ HERE = Path(__file__).parent
 SEEDS = ("0", "1")
 LINES = 24
 """So much of a diff is shown."""
+WHOLE = ("demo", "network")
+"""The folders of whole networks, of which the result is golden, not each message."""
 NAMES = sorted(
-    f"{path.parent.name}/{path.stem}.{'json' if path.parent.name == 'demo' else 'jsonl'}"
+    f"{path.parent.name}/{path.stem}.{'json' if path.parent.name in WHOLE else 'jsonl'}"
     for path in PCAPS.glob("*/*.pcapng")
 )
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import pytest
 
-from otmon.detectors.registry import detectors
-from otmon.detectors.watchers import Watchers
+from otmon.detectors.registry import watchers
 from otmon.model.event import Event, event_from_behaviour, event_from_transaction
 from otmon.ruleset.judge import Judge
 from otmon.ruleset.load import load_rules
@@ -229,9 +228,9 @@ def test_what_detectors_find_has_its_rule():
         time_ns=START + 80 * SECOND,
         history=History(first_seen_ns=START + 75 * SECOND),
     )
-    watchers = Watchers(detectors())
-    assert [] == list(watchers.advance(START))
-    said = [one for event in (watch, first, newcomer) for one in watchers.show(event)]
+    shown = watchers()
+    assert [] == list(shown.advance(START))
+    said = [one for event in (watch, first, newcomer) for one in shown.show(event)]
 
     assert {
         "First change by a client that had only read",

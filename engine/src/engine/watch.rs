@@ -23,9 +23,13 @@ impl Engine {
         let interfaces = &self.interfaces;
         let lag_ns = self.limits.answer_ns.saturating_add(self.flows.lag_ns(TICK_NS));
         self.observer.tick(now_ns, lag_ns, |interface| interfaces.seen_since_ns(interface));
-        if self.observer.has_rhythm_news() {
+        if self.observer.has_rhythm_news() || self.observer.has_call_news() {
             let news = self.observer.take_rhythm_news();
+            let calls = self.observer.take_call_news();
             let mut seen = HashMap::new();
+            for call in &calls {
+                seen.insert(Host::from(&call.flow.server), i64::MIN);
+            }
             for rhythm in &news {
                 for end in [&rhythm.flow.client, &rhythm.flow.server] {
                     seen.insert(Host::from(end), i64::MIN);
@@ -36,6 +40,10 @@ impl Engine {
             for rhythm in news {
                 let last = |host: Host| seen.get(&host).copied().filter(|last| *last > i64::MIN);
                 self.observer.rhythm(rhythm, last);
+            }
+            for call in calls {
+                let last = |host: Host| seen.get(&host).copied().filter(|last| *last > i64::MIN);
+                self.observer.no_reply(call, last);
             }
         }
     }

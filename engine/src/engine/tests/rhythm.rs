@@ -181,14 +181,16 @@ fn calls_that_nobody_answers_are_told_and_so_is_the_answer() {
         plant.others(1);
     }
     let in_vain = plant.unanswered();
+    let heard_ns = in_vain[0].server_last_seen_ns;
     plant.reply();
+    plant.others(1);
     let all = plant.unanswered();
 
     let counts = |calls: &[NoReply]| -> Vec<(bool, Option<u32>, u64)> {
         calls.iter().map(|own| (own.answered, own.unit, own.request_count)).collect()
     };
     assert_eq!(vec![(false, None, 11), (false, None, 21)], counts(&in_vain));
-    assert!(in_vain[0].last_answer_ns.is_some());
+    assert_eq!(in_vain[0].last_answer_ns, heard_ns);
     assert_eq!(Some(&(true, None, 25)), counts(&all).get(2));
 }
 

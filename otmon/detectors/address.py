@@ -1,0 +1,185 @@
+"""Addresses that move: ARP that names another device, masters and stations from another place.
+
+A redundant pair that hands an address over, a virtual router and a proxy move
+addresses, too: virtual hardware addresses and devices with many addresses are
+left alone, and so is one whose former holder has not been heard for long.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from otmon.detectors.bounded import Json, Recent, Told
+from otmon.detectors.detector import Detector
+from otmon.detectors.finding import finding
+from otmon.model.event import Event
+from otmon.thresholds import AddressThresholds
+
+if TYPE_CHECKING:
+    from otmon._engine import Address, Arp, HeaderShift
+
+SECOND = 1_000_000_000
+MAX_BINDINGS = 20_000
+"""Pairs of hardware and IP address that are known; the longest unheard goes first."""
+MAX_OWNED = 8
+"""IP addresses that are kept per hardware address."""
+_VIRTUAL = ("00:00:5e:00:01:", "00:00:5e:00:02:", "00:00:0c:07:ac:", "00:00:0c:9f:f")
+"""How hardware addresses of virtual routers begin: VRRP, HSRP [S: RFC 9568; D: Cisco]."""
+
+
+@dataclass(slots=True)
+class _Binding:
+    """Which hardware address an IP address was last told to have."""
+
+    mac: str
+    first_ns: int
+    last_ns: int
+
+
+class AddressMoves(Detector):
+    """Speaks when an address that somebody holds is claimed by somebody else."""
+
+    name = "address"
+    categories = frozenset(("ot_asset", "ot_anomaly", "ot_operation"))
+    says: ClassVar[Mapping[str, str]] = {
+        "arp_rebind": "A device claims by ARP the IP address of another that is still there.",
+        "gratuitous_arp_rate": "A device sends many ARP messages that nobody asked for.",
+        "header_shift": "Packets of a flow look as if another machine had sent some of them.",
+        "tcp_overlap_conflict": "Bytes of a flow were sent twice and differ.",
+        "link_address_moved": "A station address of the link layer comes from another device.",
+    }
+
+    def __init__(self, settings: AddressThresholds | None = None) -> None:
+        self.settings = settings or AddressThresholds()
+        self._bindings: Recent[tuple[str, int | None], _Binding] = Recent(MAX_BINDINGS)
+        self._owned: Recent[tuple[str, int | None], tuple[str, ...]] = Recent(MAX_BINDINGS)
+        self._masters: Recent[tuple[object, ...], str] = Recent(MAX_BINDINGS)
+        self._told: Told[tuple[object, ...]] = Told(self.settings.repeat_s * SECOND, MAX_BINDINGS)
+
+    def wants(self, event: Event) -> bool:
+        """Addresses that send, and DNP3 requests."""
+        if event.category == "ot_asset":
+            return hasattr(event.record, "arp") or hasattr(event.record, "gratuitous_count")
+        if event.category == "ot_anomaly":
+            return hasattr(event.record, "from_client")
+        return event.service == "dnp3" and event.get("ot.role") == "request"
+
+    def observe(self, event: Event) -> Iterable[Event]:
+        """Takes a pair of addresses, or an operation that names its link address."""
+        if event.category == "ot_anomaly":
+            return list(self._shift(event, event.record))
+        if event.category == "ot_asset":
+            if hasattr(event.record, "gratuitous_count"):
+                return list(self._unasked(event, event.record))
+            return list(self._address(event, event.record))
+        return list(self._link(event))
+
+    def _address(self, event: Event, address: Address) -> Iterator[Event]:
+        ip, mac, vlan = address.ip, address.mac, address.vlan
+        if ip is None or mac is None or ip in ("0.0.0.0", "::") or mac.startswith(_VIRTUAL):
+            return
+        owned = self._owned.get((mac, vlan)) or ()
+        if ip not in owned:
+            self._owned.put((mac, vlan), (*owned, ip)[-MAX_OWNED:])
+        if not address.arp:
+            return
+        known = self._bindings.get((ip, vlan))
+        if known is None:
+            self._bindings.put(
+                (ip, vlan), _Binding(mac, address.first_seen_ns, address.last_seen_ns)
+            )
+            return
+        if known.mac == mac:
+            known.last_ns = max(known.last_ns, address.last_seen_ns)
+            return
+        since_ns, before, quiet_ns = known.first_ns, known.mac, event.time_ns - known.last_ns
+        self._bindings.put((ip, vlan), _Binding(mac, address.first_seen_ns, address.last_seen_ns))
+        others = [one for one in owned if one != ip]
+        if not others or len(others) >= self.settings.router_count:
+            return  # a device that was exchanged, or a router that answers for others
+        if quiet_ns > self.settings.held_s * SECOND:
+            return
+        if self._told.may((ip, vlan, mac), event.time_ns):
+            yield finding(
+                self,
+                event,
+                "arp_rebind",
+                category="ot_anomaly",
+                expected=f"{ip} at {before}",
+                observed=f"{mac}, which is {others[-1]}, says that it is {ip}",
+                since_ns=since_ns,
+            )
+
+    def _unasked(self, event: Event, arp: Arp) -> Iterator[Event]:
+        count = arp.gratuitous_count + arp.unasked_count
+        limit = self.settings.unasked_count
+        if count < limit or arp.mac.startswith(_VIRTUAL):
+            return
+        if self._told.may(("unasked", arp.vlan, arp.mac), event.time_ns):
+            yield finding(
+                self,
+                event,
+                "gratuitous_arp_rate",
+                category="ot_anomaly",
+                expected=f"fewer than {limit} within a minute that nobody asked for",
+                observed=f"{count} by {arp.mac} as {arp.ip}",
+                since_ns=arp.from_ns,
+            )
+
+    def _shift(self, event: Event, shift: HeaderShift) -> Iterator[Event]:
+        overlap = shift.kind == "overlap"
+        if not overlap and shift.count < self.settings.shift_count:
+            return
+        type = "tcp_overlap_conflict" if overlap else "header_shift"
+        key = (type, shift.client_address, shift.server_address, shift.server_port)
+        if not self._told.may(key, event.time_ns):
+            return
+        what = {"ttl": "time to live", "ip_id": "IP identification"}.get(shift.kind, "bytes")
+        before, after = shift.values or ("the first copy", "another")
+        yield finding(
+            self,
+            event,
+            type,
+            category="ot_anomaly",
+            expected=f"{what} {before}",
+            observed=f"{after}, {shift.count} times",
+        )
+
+    def _link(self, event: Event) -> Iterator[Event]:
+        # The fields are those of the answer, where there is one.
+        source = event.get("dnp3.destination" if event.record.answered else "dnp3.source")
+        client, server = event.get("client.address"), event.get("server.address")
+        if not isinstance(source, int) or not isinstance(client, str):
+            return
+        key = (server, event.get("network.vlan.id"), source)
+        known = self._masters.get(key)
+        self._masters.put(key, client)
+        if known is None or known == client:
+            return
+        if self._told.may((*key, client), event.time_ns):
+            yield finding(
+                self,
+                event,
+                "link_address_moved",
+                category="ot_anomaly",
+                expected=f"link address {source} at {known}",
+                observed=f"link address {source} at {client}",
+            )
+
+    def memory(self) -> Json:
+        """Who holds what."""
+        return {
+            "bindings": self._bindings.written(lambda one: [one.mac, one.first_ns, one.last_ns]),
+            "owned": self._owned.written(list),
+            "masters": self._masters.written(str),
+            "told": self._told.written(),
+        }
+
+    def restore(self, memory: Json) -> None:
+        """Takes it."""
+        self._bindings.read(memory["bindings"], lambda one: _Binding(*one))
+        self._owned.read(memory["owned"], tuple)
+        self._masters.read(memory["masters"], str)
+        self._told.read(memory["told"])

@@ -1,0 +1,214 @@
+"""Written values that are not like those before: set, range, step, rest, hard limits.
+
+Learned per object from its own writes. Raw words have no type: what they mean is
+unknown, so they are judged as sets alone. A point that is only read is known to
+the inventory by its extremes, never here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from otmon.detectors.bounded import Json, Recent
+from otmon.detectors.detector import Detector
+from otmon.detectors.finding import finding
+from otmon.fields import CHANGE_CLASSES
+from otmon.model.event import Event
+from otmon.thresholds import ValueThresholds
+
+SECOND = 1_000_000_000
+MAX_OBJECTS = 20_000
+"""Objects of which the written values are known; the longest unwritten goes first."""
+MAX_PER_EVENT = 64
+"""Elements of one write that are looked at."""
+_RAW = frozenset(("modbus", "modbus_rtu", "umas"))
+"""Protocols whose words have no type."""
+
+_ASKED = ("server.address", "network.vlan.id", "ot.unit.id", "client.address")
+
+_Number = float
+
+
+@dataclass(slots=True)
+class _Object:
+    """What was written to one object so far."""
+
+    count: int = 0
+    values: dict[_Number, None] = field(default_factory=dict)
+    """Distinct values; none where there were too many."""
+    many: bool = False
+    low: _Number = 0.0
+    high: _Number = 0.0
+    last: _Number = 0.0
+    step: _Number = 0.0
+    """The largest change so far."""
+    changes: int = 0
+    changed_ns: int = 0
+    rest_ns: int = 0
+    """The longest time between two changes."""
+    first_ns: int = 0
+    stuck: bool = False
+
+
+class Value(Detector):
+    """Speaks when a value is written that is not like those written there before."""
+
+    name = "value"
+    categories = frozenset(("ot_operation",))
+    says: ClassVar[Mapping[str, str]] = {
+        "value_set": "A value that was never written to an object that takes few.",
+        "value_range": "A value outside the range of all that were written to an object.",
+        "value_step": "A change that is larger than any written to an object.",
+        "value_stuck": "The same value is written for far longer than ever before.",
+        "limit_crossed": "A value outside the limits that a person set.",
+    }
+
+    def __init__(self, settings: ValueThresholds | None = None) -> None:
+        self.settings = settings or ValueThresholds()
+        self._objects: Recent[tuple[object, ...], _Object] = Recent(MAX_OBJECTS)
+        self._limits = {(one.server, one.object): one for one in self.settings.limits}
+
+    def wants(self, event: Event) -> bool:
+        """Accepted writes and commands."""
+        if event.operation_class not in CHANGE_CLASSES or event.get("ot.role") != "request":
+            return False
+        return event.get("event.outcome") != "failure"
+
+    def observe(self, event: Event) -> Iterable[Event]:
+        """Takes a write."""
+        values = getattr(event.record, "values", None)
+        if not values:
+            return ()
+        return list(self._judged(event, values))
+
+    def _judged(self, event: Event, values: list[object]) -> Iterator[Event]:
+        server, vlan, unit, _ = event.several(_ASKED)
+        names = _elements(event.record.targets, len(values))
+        for name, value in zip(names, values[:MAX_PER_EVENT], strict=False):
+            if not isinstance(value, (bool, int, float)):
+                continue
+            number = float(value)
+            limit = self._limits.get((str(server), name))
+            if limit is not None and not limit.low <= number <= limit.high:
+                yield self._found(
+                    event, name, "limit_crossed", f"{limit.low:g} to {limit.high:g}", number, None
+                )
+            key = (server, vlan, event.service, unit, name)
+            known = self._objects.make(key, _Object)
+            typed = event.service not in _RAW or isinstance(value, float)
+            yield from self._compared(event, name, known, number, typed=typed)
+            _learn(known, number, event.time_ns, self.settings.set_count)
+
+    def _compared(
+        self, event: Event, name: str, known: _Object, number: float, *, typed: bool
+    ) -> Iterator[Event]:
+        own = self.settings
+        watched_ns = event.time_ns - known.first_ns
+        if known.count < own.ready_count or watched_ns < own.ready_s * SECOND:
+            return
+        since_ns = known.first_ns
+        settled = len(known.values) * own.repeats <= known.count
+        if not known.many and settled and number not in known.values:
+            shown = ", ".join(f"{one:g}" for one in sorted(known.values))
+            yield self._found(event, name, "value_set", f"one of {shown}", number, since_ns)
+        if typed and not settled:
+            span = known.high - known.low
+            low, high = known.low - own.widen * span, known.high + own.widen * span
+            if not low <= number <= high:
+                expected = f"{known.low:g} to {known.high:g}"
+                yield self._found(event, name, "value_range", expected, number, since_ns)
+            elif known.step and abs(number - known.last) > own.step_factor * known.step:
+                expected = f"a change of at most {known.step:g} from {known.last:g}"
+                yield self._found(event, name, "value_step", expected, number, since_ns)
+        rest_ns = event.time_ns - known.changed_ns
+        if number != known.last:
+            known.stuck = False
+        elif (
+            known.changes >= own.stuck_changes
+            and rest_ns > own.stuck_factor * known.rest_ns
+            and not known.stuck
+        ):
+            known.stuck = True
+            expected = f"another value within {known.rest_ns / SECOND:.0f} s"
+            yield self._found(event, name, "value_stuck", expected, number, known.changed_ns)
+
+    def _found(
+        self,
+        event: Event,
+        name: str,
+        type: str,
+        expected: str,
+        number: float,
+        since_ns: int | None,
+    ) -> Event:
+        return finding(
+            self,
+            event,
+            type,
+            category="ot_process",
+            expected=expected,
+            observed=f"{number:g} to {name}",
+            since_ns=since_ns,
+            own={"ot.object.id": (name,)},
+        )
+
+    def memory(self) -> Json:
+        """What was written."""
+        return self._objects.written(
+            lambda one: [
+                one.count,
+                list(one.values),
+                one.many,
+                one.low,
+                one.high,
+                one.last,
+                one.step,
+                one.changes,
+                one.changed_ns,
+                one.rest_ns,
+                one.first_ns,
+                one.stuck,
+            ]
+        )
+
+    def restore(self, memory: Json) -> None:
+        """Takes it."""
+        self._objects.read(
+            memory, lambda one: _Object(one[0], dict.fromkeys(map(float, one[1])), *one[2:])
+        )
+
+
+def _learn(known: _Object, number: float, time_ns: int, most: int) -> None:
+    if known.count == 0:
+        known.low = known.high = known.last = number
+        known.first_ns = known.changed_ns = time_ns
+    known.count += 1
+    if not known.many:
+        known.values[number] = None
+        if len(known.values) > most:
+            known.values.clear()
+            known.many = True
+    known.low, known.high = min(known.low, number), max(known.high, number)
+    if number != known.last:
+        known.step = max(known.step, abs(number - known.last))
+        if known.changes:
+            known.rest_ns = max(known.rest_ns, time_ns - known.changed_ns)
+        known.changes += 1
+        known.changed_ns = time_ns
+        known.last = number
+
+
+def _elements(targets: tuple[str, ...], count: int) -> Iterator[str]:
+    """The single objects of a write, in the order of its values: `hr:4-6` is three."""
+    if len(targets) == 1:
+        space, _, place = targets[0].partition(":")
+        first, _, last = place.partition("-")
+        if first.isdigit() and (not last or last.isdigit()):
+            start = int(first)
+            yield from (f"{space}:{start + turn}" for turn in range(count))
+            return
+        yield from targets
+    elif len(targets) == count:
+        yield from targets

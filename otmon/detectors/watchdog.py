@@ -1,0 +1,362 @@
+"""Channels, devices, gateways and fleets that fell silent; packet loss is no silence.
+
+What the engine calls overdue or unanswered is only a suspicion. It waits for one
+more deadline and is told then if nothing came back, if the interface and the
+conversation were seen well from a deadline before the silence until now, and if
+somebody else on the same interface kept talking meanwhile (the control). If half
+of the devices of an interface stop together it is the tap that failed first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar
+
+from otmon.detectors.bounded import Json, Recent, Told
+from otmon.detectors.detector import Detector
+from otmon.detectors.finding import finding, finding_between
+from otmon.detectors.quality import Quality
+from otmon.model.event import NEVER_NS, Event
+from otmon.model.observed import Ends
+from otmon.thresholds import WatchdogThresholds
+
+if TYPE_CHECKING:
+    from otmon._engine import NoReply, Rhythm
+
+SECOND = 1_000_000_000
+MAX_CHANNELS = 20_000
+"""Channels with a rhythm that are known; the longest unheard goes first."""
+MAX_WAITING = 4_096
+"""Suspicions that can wait at a time; past that the oldest is given up."""
+MAX_TOLD = 10_000
+"""Channels that were told to be silent, and have not come back."""
+_Channel = tuple[str | None, str | None, str | None, int | None]
+"""Client, server, protocol, VLAN."""
+_Key = tuple[str, _Channel]
+"""What kind of silence, and where."""
+
+
+@dataclass(slots=True)
+class _Known:
+    """A channel that has a rhythm."""
+
+    interface: int
+    units: set[int | None] = field(default_factory=set)
+    overdue: set[str] = field(default_factory=set)
+    """Its rhythms that are overdue."""
+    rhythms: set[str] = field(default_factory=set)
+    stopped_ns: int = 0
+    """Since when all of it is overdue; 0 while it is not."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A suspicion that waits for one more deadline."""
+
+    event: Event
+    due_ns: int
+    since_ns: int
+    deadline_ns: int
+    units: set[int | None] = field(default_factory=set)
+    """Stations that do not answer."""
+
+
+class Watchdog(Detector):
+    """Speaks when something that was regular, or used to answer, is silent; and when it returns."""
+
+    name = "watchdog"
+    categories = frozenset(("ot_anomaly",))
+    says: ClassVar[Mapping[str, str]] = {
+        "poll_stopped": "A client no longer asks what it asked regularly; both ends are alive.",
+        "no_reply": "A server no longer answers a client that goes on asking.",
+        "channel_silent": "Both ends of a regular conversation are silent.",
+        "device_silent": "A device is not heard by anybody, though clients ask for it.",
+        "gateway_silent": "No station behind a gateway answers, though the gateway does.",
+        "fleet_silent": "Many devices fell silent within a short time.",
+        "returned": "What was silent is there again.",
+        "watchdog_suspended": "Silence cannot be judged: the sensor did not see well enough.",
+    }
+    loss_sensitive = True
+
+    def __init__(
+        self, settings: WatchdogThresholds | None = None, quality: Quality | None = None
+    ) -> None:
+        self.settings = settings or WatchdogThresholds()
+        self._quality = quality or Quality()
+        self._channels: Recent[_Channel, _Known] = Recent(MAX_CHANNELS)
+        self._waiting: Recent[_Key, _Waiting] = Recent(MAX_WAITING)
+        self._certain: list[tuple[_Key, int, _Waiting, Event]] = []
+        """Silences that wait for others to be told with them, with the time of each."""
+        self._told: Recent[_Key, int] = Recent(MAX_TOLD)
+        self._suspended: Told[int] = Told(self.settings.repeat_s * SECOND, 1_024)
+
+    def wants(self, event: Event) -> bool:
+        """What happens to rhythms, and calls that nobody answers."""
+        return hasattr(event.record, "deadline_ns") or hasattr(event.record, "request_count")
+
+    def observe(self, event: Event) -> Iterable[Event]:
+        """Takes what happened to a rhythm, or calls in vain."""
+        record = event.record
+        if hasattr(record, "request_count"):
+            return list(self._no_reply(event, record))
+        return list(self._rhythm(event, record))
+
+    def _rhythm(self, event: Event, rhythm: Rhythm) -> Iterator[Event]:
+        channel = channel_of(rhythm)
+        known = self._channels.make(channel, lambda: _Known(rhythm.interface))
+        match rhythm.kind:
+            case "periodic":
+                known.rhythms.add(rhythm.id)
+                known.units.add(rhythm.unit)
+            case "overdue":
+                known.rhythms.add(rhythm.id)
+                known.overdue.add(rhythm.id)
+                if not known.stopped_ns:
+                    known.stopped_ns = rhythm.last_seen_ns
+                habit_ns = rhythm.count * (rhythm.period_ns or 0)
+                if habit_ns < self.settings.habit_s * SECOND:
+                    return
+                deadline_ns = rhythm.deadline_ns or 10 * SECOND
+                key = ("overdue", channel)
+                self._wait(key, rhythm.unit, event, rhythm.last_seen_ns, deadline_ns)
+            case "returned":
+                known.overdue.discard(rhythm.id)
+                known.stopped_ns = 0
+                if not known.overdue:
+                    yield from self._returned(event, ("overdue", channel))
+
+    def _no_reply(self, event: Event, call: NoReply) -> Iterator[Event]:
+        # Whatever a device is asked in: it is silent once.
+        channel = (call.client_address, call.server_address, None, call.vlan)
+        key = ("no_reply", channel)
+        if call.answered:
+            waiting = self._waiting.get(key)
+            if waiting is not None:
+                waiting.units.discard(call.unit)
+            if waiting is None or not waiting.units:
+                yield from self._returned(event, key)
+            return
+        if call.last_answer_ns is None:
+            return  # who never answered has not fallen silent
+        calls = call.request_count + call.open_count
+        if calls >= self.settings.call_count:
+            deadline_ns = self.settings.call_s * SECOND
+            self._wait(key, call.unit, event, call.since_ns, deadline_ns)
+
+    def _wait(
+        self, key: _Key, unit: int | None, event: Event, since_ns: int, deadline_ns: int
+    ) -> None:
+        if key in self._told:
+            return
+        known = self._waiting.get(key)
+        if known is not None:
+            known.event = event  # the latest knows most
+            known.units.add(unit)
+            return
+        due_ns = event.time_ns + deadline_ns
+        self._waiting.put(key, _Waiting(event, due_ns, since_ns, deadline_ns, {unit}))
+        self.due_ns = min(self.due_ns, due_ns)
+
+    def advance(self, time_ns: int) -> Iterable[Event]:
+        """Tells the suspicions whose second deadline has passed as well."""
+        due = [item for item in self._waiting.items() if item[1].due_ns <= time_ns]
+        found = list(self._judge(due, time_ns)) if due else []
+        fold_ns = self.settings.fold_s * SECOND
+        if self._certain and self._certain[0][1] + fold_ns <= time_ns:
+            found += self._folded()
+        self.due_ns = min((one.due_ns for _, one in self._waiting.items()), default=NEVER_NS)
+        if self._certain:
+            self.due_ns = min(self.due_ns, self._certain[0][1] + fold_ns)
+        return found
+
+    def finish(self) -> Iterable[Event]:
+        """Tells what is certain and only waited for others; suspicions stay suspicions."""
+        return list(self._folded())
+
+    def _judge(self, due: list[tuple[_Key, _Waiting]], time_ns: int) -> Iterator[Event]:
+        for key, waiting in due:
+            self._waiting.drop(key)
+            interface = getattr(waiting.event.record, "interface", 0)
+            from_ns = waiting.since_ns - waiting.deadline_ns
+            good = self._quality.good(waiting.event.record, from_ns, time_ns)
+            if good and self._controlled(key[1], interface, waiting):
+                self._told.put(key, time_ns)
+                named = self._named(key[0], waiting, time_ns)
+                self._certain.append((key, time_ns, waiting, named))
+            else:
+                yield from self._suspend(waiting.event, interface, waiting, time_ns)
+
+    def _controlled(self, channel: _Channel, interface: int, waiting: _Waiting) -> bool:
+        """Whether another device of the interface kept talking, and fewer than half stopped."""
+        ends = {channel[0], channel[1]}
+        talking: set[str | None] = set()
+        stopped: set[str | None] = set()
+        for other, known in self._channels.items():
+            if known.interface != interface:
+                continue
+            if known.overdue and known.overdue >= known.rhythms:
+                near = abs(known.stopped_ns - waiting.since_ns) <= waiting.deadline_ns
+                if near:
+                    stopped.add(other[1])
+            elif known.rhythms:
+                talking.update((other[0], other[1]))
+        stopped -= talking
+        if not talking - ends:
+            return False
+        return len(stopped) < self.settings.tap_share * (len(talking) + len(stopped))
+
+    def _suspend(
+        self, event: Event, interface: int, waiting: _Waiting, time_ns: int
+    ) -> Iterator[Event]:
+        if not self._suspended.may(interface, time_ns):
+            return
+        yield finding_between(
+            self,
+            Ends(frames=event.frames),
+            time_ns,
+            "watchdog_suspended",
+            category="ot_sensor",
+            expected="an interface that is seen well, and on which others go on talking",
+            observed=f"interface {interface}: {self._why(event, waiting, time_ns)}",
+            since_ns=waiting.since_ns,
+            near=event,
+        )
+
+    def _why(self, event: Event, waiting: _Waiting, time_ns: int) -> str:
+        from_ns = waiting.since_ns - waiting.deadline_ns
+        if self._quality.good(event.record, from_ns, time_ns):
+            return "nobody else was heard meanwhile"
+        return "frames were missing meanwhile"
+
+    def _named(self, kind: str, waiting: _Waiting, time_ns: int) -> Event:
+        record, since_ns = waiting.event.record, waiting.since_ns
+        seconds = (time_ns - since_ns) // SECOND
+        heard_ns = record.server_last_seen_ns
+        server_alive = heard_ns is not None and heard_ns > since_ns + SECOND
+        if kind == "no_reply":
+            calls = record.request_count + record.open_count
+            refused = f", {record.refused_count} refused" if record.refused_count else ""
+            observed = f"{calls} calls in {seconds} s without an answer{refused}"
+            answering = server_alive or record.refused_count
+            type = "no_reply" if answering or record.unit is not None else "device_silent"
+            expected = "an answer to each call"
+        else:
+            client_ns = record.client_last_seen_ns
+            client_alive = client_ns is not None and client_ns > since_ns + SECOND
+            asked = record.unanswered_count > 0
+            type = (
+                "device_silent"
+                if asked and not server_alive
+                else "poll_stopped"
+                if client_alive and server_alive
+                else "channel_silent"
+            )
+            period = record.period_ns
+            expected = f"every {period / SECOND:.3g} s" if period else "again soon"
+            observed = f"nothing for {seconds} s"
+        return finding(
+            self,
+            waiting.event,
+            type,
+            category="ot_anomaly",
+            expected=expected,
+            observed=observed,
+            since_ns=since_ns,
+            own={"@timestamp": time_ns},
+        )
+
+    def _folded(self) -> Iterator[Event]:
+        """Single silences, or one that stands for all of them."""
+        certain, self._certain = self._certain, []
+        silent = ("no_reply", "device_silent", "channel_silent")
+        servers: dict[str | None, Event] = {}
+        for _, _, _, event in certain:
+            if event.get("anomaly.type") in silent:
+                servers.setdefault(event.record.server_address, event)
+        known = {channel[1] for channel, _ in self._channels.items()} | set(servers)
+        many = len(servers) >= self.settings.fleet_count
+        # Nobody asks for them any more: then it may be the tap, and the fleet is well.
+        asked = any(event.get("anomaly.type") != "channel_silent" for event in servers.values())
+        if many and asked and len(servers) >= self.settings.fleet_share * len(known):
+            yield self._fleet(servers, len(known), certain[-1][1])
+            certain = [one for one in certain if one[3].get("anomaly.type") not in silent]
+        for _, _, waiting, event in certain:
+            all_units = self._units_of(event.record.server_address)
+            # Without a unit it is all of them.
+            units = {unit for unit in waiting.units if unit is not None}
+            units = all_units if None in waiting.units else units
+            if event.get("anomaly.type") == "no_reply" and len(units) > 1 and units >= all_units:
+                yield self._gateway(event, units)
+            else:
+                yield event
+
+    def _units_of(self, server: str | None) -> set[int]:
+        return {
+            unit
+            for channel, known in self._channels.items()
+            if channel[1] == server
+            for unit in known.units
+            if unit is not None
+        }
+
+    def _gateway(self, event: Event, units: set[int]) -> Event:
+        return event.derive(
+            "ot_anomaly",
+            {
+                "anomaly.type": "gateway_silent",
+                "anomaly.expected": f"answers of {len(units)} stations behind the gateway",
+                "anomaly.observed": f"none of stations {', '.join(map(str, sorted(units)))}",
+            },
+        )
+
+    def _fleet(self, servers: Mapping[str | None, Event], known: int, time_ns: int) -> Event:
+        names = sorted(str(server) for server in servers)
+        shown = ", ".join(names[:8]) + (" ..." if len(names) > 8 else "")
+        first = next(iter(servers.values()))
+        frames = tuple(frame for event in servers.values() for frame in event.frames)
+        return finding_between(
+            self,
+            Ends(frames=frames[:16], vlan=first.record.vlan),
+            time_ns,
+            "fleet_silent",
+            category="ot_anomaly",
+            expected=f"answers of {known} devices",
+            observed=f"{len(names)} of them silent: {shown}",
+            since_ns=min(
+                since
+                for event in servers.values()
+                if isinstance(since := event.get("anomaly.since"), int)
+            ),
+            near=first,
+        )
+
+    def _returned(self, event: Event, key: _Key) -> Iterator[Event]:
+        self._waiting.drop(key)
+        told_ns = self._told.drop(key)
+        waiting = len(self._certain)
+        self._certain = [one for one in self._certain if one[0] != key]
+        if told_ns is None or len(self._certain) < waiting:
+            return  # it was away for so short that nobody has heard of it
+        yield finding(
+            self,
+            event,
+            "returned",
+            category="ot_anomaly",
+            expected="silence, as told before",
+            observed="it is there again",
+            since_ns=told_ns,
+        )
+
+    def memory(self) -> Json:
+        """What was told to be silent: its return is told after a restart, too."""
+        return self._told.written(lambda time_ns: time_ns)
+
+    def restore(self, memory: Json) -> None:
+        """Takes it."""
+        self._told.read(memory, int)
+
+
+def channel_of(record: Rhythm | NoReply) -> _Channel:
+    """Who asks whom, in what protocol."""
+    return (record.client_address, record.server_address, record.protocol, record.vlan)
