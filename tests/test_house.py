@@ -79,6 +79,7 @@ HOMES = {
     "sigma": {"ruleset"},
     "yaml": {"ruleset", "baseline"},
     "elasticsearch": {"sinks"},
+    "elastic_transport": {"sinks"},
     "jinja2": {"report"},
     "xlsxwriter": {"report"},
     "sqlite3": {"state", "sinks"},
@@ -129,6 +130,17 @@ def test_a_module_imports_only_what_its_layer_may(path: Path) -> None:
             wrong.append(name)
 
     assert [] == wrong
+
+
+def test_only_its_own_folder_knows_elasticsearch() -> None:
+    """The outbox and everything else work without its client."""
+    knowing = {
+        path.relative_to(PACKAGE).parent.as_posix()
+        for path in modules()
+        if {"elasticsearch", "elastic_transport"} & {name.split(".")[0] for name in imports(path)}
+    }
+
+    assert knowing == {"sinks/elastic"}
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))

@@ -1,0 +1,425 @@
+"""Sends the outbox to Elasticsearch, one request at a time, and waits when it has to.
+
+What the server does not acknowledge stays in the outbox. The sender never
+waits in a request of the pipeline: it is a loop of its own, in a process of
+its own where traffic is captured.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from elastic_transport import ConnectionError as Unreachable
+from elastic_transport import SerializationError, TlsError, TransportError
+from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
+
+from otmon.sinks import outbox
+from otmon.sinks.elastic import documents
+from otmon.sinks.elastic.catalogue import LATEST
+from otmon.sinks.elastic.documents import Moment
+from otmon.sinks.elastic.results import (
+    Action,
+    Verdict,
+    alone_wait_s,
+    is_hopeless,
+    of_items,
+    of_status,
+)
+from otmon.sinks.outbox import Bounds, Document, Failure, Row, Store
+
+BATCH_DOCUMENTS = 500
+BATCH_BYTES = 4 << 20
+FIRST_WAIT_S = 1.0
+LONGEST_WAIT_S = 60.0
+PAUSE_S = 60.0
+"""After how long a paused sender looks whether it may go on."""
+_FILTER = (
+    "took,errors,items.*.status,items.*._id,items.*.error.type,items.*.error.reason,"
+    "items.*.failure_store"
+)
+_EVENT = b'{"event":{'
+"""How every body begins, so that the time of sending can be added."""
+_ALL_IN_VAIN = 8
+"""Documents that are refused one by one with 400 before the request itself is suspected."""
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of documents, since the sender began."""
+
+    delivered: int = 0
+    duplicates: int = 0
+    retried: int = 0
+    dead: int = 0
+
+
+@dataclass(slots=True)
+class _Round:
+    """What became of the documents of one batch."""
+
+    done: list[Row] = field(default_factory=list)
+    put_off: list[tuple[Row, int]] = field(default_factory=list)
+    dead: list[tuple[Row, Failure]] = field(default_factory=list)
+    fallen: list[tuple[Document, Failure]] = field(default_factory=list)
+    duplicates: int = 0
+    retried: int = 0
+    stopped: Verdict | None = None
+    """Why the rest of the batch was not sent."""
+    retry_after_s: float | None = None
+    shrunk: bool = False
+
+
+class Sender:
+    """Takes documents out of a store and gives them to a server."""
+
+    def __init__(
+        self,
+        store: Store,
+        client: Elasticsearch,
+        *,
+        bounds: Bounds | None = None,
+        probe: Callable[[], Document] | None = None,
+        clock_ns: Callable[[], int] = time.time_ns,
+        chance: Callable[[], float] = random.random,
+        log: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        """Takes what it needs; `probe` makes a document that the server must take, if any."""
+        self.tally = Tally()
+        self.state = "sending"
+        """`sending`, `backing off` or `paused`."""
+        self.reason = ""
+        self._store = store
+        self._client = client
+        self._bounds = bounds or Bounds()
+        self._probe = probe
+        self._clock_ns = clock_ns
+        self._chance = chance
+        self._log = log
+        self._limit = BATCH_DOCUMENTS
+        self._failures = 0
+        self._version: tuple[int, int] | None = None
+        self._ready = False
+
+    def step(self) -> float | None:
+        """Send one batch, and say how long to wait before the next in seconds.
+
+        Returns:
+            0 where there may be more to send, None where nothing is due.
+        """
+        if not self._ready:
+            refused = self._get_ready()
+            if refused is not None:
+                return self._wait(refused, None)
+        limit = self._limit if self.state != "paused" else 1
+        with self._store.reading() as db:
+            rows = outbox.batch(db, at_most=limit, max_bytes=BATCH_BYTES, now_ns=self._clock_ns())
+        if not rows:
+            self._become("sending", "")
+            return None
+        took = _Round()
+        # The latest state of devices goes into an index, not into a stream.
+        for plain in (False, True):
+            part = [row for row in rows if row.document.target.startswith(LATEST) is plain]
+            if part and took.stopped is None:
+                self._send(part, took, plain=plain)
+        self._keep(took)
+        if took.shrunk:
+            self._limit = max(1, self._limit // 2)
+        if took.stopped is not None:
+            return self._wait(took.stopped, took.retry_after_s)
+        self._failures = 0
+        if not took.shrunk:
+            self._limit = min(BATCH_DOCUMENTS, self._limit + 1 + self._limit // 8)
+        self._become("sending", "")
+        return 0.0
+
+    def drain(self, patience_s: float, sleep: Callable[[float], None] = time.sleep) -> bool:
+        """Send until nothing is left, and say whether all of it was taken.
+
+        Args:
+            patience_s: How long the server may make no progress, in seconds.
+            sleep: Waits.
+        """
+        waited_s = 0.0
+        while True:
+            with self._store.reading() as db:
+                rows = outbox.status(db).rows
+            if not rows:
+                return True
+            wait_s = self.step()
+            if wait_s == 0.0:
+                waited_s = 0.0
+                continue
+            wait_s = FIRST_WAIT_S if wait_s is None else wait_s
+            if self.state == "paused" or waited_s + wait_s > patience_s:
+                return False
+            waited_s += wait_s
+            sleep(wait_s)
+
+    # Before the first batch
+
+    def _get_ready(self) -> Verdict | None:
+        """Look who answers and whether the templates are there; why not, where that stops it."""
+        try:
+            info = self._client.info()
+            number = str(info["version"]["number"])
+            major, minor = number.split(".")[:2]
+            self._version = int(major), int(minor)
+        except ApiError as error:
+            # A key without `monitor` may not ask; the oldest form of requests goes everywhere.
+            if error.meta.status != 403:
+                return _of_error(error)
+            self._version = None
+        except (TransportError, UnsupportedProductError) as error:
+            return _of_error(error)
+        except (KeyError, ValueError, TypeError):
+            self._version = None
+        try:
+            # Without otmon's templates the server would guess types from the first document.
+            self._client.indices.get_index_template(name="logs-otmon.alert")
+        except ApiError as error:
+            if error.meta.status == 404:
+                return Verdict(
+                    Action.PAUSE, "", "the templates are missing. Run `otmon elastic setup`", 404
+                )
+            if error.meta.status != 403:
+                return _of_error(error)
+        except TransportError as error:
+            return _of_error(error)
+        self._ready = True
+        return None
+
+    # One batch
+
+    def _send(self, rows: Sequence[Row], took: _Round, *, plain: bool) -> None:
+        """Send documents, in parts where the server wants no other."""
+        waiting = [list(rows)]
+        lonely = 0
+        while waiting and took.stopped is None:
+            part = waiting.pop()
+            answer = self._request(part, plain=plain)
+            if not isinstance(answer, Verdict):
+                self._sort(part, answer, took)
+                lonely = 0
+                continue
+            match answer.action:
+                case Action.SHRINK | Action.SPLIT if len(part) > 1:
+                    took.shrunk = took.shrunk or answer.action is Action.SHRINK
+                    if answer.action is Action.SPLIT and lonely == 0:
+                        if self._is_form_refused():
+                            took.stopped = _form(answer)
+                            return
+                        lonely = 1
+                    half = len(part) // 2
+                    waiting += [part[half:], part[:half]]
+                case Action.SHRINK:
+                    took.dead.append((part[0], Failure(413, "too_big", answer.reason)))
+                case Action.SPLIT:
+                    lonely += 1
+                    if (lonely in (1, _ALL_IN_VAIN)) and self._is_form_refused():
+                        took.stopped = _form(answer)
+                        return
+                    kind = answer.kind or "bad_request"
+                    took.dead.append((part[0], Failure(400, kind, answer.reason)))
+                case _:
+                    took.stopped = answer
+                    took.retry_after_s = self._retry_after_s
+
+    _retry_after_s: float | None = None
+
+    def _is_form_refused(self) -> bool:
+        """Whether the server refuses even a document that is known to be good."""
+        if self._probe is None:
+            return False
+        answer = self._request([Row(0, self._probe(), 0, 0)], plain=False)
+        return isinstance(answer, Verdict) and answer.action is Action.SPLIT
+
+    def _request(self, rows: Sequence[Row], *, plain: bool) -> Verdict | list[Verdict]:
+        """What the server says of each document, or of the whole request."""
+        self._retry_after_s = None
+        more: dict[str, Any] = {}
+        if not plain and (self._version is None or self._version >= (8, 13)):
+            more["require_data_stream"] = True
+        if self._version is not None and self._version >= (8, 18):
+            more["include_source_on_error"] = False
+        try:
+            answer = self._client.bulk(
+                operations=_lines(rows, self._clock_ns()), filter_path=_FILTER, **more
+            )
+        except ApiError as error:
+            self._retry_after_s = _retry_after_s(error)
+            return _of_error(error)
+        except (TransportError, UnsupportedProductError) as error:
+            return _of_error(error)
+        verdicts = of_items(answer.body, len(rows))
+        if verdicts is None:
+            return Verdict(Action.RETRY, "", "the answer does not say what became of each document")
+        return verdicts
+
+    def _sort(self, rows: Sequence[Row], verdicts: Sequence[Verdict], took: _Round) -> None:
+        now_ns = self._clock_ns()
+        for row, verdict in zip(rows, verdicts, strict=True):
+            failure = Failure(verdict.status, verdict.kind, verdict.reason)
+            match verdict.action:
+                case Action.ACKNOWLEDGE | Action.DUPLICATE:
+                    took.done.append(row)
+                    took.duplicates += verdict.action is Action.DUPLICATE
+                    if verdict.fallen:
+                        took.fallen.append((row.document, failure))
+                case Action.DEAD:
+                    took.dead.append((row, failure))
+                case Action.RETRY_ALONE:
+                    if is_hopeless(row.attempts + 1):
+                        took.dead.append((row, failure))
+                    else:
+                        wait_ns = round(alone_wait_s(row.attempts + 1) * 1e9)
+                        took.put_off.append((row, now_ns + wait_ns))
+                        took.retried += 1
+                case _:
+                    took.retried += 1
+                    # A pause outweighs a wait: waiting alone would not help.
+                    if took.stopped is None or verdict.action is Action.PAUSE:
+                        took.stopped = verdict
+                    if verdict.action is Action.RETRY and verdict.status == 429:
+                        took.shrunk = True
+
+    def _keep(self, took: _Round) -> None:
+        """Write what became of a batch, in one transaction."""
+        tally = self.tally
+        tally.delivered += len(took.done) - took.duplicates
+        tally.duplicates += took.duplicates
+        tally.retried += took.retried
+        tally.dead += len(took.dead) + len(took.fallen)
+        if not (took.done or took.dead or took.put_off or took.retried):
+            return
+        with self._store.transaction() as db:
+            outbox.acknowledge(db, took.done)
+            outbox.put_off(db, took.put_off)
+            outbox.bury(db, took.dead, self._bounds)
+            outbox.lament(db, took.fallen)
+            outbox.count(
+                db,
+                {
+                    "delivered": len(took.done) - took.duplicates,
+                    "duplicates": took.duplicates,
+                    "retried": took.retried,
+                },
+            )
+            if took.done:
+                outbox.note(db, last_ack_at=str(self._clock_ns()))
+
+    # Waiting
+
+    def _wait(self, why: Verdict, retry_after_s: float | None) -> float:
+        self._failures += 1
+        if why.action is Action.PAUSE:
+            self._become("paused", why.reason)
+            # Whoever put it right may have put templates or another server there.
+            self._ready = False
+            return PAUSE_S
+        self._become("backing off", why.reason)
+        return max(self._backoff_s(self._failures), retry_after_s or 0.0)
+
+    def _backoff_s(self, failures: int) -> float:
+        """Doubles with each failure; jitter keeps many sensors from coming back at once."""
+        longest = min(LONGEST_WAIT_S, FIRST_WAIT_S * float(2 ** min(failures - 1, 10)))
+        return longest * (0.5 + self._chance() / 2)
+
+    def _become(self, state: str, reason: str) -> None:
+        if (state, reason) == (self.state, self.reason):
+            return
+        if state != self.state or reason:
+            self._log(f"{state}: {reason}" if reason else state)
+        self.state, self.reason = state, reason
+        with self._store.transaction() as db:
+            outbox.note(db, state=state, reason=reason, since=str(self._clock_ns()))
+
+
+def _form(answer: Verdict) -> Verdict:
+    reason = f"the server refuses every request: {answer.reason}"
+    return Verdict(Action.PAUSE, answer.kind, reason, answer.status)
+
+
+def _lines(rows: Sequence[Row], now_ns: int) -> Any:
+    """Action and body of each document, with the time of sending in the body.
+
+    The client passes lines of bytes on as they are, though its types do not say so.
+    """
+    ingested = f'{_EVENT.decode()}"ingested":"{Moment(now_ns).text()}",'.encode()
+    lines: list[bytes] = []
+    for row in rows:
+        one = row.document
+        where: dict[str, Any] = {"_index": one.target, "_id": one.id}
+        if one.op == "index":
+            where |= {"version": one.version, "version_type": "external_gte"}
+        lines.append(json.dumps({one.op: where}).encode())
+        body = one.body
+        if body.startswith(_EVENT) and not body.startswith(b'{"event":{}'):
+            body = ingested + body[len(_EVENT) :]
+        lines.append(body)
+    return lines
+
+
+def _of_error(error: Exception) -> Verdict:
+    """What to do after the client raised."""
+    match error:
+        case UnsupportedProductError():
+            return Verdict(
+                Action.PAUSE, "", "what answers is no Elasticsearch. Check the address of hosts"
+            )
+        case ApiError():
+            kind, reason = _told(error)
+            verdict = of_status(error.meta.status, kind, "")
+            if reason:
+                return Verdict(
+                    verdict.action, kind, f"{verdict.reason} ({reason[:300]})", verdict.status
+                )
+            return verdict
+        case TlsError():
+            return Verdict(
+                Action.PAUSE,
+                "tls",
+                f"the certificate of the server is not trusted ({_short(error)}). "
+                "Name its CA in ca_file; checks are never weakened",
+            )
+        case SerializationError():
+            return Verdict(Action.RETRY, "", "the answer was cut short or garbled")
+        case Unreachable():
+            return Verdict(Action.RETRY, "", f"the server cannot be reached ({_short(error)})")
+    return Verdict(Action.RETRY, "", _short(error))
+
+
+def _told(error: ApiError) -> tuple[str, str]:
+    body = error.body
+    inner = body.get("error") if isinstance(body, dict) else None
+    if isinstance(inner, dict):
+        return str(inner.get("type", "")), str(inner.get("reason", ""))
+    return "", ""
+
+
+def _short(error: Exception) -> str:
+    return str(getattr(error, "message", error))[:300]
+
+
+def _retry_after_s(error: ApiError) -> float | None:
+    said = error.meta.headers.get("retry-after")
+    try:
+        return None if said is None else min(max(float(said), 0.0), 3600.0)
+    except ValueError:
+        return None
+
+
+def health_probe(sensor: documents.Sensor, clock_ns: Callable[[], int]) -> Callable[[], Document]:
+    """Makes a document that every server with the templates takes."""
+
+    def probe() -> Document:
+        now_ns = clock_ns()
+        made = documents.finished(sensor, documents.sensor_health(sensor, now_ns, {}), 0, now_ns)
+        return made[0] if isinstance(made, tuple) else made
+
+    return probe

@@ -1,0 +1,73 @@
+"""Whom otmon sends to, and whom it trusts."""
+
+from __future__ import annotations
+
+import ssl
+from pathlib import Path
+
+import pytest
+from places import ROOT
+
+from otmon.errors import OptionsError
+from otmon.sinks.elastic import connection
+from otmon.sinks.elastic.connection import Server, connect, credentials
+
+
+@pytest.mark.parametrize("host", ["http://es.example:9200", "http://10.0.0.5:9200"])
+def test_nothing_goes_unencrypted_over_a_network_unless_a_person_says_so(host):
+    with pytest.raises(OptionsError, match="not be encrypted"):
+        connect(Server((host,)))
+
+    connect(Server((host,), allow_plaintext=True)).close()
+
+
+@pytest.mark.parametrize("host", ["http://localhost:9200", "http://127.0.0.1:9", "http://[::1]:9"])
+def test_this_machine_needs_no_encryption(host):
+    connect(Server((host,))).close()
+
+
+@pytest.mark.parametrize("host", ["es:9200", "ftp://es", "https://", "https://es:port"])
+def test_what_is_no_address_is_refused(host):
+    with pytest.raises(OptionsError, match="is no address"):
+        connect(Server((host,)))
+
+
+def test_a_password_in_an_address_is_refused_and_not_repeated():
+    with pytest.raises(OptionsError) as refused:
+        connect(Server(("https://kim:secret@es:9200",)))
+
+    assert "secret" not in str(refused.value)
+
+
+def test_a_ca_file_that_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(OptionsError, match=r"no\.crt"):
+        connect(Server(("https://es:9200",), ca_file=tmp_path / "no.crt"))
+
+
+def test_certificates_and_names_are_always_checked():
+    context = connection._trust(None)
+
+    assert (ssl.CERT_REQUIRED, True) == (context.verify_mode, context.check_hostname)
+
+
+def test_no_code_trusts_a_fingerprint_or_turns_checks_off():
+    text = "".join(path.read_text("utf8") for path in (ROOT / "otmon").rglob("*.py"))
+
+    assert [] == [w for w in ("ssl_assert_fingerprint", "verify_certs", "CERT_NONE") if w in text]
+
+
+def test_a_key_file_that_others_can_read_is_refused(tmp_path: Path):
+    key = tmp_path / "key"
+    key.write_text("abc\n")
+    key.chmod(0o644)
+    with pytest.raises(OptionsError, match="chmod 600"):
+        credentials(key)
+
+    key.chmod(0o600)
+    assert ("abc", None) == credentials(key)
+
+
+def test_a_key_comes_from_the_environment_where_there_is_no_file(monkeypatch):
+    monkeypatch.setenv(connection.KEY_VARIABLE, "abc")
+
+    assert ("abc", None) == credentials(None)
