@@ -90,6 +90,10 @@ class View:
     interfaces: tuple[Sight, ...]
     device_count: int
     conversation_count: int
+    learning_count: int
+    """Edges of the baseline (who asks whom in which protocol) that are still learned."""
+    enforcing_count: int
+    """Those from which every departure is told."""
     protocols: tuple[tuple[str, int], ...]
     """Each industrial protocol with its PDUs so far, most first."""
     open_by_level: Mapping[str, int]
@@ -303,13 +307,17 @@ class _Watch(Analysis):
         pdus = [(name[5:], count) for name, count in counters.items() if name[:5] == "pdus."]
         with self._site.reading() as db:
             counts = alerts.counts(db)
+        normal = self._baseline
+        enforcing = [] if normal is None else [edge.enforcing for edge in normal.book.edges()]
         return View(
             site=self._config.site.name,
             state=str(self._site.path),
             uptime_s=now_s - self._began_s,
             interfaces=tuple(self._sights(elapsed_s)),
             device_count=self._inventory.device_count,
-            conversation_count=counters.get("conversations", 0),
+            conversation_count=len(self._conversations),
+            learning_count=enforcing.count(False),
+            enforcing_count=enforcing.count(True),
             protocols=tuple(sorted(pdus, key=lambda one: (-one[1], one[0]))),
             open_by_level={level: n for (status, level), n in counts.items() if status == "open"},
             latest=tuple(self._latest),

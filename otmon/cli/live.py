@@ -166,8 +166,10 @@ def _share(sight: Sight) -> str:
 def _counts(view: View) -> str:
     messages = ", ".join(f"{name} {_many(count)}" for name, count in view.protocols[:4])
     more = len(view.protocols) - 4
+    edges = view.learning_count + view.enforcing_count
+    learned = f"{view.enforcing_count:,} of {edges:,} edges learned, " if edges else ""
     return (
-        f"{view.device_count:,} devices, {view.conversation_count:,} conversations, "
+        f"{view.device_count:,} devices, {view.conversation_count:,} conversations, {learned}"
         f"messages: {messages or 'none'}{f' and {more} more' if more > 0 else ''}"
     )
 
