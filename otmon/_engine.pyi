@@ -322,6 +322,9 @@ class Behaviour(_OfFlow):
     def frame(self) -> Frame:
         """The frame that showed it first."""
     @property
+    def latest_frame(self) -> Frame:
+        """The latest frame that showed addresses that were not read before; else the first."""
+    @property
     def overflow(self) -> bool:
         """Whether the row stands for operations past a bound, without unit and target."""
 
@@ -903,6 +906,7 @@ class Engine:
         health: Say how well interfaces and conversations were seen.
         spoof: Say which senders may not be who they say.
         previous: Say what objects held before a change: `Transaction.previous_values`.
+        ranges: Let a `Behaviour` leave whenever it reads addresses that it did not read before.
         delta_s: Seconds of packet time after which the counts of all that changed
             leave, again and again, also of flows that go on: `Address`, `Claim`,
             `Conversation`, `Behaviour`. They are absolute. By default they leave
@@ -928,6 +932,7 @@ class Engine:
         health: bool = False,
         spoof: bool = False,
         previous: bool = False,
+        ranges: bool = False,
         delta_s: float | None = None,
         conversations: Sequence[_KnownConversation] = ...,
         behaviours: Sequence[str] = ...,
@@ -950,6 +955,7 @@ class Engine:
         health: bool = False,
         spoof: bool = False,
         previous: bool = False,
+        ranges: bool = False,
         delta_s: float | None = None,
     ) -> Engine:
         """Captures from interfaces, and takes from the process every means to send.
@@ -978,6 +984,8 @@ class Engine:
             health: Say how well interfaces and conversations were seen.
             spoof: Say which senders may not be who they say.
             previous: Say what objects held before a change: `Transaction.previous_values`.
+            ranges: Let a `Behaviour` leave whenever it reads addresses that it did not read
+                before.
             delta_s: Seconds after which the counts of all that changed leave, again
                 and again; by default at the end alone.
 

@@ -155,6 +155,7 @@ def monitor(
         rhythm=True,
         health=True,
         spoof=True,
+        ranges=True,
     )
     with SiteFile.open(state) as site:
         site.claim()

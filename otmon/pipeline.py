@@ -110,7 +110,12 @@ def analyze(
         state = config.place(config.state.path)
     if state is None:
         engine = _engine.Engine(
-            listed(paths), keep_duplicates=keep_duplicates, rhythm=True, health=True, spoof=True
+            listed(paths),
+            keep_duplicates=keep_duplicates,
+            rhythm=True,
+            health=True,
+            spoof=True,
+            ranges=baseline is not None,
         )
         analysis = Analysis(engine, config, baseline=baseline, before=before)
         analysis.run(progress)
@@ -127,6 +132,7 @@ def analyze(
             rhythm=True,
             health=True,
             spoof=True,
+            ranges=True,
         )
         analysis = Analysis(engine, config, memory, baseline)
         analysis.run(progress)
@@ -227,7 +233,13 @@ def learn_into(
         inputs = look_up(site, listed(paths))
         memory = SiteMemory(site, config, inputs)
         engine = _engine.Engine(
-            inputs.paths, keep_duplicates=keep_duplicates, conversations=memory.known()
+            inputs.paths,
+            keep_duplicates=keep_duplicates,
+            conversations=memory.known(),
+            rhythm=True,
+            health=True,
+            spoof=True,
+            ranges=True,
         )
         analysis = Analysis(engine, config, memory)
         analysis.learn_all(progress)
@@ -253,7 +265,14 @@ def _learned(
     paths: Paths, keep_duplicates: bool, config: Config, progress: Progress | None
 ) -> Analysis:
     """A run that has learned what is normal, and who is there."""
-    engine = _engine.Engine(listed(paths), keep_duplicates=keep_duplicates)
+    engine = _engine.Engine(
+        listed(paths),
+        keep_duplicates=keep_duplicates,
+        rhythm=True,
+        health=True,
+        spoof=True,
+        ranges=True,
+    )
     baseline = Baseline(settings=config.baseline)
     baseline.sources = tuple(map(str, listed(paths)))
     analysis = Analysis(engine, config, baseline=baseline)

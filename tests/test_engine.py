@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from places import ROOT
+from places import PCAPS, ROOT
 from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import ARP, Ether
 from scapy.packet import Packet
@@ -614,3 +614,18 @@ def test_what_an_earlier_run_had_is_not_new(stopped: Path) -> None:
 def test_an_id_that_is_none_is_an_error(stopped: Path) -> None:
     with pytest.raises(OptionsError, match="32 hexadecimal digits"):
         _engine.Engine([str(stopped)], behaviours=["abc"])
+
+
+def test_a_behaviour_that_reads_new_addresses_leaves_again_where_asked() -> None:
+    def places(asked: bool) -> list[int]:
+        everything = observed(
+            _engine.Engine([str(PCAPS / "baseline" / "departures.pcapng")], ranges=asked)
+        )
+        return [
+            one.latest_frame[1]
+            for one in everything
+            if isinstance(one, _engine.Behaviour) and len(one.intervals) == 2
+        ]
+
+    # The last is what leaves of everything at the end.
+    assert ([470, 470], [470]) == (places(True), places(False))

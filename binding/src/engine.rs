@@ -190,7 +190,7 @@ impl Engine {
     #[new]
     #[pyo3(signature = (
         paths, *, keep_duplicates = false, pdu_log = false, rhythm = false, health = false,
-        spoof = false, previous = false, delta_s = None, conversations = Vec::new(),
+        spoof = false, previous = false, ranges = false, delta_s = None, conversations = Vec::new(),
         behaviours = Vec::new(), rhythms = Vec::new(),
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
@@ -203,6 +203,7 @@ impl Engine {
         health: bool,
         spoof: bool,
         previous: bool,
+        ranges: bool,
         delta_s: Option<f64>,
         conversations: Vec<KnownTalk>,
         behaviours: Vec<String>,
@@ -219,6 +220,7 @@ impl Engine {
             health,
             spoof,
             previous,
+            ranges,
             delta_ns,
             known,
         };
@@ -242,7 +244,7 @@ impl Engine {
     #[pyo3(signature = (
         interfaces, *, filter = None, snap_length = None, promiscuous = true, ring_mib = 64, user = None,
         evidence_mib = 0, keep_duplicates = false, pdu_log = false, observations = true, rhythm = false,
-        health = false, spoof = false, previous = false, delta_s = None,
+        health = false, spoof = false, previous = false, ranges = false, delta_s = None,
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn live(
@@ -261,6 +263,7 @@ impl Engine {
         health: bool,
         spoof: bool,
         previous: bool,
+        ranges: bool,
         delta_s: Option<f64>,
     ) -> PyResult<Self> {
         let delta_ns = delta_s.map(delta).transpose()?;
@@ -302,6 +305,7 @@ impl Engine {
                 health,
                 spoof,
                 previous,
+                ranges,
                 delta_ns,
                 ..Options::default()
             };

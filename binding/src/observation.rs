@@ -277,6 +277,10 @@ of_flow!(Behaviour {
         convert::frame(self.0.frame)
     }
     #[getter]
+    fn latest_frame(&self) -> PyFrame {
+        convert::frame(self.0.latest_frame)
+    }
+    #[getter]
     fn overflow(&self) -> bool {
         self.0.overflow
     }

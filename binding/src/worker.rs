@@ -52,6 +52,8 @@ pub struct Options {
     pub spoof: bool,
     /// Whether it is told what objects held before a change.
     pub previous: bool,
+    /// Whether it is told when behaviours read new addresses.
+    pub ranges: bool,
     /// Packet time after which counts leave, again and again.
     pub delta_ns: Option<i64>,
     /// What was done before this run.
@@ -343,6 +345,7 @@ fn make_engine(options: &Options) -> Engine {
         health: options.health,
         spoof: options.spoof,
         previous: options.previous,
+        ranges: options.ranges,
         delta_ns: options.delta_ns,
     });
     options.known.teach(&mut engine);

@@ -60,6 +60,8 @@ pub struct Options {
     pub spoof: bool,
     /// Whether it is told what objects held before a change.
     pub previous: bool,
+    /// Whether a behaviour leaves whenever it reads addresses that it did not read before.
+    pub ranges: bool,
     /// Packet time after which the counts of everything that changed leave, again
     /// and again; none for at the end alone.
     pub delta_ns: Option<i64>,
@@ -110,8 +112,17 @@ impl Engine {
     /// An engine that has seen nothing.
     #[must_use]
     pub fn new(options: Options) -> Self {
-        let Options { limits, keep_duplicates, pdu_log, rhythm, health, spoof, previous, delta_ns } =
-            options;
+        let Options {
+            limits,
+            keep_duplicates,
+            pdu_log,
+            rhythm,
+            health,
+            spoof,
+            previous,
+            ranges,
+            delta_ns,
+        } = options;
         Self {
             keep_duplicates,
             pdu_log: pdu_log != PduLogging::Off,
@@ -129,7 +140,10 @@ impl Engine {
             sinks: Sinks::default(),
             waiting: Waits::default(),
             servers: KnownServers::new(limits.known_servers),
-            observer: Observer::new(&limits, &Asked { pdu_log, rhythm, health, spoof, previous }),
+            observer: Observer::new(
+                &limits,
+                &Asked { pdu_log, rhythm, health, spoof, previous, ranges },
+            ),
             limits,
         }
     }

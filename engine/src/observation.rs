@@ -235,6 +235,9 @@ pub struct Behaviour {
     pub anomalies: Anomalies,
     /// The frame that showed it first.
     pub frame: FrameId,
+    /// The latest frame that showed addresses that were not read before; the first
+    /// frame where none did.
+    pub latest_frame: FrameId,
     /// Whether the row stands for operations past a bound.
     pub overflow: bool,
 }

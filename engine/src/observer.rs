@@ -96,6 +96,8 @@ pub struct Asked {
     pub spoof: bool,
     /// What objects held before a change.
     pub previous: bool,
+    /// When a behaviour reads addresses that it did not read before.
+    pub ranges: bool,
 }
 
 /// Folds, counts and emits.
@@ -131,7 +133,7 @@ impl Observer {
     /// An observer that has seen nothing.
     #[must_use]
     pub fn new(limits: &Limits, asked: &Asked) -> Self {
-        let Asked { pdu_log, rhythm, health, spoof, previous } = *asked;
+        let Asked { pdu_log, rhythm, health, spoof, previous, ranges } = *asked;
         Self {
             limits: limits.clone(),
             batch: Vec::new(),
@@ -139,7 +141,7 @@ impl Observer {
             now_ns: i64::MIN,
             exchanges: 0,
             conversations: Conversations::new(limits),
-            behaviours: Behaviours::new(limits, rhythm),
+            behaviours: Behaviours::new(limits, rhythm, ranges),
             addresses: Addresses::new(limits),
             claims: Claims::new(limits),
             contents: Contents::new(limits),

@@ -92,6 +92,7 @@ fn soak(name: &str, frames: &[Owned], rounds: u64) {
             rhythm: seed.is_multiple_of(2),
             health: seed.is_multiple_of(2),
             previous: seed.is_multiple_of(4),
+            ranges: seed.is_multiple_of(2),
             spoof: seed.is_multiple_of(4),
             delta_ns: seed.is_multiple_of(4).then_some(10_000_000),
             ..Options::default()

@@ -283,6 +283,13 @@ class Baseline:
                 self._count_deviation(head, count, last_ns)
         self._count_deviation(statement, count, last_ns)
 
+    def noted(self, statement: Statement, time_ns: int) -> None:
+        """Counts once what is counted elsewhere, too: a read beyond what was read before."""
+        statement.count += 1
+        statement.last_seen_ns = max(statement.last_seen_ns, time_ns)
+        self.book.seen_again(statement)
+        self._count_deviation(statement, 1, time_ns)
+
     def _count_deviation(self, statement: Statement, count: int, last_ns: int) -> None:
         deviation = self._deviations.get(statement.key)
         if deviation is not None:

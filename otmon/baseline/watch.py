@@ -118,7 +118,7 @@ class Watch:
             found = self._baseline.look(
                 deed,
                 time_ns,
-                self._frame(record.frame),
+                self._frame(record.latest_frame),
                 may_learn=self._may_learn(record),
                 tells=tells,
             )
@@ -128,8 +128,10 @@ class Watch:
                 seen = _Seen(found.statement, intervals)
                 if number is not None:
                     self._seen[number] = seen
+            elif found.statement is not seen.statement:
+                self._baseline.noted(found.statement, time_ns)
             seen.intervals = intervals
-            self._baseline.show(found, (record.frame,))
+            self._baseline.show(found, (record.latest_frame,))
         more = record.count - seen.counted
         if more > 0:
             seen.counted = record.count
@@ -380,6 +382,12 @@ def deviation_event(event: Event, found: Found, kind: str) -> Event:
         "anomaly.observed": verdict.observed,
         "anomaly.since": verdict.first_seen_ns,
     }
-    shown = event.derive("ot_anomaly", own)
+    record = event.record
+    if getattr(record, "new", True):
+        shown = event.derive("ot_anomaly", own)
+    else:
+        # A behaviour that is known did something new just now.
+        shown = event.derive("ot_anomaly", own, (record.latest_frame,))
+        shown.time_ns = record.last_seen_ns
     shown.verdict = verdict
     return shown

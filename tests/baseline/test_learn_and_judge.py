@@ -64,8 +64,8 @@ def test_a_deviation_names_the_nearest_thing_that_is_normal():
 def test_a_read_of_other_addresses_is_a_deviation():
     found = [one for one in judged(HABITS, DEPARTURES).deviations if one.novel == ("read_range",)]
 
-    assert ["10.20.1.10 reads holding registers 400-407 of 10.20.2.11 unit 1"] == [
-        one.observed for one in found
+    assert [("10.20.1.10 reads holding registers 400-407 of 10.20.2.11 unit 1", 1, (470,))] == [
+        (one.observed, one.count, one.frames) for one in found
     ]
 
 

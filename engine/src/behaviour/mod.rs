@@ -113,6 +113,10 @@ struct Entry {
     source: u32,
     flow: Arc<FlowFacts>,
     frame: FrameId,
+    /// The latest frame that showed addresses that were not read before.
+    latest_frame: FrameId,
+    /// Whether it has shown such since it was looked at last.
+    grown: bool,
     code: u16,
     count: u64,
     answered: bool,
@@ -168,6 +172,8 @@ impl Entry {
             source,
             flow: Arc::clone(occurrence.flow),
             frame: occurrence.frame,
+            latest_frame: occurrence.frame,
+            grown: false,
             code: occurrence.code,
             count: 0,
             answered: false,
@@ -212,8 +218,10 @@ impl Entry {
         let group = self.groups.note(range, occurrence.time_ns, limits.request_groups);
         if let Some((first, last)) = range
             && group.new
+            && self.intervals.add(first, last, limits.intervals)
         {
-            self.intervals.add(first, last, limits.intervals);
+            self.latest_frame = occurrence.frame;
+            self.grown = true;
         }
         let settles = self.class == Class::Write && self.count >= SETTLED_COUNT && group.steady;
         let writes = self.class == Class::Write;
@@ -334,6 +342,7 @@ impl Entry {
             values: self.values.as_ref().map(|state| state.facts()),
             anomalies: self.anomalies,
             frame: self.frame,
+            latest_frame: self.latest_frame,
             overflow: false,
         }
     }
@@ -391,12 +400,14 @@ pub struct Behaviours {
     /// The ids of those that an earlier run had.
     known: HashSet<u128>,
     /// Kept where somebody asks.
+    /// Whether new addresses of a known behaviour are news.
+    tells_growth: bool,
     rhythms: Option<Box<Rhythms>>,
 }
 
 impl Behaviours {
     /// None yet.
-    pub fn new(limits: &Limits, rhythm: bool) -> Self {
+    pub fn new(limits: &Limits, rhythm: bool, ranges: bool) -> Self {
         let most_per_source = share(limits.behaviours, limits.behaviours_per_source_percent);
         Self {
             entries: Vec::new(),
@@ -411,6 +422,7 @@ impl Behaviours {
             evicted: Vec::new(),
             known: HashSet::new(),
             rhythms: rhythm.then(|| Box::new(Rhythms::new(limits.rhythms))),
+            tells_growth: ranges,
         }
     }
 
@@ -458,6 +470,8 @@ impl Behaviours {
         }
         let due = if entry.role == Role::Unknown { UNKNOWN_ROLE_COUNT } else { 1 };
         let mut news = entry.emitted_count.is_none() && before != entry.count && entry.count == due;
+        let grown = std::mem::take(&mut entry.grown);
+        news |= grown && self.tells_growth && entry.emitted_count.is_some();
         if news
             && !entry.known
             && let Some(source) = conversations.source_mut(source)

@@ -142,6 +142,7 @@ impl Row {
             values: None,
             anomalies: counts.anomalies,
             frame: counts.frame,
+            latest_frame: counts.frame,
             overflow: true,
         }
     }

@@ -17,9 +17,10 @@ pub struct Intervals(Vec<(u32, u32)>);
 impl Intervals {
     /// Adds the addresses `first` to `last`; holes up to 4 addresses or 5 % of
     /// the merged span close, and past `most` intervals the smallest hole does.
-    pub fn add(&mut self, first: u32, last: u32, most: usize) {
+    /// Whether any of them was outside the intervals before.
+    pub fn add(&mut self, first: u32, last: u32, most: usize) -> bool {
         if self.0.iter().any(|(low, high)| *low <= first && last <= *high) {
-            return;
+            return false;
         }
         let at = self.0.partition_point(|(low, _)| *low < first);
         self.0.insert(at, (first, last));
@@ -44,6 +45,7 @@ impl Intervals {
             }
         }
         self.0 = merged;
+        true
     }
 
     /// All of them.

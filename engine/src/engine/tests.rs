@@ -11,6 +11,7 @@ mod delta;
 mod health;
 mod identification;
 mod previous;
+mod ranges;
 mod requests;
 mod rhythm;
 mod spoof;
