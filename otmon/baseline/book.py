@@ -176,8 +176,11 @@ class Book:
         """Takes a device, under a name that no other has."""
         known = self._parties.get(party.id)
         self.add_address((party.ip, party.mac, party.vlan), party.id)
-        if known is not None:
+        if known is not None and (known.ip is not None or party.ip is None):
             return known
+        if known is not None:
+            # It was known by its hardware address alone: people call it by its other one.
+            del self._names[known.name]
         name, tried = party.name, 1
         while name in self._names:
             tried += 1

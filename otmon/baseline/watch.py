@@ -31,6 +31,8 @@ SESSION_FACTS = {
 """Fields of protocols that say so, each with the word for it."""
 EPHEMERAL_PORT = 32_768
 """Ports from which on a number says nothing about what is spoken."""
+HIGH_PORTS = frozenset((34_962, 34_963, 34_964, 44_818, 47_808, 48_898, 55_000, 62_900))
+"""Those among them that do: of PROFINET, EtherNet/IP, BACnet, ADS, FL-net and CC-Link."""
 MAX_PAIRS = 65_536
 """Pairs of hardware and IP address of a run that are remembered."""
 MAX_EVENT_VALUES = 4
@@ -224,7 +226,7 @@ class Watch:
             port = record.server_port
             if record.transport not in ("tcp", "udp"):
                 protocol = record.transport
-            elif port >= EPHEMERAL_PORT:
+            elif port >= EPHEMERAL_PORT and port not in HIGH_PORTS:
                 protocol = f"{record.transport}/dynamic"
             else:
                 protocol = f"{record.transport}/{port}"

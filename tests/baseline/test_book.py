@@ -69,6 +69,15 @@ def test_two_devices_never_have_the_same_name():
     ]
 
 
+def test_a_device_known_by_its_hardware_address_is_called_by_its_ip_once_it_has_one():
+    made = Book()
+    made.add_party(Party("a-1", "00:21:c1:10:04:31", None, "00:21:c1:10:04:31", None))
+    made.add_party(Party("a-1", "10.10.4.31", "10.10.4.31", "00:21:c1:10:04:31", None))
+
+    assert [("a-1", "10.10.4.31")] == [(party.id, party.name) for party in made.parties()]
+    assert None is made.named("00:21:c1:10:04:31")
+
+
 def test_a_known_device_by_another_known_way_is_who_it_was():
     made = Book()
     made.add_party(Party("a-1", "10.0.0.1", "10.0.0.1", "aa", None))
