@@ -37,6 +37,9 @@ class Site:
 
     name: str = "site"
     """What the site is called; part of the ids of its assets, so settle it before learning."""
+    segment: str = "default"
+    """The segment of frames without a VLAN id, or with one that no segment names; give each cell
+    that uses the same addresses its own."""
     time_zone: str = "UTC"
     """IANA name of the time zone on the site's clocks: `Europe/Vienna`."""
     networks: tuple[str, ...] = ()

@@ -236,6 +236,8 @@ class _Watch(Analysis):
         now_ns = self._engine.now_ns()
         if now_ns is not None and now_ns >= self._due_ns:
             self._advance(now_ns)
+        self._inventory.pause()
+        self._tell_news()
         self._save_evidence()
         files = self._engine.files()
         talks = self._conversations.values()

@@ -84,14 +84,13 @@ class SiteMemory:
         self._baseline = BaselineMemory(self._site, self._config.baseline)
         return self._baseline.baseline
 
-    def inventory(self, segment: str | None = None) -> Inventory:
+    def inventory(self) -> Inventory:
         """The inventory of the site, with what it remembers."""
         with self._site.reading() as db:
             kept = assets.load(db)
         live = self._sensor != captures.FILES
         return Inventory(
             self._config,
-            segment=segment,
             remembered=kept.records,
             aliases=kept.aliases,
             words=kept.words,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Iterator
 
@@ -22,6 +23,7 @@ from otmon.pipeline import known
 @options.keep_duplicates
 @options.state
 @options.config
+@options.segment
 @options.baseline
 @click.option(
     "--no-keep",
@@ -43,6 +45,7 @@ def analyze(
     keep_duplicates: bool,
     state: str | None,
     config: str | None,
+    segment: str | None,
     baselines: tuple[str, ...],
     no_keep: bool,
     fail_on: str | None,
@@ -67,6 +70,8 @@ def analyze(
       otmon analyze --baseline normal.pcapng incident.pcapng
     """
     site = load(config)
+    if segment:
+        site = dataclasses.replace(site, site=dataclasses.replace(site.site, segment=segment))
     normal = None
     if baselines:
         with console.progress("Learning") as report:

@@ -71,6 +71,15 @@ limit: Decorator = click.option(
 )
 
 
+segment: Decorator = click.option(
+    "--segment",
+    metavar="NAME",
+    help="Where the captures were taken, if several parts of the site use the same addresses. "
+    "[default: that of the configuration]",
+)
+"""The part of the network in which addresses are unique."""
+
+
 def output_format(*formats: str) -> Decorator:
     """`--format`; the first of `formats` is the default."""
     return click.option(

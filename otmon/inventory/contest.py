@@ -64,15 +64,19 @@ class Contests:
                 if first.first_ns <= second.last_ns and second.first_ns <= first.last_ns:
                     self._conflict(where, first, second, time_ns)
 
-    def settle(self) -> None:
-        """The input has ended: who was replaced, and not seen since, has been."""
+    def settle(self, until_ns: int) -> None:
+        """Who was replaced until then, and not seen since, has been."""
         for where, holders in self._holders.items():
             in_order = sorted(holders, key=lambda pair: pair.first_ns)
             for old, new in itertools.pairwise(in_order):
-                self._moved(where, old, new)
+                if new.first_ns <= until_ns:
+                    self._moved(where, old, new)
         remembered, self._remembered = self._remembered, []
         for where, device, pair in remembered:
-            self._replaced(where, device, pair)
+            if pair.first_ns <= until_ns:
+                self._replaced(where, device, pair)
+            else:
+                self._remembered.append((where, device, pair))
 
     def _conflict(self, where: Where, first: Pair, second: Pair, time_ns: int) -> None:
         key = (where, first.mac, second.mac)

@@ -26,6 +26,7 @@ from otmon.inventory.role import SERVERS, Roles, roles_of
 from otmon.inventory.service import service_of
 from otmon.inventory.words import WordBook
 from otmon.inventory.zone import Zones
+from otmon.model.event import NEVER_NS
 
 if TYPE_CHECKING:
     from otmon._engine import Address, Behaviour, Claim, Conversation
@@ -49,6 +50,8 @@ STALE_NS = 7 * DAY_NS
 """Time of watching without a frame after which a device is stale."""
 GONE_NS = 30 * DAY_NS
 """The same after which it is gone."""
+SETTLED_NS = 600 * 1_000_000_000
+"""How long a live run waits before it takes a device for replaced: it may only be silent."""
 MAX_TWINS = 10_000
 """Doubts about identities that wait, and findings remembered that are told once."""
 SERVICE_PACKETS = 4
@@ -89,7 +92,6 @@ class Inventory:
         self,
         config: Config | None = None,
         *,
-        segment: str | None = None,
         remembered: Iterable[Record] = (),
         aliases: Mapping[str, str] | None = None,
         words: Mapping[str, Words] | None = None,
@@ -100,7 +102,6 @@ class Inventory:
 
         Args:
             config: Site, segments, zones, conduits and assets.
-            segment: The name of the segment of untagged frames.
             remembered: The devices of earlier runs.
             aliases: Ids of devices that turned out to be another.
             words: What people said of assets, by id.
@@ -111,7 +112,7 @@ class Inventory:
         config = config or Config()
         self._site = config.site.name
         self._segments = {vlan: own.name for own in config.segments for vlan in own.vlans}
-        self._segment = segment or "default"
+        self._segment = config.site.segment
         self._joined: dict[Vlan, Vlan] = {}
         for vlan, name in self._segments.items():
             first = next(one for one, own in self._segments.items() if own == name)
@@ -229,9 +230,16 @@ class Inventory:
         self._answers(server, family(behaviour.protocol), unit, behaviour, count)
 
     def finish(self) -> None:
-        """The input has ended, or there is a pause in it: judge what needed more of it."""
-        self._settle_twins()
-        self._places.settle()
+        """The input has ended: judge what needed more of it."""
+        self._settle(NEVER_NS)
+
+    def pause(self) -> None:
+        """The input goes on: judge what has waited for long enough."""
+        self._settle(self._now_ns - SETTLED_NS)
+
+    def _settle(self, until_ns: int) -> None:
+        self._settle_twins(until_ns)
+        self._places.settle(until_ns)
 
     # What is known
 
@@ -362,8 +370,10 @@ class Inventory:
                 gateway.nested[device.protocol, device.unit] = device
             else:
                 self._devices[device.id] = device
-                for place in record["places"]:
-                    self._places.restore(device, (place[0], place[1], place[2]))
+                for vlan, ip, mac in record["places"]:
+                    # Another cell may have the same addresses.
+                    if self._segment_of(vlan) == device.segment:
+                        self._places.restore(device, (vlan, ip, mac))
             self._watches = True
         for device in self._everybody():
             device.remembered = self._roles(device).shown
@@ -562,6 +572,7 @@ class Inventory:
             if len(server.stations) >= MAX_STATIONS:
                 return
             station = server.stations[key] = Station(0, first_ns, last_ns)
+        known = station.count >= STATION_ANSWERS
         station.count += count
         station.first_ns = min(station.first_ns, first_ns)
         station.last_ns = max(station.last_ns, last_ns)
@@ -570,7 +581,7 @@ class Inventory:
             nested.activity.answered[behaviour.protocol] += count
             nested.seen(first_ns, last_ns)
             nested.seen_now = True
-        elif station.count >= STATION_ANSWERS:
+        elif station.count >= STATION_ANSWERS and not known:
             self._nest(server, protocol, behaviour.protocol)
 
     def _nest(self, gateway: Device, protocol: str, spoken: str) -> None:
@@ -687,10 +698,13 @@ class Inventory:
         kept.book.note_merge(key, claim.last_seen_ns, claim.frame)
         self._strong[key] = kept
 
-    def _settle_twins(self) -> None:
+    def _settle_twins(self, until_ns: int) -> None:
         """Two that say they are one device, in different words: a clone, or one that moved."""
         twins, self._twins = self._twins, {}
-        for (key, _), (device, other, claim, differs) in twins.items():
+        for (key, own), (device, other, claim, differs) in twins.items():
+            if device.first_ns > until_ns:
+                self._twins[key, own] = (device, other, claim, differs)
+                continue
             if device.merged_into is not None or other.merged_into is not None:
                 continue
             if not other.seen_now or other.last_ns < device.first_ns:

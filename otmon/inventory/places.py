@@ -194,9 +194,9 @@ class Places:
             self._contests.look(vlan, ip, seen.last_seen_ns)
         return device
 
-    def settle(self) -> None:
-        """The input has ended: tell of addresses that went from one device to another."""
-        self._contests.settle()
+    def settle(self, until_ns: int) -> None:
+        """Tell of addresses that went from one device to another until then."""
+        self._contests.settle(until_ns)
 
     def restore(self, device: Device, place: Place) -> None:
         """Gives an address to a device that the site remembers."""

@@ -121,6 +121,27 @@ def test_vlans_of_one_segment_are_one_place() -> None:
     assert inventory.asset_id("10.0.0.1", PLC, 6) is not None
 
 
+def test_the_same_address_in_another_cell_is_another_device() -> None:
+    before = learned(address("00:00:00:00:00:00", "10.0.0.1"))
+    records = list(before.changed_records(str))
+    other = Inventory(Config(site=Site(segment="cell 2")), remembered=records)
+    other.address(address("00:00:00:00:00:00", "10.0.0.1"))
+
+    assert before.asset_id("10.0.0.1", None, None) != other.asset_id("10.0.0.1", None, None)
+    assert 2 == other.device_count
+
+
+def test_a_live_run_waits_before_it_takes_a_device_for_replaced() -> None:
+    after = later(learned(address(PLC, "10.0.0.1")))
+    after.address(address(SPARE, "10.0.0.1", packets=1, last_seen_ns=0))
+    after.pause()
+    assert [] == types(after)
+
+    after.address(address(LAPTOP, None, first_seen_ns=0, last_seen_ns=700 * S, packets=1))
+    after.pause()
+    assert ["ip_moved"] == types(after)
+
+
 def test_only_time_in_which_the_sensor_watched_makes_a_device_gone() -> None:
     before = learned(address(PLC, "10.0.0.1"))
 
