@@ -224,6 +224,15 @@ class Transaction(_OfFlow):
     def status_code(self) -> int | None:
         """The protocol's number of a failure."""
     @property
+    def status_text(self) -> str | None:
+        """The same as text."""
+    @property
+    def outcome(self) -> str:
+        """`success`, `failure`, which is the protocol's own refusal, or `unknown`."""
+    @property
+    def unit_text(self) -> str | None:
+        """The addressed station behind the server, as text."""
+    @property
     def phase(self) -> str | None:
         """Of a two-step command: `select`, `operate`, `direct` or `cancel`."""
     @property
@@ -288,6 +297,15 @@ class Behaviour(_OfFlow):
     @property
     def status_code(self) -> int | None:
         """The protocol's number of a failure."""
+    @property
+    def status_text(self) -> str | None:
+        """The same as text."""
+    @property
+    def outcome(self) -> str:
+        """`success`, `failure`, which is the protocol's own refusal, or `unknown`."""
+    @property
+    def unit_text(self) -> str | None:
+        """The addressed station behind the server, as text."""
     @property
     def answered(self) -> bool:
         """Whether an answer was ever seen."""

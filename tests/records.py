@@ -50,8 +50,30 @@ class Flow:
         return self.server_ip or self.server_mac
 
 
+class Operation:
+    """What every operation has ready as text."""
+
+    unit: int | None
+    status: str | None
+    status_code: int | None
+
+    @property
+    def unit_text(self) -> str | None:
+        return None if self.unit is None else str(self.unit)
+
+    @property
+    def status_text(self) -> str | None:
+        return None if self.status_code is None else str(self.status_code)
+
+    @property
+    def outcome(self) -> str:
+        if self.status is None:
+            return "unknown"
+        return "success" if self.status == "ok" else "failure"
+
+
 @dataclass(frozen=True)
-class Transaction(Flow):
+class Transaction(Flow, Operation):
     """A request with its answer."""
 
     time_ns: int = START
@@ -90,7 +112,7 @@ class Transaction(Flow):
 
 
 @dataclass(frozen=True)
-class Behaviour(Flow):
+class Behaviour(Flow, Operation):
     """Something that is done, for the first time."""
 
     role: str = "request"

@@ -6,6 +6,7 @@ use engine::dissectors::anomaly::Anomalies;
 use engine::dissectors::dissector::{FrameId, Frames};
 use engine::dissectors::field::FieldId;
 use engine::dissectors::operation::Class;
+use engine::dissectors::pdu::Status;
 use engine::dissectors::registry::ProtocolId;
 use engine::dissectors::value::Value;
 use engine::packet::Mac;
@@ -21,6 +22,8 @@ struct Words {
     classes: Vec<Py<PyString>>,
     protocols: Vec<Py<PyString>>,
     fields: Vec<Vec<Py<PyString>>>,
+    /// The lowest numbers: most units are among them.
+    numbers: Vec<Py<PyString>>,
 }
 
 static WORDS: PyOnceLock<Words> = PyOnceLock::new();
@@ -36,6 +39,7 @@ fn words(py: Python<'_>) -> &Words {
             classes: Class::ALL.iter().map(|class| word(class.as_str())).collect(),
             protocols: ProtocolId::ALL.iter().map(|p| word(p.registration().name)).collect(),
             fields: ProtocolId::ALL.iter().map(full).collect(),
+            numbers: (0..256).map(|number: u32| word(&number.to_string())).collect(),
         }
     })
 }
@@ -58,6 +62,21 @@ pub fn protocol(py: Python<'_>, protocol: ProtocolId) -> Bound<'_, PyString> {
     match words(py).protocols.get(protocol as usize) {
         Some(text) => text.bind(py).clone(),
         None => word(py, protocol.registration().name),
+    }
+}
+
+/// The number of a station as text.
+pub fn unit(py: Python<'_>, unit: u32) -> Bound<'_, PyString> {
+    let known = usize::try_from(unit).ok().and_then(|unit| words(py).numbers.get(unit));
+    known.map_or_else(|| PyString::new(py, &unit.to_string()), |text| text.bind(py).clone())
+}
+
+/// How an operation went: `success`, `failure`, the protocol's own refusal, or `unknown`.
+pub fn outcome(py: Python<'_>, status: Status) -> Bound<'_, PyString> {
+    match status {
+        Status::None => word(py, "unknown"),
+        Status::Ok => word(py, "success"),
+        Status::Failed { .. } => word(py, "failure"),
     }
 }
 

@@ -8,7 +8,7 @@ use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
 
 use crate::convert::{self, PyFrame};
 use crate::of_flow::of_flow;
-use crate::shared::{Ends, Shape, Shared};
+use crate::shared::{self, Ends, Shape, Shared};
 use crate::spoof::{Arp, HeaderShift};
 use crate::timing::{Health, Loss, NoReply, Rhythm};
 
@@ -115,6 +115,18 @@ of_flow!(Transaction {
     #[getter]
     fn status_code(&self) -> Option<u32> {
         self.0.status.code()
+    }
+    #[getter]
+    fn status_text<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
+        shared::text(py, self.2.status_text.as_ref())
+    }
+    #[getter]
+    fn outcome<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        convert::outcome(py, self.0.status)
+    }
+    #[getter]
+    fn unit_text<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
+        self.0.unit.map(|unit| convert::unit(py, unit))
     }
     #[getter]
     fn phase<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
@@ -231,6 +243,18 @@ of_flow!(Behaviour {
     #[getter]
     fn status_code(&self) -> Option<u32> {
         self.0.status.code()
+    }
+    #[getter]
+    fn status_text<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
+        shared::text(py, self.2.status_text.as_ref())
+    }
+    #[getter]
+    fn outcome<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        convert::outcome(py, self.0.status)
+    }
+    #[getter]
+    fn unit_text<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
+        self.0.unit.map(|unit| convert::unit(py, unit))
     }
     #[getter]
     fn answered(&self) -> bool {

@@ -57,6 +57,8 @@ pub struct Shape {
     pub operation: Py<PyString>,
     /// The names of the anomalies.
     pub anomalies: Py<PyTuple>,
+    /// The number of the failure, as text.
+    pub status_text: Option<Py<PyString>>,
 }
 
 /// Everything about an operation but its ends, unit, targets, values, own fields and times.
@@ -164,6 +166,10 @@ impl Shared {
             number: self.shape_count,
             operation: PyString::new(py, &alike.operation.to_string()).unbind(),
             anomalies: convert::anomalies(py, alike.anomalies)?.unbind(),
+            status_text: alike
+                .status
+                .code()
+                .map(|code| PyString::new(py, &code.to_string()).unbind()),
         });
         room(&mut self.shapes).insert(alike, Arc::clone(&shape));
         Ok(shape)

@@ -47,6 +47,14 @@ class Layout:
         if len(attributes) == len(places) > 1:
             reader: _Reader = attrgetter(*attributes)
             return reader
+        if places.count(None) == 1 and len(attributes) == len(places) - 1 > 1:
+            at, several = places.index(None), attrgetter(*attributes)
+
+            def without_one(record: Any) -> tuple[FieldValue, ...]:
+                values = several(record)
+                return (*values[:at], None, *values[at:])
+
+            return without_one
         getters = [self.getters[field] for field in fields]
         if len(getters) == 1:
             only = getters[0]
@@ -58,13 +66,6 @@ def _getter(place: str | Getter | None) -> Getter:
     if place is None:
         return lambda record: None
     return attrgetter(place) if isinstance(place, str) else place
-
-
-def _outcome(record: Any) -> str:
-    status = record.status
-    if status is None:
-        return "unknown"
-    return "success" if status == "ok" else "failure"
 
 
 def _target(record: Any) -> tuple[str, ...]:
@@ -94,14 +95,6 @@ def _value_numbers(record: Any) -> tuple[float, ...]:
     return tuple(float(value) for value in record.values if isinstance(value, (bool, int, float)))
 
 
-def _optional_text(name: str) -> Getter:
-    def text(record: Any) -> str | None:
-        value = getattr(record, name)
-        return None if value is None else str(value)
-
-    return text
-
-
 def _endpoint(role: str, side: str) -> dict[str, str | Getter | None]:
     return {
         f"{role}.address": f"{side}_address",
@@ -125,7 +118,7 @@ FLOW_PLACES: dict[str, str | Getter | None] = {
 
 _OPERATION: dict[str, str | Getter | None] = {
     **FLOW_PLACES,
-    "event.outcome": _outcome,
+    "event.outcome": "outcome",
     "ot.operation.class": "operation_class",
     "ot.operation.is_write": lambda record: record.operation_class in CHANGE_CLASSES,
     "ot.operation.is_program": lambda record: record.operation_class in PROGRAM_CLASSES,
@@ -133,9 +126,9 @@ _OPERATION: dict[str, str | Getter | None] = {
     "ot.function.name": "operation",
     "ot.role": "role",
     "ot.answered": "answered",
-    "ot.unit.id": _optional_text("unit"),
+    "ot.unit.id": "unit_text",
     "ot.status.name": "status",
-    "ot.status.code": _optional_text("status_code"),
+    "ot.status.code": "status_text",
     "ot.anomaly": "anomalies",
     "file.name": None,
 }

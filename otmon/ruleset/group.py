@@ -90,7 +90,15 @@ class Groups(Generic[Group]):
 
     def of(self, member: str, event: Event) -> tuple[Key, Group]:
         """The group of an event on which a member rule held, with its key."""
-        key = event.several(self._fields[member])
+        return self.at(event.several(self._fields[member]))
+
+    def key_of(self, member: str, event: Event) -> Key | None:
+        """The key of all events of the likeness of `event`; none where they differ in it."""
+        fields = self._fields[member]
+        return event.several(fields) if event.likeness.decided.issuperset(fields) else None
+
+    def at(self, key: Key) -> tuple[Key, Group]:
+        """The group of a key, with the key."""
         group = self._groups.get(key)
         if group is not None:
             self._groups.move_to_end(key)

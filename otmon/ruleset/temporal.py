@@ -62,7 +62,10 @@ class Temporal(Untimed):
 
     def observe(self, member: str, event: Event) -> Sequence[Match]:
         """Takes an event on which a member rule held; gives the match that it completes."""
-        key, group = self._groups.of(member, event)
+        return self._observe(self._groups.of(member, event), member, event)
+
+    def _observe(self, place: tuple[Key, _Group], member: str, event: Event) -> Sequence[Match]:
+        key, group = place
         # A late event counts at the newest time: it does not move time back.
         group.now_ns = max(event.time_ns, group.now_ns)
         take = self._take_ordered if self._ordered else self._take
@@ -73,7 +76,11 @@ class Temporal(Untimed):
 
     def counter(self, member: str, event: Event) -> Counter:
         """What observes events of the likeness of `event` on which a member rule held."""
-        return functools.partial(self.observe, member)
+        key = self._groups.key_of(member, event)
+        if key is None:
+            return functools.partial(self.observe, member)
+        at, observe = self._groups.at, self._observe
+        return lambda later: observe(at(key), member, later)
 
     def _make(self) -> _Group:
         return _Group(chains=[[] for _ in self._members] if self._ordered else [])
