@@ -140,11 +140,8 @@ def test_the_same_frames_in_another_file_raise_the_same_alerts(capture: str, tmp
     assert said(expected(capture)) == said(alerts(first, second))
 
 
-ALONE = {
-    "s7comm/slot_sweep.pcapng": "when a refusal is given up depends on what else a sensor sees",
-    "modbus/exception_after_hours.pcapng": "the plant would be silent for hours: that is told",
-}
-"""What cannot be put into ten minutes of a plant, by capture."""
+ALONE = ("s7comm/slot_sweep.pcapng",)
+"""When its refusals are given up depends on what else a sensor sees."""
 
 
 def test_benign_traffic_around_it_changes_nothing(tmp_path: Path):
@@ -153,6 +150,8 @@ def test_benign_traffic_around_it_changes_nothing(tmp_path: Path):
         if capture.startswith("demo/") or capture in ALONE:
             continue
         frames = frames_of(capture)
+        if frames[-1].time_ns > benign[-1].time_ns:
+            continue
         # After its end the capture's own devices would be silent, which is told.
         around = [one for one in benign if one.time_ns <= frames[-1].time_ns]
         found = alerts(write(tmp_path / "mixed.pcap", [*around, *frames]))
