@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
@@ -401,6 +403,47 @@ def test_closing_in_the_middle_keeps_what_was_found(long_capture: Path) -> None:
     assert first is not None
     assert any(isinstance(one, _engine.Conversation) and not one.new for one in rest)
     assert engine.counters()["frames"] < engine.files()[0].size // 66
+
+
+def test_closing_ends_the_wait_for_a_silent_pipe(capture: Path, tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    # Whoever opens both ends does not wait for the other side, and keeps the pipe open.
+    descriptor = os.open(pipe, os.O_RDWR)
+    try:
+        os.write(descriptor, capture.read_bytes())
+        engine = _engine.Engine([str(pipe)])
+        engine.close()
+
+        assert any(isinstance(one, _engine.Conversation) for one in observed(engine))
+        assert 13 == engine.counters()["frames"]
+        assert not engine.files()[0].truncated
+    finally:
+        os.close(descriptor)
+
+
+INTERRUPTED = """
+import otmon.pipeline
+def tell(read, total):
+    print("reading", flush=True)
+result = otmon.pipeline.analyze(["-"], progress=tell)
+print(result.capture.counters["frames"])
+"""
+
+
+def test_an_interrupt_while_standard_input_is_silent_leaves_the_result(capture: Path) -> None:
+    command = [sys.executable, "-c", INTERRUPTED]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdin and process.stdout
+        process.stdin.write(capture.read_bytes())
+        process.stdin.flush()
+        # The engine is open, and so far it has read what there is.
+        assert b"reading\n" == process.stdout.readline()
+        process.send_signal(signal.SIGINT)
+
+        # Standard input is open to the end: nothing but the interrupt ends the reading.
+        assert b"13\n" == process.stdout.readlines()[-1]
+        assert 0 == process.wait(30)
 
 
 def test_an_engine_may_be_dropped_unread(long_capture: Path) -> None:

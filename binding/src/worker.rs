@@ -117,7 +117,7 @@ impl Batch {
 /// What the thread says about itself while it runs.
 #[derive(Debug, Default)]
 pub struct Shared {
-    stop: AtomicBool,
+    stop: Arc<AtomicBool>,
     read: AtomicU64,
     total: AtomicU64,
     /// Packet time; 0 before the first frame.
@@ -204,7 +204,7 @@ impl Worker {
     /// Starts the thread, which opens the inputs first: see [`Worker::opened`].
     pub fn start(options: Options) -> Result<Self, String> {
         Self::spawn(Shared::default(), move |shared, send, tell_opened| {
-            let (mut timeline, mut engine) = match open(options) {
+            let (mut timeline, mut engine) = match open(options, &shared.stop) {
                 Ok(both) => both,
                 Err(problem) => {
                     let _ = tell_opened.send(Err(problem));
@@ -329,9 +329,10 @@ fn locked<T>(lock: &Mutex<T>) -> MutexGuard<'_, T> {
     lock.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn open(options: Options) -> Result<(Timeline, Engine), String> {
+fn open(options: Options, stop: &Arc<AtomicBool>) -> Result<(Timeline, Engine), String> {
     let inputs = expand(&options.paths).map_err(|error| error.to_string())?;
-    let timeline = Timeline::open(inputs).map_err(|error| error.to_string())?;
+    let timeline =
+        Timeline::open_until(inputs, Arc::clone(stop)).map_err(|error| error.to_string())?;
     let engine = make_engine(&options);
     Ok((timeline, engine))
 }

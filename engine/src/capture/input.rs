@@ -5,11 +5,15 @@ use std::io::{self, Read};
 use std::os::fd::AsFd;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use super::compressed;
 use super::error::{CaptureError, Problem};
 use super::format::Kind;
+
+/// How long a silent pipe is waited for before the wish to stop is looked at again.
+const PATIENCE: Duration = Duration::from_millis(50);
 
 /// A file by path, or standard input.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,10 +39,42 @@ pub(super) struct Opened {
 struct Counted {
     file: File,
     read: Arc<AtomicU64>,
+    /// Where somebody may ask to end a wait for bytes; none where they never wait.
+    stop: Option<Arc<AtomicBool>>,
+}
+
+impl Counted {
+    /// Waits for bytes or the end; false where somebody asked to stop before.
+    fn wait(&self) -> bool {
+        let Some(stop) = &self.stop else { return true };
+        loop {
+            if stop.load(Ordering::Relaxed) {
+                return false;
+            }
+            if is_ready(&self.file) {
+                return true;
+            }
+        }
+    }
+}
+
+/// Whether a read would not block, after a while of patience.
+#[cfg(target_os = "linux")]
+fn is_ready(file: &File) -> bool {
+    super::live::wait(&[std::os::fd::AsRawFd::as_raw_fd(file)], PATIENCE)
+}
+
+/// Elsewhere a read of a silent pipe blocks: std cannot wait for it.
+#[cfg(not(target_os = "linux"))]
+const fn is_ready(_: &File) -> bool {
+    true
 }
 
 impl Read for Counted {
     fn read(&mut self, to: &mut [u8]) -> io::Result<usize> {
+        if !self.wait() {
+            return Ok(0);
+        }
         let count = self.file.read(to)?;
         self.read.fetch_add(count as u64, Ordering::Relaxed);
         Ok(count)
@@ -55,8 +91,9 @@ impl Input {
         }
     }
 
-    /// Opens it for reading from the start.
-    pub(super) fn open(&self) -> Result<Opened, CaptureError> {
+    /// Opens it for reading from the start; what is no file on disk ends early where
+    /// `stop` says so.
+    pub(super) fn open(&self, stop: &Arc<AtomicBool>) -> Result<Opened, CaptureError> {
         let file = match self {
             Self::Path(path) => open_file(path),
             Self::Stdin => io::stdin().as_fd().try_clone_to_owned().map(File::from),
@@ -70,7 +107,8 @@ impl Input {
         let repeatable = metadata.is_file() && *self != Self::Stdin;
         let size = if metadata.is_file() { metadata.len() } else { 0 };
         let read = Arc::new(AtomicU64::new(0));
-        let source = Box::new(Counted { file, read: Arc::clone(&read) });
+        let stop = (!metadata.is_file()).then(|| Arc::clone(stop));
+        let source = Box::new(Counted { file, read: Arc::clone(&read), stop });
         Ok(Opened { source, size, repeatable, read })
     }
 }
@@ -133,7 +171,7 @@ fn captures_in(directory: &Path) -> Result<Vec<PathBuf>, CaptureError> {
 /// Whether a file belongs to the captures of its directory: also one that cannot
 /// be read, but looks like a capture, so that the user hears about it.
 fn is_capture(path: &Path) -> bool {
-    let Ok(opened) = Input::Path(path.to_owned()).open() else { return true };
+    let Ok(opened) = Input::Path(path.to_owned()).open(&Arc::default()) else { return true };
     let (_, _, kind) = compressed::look(opened.source, 1 << 14);
     let named_so = || {
         let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();

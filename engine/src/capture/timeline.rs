@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use super::Frame;
 use super::error::{CaptureError, Problem};
@@ -49,6 +49,7 @@ pub struct Timeline {
     next: usize,
     /// What the open files cost, of [`MAX_OPEN`].
     cost: usize,
+    stop: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -72,8 +73,19 @@ impl Timeline {
     ///
     /// There is no usable input at all.
     pub fn open(inputs: Vec<Input>) -> Result<Self, CaptureError> {
+        Self::open_until(inputs, Arc::default())
+    }
+
+    /// The same, where pipes and standard input end once `stop` says so: they may be
+    /// silent for as long as they like.
+    ///
+    /// # Errors
+    ///
+    /// There is no usable input at all.
+    pub fn open_until(inputs: Vec<Input>, stop: Arc<AtomicBool>) -> Result<Self, CaptureError> {
         let alone = inputs.len() == 1;
-        let mut looked: Vec<_> = inputs.into_iter().map(|input| look(input, alone)).collect();
+        let mut looked: Vec<_> =
+            inputs.into_iter().map(|input| look(input, alone, &stop)).collect();
         if looked.iter().all(|(facts, slot)| facts.error.is_some() && slot.first_ns.is_none()) {
             let mut errors: Vec<_> =
                 looked.into_iter().filter_map(|(facts, _)| facts.error).collect();
@@ -102,6 +114,7 @@ impl Timeline {
             waiting: BinaryHeap::new(),
             next: 0,
             cost: 0,
+            stop,
         })
     }
 
@@ -195,7 +208,7 @@ impl Timeline {
             *facts = FileFacts::new(slot.input.path().to_owned());
             facts.late = late;
             slot.first_ns = None;
-            match slot.input.open() {
+            match slot.input.open(&self.stop) {
                 Ok(opened) => slot.start(opened, buffer, facts),
                 Err(error) => facts.error = Some(error),
             }
@@ -254,11 +267,11 @@ fn cost(facts: &FileFacts) -> usize {
 }
 
 /// Reads up to the first frame. What cannot be opened again stays open.
-fn look(input: Input, alone: bool) -> (FileFacts, Slot) {
+fn look(input: Input, alone: bool, stop: &Arc<AtomicBool>) -> (FileFacts, Slot) {
     let mut facts = FileFacts::new(input.path().to_owned());
     let mut slot =
         Slot { input, file: None, first_ns: None, read: Arc::default(), ended: false, line: 0 };
-    match slot.input.open() {
+    match slot.input.open(stop) {
         Ok(opened) => {
             let keep = alone || !opened.repeatable;
             let buffer = if alone { BUFFER } else { SMALL_BUFFER };

@@ -235,16 +235,17 @@ impl Socket {
     }
 }
 
-/// Waits until one of the sockets has a block ready or an error pending, or the time is over.
-pub fn wait(sockets: &[RawFd], time: Duration) {
-    let mut all: Vec<libc::pollfd> = sockets
+/// Waits until one of the descriptors has something ready, an end or an error pending; false
+/// where the time was over before.
+pub fn wait(descriptors: &[RawFd], time: Duration) -> bool {
+    let mut all: Vec<libc::pollfd> = descriptors
         .iter()
         .map(|fd| libc::pollfd { fd: *fd, events: libc::POLLIN, revents: 0 })
         .collect();
     let timeout = libc::c_int::try_from(time.as_millis()).unwrap_or(libc::c_int::MAX);
     let count = libc::nfds_t::try_from(all.len()).unwrap_or_default();
     // SAFETY: `all` has `count` entries and outlives the call.
-    unsafe { libc::poll(all.as_mut_ptr(), count, timeout) };
+    unsafe { libc::poll(all.as_mut_ptr(), count, timeout) > 0 }
 }
 
 /// The time of the machine, as the kernel stamps frames with it.
