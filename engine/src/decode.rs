@@ -26,6 +26,7 @@ mod tunnel;
 use crate::counters::Counters;
 use crate::fragment::Whole;
 use crate::limits::TUNNEL_DEPTH;
+use crate::mirror::Mirrors;
 use crate::packet::{Link, Packet, Payload, Tunnel};
 
 /// Reads the layers of one frame down to the innermost TCP, UDP, ARP, ethertype
@@ -41,6 +42,17 @@ pub fn decode<'a>(
     original_len: u32,
     counters: &mut Counters,
 ) -> Packet<'a> {
+    decode_frame(link_type, bytes, original_len, counters, None)
+}
+
+/// The same, where mirrored frames that are missing are counted too.
+pub(crate) fn decode_frame<'a>(
+    link_type: u16,
+    bytes: &'a [u8],
+    original_len: u32,
+    counters: &mut Counters,
+    mirrors: Option<&mut Mirrors>,
+) -> Packet<'a> {
     match counters.link_types.get_mut(&link_type) {
         Some(count) => *count = count.saturating_add(1),
         None => drop(counters.link_types.insert(link_type, 1)),
@@ -49,7 +61,7 @@ pub fn decode<'a>(
     if missing > 0 {
         counters.frames_truncated = counters.frames_truncated.saturating_add(1);
     }
-    let mut walk = Walk { link: Link::default(), missing, depth: 0, counters };
+    let mut walk = Walk { link: Link::default(), missing, depth: 0, counters, mirrors };
     if bytes.is_empty() {
         walk.counters.frames_empty = walk.counters.frames_empty.saturating_add(1);
         return walk.nothing("empty", bytes);
@@ -60,7 +72,18 @@ pub fn decode<'a>(
 /// Reads what an IP packet carried that was put together from fragments.
 #[must_use]
 pub fn decode_whole<'a>(whole: &'a Whole, counters: &mut Counters) -> Packet<'a> {
-    let mut walk = Walk { link: whole.link, missing: whole.cut, depth: whole.depth, counters };
+    decode_fragments(whole, counters, None)
+}
+
+/// The same, where mirrored frames that are missing are counted too: a mirror's packets
+/// are longer than what they carry, and so often in pieces.
+pub(crate) fn decode_fragments<'a>(
+    whole: &'a Whole,
+    counters: &mut Counters,
+    mirrors: Option<&mut Mirrors>,
+) -> Packet<'a> {
+    let (link, missing, depth) = (whole.link, whole.cut, whole.depth);
+    let mut walk = Walk { link, missing, depth, counters, mirrors };
     // A whole can hold a fragment again: that is bounded as tunnels are.
     if walk.deeper() {
         walk.headers(whole.ip, whole.protocol, &whole.bytes)
@@ -78,6 +101,8 @@ struct Walk<'c> {
     /// Tunnels passed.
     depth: u8,
     counters: &'c mut Counters,
+    /// The sequence numbers of mirrors, where they are followed.
+    mirrors: Option<&'c mut Mirrors>,
 }
 
 impl Walk<'_> {

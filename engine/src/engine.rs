@@ -19,7 +19,7 @@ use dissectors::dissector::{Direction, FrameId, Transport};
 use crate::arp::{Arps, Message};
 use crate::capture::Frame;
 use crate::counters::Counters;
-use crate::decode::{decode, decode_whole};
+use crate::decode::{decode_fragments, decode_frame};
 use crate::delta::Deltas;
 use crate::dissect::{Sinks, View, Waits, Work};
 use crate::duplicate::DuplicateFilter;
@@ -29,6 +29,7 @@ use crate::identify::{Application, client_by_port};
 use crate::interface::{ALONE, Interfaces};
 use crate::known_servers::KnownServers;
 use crate::limits::Limits;
+use crate::mirror::Mirrors;
 use crate::observation::{FlowFacts, KnownConversation, Observation};
 use crate::observer::{Asked, FlowMemo, Observer};
 use crate::packet::{Ip, Link, Packet, Payload, Tcp};
@@ -77,6 +78,7 @@ pub struct Engine {
     deltas: Option<Deltas>,
     spoof: Option<Box<Spoof>>,
     interfaces: Interfaces,
+    mirrors: Mirrors,
     now_ns: Option<i64>,
     ticked_ns: i64,
     counters: Counters,
@@ -130,6 +132,7 @@ impl Engine {
             deltas: delta_ns.map(Deltas::every),
             spoof: spoof.then(Box::default),
             interfaces: Interfaces::new(health),
+            mirrors: Mirrors::default(),
             now_ns: None,
             ticked_ns: i64::MIN,
             counters: Counters::new(),
@@ -182,7 +185,14 @@ impl Engine {
         if self.pdu_log {
             self.observer.frame(arrival.frame, self.waiting.oldest());
         }
-        let packet = decode(frame.link_type, frame.bytes, frame.original_len, &mut self.counters);
+        self.mirrors.switch(self.interfaces.current());
+        let packet = decode_frame(
+            frame.link_type,
+            frame.bytes,
+            frame.original_len,
+            &mut self.counters,
+            Some(&mut self.mirrors),
+        );
         if !self.keep_duplicates
             && self.duplicates.is_duplicate(&packet, frame.time_ns, &mut self.counters)
         {
@@ -205,6 +215,8 @@ impl Engine {
     /// Ends the input: flows end, and everything counted is emitted.
     pub fn finish(&mut self) {
         self.fragments.finish(&mut self.counters);
+        let missing = self.mirrors.finish();
+        self.counters.mirror_gaps = self.counters.mirror_gaps.saturating_add(missing);
         for slot in self.flows.slots() {
             self.end_flow(slot);
         }
@@ -328,7 +340,8 @@ impl Engine {
                     &mut self.counters,
                 );
                 if let Some(whole) = whole {
-                    let packet = decode_whole(&whole, &mut self.counters);
+                    let packet =
+                        decode_fragments(&whole, &mut self.counters, Some(&mut self.mirrors));
                     let arrival = Arrival {
                         earlier: &whole.frames.earlier,
                         conflict: whole.conflict,

@@ -34,6 +34,7 @@ mod join;
 mod known_servers;
 pub mod limits;
 mod loss;
+mod mirror;
 mod objects;
 pub mod observation;
 pub mod observer;

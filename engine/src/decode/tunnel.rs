@@ -7,6 +7,7 @@
 use dissectors::reader::Reader;
 
 use super::Walk;
+use crate::mirror::Mirror;
 use crate::packet::{Ip, Packet, Payload, Tunnel};
 
 const VXLAN_PORT: u16 = 4789;
@@ -47,11 +48,14 @@ impl Walk<'_> {
         let Some(header) = GreHeader::read(&mut reader) else { return self.short(bytes) };
         let rest = reader.rest();
         let erspan = match header.protocol {
-            0x88be if !header.sequenced => Some((Inner::Ethernet, rest)),
+            0x88be if header.sequence.is_none() => Some((Inner::Ethernet, rest)),
             0x88be => erspan_2(rest),
             0x22eb => erspan_3(rest),
             _ => None,
         };
+        if erspan.is_some() || header.protocol == 0x6558 {
+            self.numbered(ip, &header, rest);
+        }
         match (header.protocol, erspan) {
             (_, Some((inner, rest))) => self.inner(Tunnel::Erspan, inner, rest),
             (0x6558, _) => self.inner(Tunnel::Gre, Inner::Ethernet, rest),
@@ -61,6 +65,23 @@ impl Walk<'_> {
             }
             _ => self.found(Payload::OtherIp(ip, 47), bytes),
         }
+    }
+
+    /// Holds the number of a mirrored frame against those before it. GRE that carries
+    /// IP or PPP is somebody's network, where loss is not that of a mirror.
+    fn numbered(&mut self, ip: Ip, header: &GreHeader, rest: &[u8]) {
+        let (Some(mirrors), Some(sequence)) = (&mut self.mirrors, header.sequence) else { return };
+        let session = match (header.protocol, rest) {
+            (0x88be, [_, _, high, low, ..]) => session(*high, *low),
+            (0x22eb, [_, _, high, low, _, _, _, _, _, _, _, engine, ..]) => {
+                session(*high, *low) | u32::from(engine >> 4) << 16
+            }
+            _ => 0,
+        };
+        let (source, destination, key) = (ip.source, ip.destination, header.key);
+        let mirror = Mirror { source, destination, key, session };
+        let missing = mirrors.frame(mirror, sequence);
+        self.counters.mirror_gaps = self.counters.mirror_gaps.saturating_add(missing);
     }
 
     /// What a datagram to the port of a tunnel carries; none where its header
@@ -92,7 +113,8 @@ impl Walk<'_> {
 /// The facts of a GRE header.
 struct GreHeader {
     protocol: u16,
-    sequenced: bool,
+    key: Option<u32>,
+    sequence: Option<u32>,
 }
 
 impl GreHeader {
@@ -106,12 +128,8 @@ impl GreHeader {
         if checksum || routing {
             reader.skip(4)?;
         }
-        if key {
-            reader.skip(4)?;
-        }
-        if sequenced {
-            reader.skip(4)?;
-        }
+        let key = if key { Some(reader.u32_be()?) } else { None };
+        let sequence = if sequenced { Some(reader.u32_be()?) } else { None };
         // Version 1 of PPTP.
         if flags & 0x0007 == 1 && acknowledged {
             reader.skip(4)?;
@@ -127,8 +145,13 @@ impl GreHeader {
                 }
             }
         }
-        Some(Self { protocol, sequenced })
+        Some(Self { protocol, key, sequence })
     }
+}
+
+/// The session of ERSPAN, ten bits in both types.
+fn session(high: u8, low: u8) -> u32 {
+    u32::from(u16::from_be_bytes([high & 0x03, low]))
 }
 
 /// ERSPAN type II: version 1 and eight bytes.

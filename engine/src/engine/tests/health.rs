@@ -139,3 +139,34 @@ fn frames_that_the_machine_lost_are_told_with_the_time_it_happened_in() {
     assert_eq!(7, dropped.dropped_packets);
     assert_eq!(5 * SECOND + 5_000_000, dropped.until_ns - dropped.from_ns);
 }
+
+#[test]
+fn mirrored_frames_that_are_missing_are_told_of_the_interface() {
+    let two = |n: u32| {
+        let number = n.to_be_bytes();
+        [&[0x10, 0, 0x88, 0xbe], &number[..], &[0x10, 7, 0, 1, 0, 0, 0, 1]].concat()
+    };
+    let three = |n: u32| {
+        let number = n.to_be_bytes();
+        let head = [0x20, 7, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0];
+        [&[0x10, 0, 0x22, 0xeb], &number[..], &head].concat()
+    };
+    let bridged = |n: u32| {
+        let number = n.to_be_bytes();
+        [&[0x30, 0, 0x65, 0x58, 0, 0, 0, 9], &number[..]].concat()
+    };
+    let unnumbered = |_| vec![0, 0, 0x88, 0xbe];
+    let heads: [&dyn Fn(u32) -> Vec<u8>; 4] = [&two, &three, &bridged, &unnumbered];
+    for (head, missing) in heads.into_iter().zip([7, 7, 7, 0]) {
+        let mut wire = watched();
+        for n in (1..5).chain(12..100) {
+            let inner = [0; 60];
+            wire.packet(47, (7, 8), &[&head(n), &inner[..]].concat(), 0);
+        }
+        wire.pause(20);
+        let (health, _) = wire.health();
+        let told: u64 = health.iter().map(|own| own.mirror_gap_frames).sum();
+
+        assert_eq!((missing, missing), (told, wire.count("mirror_gaps")));
+    }
+}
