@@ -37,6 +37,7 @@ class Device:
         "confirmed",
         "facts",
         "first_ns",
+        "forgotten",
         "frame",
         "gateway",
         "id",
@@ -115,6 +116,8 @@ class Device:
         self.nested: dict[tuple[str, int], Device] = {}
         """Stations that are assets of their own, by protocol and unit."""
         self.merged_into: Device | None = None
+        self.forgotten = False
+        """Whether it never showed to be a device, and went to make room."""
         self.facts: AssetFacts | None = None
         """What events are told of it, until something changes."""
         self.remembered: tuple[str, ...] | None = None

@@ -13,17 +13,18 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from otmon.config import Config
-from otmon.inventory.claim_book import SURE, Contradiction, Told
 from otmon.inventory.contest import Contests
 from otmon.inventory.crossing import Crossings, Proposal
-from otmon.inventory.device import Device, Station
-from otmon.inventory.identity import asset_id, strong_key
+from otmon.inventory.device import Device
+from otmon.inventory.identities import Identities
+from otmon.inventory.identity import asset_id
 from otmon.inventory.memory import Record, device_of, record_of
 from otmon.inventory.news import News
 from otmon.inventory.places import Places, Vlan
 from otmon.inventory.record import asset_of, facts_of, in_order
 from otmon.inventory.role import SERVERS, Roles, roles_of
 from otmon.inventory.service import service_of
+from otmon.inventory.station import Stations, family
 from otmon.inventory.words import WordBook
 from otmon.inventory.zone import Zones
 from otmon.model.event import NEVER_NS
@@ -34,12 +35,6 @@ if TYPE_CHECKING:
     from otmon.model.context import AssetFacts, Context
     from otmon.model.event import Event
 
-MAX_STATIONS = 512
-"""Stations kept behind one gateway."""
-STATION_ANSWERS = 3
-"""Answers after which a station counts as one: a sweep must not make ghosts."""
-NOT_A_STATION = {"modbus": frozenset((0, 255))}
-"""Of Modbus, 0 is broadcast and 255 the device itself."""
 MAX_UNCONFIRMED = 10_000
 """Devices kept that never answered; the one seen first goes first."""
 CONFIRMED_FRAMES = 3
@@ -52,8 +47,6 @@ GONE_NS = 30 * DAY_NS
 """The same after which it is gone."""
 SETTLED_NS = 600 * 1_000_000_000
 """How long a live run waits before it takes a device for replaced: it may only be silent."""
-MAX_TWINS = 10_000
-"""Doubts about identities that wait, and findings remembered that are told once."""
 SERVICE_PACKETS = 4
 """Packets of a conversation from which it was more than an attempt."""
 
@@ -72,17 +65,6 @@ ENGINEERING = frozenset(
     )
 )
 """What only engineering tools do."""
-
-_FAMILY = {"modbus_rtu": "modbus", "umas": "modbus"}
-
-
-_Twins = tuple[Device, Device, "Claim", tuple[str, str, str]]
-"""A device, the one whose identity it claims, the claim, and in what they differ."""
-
-
-def family(protocol: str) -> str:
-    """The protocol by whose units stations are told apart: UMAS goes by those of Modbus."""
-    return _FAMILY.get(protocol, protocol)
 
 
 class Inventory:
@@ -130,14 +112,10 @@ class Inventory:
         self._now_ns = 0
         self._aliases = dict(aliases or {})
         self._unconfirmed: OrderedDict[str, Device] = OrderedDict()
-        self._strong: dict[str, Device] = {}
-        """The device of each strong key."""
-        self._counted: dict[int, int] = {}
-        """How much of the answers of a station's behaviours was counted, by behaviour."""
-        self._twins: dict[tuple[str, str], _Twins] = {}
-        """Devices that claim the identity of another, by key and id."""
-        self._told: dict[tuple[str, str], None] = {}
-        """What is told once."""
+        self._identities = Identities(self._news, self.merge)
+        self._stations = Stations(
+            self._site, self._news, self._next_number, lambda: self.knows, self._note_confirmed
+        )
         self._forgotten: list[str] = []
         self.forgotten_count = 0
         """Unconfirmed devices that went because there were too many."""
@@ -178,16 +156,8 @@ class Inventory:
             return
         if claim.unit is not None:
             device = device.nested.get((family(claim.protocol), claim.unit), device)
-        contradiction = device.book.add(claim)
         device.facts = None
-        if contradiction is not None:
-            self._contradicted(device, contradiction)
-        if claim.confidence >= SURE * 100:
-            words = self._words.of(device)
-            if words.author:
-                self._against_words(device, claim, words)
-            if claim.unit is None:
-                self._identify(device, claim)
+        self._identities.claim(device, claim, self._words)
 
     def conversation(self, talk: Conversation) -> None:
         """Takes who talks to whom, new or counted on."""
@@ -225,9 +195,7 @@ class Inventory:
         unit = behaviour.unit
         if unit is None or server is None or behaviour.status != "ok":
             return
-        count = behaviour.count - self._counted.get(behaviour.behaviour, 0)
-        self._counted[behaviour.behaviour] = behaviour.count
-        self._answers(server, family(behaviour.protocol), unit, behaviour, count)
+        self._stations.answers(server, behaviour, unit)
 
     def finish(self) -> None:
         """The input has ended: judge what needed more of it."""
@@ -238,7 +206,7 @@ class Inventory:
         self._settle(self._now_ns - SETTLED_NS)
 
     def _settle(self, until_ns: int) -> None:
-        self._settle_twins(until_ns)
+        self._identities.settle(until_ns)
         self._places.settle(until_ns)
 
     # What is known
@@ -379,10 +347,7 @@ class Inventory:
             device.remembered = self._roles(device).shown
             device.asked_before = bool(device.activity.asked)
             if device.gateway is None:
-                for protocol in sorted(device.activity.protocols):
-                    key = strong_key(protocol, device.book.said(protocol))
-                    if key is not None:
-                        self._strong.setdefault(key, device)
+                self._identities.remember(device)
         for device in list(self._devices.values()):
             for other in self._words.of(device).merge:
                 own, same = self._devices.get(self._current(device.id)), self._devices.get(other)
@@ -430,8 +395,8 @@ class Inventory:
     def make(self, vlan: Vlan, key: str) -> Device:
         """A device that was not there before."""
         segment = self._segment_of(vlan)
-        device = Device(asset_id(self._site, segment, key), self._made, segment, vlan, key)
-        self._made += 1
+        number = self._next_number()
+        device = Device(asset_id(self._site, segment, key), number, segment, vlan, key)
         device.seen_now = True
         device.new = self.knows
         self._devices[device.id] = device
@@ -440,6 +405,7 @@ class Inventory:
             _, oldest = self._unconfirmed.popitem(last=False)
             self._places.forget(oldest)
             self._devices.pop(oldest.id, None)
+            oldest.forgotten = True
             self._forgotten.append(oldest.id)
             self.forgotten_count += 1
         return device
@@ -525,9 +491,16 @@ class Inventory:
             return self._segment
         return self._segments.get(vlan, f"vlan {vlan}")
 
-    def _confirm(self, device: Device, time_ns: int) -> None:
+    def _next_number(self) -> int:
+        self._made += 1
+        return self._made - 1
+
+    def _note_confirmed(self, device: Device) -> None:
         device.confirmed = True
         self._unconfirmed.pop(device.id, None)
+
+    def _confirm(self, device: Device, time_ns: int) -> None:
+        self._note_confirmed(device)
         if not device.new or device.gateway is not None or device.public:
             return
         facts = self._facts(device)
@@ -558,173 +531,6 @@ class Inventory:
                 observed="it sends again",
                 since_ns=device.last_ns,
                 frames=(device.frame,),
-            )
-
-    # What is behind a device
-
-    def _answers(
-        self, server: Device, protocol: str, unit: int, behaviour: Behaviour, count: int
-    ) -> None:
-        key = (behaviour.server_ip, protocol, unit)
-        station = server.stations.get(key)
-        first_ns, last_ns = behaviour.first_seen_ns, behaviour.last_seen_ns
-        if station is None:
-            if len(server.stations) >= MAX_STATIONS:
-                return
-            station = server.stations[key] = Station(0, first_ns, last_ns)
-        known = station.count >= STATION_ANSWERS
-        station.count += count
-        station.first_ns = min(station.first_ns, first_ns)
-        station.last_ns = max(station.last_ns, last_ns)
-        nested = server.nested.get((protocol, unit))
-        if nested is not None:
-            nested.activity.answered[behaviour.protocol] += count
-            nested.seen(first_ns, last_ns)
-            nested.seen_now = True
-        elif station.count >= STATION_ANSWERS and not known:
-            self._nest(server, protocol, behaviour.protocol)
-
-    def _nest(self, gateway: Device, protocol: str, spoken: str) -> None:
-        """Makes assets of the stations behind a device, where there are several."""
-        answers: dict[int, Station] = {}
-        for (_, own, unit), station in gateway.stations.items():
-            if own == protocol and station.count >= STATION_ANSWERS:
-                answers.setdefault(unit, station)
-        for unit in NOT_A_STATION.get(protocol, ()):
-            answers.pop(unit, None)
-        if len(answers) < 2:
-            return
-        gateway.facts = None
-        gateway.confirmed = True
-        self._unconfirmed.pop(gateway.id, None)
-        for unit, station in sorted(answers.items()):
-            if (protocol, unit) in gateway.nested:
-                continue
-            key = f"{gateway.key}/{protocol}/{unit}"
-            device = Device(
-                asset_id(self._site, gateway.segment, key),
-                self._made,
-                gateway.segment,
-                gateway.vlan,
-                key,
-                gateway=gateway,
-                protocol=protocol,
-                unit=unit,
-            )
-            self._made += 1
-            device.new = self.knows
-            device.confirmed = device.seen_now = True
-            device.frame = gateway.frame
-            device.seen(station.first_ns, station.last_ns)
-            device.activity.protocols.add(spoken)
-            device.activity.answered[spoken] = station.count
-            gateway.nested[protocol, unit] = device
-            device.book.absorb(gateway.book.take(_of_station(protocol, unit)))
-            if device.new:
-                self._news.tell(
-                    "asset_new",
-                    device,
-                    station.last_ns,
-                    expected="only stations that the site knows",
-                    observed=f"unit {unit} answers behind {next(iter(gateway.ips), gateway.id)}",
-                    since_ns=station.first_ns,
-                    frames=(gateway.frame,),
-                    protocol=protocol,
-                )
-
-    # What devices say
-
-    def _contradicted(self, device: Device, found: Contradiction) -> None:
-        old, new = found.old, found.new
-        if not found.replaced:
-            type = "asset_attribute_conflict"
-        else:
-            type = "firmware_changed" if new.attribute == "firmware" else "asset_changed"
-        self._news.tell(
-            type,
-            device,
-            new.last_ns,
-            expected=f"{old.attribute} {old.value}{_where(old)}",
-            observed=f"{new.attribute} {new.value}",
-            since_ns=old.first_ns,
-            frames=(old.frame, new.frame),
-            ip=new.ip,
-            protocol=new.protocol,
-            attribute=new.attribute,
-        )
-
-    def _against_words(self, device: Device, claim: Claim, words: Words) -> None:
-        said = getattr(words, claim.attribute, None)
-        if not isinstance(said, str) or _agree(said, claim.value):
-            return
-        key = (device.id, f"{claim.attribute} {claim.value}")
-        if key in self._told or len(self._told) >= MAX_TWINS:
-            return
-        self._told[key] = None
-        self._news.tell(
-            "manual_contradicted",
-            device,
-            claim.last_seen_ns,
-            expected=f"{claim.attribute} {said}, as {words.author} says",
-            observed=f"{claim.attribute} {claim.value}",
-            frames=(claim.frame,),
-            ip=claim.subject_ip,
-            protocol=claim.protocol,
-            attribute=claim.attribute,
-        )
-
-    def _identify(self, device: Device, claim: Claim) -> None:
-        """Finds a device by what no second one says of itself."""
-        key = strong_key(claim.protocol, device.book.said(claim.protocol))
-        if key is None:
-            return
-        other = self._strong.setdefault(key, device)
-        while other.merged_into is not None:
-            other = other.merged_into
-        if other is device or self._devices.get(other.id) is not other:
-            self._strong[key] = device
-            return
-        if self._words.is_apart(device, other):
-            return
-        differs = _difference(other.book.said(claim.protocol), device.book.said(claim.protocol))
-        if differs is None:
-            self._unite(key, device, other, claim)
-        elif len(self._twins) < MAX_TWINS:
-            # Whether both are there at once shows when more of them was seen.
-            self._twins.setdefault((key, device.id), (device, other, claim, differs))
-
-    def _unite(self, key: str, device: Device, other: Device, claim: Claim) -> None:
-        kept = self.merge(device, other)
-        kept.book.note_merge(key, claim.last_seen_ns, claim.frame)
-        self._strong[key] = kept
-
-    def _settle_twins(self, until_ns: int) -> None:
-        """Two that say they are one device, in different words: a clone, or one that moved."""
-        twins, self._twins = self._twins, {}
-        for (key, own), (device, other, claim, differs) in twins.items():
-            if device.first_ns > until_ns:
-                self._twins[key, own] = (device, other, claim, differs)
-                continue
-            if device.merged_into is not None or other.merged_into is not None:
-                continue
-            if not other.seen_now or other.last_ns < device.first_ns:
-                self._unite(key, device, other, claim)
-                continue
-            attribute, before, now = differs
-            if (key, device.id) in self._told:
-                continue
-            self._told[key, device.id] = None
-            self._news.tell(
-                "identity_conflict",
-                device,
-                claim.last_seen_ns,
-                expected=f"{key} is {next(iter(other.ips), other.id)}, {attribute} {before}",
-                observed=f"{next(iter(device.ips), device.id)} says the same, {attribute} {now}",
-                since_ns=other.first_ns,
-                frames=(other.frame, claim.frame),
-                ip=claim.subject_ip,
-                protocol=claim.protocol,
-                attribute=attribute,
             )
 
     # What devices do
@@ -798,32 +604,5 @@ class Inventory:
         )
 
 
-def _of_station(protocol: str, unit: int) -> Callable[[Told], bool]:
-    return lambda told: told.unit == unit and family(told.protocol) == protocol
-
-
 def _is_controller(roles: tuple[str, ...]) -> bool:
     return not roles or bool(SERVERS.intersection(roles))
-
-
-def _where(told: Told) -> str:
-    """Where an earlier run saw a claim."""
-    return "" if told.origin is None else f" ({told.origin[0]}, frame {told.origin[1]})"
-
-
-def _agree(said: str, told: str) -> bool:
-    """Whether two wordings can mean the same: `Siemens` and `SIEMENS AG`."""
-    one, other = said.casefold(), told.casefold()
-    return one in other or other in one
-
-
-def _difference(before: Mapping[str, str], now: Mapping[str, str]) -> tuple[str, str, str] | None:
-    """The first attribute in which two answers differ."""
-    return next(
-        (
-            (attribute, before[attribute], now[attribute])
-            for attribute in sorted(before.keys() & now.keys())
-            if before[attribute] != now[attribute]
-        ),
-        None,
-    )
