@@ -161,6 +161,7 @@ ANOMALIES: tuple[str, ...] = (
     "password_refused",
     "write_to_process_image",
     "discarded_data",
+    "truncated",
 )
 """Every named departure from a specification, in the engine's order."""
 

@@ -70,6 +70,7 @@ anomalies! {
     PasswordRefused "password_refused" "A password was refused.";
     WriteToProcessImage "write_to_process_image" "A direct write to inputs or outputs.";
     DiscardedData "discarded_data" "Bytes that no dissector could read were passed over.";
+    Truncated "truncated" "The capture kept only the beginning of the message; what was there is decoded.";
 }
 
 /// A set of anomalies.

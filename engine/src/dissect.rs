@@ -145,6 +145,8 @@ pub(crate) struct Session {
     roles: RoleSource,
     /// Directions whose bytes do not simply go on: carried, or searched through.
     held_up: Sides<bool>,
+    /// Whether the message at hand was cut off by the snap length.
+    truncated: bool,
     /// Whether a request was joined with its answer.
     paired: bool,
     /// Exchanges to go before absence means something again.
@@ -193,6 +195,7 @@ impl Session {
             client,
             roles,
             held_up: Sides { a_to_b: midstream, b_to_a: midstream },
+            truncated: false,
             paired: false,
             unsettled: 0,
             bad: 0,
@@ -273,6 +276,7 @@ impl Session {
     pub fn fault(&mut self, work: &mut Work<'_>) {
         Counters::count(&mut work.counters.panics, self.running);
         self.panics = self.panics.saturating_add(1);
+        self.truncated = false;
         self.state = FlowState::new(self.protocol);
         self.children.clear();
         let dropped = self.joins.finish(&mut work.waiting.carry);
@@ -379,6 +383,20 @@ impl Session {
         if self.is_after_gap(origin.direction) {
             self.sides.get_mut(origin.direction).after_gap = false;
         }
+    }
+
+    /// Reads what is there of a message whose rest the snap length cut off.
+    #[cold]
+    fn cut_pdu(
+        &mut self,
+        bytes: &[u8],
+        origin: &Carrier<'_>,
+        view: &View<'_>,
+        work: &mut Work<'_>,
+    ) {
+        self.truncated = true;
+        self.pdu(bytes, origin, view, work);
+        self.truncated = false;
     }
 
     /// Holds a guessed direction against what a PDU says.

@@ -327,7 +327,7 @@ impl Engine {
                 let (key, direction) =
                     FlowKey::ip((ip.source, ports.0), (ip.destination, ports.1), link.vlan, false);
                 if let Some(slot) = self.flow(key, direction, link, Some(ip), arrival) {
-                    self.datagram(slot, direction, udp.payload, arrival);
+                    self.datagram(slot, direction, (udp.payload, udp.cut), arrival);
                 }
             }
             Payload::Fragment(ip, fragment) => {
@@ -371,12 +371,12 @@ impl Engine {
             Payload::OtherIp(ip, _) => {
                 self.observer.address(link, Some(ip), false, arrival.frame, arrival.time_ns);
             }
-            Payload::Ethernet { ethertype, bytes, .. } => {
+            Payload::Ethernet { ethertype, bytes, cut } => {
                 if let (Some(source), Some(destination)) = (link.source, link.destination) {
                     let (key, direction) =
                         FlowKey::ethernet(source, destination, *ethertype, link.vlan);
                     if let Some(slot) = self.flow(key, direction, link, None, arrival) {
-                        self.datagram(slot, direction, bytes, arrival);
+                        self.datagram(slot, direction, (bytes, *cut), arrival);
                     }
                 }
             }
@@ -385,7 +385,7 @@ impl Engine {
                 let direction =
                     if *sent == Some(false) { Direction::BToA } else { Direction::AToB };
                 if let Some(slot) = self.flow(key, direction, link, None, arrival) {
-                    self.datagram(slot, direction, bytes, arrival);
+                    self.datagram(slot, direction, (bytes, 0), arrival);
                 }
             }
             Payload::Serial { bytes, .. } => {
@@ -438,7 +438,14 @@ impl Engine {
         self.flows.arm(slot, now_ns);
     }
 
-    fn datagram(&mut self, slot: u32, direction: Direction, bytes: &[u8], arrival: Arrival<'_>) {
+    /// Bytes without a stream, and how many behind them the snap length cut off.
+    fn datagram(
+        &mut self,
+        slot: u32,
+        direction: Direction,
+        (bytes, cut): (&[u8], u32),
+        arrival: Arrival<'_>,
+    ) {
         if bytes.is_empty() {
             return;
         }
@@ -449,6 +456,7 @@ impl Engine {
             time_ns: arrival.time_ns,
             sequence: 0,
             start: true,
+            cut,
         };
         self.with_application(slot, |application, view, work| {
             application.payload(direction, &chunk, view, work);

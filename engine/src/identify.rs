@@ -393,6 +393,7 @@ impl Application {
                 time_ns: payload.time_ns,
                 sequence: payload.sequence,
                 start: payload.start,
+                cut: payload.cut,
             };
             if payload.after_gap {
                 self.gap(payload.direction, None, work);

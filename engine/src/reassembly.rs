@@ -115,6 +115,8 @@ pub(crate) struct Chunk<'a> {
     pub sequence: u32,
     /// Whether they begin where a segment or datagram begins.
     pub start: bool,
+    /// Bytes right behind them that the snap length cut off.
+    pub cut: u32,
 }
 
 /// What comes out of reassembly, in order.
@@ -280,8 +282,15 @@ impl Reassembly {
                 half.next = sequence;
             }
             half.talked = true;
-            let chunk =
-                Chunk { bytes: tcp.payload, frame, earlier, time_ns, sequence, start: true };
+            let chunk = Chunk {
+                bytes: tcp.payload,
+                frame,
+                earlier,
+                time_ns,
+                sequence,
+                start: true,
+                cut: tcp.cut,
+            };
             if sequence == half.next && stream.waiting.is_none() {
                 half.stale = 0;
                 half.next = sequence.wrapping_add(len);
@@ -345,7 +354,7 @@ impl Reassembly {
         let chunk = if behind > 0 && ahead(chunk.sequence, half.next) < 0 {
             counters.tcp_retransmissions = counters.tcp_retransmissions.saturating_add(1);
             let (old, new) = chunk.bytes.split_at_checked(skipped).unwrap_or((chunk.bytes, &[]));
-            deliver(direction, Step::Repeat(Chunk { bytes: old, ..chunk }), counters);
+            deliver(direction, Step::Repeat(Chunk { bytes: old, cut: 0, ..chunk }), counters);
             Chunk { bytes: new, sequence: half.next, start: false, ..chunk }
         } else {
             chunk
@@ -469,6 +478,7 @@ impl Reassembly {
                 time_ns: piece.time_ns,
                 sequence: piece.sequence,
                 start: piece.start,
+                cut: piece.cut,
             };
             if !piece.bytes.is_empty() {
                 deliver(direction, Step::Bytes(chunk), counters);

@@ -34,9 +34,11 @@ STATUS_CODES = frozenset(
         "nonstandard_port",
         "port_mismatch",
         "unanswered",
+        "truncated",
     )
 )
-"""What dissectors note besides departures: states, refusals, places. Others tell of them."""
+"""What is noted besides departures: states, refusals, places, what the capture cut. Others
+tell of them."""
 
 LOSS_CODES = frozenset(
     (

@@ -146,9 +146,33 @@ impl Session {
             self.fill(direction, chunk, chunk.bytes, view, work);
         }
         if *self.held_up.get(direction) {
+            if chunk.cut > 0 {
+                self.cut_off(direction, view, work);
+            }
             self.count_carry(work);
         }
         self.give_up_old(view, work);
+    }
+
+    /// The rest of the PDU that is carried was not captured: reads what is there.
+    #[cold]
+    fn cut_off(&mut self, direction: Direction, view: &View<'_>, work: &mut Work<'_>) {
+        let side = self.sides.get_mut(direction);
+        if side.seeking || side.carry.is_empty() {
+            return;
+        }
+        let (frames, time_ns) = side.origin_of(side.carry.len());
+        let carry = std::mem::take(&mut side.carry);
+        side.clear();
+        let origin = Carrier {
+            direction,
+            last: frames.last,
+            earlier: &frames.earlier,
+            time_ns,
+            start: false,
+            end: true,
+        };
+        self.cut_pdu(&carry, &origin, view, work);
     }
 
     /// Takes a datagram in.
@@ -188,6 +212,10 @@ impl Session {
                         start,
                         end: after.is_empty(),
                     };
+                    if chunk.cut > 0 && after.is_empty() {
+                        self.cut_pdu(pdu, &origin, view, work);
+                        break;
+                    }
                     self.pdu(pdu, &origin, view, work);
                     if !more {
                         break;
@@ -198,6 +226,23 @@ impl Session {
                 Frame::Skip(n) if n >= 1 => {
                     rest = rest.get(n..).unwrap_or_default();
                     start = false;
+                }
+                Frame::NeedBytes(_) if chunk.cut > 0 => {
+                    let origin = Carrier {
+                        direction,
+                        last: chunk.frame,
+                        earlier: chunk.earlier,
+                        time_ns: chunk.time_ns,
+                        start,
+                        end: true,
+                    };
+                    self.cut_pdu(rest, &origin, view, work);
+                    break;
+                }
+                // What is too short to begin a PDU was cut, and is nobody's fault.
+                Frame::Bad(_) if chunk.cut > 0 => {
+                    count_bytes(&mut work.counters.skipped_bytes, rest.len());
+                    break;
                 }
                 framed => {
                     let why = match framed {

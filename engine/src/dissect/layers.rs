@@ -1,7 +1,8 @@
 //! One message and what is inside it: layer by layer, whole or joined from fragments.
 
-use dissectors::anomaly::Anomaly;
+use dissectors::anomaly::{Anomalies, Anomaly};
 use dissectors::dissector::{Context, Direction, OpenRequest, Sender};
+use dissectors::operation::Class;
 use dissectors::registry::{FlowState, ProtocolId};
 use dissectors::sink::{Carried, Sink};
 
@@ -58,7 +59,19 @@ impl Session {
             self.pending.add(Anomaly::DepthExceeded);
         }
         for pdu in sink.pdus_mut() {
+            if self.truncated {
+                // What a dissector finds wrong with it is the cut.
+                pdu.anomalies = Anomalies::NONE;
+                pdu.anomaly(Anomaly::Truncated);
+                if pdu.operation.class() == Class::Unknown {
+                    continue;
+                }
+            }
             self.emit(pdu, origin, view, work);
+        }
+        if self.truncated {
+            // Half a name or half a file would be a false one.
+            return self.children(layer, bytes, sink, origin, budget, view, work);
         }
         let told_by = Origin {
             protocol: layer.protocol,
@@ -110,7 +123,23 @@ impl Session {
                 }
             }
         }
-        if too_deep {
+        self.children(layer, bytes, sink, origin, budget, view, work);
+    }
+
+    /// Reads what is inside a message.
+    #[expect(clippy::too_many_arguments, reason = "the parts of one call, taken apart once")]
+    fn children(
+        &mut self,
+        layer: Layer,
+        bytes: &[u8],
+        sink: &Sink,
+        origin: &Carrier<'_>,
+        budget: &mut usize,
+        view: &View<'_>,
+        work: &mut Work<'_>,
+    ) {
+        let deeper = layer.depth.saturating_add(1);
+        if deeper > work.limits.depth {
             return;
         }
         for child in sink.children() {

@@ -125,6 +125,7 @@ pub(super) fn weigh(
                 time_ns: payload.time_ns,
                 sequence: payload.sequence,
                 start,
+                cut: 0,
             };
             let cx = context(payload.direction, &chunk, view);
             let probe = protocol.probe(here, &cx);

@@ -26,6 +26,7 @@ pub(super) struct Payload {
     pub(super) time_ns: i64,
     pub(super) sequence: u32,
     pub(super) start: bool,
+    pub(super) cut: u32,
     pub(super) after_gap: bool,
 }
 
@@ -59,6 +60,7 @@ impl Held {
             time_ns: chunk.time_ns,
             sequence: chunk.sequence,
             start: chunk.start,
+            cut: chunk.cut,
             after_gap,
         });
     }

@@ -140,8 +140,49 @@ fn bytes_that_the_snap_length_cut_are_a_hole_of_known_size() {
     wire.client(25, 23, ACK, &read(3));
     wire.server(23, 37, ACK, &answer(3));
 
+    // Four bytes fewer leave a header without a function: that is no message.
     assert_eq!(vec!["3", "4", "5", "7", "8"], wire.frames());
     assert_eq!((4, 0), (wire.count("tcp_gap_bytes"), wire.count("tcp_out_of_order")));
+}
+
+#[test]
+fn a_message_that_the_snap_length_cut_is_read_as_far_as_it_is_there() {
+    let mut wire = identified();
+    let write = [0, 2, 0, 0, 0, 11, 1, 16, 0, 100, 0, 2, 4, 0, 7, 0, 8];
+    wire.segment(true, 13, 12, ACK, &write, 4);
+    wire.server(12, 30, ACK, &[0, 2, 0, 0, 0, 6, 1, 16, 0, 100, 0, 2]);
+    wire.client(30, 24, ACK, &read(3));
+    wire.server(24, 42, ACK, &answer(3));
+
+    assert_eq!(vec!["3", "4", "5", "6", "7", "8"], wire.frames());
+    assert!(wire.log.lines().nth(2).unwrap().contains("write_multiple_registers"));
+    assert_eq!(
+        (1, 0),
+        (wire.count("anomalies.truncated"), wire.count("anomalies.length_mismatch"))
+    );
+    assert_eq!((3, 0), (wire.count("transactions"), wire.count("skipped_bytes")));
+}
+
+#[test]
+fn a_cut_datagram_is_read_as_far_as_it_is_there() {
+    let mut wire = Wire::to_port(502);
+    for id in 1..3 {
+        wire.datagram(true, &read(id));
+        wire.datagram(false, &answer(id));
+    }
+    for id in 3..8 {
+        wire.datagram(true, &read(id));
+        let payload = answer(id);
+        let head = [&[1, 246, 0x9c, 0x40, 0, 19, 0, 0], &payload[..]].concat();
+        wire.packet(17, (2, 1), &head, 2);
+    }
+    let count = wire.frames().len();
+
+    assert_eq!((14, 7), (count, wire.count("transactions")));
+    assert_eq!(
+        (5, 0),
+        (wire.count("anomalies.truncated"), wire.count("anomalies.length_mismatch"))
+    );
 }
 
 #[test]
