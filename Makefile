@@ -55,6 +55,7 @@ ci: export OTMON_REQUIRE_TSHARK := 1
 ci: export OTMON_REQUIRE_CAPTURES := 1
 ci: export OTMON_REQUIRE_NETNS := 1
 ci: export OTMON_REQUIRE_STRACE := 1
+ci: export OTMON_REQUIRE_ES := 1
 ci: lint test wheel          ## all that a submission must pass
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python -m pcaps.make --check

@@ -267,7 +267,37 @@ class State:
 
 @dataclass(frozen=True, slots=True)
 class Elastic:
-    """The Elasticsearch to which records are sent."""
+    """The Elasticsearch to which records are sent; nothing is, without `hosts`."""
+
+    hosts: tuple[str, ...] = ()
+    """Where it is: `https://es.example:9200`; with several, another is used when one is down."""
+    ca_file: str | None = None
+    """The certificate of its CA, in PEM; that of the system, if left out."""
+    api_key_file: str | None = None
+    """A file with the encoded API key, which only its owner can read. Without it the
+    environment variable OTMON_ELASTIC_API_KEY is used."""
+    allow_plaintext: bool = False
+    """Whether `http://` is allowed to another machine: the key can be read on the way then."""
+    namespace: str = "default"
+    """The last part of the names of data streams: lower case, without a hyphen."""
+    sensor: str | None = None
+    """What this sensor is called; the name of the machine, if left out."""
+    interval_seconds: float = 60.0
+    """Over how much packet time operations and conversations are counted together."""
+    outbox_mib: int = 2048
+    """Room for what waits to be sent; alerts are never dropped for lack of it."""
+    outbox_max_age_hours: float = 720.0
+    """After so long what could not be sent is dropped, and counted."""
+    max_document_kib: int = 256
+    """Larger documents lose what matters least, and are then refused."""
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z0-9_.]{1,100}", self.namespace):
+            raise ValueError(
+                f"namespace {self.namespace!r} has to be lower case letters, digits, _ and ."
+            )
+        if not 1 <= self.interval_seconds <= 86_400:
+            raise ValueError("interval_seconds has to be from 1 to 86400")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from otmon import _engine
 from otmon.alerts.aggregate import Aggregator
@@ -56,6 +56,9 @@ from otmon.state import last_analysis
 from otmon.state.site_file import SiteFile
 from otmon.surroundings import Surroundings
 
+if TYPE_CHECKING:
+    from otmon.shipping import Shipping
+
 ONE_SIDED_SHARE = 0.8
 """Share of TCP flows with one direction only from which a capture is one-sided."""
 MIN_TCP_FLOWS = 5
@@ -77,6 +80,7 @@ def analyze(
     config: Config | None = None,
     baseline: Paths | Baseline | None = None,
     progress: Progress | None = None,
+    shipping: Shipping | None = None,
 ) -> Result:
     """What capture files show, as the document of `otmon analyze --format json`.
 
@@ -90,6 +94,8 @@ def analyze(
         config: What the site says; without it the defaults.
         baseline: What is normal: captures to learn it from, or what was learned.
         progress: Called now and then with the bytes read so far and in all.
+        shipping: Gets what is to be sent; it is in the outbox of the state then, else in its
+            own.
 
     Raises:
         CaptureError: No input is usable. Malformed traffic never raises.
@@ -116,10 +122,12 @@ def analyze(
             health=True,
             spoof=True,
             ranges=baseline is not None,
+            delta_s=_delta_s(shipping),
         )
-        analysis = Analysis(engine, config, baseline=baseline, before=before)
+        analysis = Analysis(engine, config, baseline=baseline, before=before, shipping=shipping)
         analysis.run(progress)
         result = analysis.result()
+        analysis.ship(result)
         return _kept(analysis, result) if keep else result
     with SiteFile.open(state) as site:
         site.claim()
@@ -133,10 +141,18 @@ def analyze(
             health=True,
             spoof=True,
             ranges=True,
+            delta_s=_delta_s(shipping),
         )
-        analysis = Analysis(engine, config, memory, baseline)
+        if shipping is not None:
+            shipping.begin(site)
+        analysis = Analysis(engine, config, memory, baseline, shipping=shipping)
         analysis.run(progress)
         return analysis.finish()
+
+
+def _delta_s(shipping: Shipping | None) -> float | None:
+    """How often counts of what goes on are wanted."""
+    return None if shipping is None else shipping.interval_ns / 1e9
 
 
 def _own_ports() -> dict[str, frozenset[tuple[str, int]]]:
@@ -291,12 +307,14 @@ class Analysis:
         memory: SiteMemory | None = None,
         baseline: Baseline | None = None,
         before: Analysis | None = None,
+        shipping: Shipping | None = None,
     ) -> None:
         # Imported here: pySigma takes most of the time that otmon needs to start.
         from otmon.ruleset.site import site_rules
 
         rules = site_rules(config)
         self._engine = engine
+        self._shipping = shipping
         self._config = config
         self._memory = memory
         calendar = self._calendar = SiteCalendar(config)
@@ -322,6 +340,8 @@ class Analysis:
         self._context = Surroundings(self._inventory, calendar, self._watchers.quality.of)
         self._likenesses = Likenesses(self._context)
         self._inventory.inform(self._context)
+        if shipping is not None:
+            shipping.inform(self._inventory.facts)
         self._behaviours: dict[int, _engine.Behaviour] = {}
         self._conversations: dict[int, _engine.Conversation] = {}
         self._contents: list[_engine.Content] = []
@@ -434,6 +454,8 @@ class Analysis:
 
     def _behaviour(self, behaviour: _engine.Behaviour) -> None:
         self._behaviours[behaviour.behaviour] = behaviour
+        if self._shipping is not None:
+            self._shipping.behaviour(behaviour)
         if self._inventory.wants(behaviour):
             self._inventory.behaviour(behaviour)
             self._tell_news()
@@ -488,6 +510,8 @@ class Analysis:
 
     def _conversation(self, conversation: _engine.Conversation) -> None:
         self._conversations[conversation.id] = conversation
+        if self._shipping is not None:
+            self._shipping.conversation(conversation)
         self._inventory.conversation(conversation)
         self._tell_news()
         if self._normal is not None:
@@ -593,9 +617,22 @@ class Analysis:
             files = [] if result is None else self._engine.files()
             parts = None if result is None else _parts(result)
             talks = self._conversations.values()
+            others = [] if result is None else [*self._shipments(result)]
             self._memory.save(
-                self._aggregator, self._watchers, self._inventory, talks, files, parts
+                self._aggregator, self._watchers, self._inventory, talks, files, parts, others
             )
+
+    def _shipments(self, result: Result) -> Iterator[Callable[[Any], None]]:
+        """What puts into the outbox of a state, at the end, what is to be sent."""
+        shipping = self._shipping
+        if shipping is not None:
+            yield lambda db: shipping.write(db, lambda: result.assets, None, ended=True)
+
+    def ship(self, result: Result) -> None:
+        """Put what is to be sent into an outbox of its own, where the run has no state."""
+        shipping, self._shipping = self._shipping, None
+        if shipping is not None and not self._interrupted:
+            shipping.write_result(result.alerts, result.assets)
 
     def finish(self) -> Result:
         """Write everything into the state, unless a person stopped the run, and give the result."""

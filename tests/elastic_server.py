@@ -5,11 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +19,18 @@ VERSIONS = tuple(os.environ.get("OTMON_ES_VERSIONS", "8.19.16").split())
 SWITCH = "OTMON_REQUIRE_ES"
 
 
-@dataclass
 class Node:
     """A running server."""
 
-    url: str
-    version: str
-    pid: int
-    ca: Path | None = None
-    user: tuple[str, str] | None = None
+    def __init__(self, process: subprocess.Popen[str], version: str) -> None:
+        self._process = process
+        self.version = version
+        self.url = ""
+        self.ca: Path | None = None
+        self.user: tuple[str, str] | None = None
 
     def client(self, **more: Any) -> Elasticsearch:
+        """A client for tests to look with."""
         given: dict[str, Any] = {"request_timeout": 60, "max_retries": 0}
         if self.ca is not None:
             given["ca_certs"] = str(self.ca)
@@ -41,7 +40,34 @@ class Node:
 
     def kill(self) -> None:
         """Ends it as a power cut would."""
-        os.kill(self.pid, signal.SIGKILL)
+        self._say("kill")
+        assert self._process.stdout
+        self._process.stdout.readline()
+
+    def start(self) -> None:
+        """Starts it again, with what it had."""
+        self._say("start")
+        self.reach()
+
+    def _say(self, word: str) -> None:
+        assert self._process.stdin
+        self._process.stdin.write(f"{word}\n")
+        self._process.stdin.flush()
+
+    def reach(self) -> None:
+        """Waits until it is there."""
+        assert self._process.stdout and self._process.stderr and self._process.stdin
+        line = self._process.stdout.readline()
+        if not line:
+            self._process.stdin.close()
+            reason = self._process.stderr.read().strip().splitlines()[-1:]
+            absent(f"Elasticsearch {self.version}: {' '.join(reason)}", SWITCH)
+        said = json.loads(line)
+        self.url = said["url"]
+        self.user = (said["user"], said["password"]) if "user" in said else None
+        self.ca = Path(said["ca"]) if "ca" in said else None
+        with self.client(retry_on_status=(503,), max_retries=20, retry_on_timeout=True) as client:
+            client.cluster.health(wait_for_status="yellow", timeout="30s")
 
 
 @contextlib.contextmanager
@@ -56,22 +82,11 @@ def node(version: str, lane: str, **settings: str) -> Iterator[Node]:
         text=True,
         env=environment,
     )
-    assert process.stdin and process.stdout and process.stderr
+    assert process.stdin
     try:
-        line = process.stdout.readline()
-        if not line:
-            process.stdin.close()
-            reason = process.stderr.read().strip().splitlines()[-1:]
-            absent(f"Elasticsearch {version} ({lane}): {' '.join(reason)}", SWITCH)
-        said = json.loads(line)
-        user = (said["user"], said["password"]) if "user" in said else None
-        ca = Path(said["ca"]) if "ca" in said else None
-        running = Node(said["url"], version, said["pid"], ca, user)
-        with running.client() as client:
-            client.options(
-                request_timeout=60, retry_on_status=(503,), max_retries=20
-            ).cluster.health(wait_for_status="yellow", timeout="30s")
+        running = Node(process, version)
+        running.reach()
         yield running
     finally:
         process.stdin.close()
-        process.wait(60)
+        process.wait(90)

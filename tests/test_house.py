@@ -19,6 +19,7 @@ PARTS = {
 
 LAYERS = {
     "cli": {
+        "shipping",
         "interface_checks",
         "monitor",
         "pipeline",
@@ -35,7 +36,9 @@ LAYERS = {
     },
     "site_calendar": {"model", "config"},
     "surroundings": {"site_calendar", "model", "inventory", "_engine"},
+    "shipping": {"model", "config", "fields", "errors", "_engine", *PARTS},
     "monitor": {
+        "shipping",
         "pipeline",
         "site_memory",
         "model",
@@ -48,6 +51,7 @@ LAYERS = {
     "site_memory": {"baseline_memory", "model", "config", "fields", "errors", "_engine", *PARTS},
     "baseline_memory": {"model", "config", "fields", "errors", "_engine", *PARTS},
     "pipeline": {
+        "shipping",
         "baseline_memory",
         "site_memory",
         "site_calendar",

@@ -27,6 +27,7 @@ COMMANDS = {
     "monitor": "Watch interfaces, learn, and alert until stopped.",
     "baseline": "Learn, show, settle and exchange what is normal at a site.",
     "pdus": "Print every industrial message of capture files, one JSON object a line.",
+    "elastic": "Send to Elasticsearch 8 or 9: set it up, send, look how it goes.",
     "rules": "Show, check, prove and explain the rules that alert.",
 }
 """Every command, with its line in `otmon --help`; its module has the same name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sys
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from collections.abc import Iterator
 import click
 
 from otmon.cli import console, options
-from otmon.config import load
+from otmon.config import Config, load
 from otmon.model.alert import LEVELS
 from otmon.model.document import json_text
 from otmon.model.result import Result
@@ -25,6 +26,13 @@ from otmon.pipeline import known
 @options.config
 @options.segment
 @options.baseline
+@options.elastic
+@click.option(
+    "--elastic-dry-run",
+    metavar="FOLDER",
+    type=click.Path(file_okay=False),
+    help="Write what would be sent to Elasticsearch into files, for `otmon elastic replay`.",
+)
 @click.option(
     "--no-keep",
     is_flag=True,
@@ -47,6 +55,8 @@ def analyze(
     config: str | None,
     segment: str | None,
     baselines: tuple[str, ...],
+    elastic_url: str | None,
+    elastic_dry_run: str | None,
     no_keep: bool,
     fail_on: str | None,
     everything: bool,
@@ -68,6 +78,7 @@ def analyze(
       otmon analyze --fail-on high plant.pcapng
       otmon analyze --state site.otmon monday.pcapng
       otmon analyze --baseline normal.pcapng incident.pcapng
+      otmon analyze --elastic https://es.example:9200 plant.pcapng
     """
     site = load(config)
     if segment:
@@ -76,16 +87,42 @@ def analyze(
     if baselines:
         with console.progress("Learning") as report:
             normal = known(baselines, keep_duplicates=keep_duplicates, config=site, progress=report)
-    with console.progress("Reading") as report:
-        result = run(
-            captures,
-            state=state,
-            keep=not no_keep,
-            keep_duplicates=keep_duplicates,
-            config=site,
-            baseline=normal,
-            progress=report,
-        )
+    with contextlib.ExitStack() as stack:
+        shipment = None
+        if elastic_url or elastic_dry_run or site.elastic.hosts:
+            from otmon.cli.shipments import Shipment
+
+            shipment = stack.enter_context(
+                Shipment.of(site, captures, state, elastic_url, elastic_dry_run)
+            )
+        with console.progress("Reading") as report:
+            result = run(
+                captures,
+                state=state,
+                keep=not no_keep,
+                keep_duplicates=keep_duplicates,
+                config=site,
+                baseline=normal,
+                progress=report,
+                shipping=None if shipment is None else shipment.shipping,
+            )
+        _show(result, output_format, everything=everything, state=state, site=site, no_keep=no_keep)
+        # After the result: a server that does not answer keeps nobody from seeing it.
+        if shipment is not None and not result.capture.interrupted:
+            console.err().print(f"otmon: {shipment.send()}", soft_wrap=True)
+    if fail_on and any(LEVELS.index(a.level) >= LEVELS.index(fail_on) for a in result.alerts):
+        ctx.exit(1)
+
+
+def _show(
+    result: Result,
+    output_format: str,
+    *,
+    everything: bool,
+    state: str | None,
+    site: Config,
+    no_keep: bool,
+) -> None:
     if output_format == "json":
         sys.stdout.writelines(json_text(result))
         sys.stdout.write("\n")
@@ -101,8 +138,6 @@ def analyze(
         )
     for line in _complaints(result):
         console.err().print(f"otmon: {line}", soft_wrap=True)
-    if fail_on and any(LEVELS.index(a.level) >= LEVELS.index(fail_on) for a in result.alerts):
-        ctx.exit(1)
 
 
 def _complaints(result: Result) -> Iterator[str]:

@@ -70,6 +70,14 @@ limit: Decorator = click.option(
     "--limit", metavar="N", type=click.IntRange(min=1), help="At most N. [default: all]"
 )
 
+elastic: Decorator = click.option(
+    "--elastic",
+    "elastic_url",
+    metavar="URL",
+    help="Send to this Elasticsearch, too. [default: [elastic] hosts of the configuration]",
+)
+"""Where documents are sent."""
+
 
 segment: Decorator = click.option(
     "--segment",

@@ -306,6 +306,35 @@ def next_in(db: sqlite3.Connection, series: str, how_many: int = 1) -> int:
     return _counted(db, name) - how_many + 1
 
 
+def numbers(db: sqlite3.Connection) -> dict[str, int]:
+    """The last number of each series."""
+    rows = db.execute("SELECT name, value FROM delivery_counts WHERE name GLOB 'sequence.*'")
+    return dict(rows)
+
+
+def continue_from(db: sqlite3.Connection, last: dict[str, int]) -> None:
+    """Goes on with the numbers of another queue, where those are higher."""
+    db.executemany(
+        "INSERT INTO delivery_counts VALUES (?, ?)"
+        " ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
+        last.items(),
+    )
+
+
+def told(db: sqlite3.Connection) -> dict[str, str]:
+    """Of each device what was told of it last, as JSON."""
+    return dict(db.execute("SELECT id, facts FROM told_assets"))
+
+
+def remember(db: sqlite3.Connection, asset: str, facts: str) -> None:
+    """Notes what is told of a device."""
+    db.execute(
+        "INSERT INTO told_assets VALUES (?, ?)"
+        " ON CONFLICT (id) DO UPDATE SET facts = excluded.facts",
+        (asset, facts),
+    )
+
+
 def _counted(db: sqlite3.Connection, name: str) -> int:
     row = db.execute("SELECT value FROM delivery_counts WHERE name = ?", (name,)).fetchone()
     return 0 if row is None else int(row[0])

@@ -4,7 +4,8 @@
     node.py 8.19.16 plain      # JDK 17 or newer
     node.py 9.5.3 secure       # JDK 21 or newer; TLS, users and API keys
 
-Prints how to reach it as one line of JSON, and stops it when its input ends.
+Prints how to reach it as one line of JSON, and stops it when its input ends. A
+line `kill` ends it as a power cut would, `start` starts it with what it had.
 Needs mvn, a JDK, setpriv when started as root (Elasticsearch refuses root) and,
 for `secure`, the Python package `cryptography`. The integration-test
 distribution comes from Maven Central: never commit or redistribute it.
@@ -19,6 +20,7 @@ import json
 import os
 import pathlib
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -208,19 +210,21 @@ def main() -> None:
             input=PASSWORD.encode(),
         )
     log = (work / "logs/console").open("wb")
-    node = subprocess.Popen(
-        [*drop, str(home / "bin/elasticsearch")],
-        env=env,
-        cwd=work,
-        stdout=log,
-        stderr=log,
-        stdin=subprocess.DEVNULL,
-    )
-    try:
+    command = [*drop, str(home / "bin/elasticsearch")]
+
+    def start() -> subprocess.Popen[bytes]:
+        """Start the node and say how to reach it."""
         ports = work / "logs/http.ports"
+        ports.unlink(missing_ok=True)
+        # A group of its own: the program starts the server as its child.
+        node = subprocess.Popen(
+            command, env=env, cwd=work, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
         deadline = time.monotonic() + 180
         while not (ports.exists() and ports.read_text().strip()):
             if node.poll() is not None or time.monotonic() > deadline:
+                stop(node)
                 raise SystemExit(
                     (work / "logs/console").read_text()[-4000:] or "the node did not start"
                 )
@@ -228,20 +232,37 @@ def main() -> None:
         reach = {
             "url": f"{'https' if secure else 'http'}://{ports.read_text().split()[0]}",
             "version": version,
-            "pid": node.pid,
-            "work": str(work),
         }
         if secure:
             reach |= {"ca": str(work / "config/ca.crt"), "user": "elastic", "password": PASSWORD}
         print(json.dumps(reach), flush=True)
-        sys.stdin.read()
+        return node
+
+    node = None
+    try:
+        node = start()
+        for line in sys.stdin:
+            if line.strip() == "kill":
+                os.killpg(node.pid, signal.SIGKILL)
+                node.wait()
+                print("{}", flush=True)
+            elif line.strip() == "start":
+                node = start()
     finally:
-        node.terminate()
-        try:
-            node.wait(30)
-        except subprocess.TimeoutExpired:
-            node.kill()
+        if node is not None:
+            stop(node)
+        log.close()
         shutil.rmtree(work, ignore_errors=True)
+
+
+def stop(node: subprocess.Popen[bytes]) -> None:
+    """End a node, gently at first."""
+    node.terminate()
+    try:
+        node.wait(30)
+    except subprocess.TimeoutExpired:
+        os.killpg(node.pid, signal.SIGKILL)
+        node.wait()
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from records import START, Behaviour, Conversation
 
 from otmon.model.alert import LEVELS, Alert, AlertEvidence, AlertRule, Violation
 from otmon.model.asset import Asset
+from otmon.model.context import AssetFacts
 from otmon.model.document import Time
 from otmon.sinks.elastic import documents, templates
 from otmon.sinks.elastic.catalogue import ECS, MOST_FIELDS, STREAMS, common, fields_of
@@ -94,6 +95,9 @@ class Facts:
     max: float | None
 
 
+FACTS = st.none() | st.builds(
+    AssetFacts, purdue_level=st.none() | st.floats(0, 5), zone=OPTIONAL, is_new=st.booleans()
+)
 BEHAVIOURS = st.builds(
     Counted,
     client_ip=st.sampled_from([None, "10.0.0.1", "fe80::1"]),
@@ -123,11 +127,11 @@ DRAFTS = st.one_of(
               ALERTS, st.none() | ASSETS),
     st.builds(lambda one, update: documents.alert_update(SENSOR, one, update, lambda _: None),
               ALERTS, UPDATES),
-    st.builds(lambda one, before, asset:
-              documents.operation(SENSOR, one, before, lambda _: asset),
-              BEHAVIOURS, st.sampled_from([0, 1]), st.none() | ASSETS),
-    st.builds(lambda one: documents.conversation(SENSOR, one, Talked(), lambda _: None),
-              CONVERSATIONS),
+    st.builds(lambda one, before, facts:
+              documents.operation(SENSOR, one, before, lambda *_: facts),
+              BEHAVIOURS, st.sampled_from([0, 1]), FACTS),
+    st.builds(lambda one, facts: documents.conversation(SENSOR, one, Talked(), lambda *_: facts),
+              CONVERSATIONS, FACTS),
     st.builds(lambda one, revision: documents.asset_latest(SENSOR, one, revision), ASSETS, SMALL),
     st.builds(lambda one, revision, changed:
               documents.asset_change(SENSOR, one, revision, "changed", changed),
@@ -303,9 +307,9 @@ def test_alerts_of_a_new_state_never_have_the_id_of_others():
 
 
 def test_an_operation_counts_only_its_interval():
-    first = documents.operation(SENSOR, Counted(count=5), 0, lambda _: None)
+    first = documents.operation(SENSOR, Counted(count=5), 0, lambda *_: None, new=True)
     second = documents.operation(
-        SENSOR, Counted(count=12, last_seen_ns=START + 60), 5, lambda _: None
+        SENSOR, Counted(count=12, last_seen_ns=START + 60), 5, lambda *_: None
     )
 
     assert (5, "new") == tuple(first.fields[f"otmon.behaviour.{n}"] for n in ("count", "state"))

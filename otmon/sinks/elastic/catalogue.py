@@ -92,8 +92,6 @@ ALERT: Mapping[str, str] = {
     **_of("long", "otmon.alert.", "count folded"),
     **_of("float", "otmon.alert.", "confidence"),
     **_of("date", "otmon.alert.", "first_seen_at last_seen_at muted_until_at"),
-    **_of("boolean", "otmon.boundary.", "crossing"),
-    **_of("keyword", "otmon.boundary.", "from_zone to_zone kind"),
     **_of("keyword", "otmon.evidence.", "ref"),
     **_of("long", "otmon.evidence.", "frame_numbers"),
     "otmon.detail": "flattened",
@@ -180,7 +178,13 @@ def common() -> Mapping[str, str]:
         if name not in ECS
     }
     roots = {info.name: "flattened" for info in _engine.protocols()}
-    return {**known, **roots, "otmon.trimmed": "boolean", "otmon.interval_s": "long"}
+    return {
+        **known,
+        **roots,
+        "otmon.trimmed": "boolean",
+        **_of("boolean", "otmon.boundary.", "crossing"),
+        **_of("keyword", "otmon.boundary.", "from_zone to_zone kind"),
+    }
 
 
 def fields_of(stream: str) -> dict[str, str]:

@@ -21,6 +21,7 @@ from otmon import _engine
 from otmon.fields import CHANGE_CLASSES, PROGRAM_CLASSES
 from otmon.model.alert import Alert
 from otmon.model.asset import Asset
+from otmon.model.context import AssetFacts
 from otmon.sinks.elastic.catalogue import LATEST
 from otmon.sinks.elastic.tactics import threat_fields
 from otmon.sinks.outbox import Document, Failure
@@ -51,6 +52,8 @@ MAX_LISTED = 100
 
 Find = Callable[[str | None], Asset | None]
 """The device of an address or of an asset id; none where there is none."""
+Facts = Callable[[str | None, str | None, int | None], AssetFacts | None]
+"""What is known of the device of an IP address, hardware address and VLAN."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,14 +186,17 @@ def _alert_fields(one: Alert, find: Find) -> dict[str, Any]:
     return fields
 
 
-def operation(sensor: Sensor, one: _engine.Behaviour, before: int, find: Find) -> Draft:
+def operation(
+    sensor: Sensor, one: _engine.Behaviour, before: int, facts: Facts, *, new: bool = False
+) -> Draft:
     """The document of a behaviour and an interval, told at the end of the interval.
 
     Args:
         sensor: Who sends.
         one: What was counted up to the end of the interval.
         before: Its count when the interval began.
-        find: Gives devices.
+        facts: Gives what is known of devices.
+        new: Whether it was new when the interval began.
     """
     count = one.count - before
     outcome = _outcome_of({one.status})
@@ -220,7 +226,7 @@ def operation(sensor: Sensor, one: _engine.Behaviour, before: int, find: Find) -
         "ot.status.code": None if one.status_code is None else str(one.status_code),
         "ot.anomaly": [*one.anomalies],
         "otmon.behaviour.id": one.id,
-        "otmon.behaviour.state": "new" if before == 0 and one.new else "known",
+        "otmon.behaviour.state": "new" if new else "known",
         "otmon.behaviour.count": count,
         "otmon.behaviour.error_count": count if outcome == "failure" else 0,
         "otmon.behaviour.period_ms": _milliseconds(one.period_ns),
@@ -229,7 +235,7 @@ def operation(sensor: Sensor, one: _engine.Behaviour, before: int, find: Find) -
         "otmon.behaviour.value_low": None if values is None else values.min,
         "otmon.behaviour.value_high": None if values is None else values.max,
         "otmon.behaviour.first_seen_at": Moment(one.first_seen_ns),
-        **_ends(one, find),
+        **_ends(one, facts),
     }
     return _draft(
         sensor,
@@ -262,7 +268,9 @@ def talked(one: _engine.Conversation) -> Talked:
     )
 
 
-def conversation(sensor: Sensor, one: _engine.Conversation, before: Talked, find: Find) -> Draft:
+def conversation(
+    sensor: Sensor, one: _engine.Conversation, before: Talked, facts: Facts, *, new: bool = False
+) -> Draft:
     """The document of a conversation and an interval, told at the end of the interval."""
     fields: dict[str, Any] = {
         "event.action": "conversation-summary",
@@ -273,7 +281,7 @@ def conversation(sensor: Sensor, one: _engine.Conversation, before: Talked, find
         "network.vlan.id": one.vlan,
         "network.packets": one.packets - before.packets,
         "network.bytes": one.bytes - before.bytes,
-        "otmon.conversation.state": "new" if before == Talked() and one.new else "known",
+        "otmon.conversation.state": "new" if new else "known",
         "otmon.conversation.classes": sorted(one.classes),
         "otmon.conversation.flow_count": one.flow_count - before.flows,
         "otmon.conversation.pdu_count": one.pdus - before.pdus,
@@ -281,7 +289,7 @@ def conversation(sensor: Sensor, one: _engine.Conversation, before: Talked, find
         "otmon.conversation.gap_bytes": one.gap_bytes - before.gap_bytes,
         "otmon.conversation.one_sided": one.one_sided,
         "otmon.conversation.first_seen_at": Moment(one.first_seen_ns),
-        **_ends(one, find),
+        **_ends(one, facts),
     }
     key = (one.client_address, one.server_address, one.server_port, one.transport, one.protocol)
     return _draft(
@@ -527,33 +535,29 @@ def _related(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {"related.ip": [*ips], "related.hosts": hosts}
 
 
-def _ends(one: _engine.Behaviour | _engine.Conversation, find: Find) -> dict[str, Any]:
-    fields: dict[str, Any] = {}
-    for roles, ip, mac, port, address in (
-        (("source", "client"), one.client_ip, one.client_mac, one.client_port, one.client_address),
-        (
-            ("destination", "server"),
-            one.server_ip,
-            one.server_mac,
-            one.server_port,
-            one.server_address,
-        ),
-    ):
-        fields |= _end(roles, address, find(address))
-        for role in roles:
-            fields[f"{role}.ip"] = ip
-            fields[f"{role}.mac"] = _mac(mac)
-            # One row stands for many flows, each with a client port of its own.
-            if role in ("destination", "server") and port:
-                fields[f"{role}.port"] = port
-    return fields
+def _ends(one: _engine.Behaviour | _engine.Conversation, facts: Facts) -> dict[str, Any]:
+    client = facts(one.client_ip, one.client_mac, one.vlan)
+    server = facts(one.server_ip, one.server_mac, one.vlan)
+    # One row stands for many flows, each with a client port of its own.
+    return {
+        **_end(("source", "client"), one.client_address, client, one.client_mac),
+        **_end(("destination", "server"), one.server_address, server, one.server_mac),
+        "destination.port": one.server_port or None,
+        "server.port": one.server_port or None,
+        **_boundary(client, server),
+    }
 
 
-def _end(roles: tuple[str, str], address: str | None, asset: Asset | None) -> dict[str, Any]:
+def _end(
+    roles: tuple[str, str],
+    address: str | None,
+    asset: Asset | AssetFacts | None,
+    mac: str | None = None,
+) -> dict[str, Any]:
     """An end of a conversation, by the direction and by the part that it plays."""
+    fields: dict[str, Any] = {f"{role}.mac": _mac(mac) for role in roles}
     if address is None:
-        return {}
-    fields: dict[str, Any] = {}
+        return fields
     for role in roles:
         fields[f"{role}.address"] = address
         if _is_ip(address):
@@ -569,11 +573,14 @@ def _end(roles: tuple[str, str], address: str | None, asset: Asset | None) -> di
             f"{prefix}.zone": asset.zone,
             f"{prefix}.purdue_level": asset.purdue_level,
             f"{prefix}.criticality": asset.criticality,
+            f"{prefix}.is_new": asset.is_new if isinstance(asset, AssetFacts) else None,
         }
     return fields
 
 
-def _boundary(client: Asset | None, server: Asset | None) -> dict[str, Any]:
+def _boundary(
+    client: Asset | AssetFacts | None, server: Asset | AssetFacts | None
+) -> dict[str, Any]:
     if client is None or server is None or client.zone is None or server.zone is None:
         return {}
     crossing = client.zone != server.zone

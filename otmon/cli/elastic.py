@@ -1,0 +1,279 @@
+"""`otmon elastic`: set up Elasticsearch, send to it, and see how that goes."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+
+from otmon.cli import console, options, site
+from otmon.cli.shipments import send_all, sender, server, spool
+from otmon.config import Config, load
+from otmon.errors import UsageError
+from otmon.shipping import (
+    bounds_of,
+    places,
+    put,
+    sensor_of,
+    tell_all_alerts,
+    tell_changes,
+    told_assets,
+)
+from otmon.sinks import outbox
+from otmon.sinks.elastic.connection import connect
+from otmon.sinks.elastic.documents import Sensor
+from otmon.state.site_file import SiteFile, now_ns
+
+IDLE_S = 2.0
+"""How often a sender that follows looks for something new, in seconds."""
+TELL_S = 10.0
+"""How often it looks for what people did to alerts, in seconds."""
+LIFECYCLES = ("ilm", "dsl", "none")
+AFTER = "They wait in the state; run the command again."
+
+
+@click.group()
+def elastic() -> None:
+    """Send to Elasticsearch 8 or 9: set it up, send, look how it goes.
+
+    What is to be sent waits in the state file until Elasticsearch has it.
+    `otmon monitor` sends by itself where `otmon.toml` has [elastic] hosts. The API
+    key is read from [elastic] api_key_file or from OTMON_ELASTIC_API_KEY.
+
+    \b
+    Examples:
+      otmon elastic setup --elastic https://es.example:9200 --create-key sensor.key
+      otmon elastic status --state site.otmon
+    """
+
+
+@elastic.command()
+@options.config
+@options.elastic
+@click.option(
+    "--lifecycle",
+    type=click.Choice(LIFECYCLES),
+    default="ilm",
+    show_default=True,
+    help="What deletes old data: policies, data stream lifecycles, or nothing.",
+)
+@click.option("--rollover", is_flag=True, help="Make streams that exist use the new mappings now.")
+@click.option(
+    "--create-key",
+    metavar="FILE",
+    type=click.Path(dir_okay=False),
+    help="Make the API key of this sensor, and write it to FILE.",
+)
+@click.option(
+    "--output",
+    metavar="FOLDER",
+    type=click.Path(file_okay=False),
+    help="Write the requests into files instead, for an administrator without otmon.",
+)
+@click.option("--force", is_flag=True, help="Replace what a newer otmon installed.")
+def setup(
+    config: str | None,
+    elastic_url: str | None,
+    lifecycle: str,
+    rollover: bool,
+    create_key: str | None,
+    output: str | None,
+    force: bool,
+) -> None:
+    """Install templates and lifecycle; say what changed.
+
+    It may be run again at any time: what is there already is left alone. The
+    user needs the cluster privileges manage_index_templates and manage_ilm, and
+    for --create-key has to be a user, not a key: OTMON_ELASTIC_USER and
+    OTMON_ELASTIC_PASSWORD.
+    """
+    known = load(config)
+    if output is not None:
+        from otmon.sinks.elastic.setup import write_files
+
+        for path in write_files(Path(output), lifecycle):
+            console.out().print(str(path), soft_wrap=True)
+        return
+    client = connect(server(known, elastic_url, users=True))
+    from otmon.sinks.elastic import setup as work
+
+    for step in work.install(client, lifecycle, force=force):
+        console.out().print(f"{step.did:10} {step.name}")
+    if rollover:
+        for step in work.roll_over(client, known.elastic.namespace):
+            console.out().print(f"{step.did:10} {step.name}")
+    if create_key is not None:
+        work.create_key(client, sensor_of(known).name, Path(create_key))
+        console.out().print(f"created    {create_key}", soft_wrap=True)
+
+
+@elastic.command()
+@options.state
+@options.config
+@options.elastic
+@click.option("--follow", is_flag=True, help="Go on until stopped, as beside `otmon monitor`.")
+@click.option("--with-parent", is_flag=True, hidden=True, help="End when standard input ends.")
+def send(
+    state: str | None,
+    config: str | None,
+    elastic_url: str | None,
+    follow: bool,
+    with_parent: bool,
+) -> None:
+    """Send what waits in a state."""
+    known = load(config)
+    if not (elastic_url or known.elastic.hosts):
+        raise UsageError("No Elasticsearch is named. Give --elastic URL, or [elastic] hosts.")
+    sensor = sensor_of(known)
+    path = site.place(state, known)
+    with SiteFile.open(path, create=with_parent) as file:
+        if follow:
+            _follow(file, known, elastic_url, sensor, _waiter(with_parent=with_parent))
+            return
+        _tell(file, known, sensor)
+        line = send_all(file, known, elastic_url, sensor, AFTER)
+    console.out().print(line)
+
+
+def _tell(file: SiteFile, known: Config, sensor: Sensor) -> None:
+    """Put into the outbox what people did to alerts since they were told of last."""
+    with file.transaction() as db:
+        by_place = places(told_assets(db))
+        drafts = tell_changes(db, sensor, lambda name: by_place.get(name or ""))
+        put(db, sensor, drafts, bounds_of(known))
+
+
+def _follow(
+    file: SiteFile,
+    known: Config,
+    url: str | None,
+    sensor: Sensor,
+    wait: Callable[[float], bool],
+) -> None:
+    one = sender(file, known, url, sensor)
+    told_s = 0.0
+    goes_on = True
+    while goes_on:
+        if time.monotonic() - told_s >= TELL_S:
+            told_s = time.monotonic()
+            with file.reading() as db:
+                has_news = outbox.fact(db, "told_change") is not None
+            if has_news:
+                _tell(file, known, sensor)
+        wait_s = one.step()
+        if wait_s != 0.0:
+            goes_on = wait(IDLE_S if wait_s is None else wait_s)
+
+
+def _waiter(*, with_parent: bool) -> Callable[[float], bool]:
+    """Waits, and says whether to go on: a signal or the end of the parent says no."""
+    reader, writer = os.pipe()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: os.close(writer))
+    watched = [reader, sys.stdin.fileno()] if with_parent else [reader]
+
+    def wait(seconds: float) -> bool:
+        return not select.select(watched, [], [], seconds)[0]
+
+    return wait
+
+
+@elastic.command()
+@options.state
+@options.config
+@options.output_format("table", "json")
+def status(state: str | None, config: str | None, output_format: str) -> None:
+    """Say what waits in a state, what was sent, and what will never be taken."""
+    known = load(config)
+    with site.reading(state, known) as file, file.reading() as db:
+        found = outbox.status(db)
+        dead = outbox.dead_by_error(db)
+    age_s = None if found.oldest_ns is None else (now_ns() - found.oldest_ns) / 1e9
+    counts = {name: n for name, n in found.counts.items() if not name.startswith("sequence.")}
+    if output_format == "json":
+        document = {
+            "state": found.facts.get("state", "never sent"),
+            "reason": found.facts.get("reason", ""),
+            "rows": found.rows,
+            "bytes": found.bytes,
+            "oldest_age_s": age_s,
+            "counts": counts,
+            "dead_letters": [
+                {"status": code, "error": kind, "reason": reason, "count": count}
+                for code, kind, reason, count in dead
+            ],
+        }
+        click.echo(json.dumps(document, indent=1))
+        return
+    for line in _lines(found, age_s, counts):
+        console.out().print(line, soft_wrap=True)
+    for code, kind, reason, count in dead:
+        console.out().print(f"dead letters  {count} x {code} {kind}: {reason}", soft_wrap=True)
+    if dead:
+        console.out().print("Put it right, then: otmon elastic replay --dead-letter")
+
+
+def _lines(found: outbox.Status, age_s: float | None, counts: dict[str, int]) -> Iterator[str]:
+    state = found.facts.get("state", "never sent")
+    reason = found.facts.get("reason", "")
+    yield f"sender        {state}{f': {reason}' if reason else ''}"
+    age = "" if age_s is None else f", the oldest for {age_s:.0f} s"
+    yield f"waiting       {found.rows} documents, {found.bytes / 1e6:.1f} MB{age}"
+    for name in ("delivered", "duplicates", "retried", "written"):
+        if counts.get(name):
+            yield f"{name:13} {counts[name]}"
+    for name, count in sorted(counts.items()):
+        if name.startswith("dropped."):
+            _, why, priority = name.split(".")
+            yield f"dropped       {count} of priority {priority}, for {why}"
+
+
+@elastic.command()
+@click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(exists=True))
+@options.state
+@options.config
+@options.elastic
+@click.option("--dead-letter", is_flag=True, help="Send dead letters again, after a fix.")
+@click.option("--alerts", is_flag=True, help="Send every alert of a state again.")
+def replay(
+    paths: tuple[str, ...],
+    state: str | None,
+    config: str | None,
+    elastic_url: str | None,
+    dead_letter: bool,
+    alerts: bool,
+) -> None:
+    """Send again: files of --elastic-dry-run, dead letters, or alerts.
+
+    PATH is a file, or a folder of files whose hashes and numbers are checked.
+    Sending twice is harmless: ids are the same again.
+    """
+    known = load(config)
+    if sum((bool(paths), dead_letter, alerts)) != 1:
+        raise UsageError("Name files, or say --dead-letter or --alerts: one of them.")
+    sensor = sensor_of(known)
+    if paths:
+        from otmon.sinks.elastic import bundle
+
+        with spool() as own:
+            read = bundle.replay(own, [Path(path) for path in paths], bounds_of(known))
+            for remark in read.remarks:
+                console.err().print(f"otmon: {remark}", soft_wrap=True)
+            line = send_all(own, known, elastic_url, sensor, "The files are untouched.")
+        console.out().print(line)
+        return
+    with site.writing(state, known) as file:
+        with file.transaction() as db:
+            if dead_letter:
+                outbox.revive(db)
+            else:
+                tell_all_alerts(db, sensor, bounds_of(known))
+        line = send_all(file, known, elastic_url, sensor, AFTER)
+    console.out().print(line)

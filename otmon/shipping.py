@@ -1,0 +1,337 @@
+"""What a run puts into the outbox: with `pipeline`, the wiring of the remote sink.
+
+Everything is put in within the transaction that writes what it tells of.
+Nothing in here opens a connection: sending is another process, or comes after.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import socket
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from otmon import _engine
+from otmon.config import Config
+from otmon.model.alert import Alert
+from otmon.model.asset import Asset
+from otmon.model.document import pack, unpack
+from otmon.sinks import outbox
+from otmon.sinks.elastic import documents
+from otmon.sinks.elastic.documents import Draft, Facts, Find, Sensor, Talked, Update
+from otmon.sinks.elastic.intervals import Intervals
+from otmon.sinks.outbox import Bounds, Document, Failure
+from otmon.state import alerts
+from otmon.state.site_file import SiteFile
+from otmon.state.site_file import now_ns as wall_ns
+
+SPOOL_AT = 2_000
+"""Documents that a run over files holds in memory before they go into its spool."""
+HOUR_NS = 3_600_000_000_000
+_CHANGE = "told_change"
+"""The fact that says which change of an alert was told last."""
+_UNTOLD = ("evidence", "last_seen")
+"""What changes of a device with every packet: no news by itself."""
+
+
+def sensor_of(
+    config: Config, captures: Sequence[str] = (), interfaces: Sequence[str] = ()
+) -> Sensor:
+    """Who sends: what the site says; for captures of nobody a name made of their bytes."""
+    host = socket.gethostname()
+    named = config.elastic.sensor
+    if named is None and captures:
+        identity = f"analyze:{_digest(captures)}"
+    else:
+        identity = f"{config.site.name}:{named or host}"
+    return Sensor(
+        id=identity,
+        site=config.site.name,
+        name=named or host,
+        namespace=config.elastic.namespace,
+        hostname=host,
+        interfaces=tuple(interfaces),
+    )
+
+
+def _digest(captures: Sequence[str]) -> str:
+    """The same for the same captures, wherever they are."""
+    whole = hashlib.sha256()
+    for path in captures:
+        if not Path(path).is_file():
+            whole.update(path.encode("utf-8", "surrogateescape"))
+            continue
+        with Path(path).open("rb") as file:
+            whole.update(hashlib.file_digest(file, "sha256").digest())
+    return whole.hexdigest()[:16]
+
+
+def bounds_of(config: Config) -> Bounds:
+    """How much may wait."""
+    settings = config.elastic
+    return Bounds(settings.outbox_mib << 20, settings.outbox_max_age_hours)
+
+
+class Shipping:
+    """Collects what a run has to tell, and puts it into the outbox."""
+
+    def __init__(self, config: Config, sensor: Sensor, spool: SiteFile | None = None) -> None:
+        """Takes who sends; a spool keeps a long run over files out of memory."""
+        every_ns = round(config.elastic.interval_seconds * 1e9)
+        self.sensor = sensor
+        self.interval_ns = every_ns
+        self._bounds = bounds_of(config)
+        self._most_bytes = config.elastic.max_document_kib << 10
+        self._spool = spool
+        self._drafts: list[Draft] = []
+        self._operations: Intervals[_engine.Behaviour, int] = Intervals(every_ns, 0)
+        self._conversations: Intervals[_engine.Conversation, Talked] = Intervals(every_ns, Talked())
+        self._facts: Facts = lambda ip, mac, vlan: None
+        self._assets_ns: int | None = None
+        """The packet time at which devices were told last."""
+        self._places: dict[str, Asset] = {}
+        """Devices by id and by address, as of then."""
+
+    def begin(self, site: SiteFile) -> None:
+        """Go on with the numbers and the devices of a state."""
+        with site.reading() as db:
+            numbers = outbox.numbers(db)
+            self.know(told_assets(db))
+        if self._spool is not None:
+            with self._spool.transaction() as own:
+                outbox.continue_from(own, numbers)
+
+    # While the run goes on
+
+    def behaviour(self, one: _engine.Behaviour) -> None:
+        """Take what a behaviour has come to."""
+        over = self._operations.see(one.behaviour, one, one.count)
+        if over is not None:
+            self._add(
+                documents.operation(self.sensor, over.now, over.before, self._facts, new=over.new)
+            )
+
+    def conversation(self, one: _engine.Conversation) -> None:
+        """Take what a conversation has come to."""
+        over = self._conversations.see(one.id, one, documents.talked(one))
+        if over is not None:
+            self._add(
+                documents.conversation(
+                    self.sensor, over.now, over.before, self._facts, new=over.new
+                )
+            )
+
+    def health(self, time_ns: int, figures: Mapping[str, Any]) -> None:
+        """Take how the sensor is."""
+        self._add(documents.sensor_health(self.sensor, time_ns, figures))
+
+    def inform(self, facts: Facts) -> None:
+        """Learn who knows the devices at the time of an event."""
+        self._facts = facts
+
+    def know(self, assets: Iterable[Asset]) -> None:
+        """Take the devices that documents name."""
+        self._places = places(assets)
+
+    def _find(self, address: str | None) -> Asset | None:
+        return None if address is None else self._places.get(address)
+
+    def _add(self, draft: Draft) -> None:
+        self._drafts.append(draft)
+        if self._spool is not None and len(self._drafts) >= SPOOL_AT:
+            with self._spool.transaction() as db:
+                self._put(db)
+
+    # At checkpoints and at the end
+
+    def is_due(self, now_ns: int | None) -> bool:
+        """Whether an interval has passed since devices were told."""
+        if now_ns is None:
+            return False
+        return self._assets_ns is None or now_ns - self._assets_ns >= self.interval_ns
+
+    def write(
+        self,
+        db: Any,
+        assets: Callable[[], Sequence[Asset]] | None,
+        now_ns: int | None,
+        *,
+        ended: bool = False,
+    ) -> None:
+        """Put everything that is to be told into the outbox of a state.
+
+        Args:
+            db: A connection inside the transaction that writes the state.
+            assets: Gives the devices, where they are to be told.
+            now_ns: How far packet time has come.
+            ended: Whether nothing more will come: intervals end now.
+        """
+        if assets is not None:
+            everybody = assets()
+            self.know(everybody)
+            self._assets_ns = now_ns
+            self._tell_assets(db, everybody)
+        self._end_intervals(None if ended else now_ns)
+        self._drafts += tell_changes(db, self.sensor, self._find)
+        if self._spool is not None:
+            _move(self._spool, db, self._bounds)
+        self._put(db)
+
+    def write_result(self, found: Iterable[Alert], assets: Sequence[Asset]) -> None:
+        """Put everything of a run without a state into the spool, which is its outbox."""
+        assert self._spool is not None  # a run without a state has one
+        with self._spool.transaction() as db:
+            self.know(assets)
+            self._end_intervals(None)
+            self._tell_assets(db, assets)
+            for one in found:
+                self._drafts.append(documents.alert(self.sensor, one, self._find))
+            self._put(db)
+
+    def _end_intervals(self, now_ns: int | None) -> None:
+        for done in self._operations.end(now_ns):
+            self._add(
+                documents.operation(self.sensor, done.now, done.before, self._facts, new=done.new)
+            )
+        for talk in self._conversations.end(now_ns):
+            self._add(
+                documents.conversation(
+                    self.sensor, talk.now, talk.before, self._facts, new=talk.new
+                )
+            )
+
+    def _tell_assets(self, db: Any, assets: Sequence[Asset]) -> None:
+        told = outbox.told(db)
+        for one in assets:
+            before = told.pop(one.id, None)
+            self._drafts += _news_of(db, self.sensor, one, before)
+        for text in told.values():
+            one = unpack(Asset, json.loads(text)["asset"])
+            if one.state != "gone":
+                gone = dataclasses.replace(one, state="gone")
+                self._drafts += _news_of(db, self.sensor, gone, text)
+
+    def _put(self, db: Any) -> None:
+        put(db, self.sensor, self._drafts, self._bounds, self._most_bytes)
+        self._drafts.clear()
+
+
+def put(
+    db: Any,
+    sensor: Sensor,
+    drafts: Sequence[Draft],
+    bounds: Bounds,
+    most_bytes: int = documents.MAX_DOCUMENT_BYTES,
+) -> None:
+    """Gives drafts their numbers and puts them into an outbox."""
+    now_ns = wall_ns()
+    counts: dict[str, int] = {}
+    for draft in drafts:
+        counts[draft.stream] = counts.get(draft.stream, 0) + 1
+    numbers = {stream: outbox.next_in(db, stream, count) for stream, count in counts.items()}
+    ready: list[Document] = []
+    dead: list[tuple[Document, Failure]] = []
+    for draft in drafts:
+        number = numbers[draft.stream]
+        numbers[draft.stream] += 1
+        made = documents.finished(sensor, draft, number, now_ns, most_bytes)
+        if isinstance(made, tuple):
+            dead.append(made)
+        else:
+            ready.append(made)
+    outbox.put(db, ready, bounds)
+    outbox.lament(db, dead)
+
+
+def places(assets: Iterable[Asset]) -> dict[str, Asset]:
+    """Devices by their id and by each address; of two with one address the one seen last."""
+    found: dict[str, Asset] = {}
+    for one in sorted(assets, key=lambda asset: (asset.gateway is None, asset.last_seen)):
+        for name in (one.id, *one.ip, *one.mac):
+            found[name] = one
+    return found
+
+
+def told_assets(db: Any) -> list[Asset]:
+    """The devices as they were told last."""
+    return [unpack(Asset, json.loads(text)["asset"]) for text in outbox.told(db).values()]
+
+
+def tell_changes(db: Any, sensor: Sensor, find: Find) -> list[Draft]:
+    """Everything about alerts that was not told yet; it counts as told from now on."""
+    after = int(outbox.fact(db, _CHANGE) or 0)
+    drafts: list[Draft] = []
+    numbers: dict[int, Alert | None] = {}
+    while changes := alerts.changes(db, after):
+        for change in changes:
+            after = change.id
+            if change.number not in numbers:
+                found = alerts.load(db, numbers=[change.number])
+                numbers[change.number] = found[0] if found else None
+            one = numbers[change.number]
+            if one is None:
+                continue  # dropped since, for its age
+            if change.kind == "raised":
+                drafts.append(documents.alert(sensor, one, find))
+                continue
+            update = Update(
+                change.id, change.kind, change.time_ns, change.status, change.count,
+                change.author, change.note,
+            )  # fmt: skip
+            drafts.append(documents.alert_update(sensor, one, update, find))
+    outbox.note(db, **{_CHANGE: str(after)})
+    return drafts
+
+
+def tell_all_alerts(db: Any, sensor: Sensor, bounds: Bounds) -> int:
+    """Puts every alert of a state into its outbox again, and gives how many."""
+    by_place = places(told_assets(db))
+    found = alerts.load(db, folded=False)
+    drafts = [documents.alert(sensor, one, lambda name: by_place.get(name or "")) for one in found]
+    put(db, sensor, drafts, bounds)
+    return len(drafts)
+
+
+def _news_of(db: Any, sensor: Sensor, one: Asset, before: str | None) -> list[Draft]:
+    """The documents of a device that is not what was told of it."""
+    bare = dataclasses.replace(one, evidence=())
+    facts = pack(bare)
+    told = None if before is None else json.loads(before)
+    changed: list[str] = []
+    if told is not None:
+        changed = [
+            name
+            for name, value in facts.items()
+            if name not in _UNTOLD and told["asset"].get(name) != value
+        ]
+        seen_again = facts["last_seen"] // HOUR_NS > told["asset"]["last_seen"] // HOUR_NS
+        if not changed and not seen_again:
+            return []
+    revision = one.last_seen // 1_000_000
+    if told is not None:
+        revision = max(revision, told["revision"] + 1)
+    text = json.dumps({"revision": revision, "asset": facts}, separators=(",", ":"))
+    outbox.remember(db, one.id, text)
+    drafts = [documents.asset_latest(sensor, one, revision)]
+    if told is None:
+        drafts.append(documents.asset_change(sensor, one, revision, "discovered", ()))
+    elif changed:
+        gone = "state" in changed and one.state == "gone"
+        action = "disappeared" if gone else "changed"
+        drafts.append(documents.asset_change(sensor, one, revision, action, changed))
+    return drafts
+
+
+def _move(spool: SiteFile, db: Any, bounds: Bounds) -> None:
+    """Moves what waits in a spool into an outbox."""
+    while True:
+        with spool.transaction() as own:
+            rows = outbox.batch(own, at_most=SPOOL_AT, max_bytes=64 << 20, now_ns=2**62)
+            if not rows:
+                outbox.continue_from(db, outbox.numbers(own))
+                return
+            outbox.put(db, [row.document for row in rows], bounds)
+            outbox.acknowledge(own, rows)

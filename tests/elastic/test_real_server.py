@@ -1,0 +1,327 @@
+"""What a real Elasticsearch makes of templates and documents of otmon."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from elastic_server import Node, node
+from elasticsearch import AuthorizationException, Elasticsearch
+from places import PCAPS
+
+from otmon.cli import main
+from otmon.sinks import outbox
+from otmon.sinks.elastic import setup
+from otmon.sinks.elastic.catalogue import STREAMS, fields_of
+from otmon.sinks.elastic.connection import Server, connect
+from otmon.sinks.elastic.sender import Sender
+from otmon.sinks.outbox import Document
+from otmon.state.site_file import SiteFile
+
+PLANT = str(PCAPS / "demo" / "plant.pcapng")
+
+
+@pytest.fixture(scope="module")
+def client(es_server: Node) -> Iterator[Elasticsearch]:
+    with es_server.client() as client:
+        [*setup.install(client, "none")]
+        yield client
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[SiteFile]:
+    with SiteFile.open(tmp_path / "site.otmon", durable=False) as site:
+        yield site
+
+
+@pytest.fixture
+def config(tmp_path: Path, namespace: str) -> Path:
+    path = tmp_path / "otmon.toml"
+    path.write_text(f'[elastic]\nnamespace = "{namespace}"\n')
+    return path
+
+
+def run(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as ended:
+        main([str(one) for one in arguments])
+    return int(ended.value.code or 0)
+
+
+def stored(client: Elasticsearch, target: str, **query: Any) -> list[dict[str, Any]]:
+    client.indices.refresh(index=target)
+    given = query or {"query": {"match_all": {}}}
+    return [
+        hit["_source"] for hit in client.search(index=target, size=5000, **given)["hits"]["hits"]
+    ]
+
+
+def put(site: SiteFile, *documents: Document) -> None:
+    with site.transaction() as db:
+        outbox.put(db, documents)
+
+
+def one(name: str, target: str, op: str = "create", version: int = 0, **fields: Any) -> Document:
+    body = {"event": {"id": name}, "@timestamp": "2026-03-02T06:00:00.000Z", **fields}
+    return Document(0, target, op, name, json.dumps(body, separators=(",", ":")).encode(), version)
+
+
+def dead(site: SiteFile) -> list[tuple[int, str]]:
+    with site.reading() as db:
+        return [(status, kind) for status, kind, _, _ in outbox.dead_by_error(db)]
+
+
+def test_setting_up_twice_changes_nothing_the_second_time(client):
+    assert {"unchanged"} == {step.did for step in setup.install(client, "none")}
+
+
+@pytest.mark.parametrize("stream", STREAMS)
+def test_the_server_maps_each_field_as_the_catalogue_says(
+    client, site, es_server, namespace, stream
+):
+    target = f"{stream}-{namespace}"
+    op = "index" if stream == "otmon-asset-latest" else "create"
+    put(site, one("a" * 32, target, op, 1))
+    assert Sender(site, connect(Server((es_server.url,)))).drain(30)
+
+    mappings = client.indices.get_mapping(index=target)
+    (index,) = mappings.values()
+    assert "false" == str(index["mappings"]["dynamic"]).lower()
+    assert dict(sorted(fields_of(stream).items())) == dict(sorted(leaves(index["mappings"])))
+
+
+def leaves(mapping: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    for name, inner in mapping.get("properties", {}).items():
+        if "properties" in inner:
+            yield from leaves(inner, f"{prefix}{name}.")
+        else:
+            yield prefix + name, inner["type"]
+
+
+def test_a_plant_is_found_by_queries_with_the_counts_of_its_result(
+    client, es_server, config, namespace, capsys
+):
+    arguments = ("analyze", "--no-keep", "--config", config, "--format", "json",
+                 "--elastic", es_server.url, PLANT)  # fmt: skip
+    assert 0 == run(*arguments)
+    result = json.loads(capsys.readouterr().out)
+
+    alerts = stored(
+        client, f"logs-otmon.alert-{namespace}", query={"term": {"event.kind": "alert"}}
+    )
+    assert Counter(one["rule"]["title"] for one in result["alerts"]) == Counter(
+        one["rule"]["name"] for one in alerts
+    )
+    assert sorted(one["count"] for one in result["alerts"]) == sorted(
+        one["otmon"]["alert"]["count"] for one in alerts
+    )
+    latest = stored(client, f"otmon-asset-latest-{namespace}")
+    assert {one["id"] for one in result["assets"]} == {one["host"]["id"] for one in latest}
+    done = client.search(
+        index=f"logs-otmon.operation-{namespace}",
+        size=0,
+        query={"term": {"ot.operation.is_write": True}},
+        aggs={"count": {"sum": {"field": "otmon.behaviour.count"}}},
+    )
+    from otmon.fields import CHANGE_CLASSES
+
+    assert sum(
+        one["count"] for one in result["behaviours"] if one["class"] in CHANGE_CLASSES
+    ) == int(done["aggregations"]["count"]["value"])
+    talked = client.search(
+        index=f"logs-otmon.conversation-{namespace}",
+        size=0,
+        aggs={"packets": {"sum": {"field": "network.packets"}}},
+    )
+    assert sum(one["packets"] for one in result["conversations"]) == int(
+        talked["aggregations"]["packets"]["value"]
+    )
+    stops = stored(
+        client,
+        f"logs-otmon.alert-{namespace}",
+        query={"term": {"threat.technique.id": "T0858"}},
+    )
+    assert "S7 controller stopped" in [one["rule"]["name"] for one in stops]
+
+    before = count_all(client, namespace)
+    assert 0 == run(*arguments)
+    assert "0 documents sent" in capsys.readouterr().err
+    assert before == count_all(client, namespace)
+
+
+def count_all(client: Elasticsearch, namespace: str) -> dict[str, int]:
+    targets = [f"{stream}-{namespace}" for stream in STREAMS]
+    counts = {}
+    for target in targets:
+        if client.indices.exists(index=target):
+            client.indices.refresh(index=target)
+            counts[target] = client.count(index=target)["count"]
+    return counts
+
+
+def test_a_state_ships_once_and_what_people_do_later_is_an_update(
+    client, es_server, config, namespace, tmp_path, capsys
+):
+    state = tmp_path / "plant.otmon"
+    given = ("--config", config, "--elastic", es_server.url)
+    assert 0 == run("analyze", "--state", state, *given, PLANT)
+    before = count_all(client, namespace)
+    assert 0 == run("analyze", "--state", state, *given, PLANT)
+    assert before == count_all(client, namespace)
+
+    assert 0 == run("alerts", "ack", "--state", state, "--author", "kim", "1")
+    assert 0 == run("elastic", "send", "--state", state, *given)
+
+    (update,) = stored(client, f"logs-otmon.alert_update-{namespace}")
+    assert ("event", "alert-acknowledge", "kim", "1", "acknowledged") == (
+        update["event"]["kind"],
+        update["event"]["action"],
+        update["otmon"]["alert"]["author"],
+        update["otmon"]["alert"]["id"],
+        update["otmon"]["alert"]["status"],
+    )
+
+
+def test_files_that_went_over_a_gap_give_the_same_documents(
+    client, es_server, config, namespace, tmp_path, capsys
+):
+    folder = tmp_path / "over"
+    common = ("--no-keep", "--config", config)
+    assert 0 == run("analyze", *common, "--elastic-dry-run", folder, PLANT)
+    assert [] == [stream for stream, count in count_all(client, namespace).items() if count]
+    assert 0 == run("elastic", "replay", "--config", config, "--elastic", es_server.url, folder)
+    before = count_all(client, namespace)
+
+    assert 310 == sum(before.values())
+    assert 0 == run("analyze", *common, "--elastic", es_server.url, PLANT)
+    assert before == count_all(client, namespace)
+    (first, *_) = stored(client, f"logs-otmon.alert-{namespace}")
+    assert "ingested" in first["event"]
+
+
+def test_a_bad_field_never_costs_an_alert_and_a_bad_document_is_a_dead_letter(
+    client, es_server, site, namespace
+):
+    target = f"logs-otmon.alert-{namespace}"
+    put(
+        site,
+        one("a" * 32, target, otmon={"alert": {"first_seen_at": "no date"}}),
+        one("b" * 32, target, otmon={"alert": "no object"}),
+        one("c" * 32, target),
+    )
+    assert Sender(site, connect(Server((es_server.url,)))).drain(30)
+
+    assert {"a" * 32, "c" * 32} == {one["event"]["id"] for one in stored(client, target)}
+    assert [(400, "document_parsing_exception")] == dead(site)
+
+
+def test_the_newest_state_of_a_device_is_never_replaced_by_an_older_one(
+    client, es_server, site, namespace
+):
+    target = f"otmon-asset-latest-{namespace}"
+    for version, name in ((5, "new"), (3, "old"), (5, "again")):
+        put(site, one("a" * 32, target, "index", version, host={"name": name}))
+        assert Sender(site, connect(Server((es_server.url,)))).drain(30)
+
+    assert ["again"] == [one["host"]["name"] for one in stored(client, target)]
+    with site.reading() as db:
+        assert 1 == outbox.status(db).counts["duplicates"]
+
+
+def test_after_a_rollover_a_replay_is_there_twice_but_has_one_event_id(
+    client, es_server, site, namespace
+):
+    target = f"logs-otmon.alert-{namespace}"
+    for _ in range(2):
+        put(site, one("a" * 32, target))
+        assert Sender(site, connect(Server((es_server.url,)))).drain(30)
+        assert f"logs-otmon.alert-{namespace}" in [
+            step.name for step in setup.roll_over(client, namespace)
+        ]
+
+    found = client.search(
+        index=target, size=0, aggs={"ids": {"cardinality": {"field": "event.id"}}}
+    )
+    assert (2, 1) == (found["hits"]["total"]["value"], found["aggregations"]["ids"]["value"])
+
+
+def test_where_no_template_fits_nothing_is_sent_and_the_command_is_named(
+    client, es_server, site, namespace
+):
+    put(site, one("a" * 32, f"logs-otmon.nothing-{namespace}"))
+    sender = Sender(site, connect(Server((es_server.url,))))
+    sender.step()
+
+    assert "paused" == sender.state
+    assert "otmon elastic setup" in sender.reason
+
+
+def test_a_server_that_dies_in_the_middle_and_comes_back_has_everything_once(site):
+    documents = [one(f"{n:032x}", "logs-otmon.alert-kill", message="x" * 500) for n in range(3000)]
+    put(site, *documents)
+    with node("8.19.16", "plain") as running:
+        with running.client() as client:
+            [*setup.install(client, "none")]
+        sender = Sender(site, connect(Server((running.url,), timeout_s=10)))
+        assert 0.0 == sender.step()
+        running.kill()
+        assert sender.step() != 0.0
+        assert "backing off" == sender.state
+        running.start()
+        with running.client() as client:
+            assert Sender(site, connect(Server((running.url,)))).drain(60)
+            client.indices.refresh(index="logs-otmon.alert-kill")
+            assert 3000 == client.count(index="logs-otmon.alert-kill")["count"]
+
+
+class TestSecure:
+    """With TLS, users and API keys."""
+
+    @pytest.fixture
+    def key(self, secure_server: Node, tmp_path: Path) -> str:
+        with secure_server.client() as client:
+            [*setup.install(client, "none")]
+            place = tmp_path / "key"
+            setup.create_key(client, "tap-1", place)
+        assert 0o600 == place.stat().st_mode & 0o777
+        return place.read_text().strip()
+
+    def test_the_key_of_a_sensor_adds_but_neither_reads_nor_deletes(
+        self, secure_server, site, namespace, key
+    ):
+        target = f"logs-otmon.alert-{namespace}"
+        put(site, one("a" * 32, target))
+        put(site, one("b" * 32, f"otmon-asset-latest-{namespace}", "index", 1))
+        server = Server((secure_server.url,), ca_file=secure_server.ca, api_key=key)
+        assert Sender(site, connect(server)).drain(30)
+
+        with secure_server.client(api_key=key) as sensor:
+            for refused in (
+                lambda: sensor.search(index=target),
+                lambda: sensor.delete(index=f"otmon-asset-latest-{namespace}", id="b" * 32),
+                lambda: sensor.indices.delete(index=f"otmon-asset-latest-{namespace}"),
+                lambda: sensor.index(index="else", document={}),
+            ):
+                with pytest.raises(AuthorizationException):
+                    refused()
+        with secure_server.client() as admin:
+            assert ["a" * 32] == [one["event"]["id"] for one in stored(admin, target)]
+
+    def test_a_wrong_key_pauses_and_loses_nothing(self, secure_server, site, namespace):
+        put(site, one("a" * 32, f"logs-otmon.alert-{namespace}"))
+        server = Server((secure_server.url,), ca_file=secure_server.ca, api_key="d3Jvbmc6a2V5")
+        sender = Sender(site, connect(server))
+        sender.step()
+
+        assert ("paused", True) == (sender.state, "API key" in sender.reason)
+
+    def test_a_server_of_an_unknown_ca_is_not_spoken_to(self, secure_server, site, namespace, key):
+        put(site, one("a" * 32, f"logs-otmon.alert-{namespace}"))
+        sender = Sender(site, connect(Server((secure_server.url,), api_key=key)))
+        sender.step()
+
+        assert "paused" == sender.state
+        assert "ca_file" in sender.reason
