@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import itertools
 import os
+import resource
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from otmon import _engine
 from otmon.config import Config
@@ -22,6 +25,7 @@ from otmon.evidence.store import EvidenceStore
 from otmon.model.alert import Alert, AlertEvidence
 from otmon.pdu_log import PduLog
 from otmon.pipeline import Analysis
+from otmon.shipping import Shipping, delivery, sensor_of
 from otmon.site_memory import SiteMemory, nothing_known
 from otmon.state import alerts
 from otmon.state.site_file import SiteFile
@@ -169,8 +173,13 @@ class _Watch(Analysis):
         self._names = [file.path for file in engine.files()]
         self._site = site
         memory = SiteMemory(site, config, nothing_known([]), sensor=",".join(self._names))
-        super().__init__(engine, config, memory)
+        shipping = None
+        if config.elastic.hosts:
+            shipping = Shipping(config, sensor_of(config, interfaces=self._names))
+            shipping.begin(site)
+        super().__init__(engine, config, memory, shipping=shipping)
         self._live_memory = memory
+        self._ended = False
         engine.know(memory.known())
         self._began_s = self._looked_s = time.monotonic()
         self._before = dict.fromkeys(self._names, (0, 0))
@@ -228,6 +237,7 @@ class _Watch(Analysis):
         self._write_log()
         if self._log is not None:
             self._log.close()
+        self._ended = True
         self._save(tell)
         show(self._view(time.monotonic()))
 
@@ -241,8 +251,9 @@ class _Watch(Analysis):
         self._save_evidence()
         files = self._engine.files()
         talks = self._conversations.values()
+        others = [] if self._shipping is None else [partial(self._ship, self._shipping, now_ns)]
         self._live_memory.save(
-            self._aggregator, self._watchers, self._inventory, talks, files, live=True
+            self._aggregator, self._watchers, self._inventory, talks, files, None, others, live=True
         )
         if now_ns is not None:
             self._aggregator.forget_before(now_ns)
@@ -253,6 +264,36 @@ class _Watch(Analysis):
                 news = News(change.kind, alerts.one(db, change.number), change.author)
                 self._latest.appendleft(news)
                 tell(news)
+
+    def _ship(self, shipping: Shipping, now_ns: int | None, db: Any) -> None:
+        """Put what is to be sent into the outbox; another process sends it."""
+        due = now_ns is not None and (self._ended or shipping.is_due(now_ns))
+        if due and now_ns is not None:
+            shipping.health(now_ns, self._figures(db))
+        shipping.write(
+            db,
+            partial(self._inventory.assets, self._names.__getitem__) if due else None,
+            now_ns,
+            ended=self._ended,
+        )
+
+    def _figures(self, db: Any) -> dict[str, Any]:
+        """How the sensor is, for `otmon.sensor.*`."""
+        files = self._engine.files()
+        interfaces = self._engine.interfaces()
+        disk = os.statvfs(self._site.path.parent)
+        return {
+            "uptime_s": round(time.monotonic() - self._began_s),
+            "packets": sum(file.packets for file in files),
+            "bytes": sum(file.bytes for file in files),
+            "dropped_kernel": sum(one.ring_drops + one.driver_drops for one in interfaces),
+            "dropped_queue": self._engine.counters().get("suppressed_backlog", 0),
+            "capture_interfaces": self._names,
+            "rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10,
+            "disk_free_bytes": disk.f_bavail * disk.f_frsize,
+            "remarks": [*self._remarks, *self._complaints.values()],
+            **delivery(db),
+        }
 
     def _write_log(self) -> None:
         """Write the PDUs that came along; a full disk costs lines, never the sensor."""

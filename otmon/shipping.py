@@ -21,7 +21,7 @@ from otmon.model.asset import Asset
 from otmon.model.document import pack, unpack
 from otmon.sinks import outbox
 from otmon.sinks.elastic import documents
-from otmon.sinks.elastic.documents import Draft, Facts, Find, Sensor, Talked, Update
+from otmon.sinks.elastic.documents import Draft, Facts, Find, Moment, Sensor, Talked, Update
 from otmon.sinks.elastic.intervals import Intervals
 from otmon.sinks.outbox import Bounds, Document, Failure
 from otmon.state import alerts
@@ -244,6 +244,25 @@ def put(
             ready.append(made)
     outbox.put(db, ready, bounds)
     outbox.lament(db, dead)
+
+
+def delivery(db: Any) -> dict[str, Any]:
+    """How the outbox is, for `otmon.sensor.*`."""
+    found = outbox.status(db)
+    counts = found.counts
+    age_ns = 0 if found.oldest_ns is None else max(0, wall_ns() - found.oldest_ns)
+    acknowledged = found.facts.get("last_ack_at")
+    return {
+        "outbox_rows": found.rows,
+        "outbox_bytes": found.bytes,
+        "outbox_oldest_age_s": age_ns // 1_000_000_000,
+        "delivered": counts.get("delivered", 0),
+        "duplicates": counts.get("duplicates", 0),
+        "retried": counts.get("retried", 0),
+        "dead_letter": counts.get("dead_letter", 0),
+        "dropped_documents": sum(n for name, n in counts.items() if name.startswith("dropped.")),
+        "last_ack_at": None if acknowledged is None else Moment(int(acknowledged)),
+    }
 
 
 def places(assets: Iterable[Asset]) -> dict[str, Asset]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -35,6 +36,8 @@ IDLE_S = 2.0
 """How often a sender that follows looks for something new, in seconds."""
 TELL_S = 10.0
 """How often it looks for what people did to alerts, in seconds."""
+LAST_S = 10.0
+"""How long a sender that is told to stop still sends, in seconds."""
 LIFECYCLES = ("ilm", "dsl", "none")
 AFTER = "They wait in the state; run the command again."
 
@@ -160,7 +163,8 @@ def _follow(
     one = sender(file, known, url, sensor)
     told_s = 0.0
     goes_on = True
-    while goes_on:
+    until_s = 0.0
+    while True:
         if time.monotonic() - told_s >= TELL_S:
             told_s = time.monotonic()
             with file.reading() as db:
@@ -168,16 +172,29 @@ def _follow(
             if has_news:
                 _tell(file, known, sensor)
         wait_s = one.step()
-        if wait_s != 0.0:
-            goes_on = wait(IDLE_S if wait_s is None else wait_s)
+        if wait_s == 0.0 and goes_on:
+            continue
+        if not goes_on:
+            # What the sensor wrote at its end still goes, if the server takes it at once.
+            if wait_s == 0.0 and time.monotonic() < until_s:
+                continue
+            return
+        goes_on = wait(IDLE_S if wait_s is None else wait_s)
+        until_s = time.monotonic() + LAST_S
 
 
 def _waiter(*, with_parent: bool) -> Callable[[float], bool]:
     """Waits, and says whether to go on: a signal or the end of the parent says no."""
     reader, writer = os.pipe()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: os.close(writer))
     watched = [reader, sys.stdin.fileno()] if with_parent else [reader]
+
+    def stop(*_: object) -> None:
+        with contextlib.suppress(OSError):
+            os.close(writer)
+
+    signal.signal(signal.SIGTERM, stop)
+    # Ctrl-C reaches the parent, too, which still has something to write.
+    signal.signal(signal.SIGINT, signal.SIG_IGN if with_parent else stop)
 
     def wait(seconds: float) -> bool:
         return not select.select(watched, [], [], seconds)[0]

@@ -6,9 +6,11 @@ import contextlib
 import os
 import pwd
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -65,6 +67,12 @@ DEFAULT_STATE = "/var/lib/otmon/otmon.sqlite"
 )
 @options.config
 @click.option(
+    "--no-send",
+    is_flag=True,
+    help="Do not start a process that sends to [elastic] hosts: another one does, "
+    "`otmon elastic send --follow`.",
+)
+@click.option(
     "--plain",
     is_flag=True,
     help="Print lines for a log instead of a screen; so it is where stdout is no terminal.",
@@ -78,14 +86,16 @@ def monitor(
     user: str | None,
     state: str | None,
     config: str | None,
+    no_send: bool,
     plain: bool,
 ) -> None:
     """Watch interfaces, learn, and alert until stopped.
 
     It never sends: once the interfaces are open, the kernel refuses this process
-    every call that could. What it learns is in the state file; stopped and
-    started again it goes on, and tells of nothing twice. SIGHUP reads
-    configuration and rules anew, SIGTERM and Ctrl-C stop it.
+    every call that could. Where the configuration has [elastic] hosts, a process of
+    its own sends what this one writes into the state. What it learns is in the
+    state file; stopped and started again it goes on, and tells of nothing twice.
+    SIGHUP reads configuration and rules anew, SIGTERM and Ctrl-C stop it.
 
     \b
     Examples:
@@ -104,8 +114,14 @@ def monitor(
         user=None if user is None else _numbers(user),
     )
     wishes = Wishes()
-    with _screen(plain) as screen, _signals(wishes):
-        run(source, _state(state, site), lambda: load(config), wishes, screen.show, screen.tell)
+    place = _state(state, site)
+    with contextlib.ExitStack() as stack:
+        if site.elastic.hosts and not no_send:
+            # Before the capturing socket exists: neither process ever has what the other has.
+            stack.enter_context(_sending(place, config, source.user, plain=plain))
+        screen = stack.enter_context(_screen(plain))
+        stack.enter_context(_signals(wishes))
+        run(source, place, lambda: load(config), wishes, screen.show, screen.tell)
 
 
 def _state(state: str | None, site: Config) -> Path:
@@ -117,6 +133,35 @@ def _state(state: str | None, site: Config) -> Path:
     with contextlib.suppress(OSError):  # the state file says what is wrong with its folder
         place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     return place
+
+
+@contextlib.contextmanager
+def _sending(
+    state: Path, config: str | None, user: tuple[int, int] | None, *, plain: bool
+) -> Iterator[None]:
+    """A process that sends what is in the outbox of the state, as long as this one runs."""
+    command = [sys.executable, "-c", "from otmon.cli import main; main()", "elastic", "send"]
+    command += ["--follow", "--with-parent", "--state", str(state)]
+    if config is not None:
+        command += ["--config", config]
+    rights: dict[str, Any] = {}
+    if user is not None:
+        rights = {"user": user[0], "group": user[1], "extra_groups": []}
+    quiet = not plain and sys.stdout.isatty()
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL if quiet else None,
+        **rights,
+    )
+    try:
+        yield
+    finally:
+        assert process.stdin is not None
+        process.stdin.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(15)
 
 
 def _numbers(user: str) -> tuple[int, int]:

@@ -1,0 +1,80 @@
+"""What a sensor has to send waits in its state, and another process sends it."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from elastic_stub import Stub
+from live.frames import frames_of
+from live.test_monitor import STOPPED, Monitor
+from live.wire import Wire
+
+from otmon.cli import main
+from otmon.sinks import outbox
+from otmon.state import alerts
+from otmon.state.site_file import SiteFile
+
+
+def kinds(state: Path) -> Counter[str]:
+    with SiteFile.open(state, read_only=True) as site, site.reading() as db:
+        rows = outbox.batch(db, at_most=100_000, max_bytes=1 << 30, now_ns=2**62)
+    return Counter(row.document.target.rpartition(".")[2].removesuffix("-default") for row in rows)
+
+
+def test_a_server_that_cannot_be_reached_loses_nothing_and_stops_nobody(
+    wire: Wire, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    state, config = tmp_path / "site.sqlite", tmp_path / "otmon.toml"
+    # Nothing listens in the namespace of the sensor.
+    config.write_text('[elastic]\nhosts = ["http://127.0.0.1:9"]\nsensor = "tap-1"\n')
+    monitor = Monitor(wire, state, "--config", str(config))
+    wire.send(frames_of(STOPPED))
+    monitor.until(" alert ")
+    assert 0 == monitor.stop()
+
+    with SiteFile.open(state, read_only=True) as site, site.reading() as db:
+        found = alerts.load(db, folded=False)
+        how = outbox.status(db)
+    waiting = kinds(state)
+    assert len(found) == waiting["alert"] > 0
+    assert min(waiting["operation"], waiting["conversation"], waiting["sensor"]) > 0
+    assert ("backing off", True) == (how.facts["state"], "reached" in how.facts["reason"])
+
+    with Stub() as stub, pytest.raises(SystemExit) as ended:
+        main(["elastic", "send", "--state", str(state), "--config", str(config),
+              "--elastic", stub.url])  # fmt: skip
+    assert not ended.value.code
+    assert Counter() == kinds(state)
+    sent = [one for one in stub.bodies.values() if one["event"]["kind"] == "alert"]
+    assert sorted(one.rule.title for one in found) == sorted(one["rule"]["name"] for one in sent)
+    assert {"site:tap-1"} == {one["observer"]["serial_number"] for one in sent}
+    capfd.readouterr()
+
+
+def test_a_sensor_that_goes_on_tells_no_alert_twice(wire: Wire, tmp_path: Path) -> None:
+    state, config = tmp_path / "site.sqlite", tmp_path / "otmon.toml"
+    config.write_text('[elastic]\nhosts = ["http://127.0.0.1:9"]\n')
+    for _ in range(2):
+        monitor = Monitor(wire, state, "--config", str(config), "--no-send")
+        wire.send(frames_of(STOPPED))
+        monitor.until(" status:")
+        wire.run("sleep", "2")
+        monitor.stop()
+
+    with SiteFile.open(state, read_only=True) as site, site.reading() as db:
+        rows = outbox.batch(db, at_most=100_000, max_bytes=1 << 30, now_ns=2**62)
+        found = alerts.load(db, folded=False)
+    documents = [json.loads(row.document.body) for row in rows]
+    raised = [one for one in documents if one["event"]["kind"] == "alert"]
+    assert sorted(str(one.id) for one in found) == sorted(
+        one["otmon"]["alert"]["id"] for one in raised
+    )
+    numbers = [
+        one["event"]["sequence"]
+        for one in documents
+        if one["event"]["dataset"] == "otmon.operation"
+    ]
+    assert [*range(1, len(numbers) + 1)] == sorted(numbers)
