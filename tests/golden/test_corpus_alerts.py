@@ -24,7 +24,7 @@ GOLDEN = Path(__file__).with_name("corpus_alerts.tsv")
 KNOWN = yaml.safe_load((ROOT / "tests" / "known_fps.yml").read_text(encoding="utf-8"))
 BENIGN = ("lab/plant-normal", "lab/dnp3-polling", "lab/modbus-udp", "public/it-")
 """Captures of normal work, and of networks without industrial devices."""
-SEARCHES = ("public/it-scan/", "public/it-attack/")
+SEARCHES = ("public/it-scan/", "public/it-attack/", "public/it-arp/zeek.zeek__nmap-vsn")
 """Those of them that show searches and attacks."""
 OTHERS = ("roc",)
 """Folders of protocols without a dissector in which an alert is wrong."""
