@@ -20,8 +20,11 @@ import click
 from otmon import _engine
 from otmon.cli import COMMANDS, group
 from otmon.config import Config
+from otmon.detectors.detector import Detector
+from otmon.detectors.registry import watchers
 from otmon.fields import FIELDS
 from otmon.model.document import json_schema
+from otmon.model.indicator import Indicator
 from otmon.model.result import Result
 from otmon.ruleset.coverage import Covered, navigator, techniques, titles
 from otmon.ruleset.load import load_rules
@@ -78,6 +81,25 @@ def fields() -> str:
         f"| `{field.name}` | {field.kind} | {field.description} |" for field in FIELDS.values()
     ]
     return "\n".join(parts) + "\n"
+
+
+def detectors() -> str:
+    """Every detector: what it says, and where loss could make it speak."""
+    parts = [NOTE, (DOCS / "parts" / "detectors.md").read_text(encoding="utf-8").rstrip()]
+    for one in sorted(every_detector(), key=lambda detector: detector.name):
+        parts.append(f"\n## {one.name}\n\n{inspect.cleandoc(type(one).__doc__ or '')}\n")
+        if one.loss_sensitive:
+            parts.append("Packet loss could make it speak, but for its guards.\n")
+        parts += ["| `anomaly.type` | meaning |", "|---|---|"]
+        said = ((*item,) for item in one.says.items())
+        parts += [f"| `{type_}` | {meaning} |" for type_, meaning in said]
+    return "\n".join(parts) + "\n"
+
+
+def every_detector() -> tuple[Detector, ...]:
+    """One of each, those too that are on only where a site has lists."""
+    listed = Indicator("name", "example", "", "example")
+    return watchers(indicators=(listed,)).detectors
 
 
 def schema() -> str:
@@ -195,6 +217,7 @@ def documents() -> Iterator[tuple[Path, str]]:
     yield DOCS / "cli.md", cli()
     yield DOCS / "protocols.md", protocols()
     yield DOCS / "fields.md", fields()
+    yield DOCS / "detectors.md", detectors()
     yield DOCS / "configuration.md", configuration()
     yield DOCS / "result.schema.json", schema()
     yield DOCS / "coverage.md", coverage()

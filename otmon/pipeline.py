@@ -547,10 +547,16 @@ class Analysis:
         self._watch(event_from_no_reply(call, self._context))
 
     def _health(self, health: _engine.Health) -> None:
-        self._watch(event_from_health(health, self._context))
+        self._sensor(event_from_health(health, self._context))
 
     def _loss(self, loss: _engine.Loss) -> None:
-        self._watch(event_from_loss(loss, self._context))
+        self._sensor(event_from_loss(loss, self._context))
+
+    def _sensor(self, event: Event) -> None:
+        """What was missed is known before time passes and a deadline is judged."""
+        self._show(event)
+        if event.time_ns >= self._due_ns:
+            self._advance(event.time_ns)
 
     def _arp(self, arp: _engine.Arp) -> None:
         self._watch(event_from_arp(arp, self._context))

@@ -40,6 +40,7 @@ class Flow:
     shape: int | None = None
     relation: int | None = None
     flow_id: int = 1
+    interface: int = 0
 
     @property
     def client_address(self) -> str | None:
@@ -188,3 +189,83 @@ class Surroundings:
 
     def site_time(self, time_ns: int) -> datetime.datetime:
         return datetime.datetime.fromtimestamp(time_ns // SECOND, self.zone)
+
+
+@dataclass(frozen=True)
+class Rhythm(Flow):
+    """What happened to a rhythm."""
+
+    kind: str = "overdue"
+    id: str = "r1"
+    role: str = "request"
+    operation: str = "read_holding_registers"
+    operation_class: str = "read"
+    unit: int | None = 1
+    target: str | None = "hr"
+    interval: tuple[int, int] | None = (100, 101)
+    time_ns: int = START
+    count: int = 100
+    last_seen_ns: int = START
+    frame: tuple[int, int] = (0, 1)
+    period_ns: float | None = 2.0 * SECOND
+    deviation_ns: float | None = 0.0
+    deadline_ns: int | None = 10 * SECOND
+    observed_ns: float | None = None
+    burst_count: int | None = None
+    usual_count: int | None = None
+    client_last_seen_ns: int | None = None
+    server_last_seen_ns: int | None = None
+    unanswered_count: int = 0
+
+
+@dataclass(frozen=True)
+class NoReply(Flow):
+    """Calls that nobody answers."""
+
+    answered: bool = False
+    unit: int | None = None
+    request_count: int = 8
+    repeat_count: int = 0
+    open_count: int = 0
+    refused_count: int = 0
+    since_ns: int = START
+    time_ns: int = START
+    last_answer_ns: int | None = START
+    server_last_seen_ns: int | None = None
+    frames: tuple[tuple[int, int], tuple[int, int]] = ((0, 1), (0, 9))
+
+
+@dataclass(frozen=True)
+class Health:
+    """How well an interface was seen."""
+
+    kind: str = "window"
+    interface: int = 0
+    file: int = 0
+    from_ns: int = START
+    until_ns: int = START + 10 * SECOND
+    frames: int = 1000
+    bytes: int = 100_000
+    gap_bytes: int = 0
+    dropped_packets: int = 0
+    duplicate_frames: int = 0
+    truncated_frames: int = 0
+    tcp_frames: int = 1000
+    one_sided_frames: int = 0
+    late_frames: int = 0
+    mirror_gap_frames: int = 0
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A hardware and an IP address that send together."""
+
+    mac: str | None = "00:00:5e:00:53:66"
+    ip: str | None = "10.0.0.66"
+    vlan: int | None = None
+    packets: int = 1
+    first_seen_ns: int = START
+    last_seen_ns: int = START
+    arp: bool = True
+    ttl: int = 64
+    frame: tuple[int, int] = (0, 1)

@@ -25,6 +25,8 @@ MAX_CONVERSATIONS = 8_192
 MAX_LOSSES = 64
 """Losses that are kept per conversation."""
 
+SILENT_NS = 10 * SECOND
+"""Time without a frame from which nothing may have been seen: the shortest deadline."""
 NEAR_NS = 20 * SECOND
 """How far back something is near to an event: the latest window is not known yet."""
 
@@ -61,7 +63,8 @@ class Quality:
                 self._begins.setdefault(health.interface, health.until_ns)
             case "silent" | "hole" | "back" | "end":
                 low, high = sorted((health.from_ns, health.until_ns))
-                spans.append((low, high, "blind"))
+                if health.kind != "silent" or high - low >= SILENT_NS:
+                    spans.append((low, high, "blind"))
             case "window":
                 grade = grade_of(health)
                 if grade != "good":

@@ -46,7 +46,7 @@ def watchers(
         (own.sensor.enabled, Sensor(own.sensor)),
         (own.first_change.enabled, FirstChange()),
         (own.newcomer.enabled, Newcomer()),
-        (own.report_disabled.enabled, ReportDisabled()),
+        (own.report_disabled.enabled, ReportDisabled(quality)),
         (own.scan.enabled, Scan(own.scan)),
         (own.exceptions.enabled, Exceptions(own.exceptions)),
         (own.conformance.enabled, Conformance(own.conformance)),

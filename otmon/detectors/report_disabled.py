@@ -8,6 +8,7 @@ from typing import ClassVar
 from otmon.detectors.bounded import Recent
 from otmon.detectors.detector import Detector
 from otmon.detectors.finding import finding
+from otmon.detectors.quality import Quality
 from otmon.model.event import NEVER_NS, Event, FieldValue
 
 DEADLINE_NS = 30 * 1_000_000_000
@@ -21,10 +22,10 @@ _Conversation = tuple[FieldValue, FieldValue, str | None, FieldValue]
 class ReportDisabled(Detector):
     """Speaks when `report_disable` is not followed by `report_enable` in time.
 
-    Nothing is said of a deadline past the end of the capture. Where the
-    message that switches reports on was lost, it speaks wrongly; so its event
-    belongs to rules of low confidence. What waits is forgotten over a restart:
-    the message that switches on may have passed meanwhile.
+    Nothing is said of a deadline past the end of the capture, nor where the
+    sensor missed something of the conversation meanwhile: that may have been the
+    message that switches reports on. What waits is forgotten over a restart, for
+    the same reason.
     """
 
     name = "report_disabled"
@@ -34,7 +35,8 @@ class ReportDisabled(Detector):
     }
     loss_sensitive = True
 
-    def __init__(self) -> None:
+    def __init__(self, quality: Quality | None = None) -> None:
+        self._quality = quality or Quality()
         self._pending: Recent[_Conversation, Event] = Recent(MAX_PENDING)
 
     def wants(self, event: Event) -> bool:
@@ -68,6 +70,8 @@ class ReportDisabled(Detector):
             if time_ns - event.time_ns < DEADLINE_NS:
                 return
             self._pending.drop(conversation)
+            if not self._quality.good(event.record, event.time_ns, time_ns):
+                continue
             yield finding(
                 self,
                 event,

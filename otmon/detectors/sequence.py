@@ -26,6 +26,8 @@ MAX_CHANNELS = 4_096
 """Channels of which the order is known; the longest quiet goes first."""
 MAX_SYMBOLS = 64
 """Symbols of one channel; a chain of more is none."""
+MAX_BRANCHES = 2
+"""Symbols that may follow one, so that the next one is known from it."""
 MAX_FOLLOWERS = 8
 """Symbols that may follow one symbol."""
 
@@ -41,7 +43,7 @@ class _Chain:
     last_ns: int = 0
     count: int = 0
     fitting: int = 0
-    """Transitions that the chain as it was would have foretold."""
+    """Transitions that the chain would have foretold, after the first that made it."""
     odd: tuple[str, int] | None = None
     """The last unknown transition and when it was, where it may be the first of two."""
     first_ns: int = 0
@@ -90,8 +92,10 @@ class Sequence(Detector):
         followers = chain.follows.get(last, {})
         known = symbol in followers
         chain.count += 1
-        chain.fitting += known
-        ready = chain.count > own.ready_count and chain.fitting >= own.fit * chain.count
+        # The first transitions make the chain; those after them show whether it fits.
+        judged = chain.count - own.ready_count
+        ready = judged > own.near_count and chain.fitting >= own.fit * (judged - 1)
+        chain.fitting += known and judged > 0 and len(followers) <= MAX_BRANCHES
         if ready and not known and not self._ahead(chain, last, symbol):
             odd = f"{symbol} after {last}"
             if chain.odd is not None and chain.count - chain.odd[1] <= own.near_count:

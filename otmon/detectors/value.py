@@ -109,8 +109,8 @@ class Value(Detector):
         if known.count < own.ready_count or watched_ns < own.ready_s * SECOND:
             return
         since_ns = known.first_ns
-        settled = len(known.values) * own.repeats <= known.count
-        if not known.many and settled and number not in known.values:
+        settled = not known.many and len(known.values) * own.repeats <= known.count
+        if settled and number not in known.values:
             shown = ", ".join(f"{one:g}" for one in sorted(known.values))
             yield self._found(event, name, "value_set", f"one of {shown}", number, since_ns)
         if typed and not settled:

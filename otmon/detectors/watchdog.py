@@ -179,7 +179,7 @@ class Watchdog(Detector):
             self._waiting.drop(key)
             interface = getattr(waiting.event.record, "interface", 0)
             from_ns = waiting.since_ns - waiting.deadline_ns
-            good = self._quality.good(waiting.event.record, from_ns, time_ns)
+            good = self._quality.good(waiting.event.record, from_ns, waiting.due_ns)
             if good and self._controlled(key[1], interface, waiting):
                 self._told.put(key, time_ns)
                 named = self._named(key[0], waiting, time_ns)
@@ -218,14 +218,14 @@ class Watchdog(Detector):
             "watchdog_suspended",
             category="ot_sensor",
             expected="an interface that is seen well, and on which others go on talking",
-            observed=f"interface {interface}: {self._why(event, waiting, time_ns)}",
+            observed=f"interface {interface}: {self._why(event, waiting)}",
             since_ns=waiting.since_ns,
             near=event,
         )
 
-    def _why(self, event: Event, waiting: _Waiting, time_ns: int) -> str:
+    def _why(self, event: Event, waiting: _Waiting) -> str:
         from_ns = waiting.since_ns - waiting.deadline_ns
-        if self._quality.good(event.record, from_ns, time_ns):
+        if self._quality.good(event.record, from_ns, waiting.due_ns):
             return "nobody else was heard meanwhile"
         return "frames were missing meanwhile"
 

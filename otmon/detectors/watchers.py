@@ -27,7 +27,7 @@ class Watchers:
     def __init__(self, detectors: Sequence[Detector], quality: Quality | None = None) -> None:
         """Takes the detectors, and what they ask about how well something was seen."""
         self.quality = quality or Quality()
-        self._detectors = tuple(detectors)
+        self.detectors = self._detectors = tuple(detectors)
         self._by_shape: dict[tuple[str, int], _Detectors] = {}
         self._by_likeness: dict[Likeness, _Detectors] = {}
         self._by_category: dict[str, _Detectors] = {

@@ -1,0 +1,242 @@
+"""Conversations that are not what they should be, addresses that move, and the site's lists."""
+
+from __future__ import annotations
+
+import pytest
+
+from otmon.config import Config
+from otmon.detectors.address import AddressMoves
+from otmon.detectors.auth import Auth
+from otmon.detectors.boundary import Boundary
+from otmon.detectors.indicator import IndicatorMatch
+from otmon.detectors.registry import watchers
+from otmon.detectors.sensor import Sensor
+from otmon.errors import ConfigError
+from otmon.indicator_lists import read_indicators
+from otmon.model.indicator import Indicator
+from otmon.model.observed import event_from_address, event_from_health, event_from_rhythm
+from otmon.thresholds import Detectors, ScanThresholds, Switch
+from tests.detectors.seeing import at, operation, said, talk, transfer, types
+from tests.records import Health, Pair, Rhythm
+
+PORTS = {"modbus": frozenset([("tcp", 502)])}
+
+
+def test_remote_access_is_told_once_a_day():
+    events = [talk(n, server_port=3389, packets=40, pdus=0) for n in range(3)]
+
+    assert ["remote_access"] == types(Boundary(ports=PORTS), *events)
+
+
+def test_what_came_to_nothing_is_no_access():
+    events = [
+        talk(0, server_port=3389, packets=2, vain_count=1),
+        talk(1, server_port=23, packets=9, one_sided=True),
+    ]
+
+    assert [] == types(Boundary(ports=PORTS), *events)
+
+
+def test_something_else_on_an_industrial_port_is_told_if_there_is_enough_of_it():
+    few, many = talk(0, packets=19), talk(1, packets=20)
+
+    assert ["guess", "protocol_port_mismatch"] == types(Boundary(ports=PORTS), few, many)
+
+
+def test_a_protocol_on_another_port_is_told():
+    assert ["ot_on_unusual_port"] == types(
+        Boundary(ports=PORTS), talk(0, protocol="modbus", server_port=10_502, pdus=99, packets=300)
+    )
+
+
+def test_cloud_services_are_those_at_public_addresses():
+    broker = {"server_port": 8883, "packets": 20}
+
+    assert ["cloud_service"] == types(
+        Boundary(), talk(0, **broker), talk(1, server_ip="93.184.216.34", **broker)
+    )
+
+
+def arp(seconds: float, ip: str, mac: str):
+    """A device says by ARP who it is."""
+    return event_from_address(
+        Pair(ip=ip, mac=mac, first_seen_ns=at(seconds), last_seen_ns=at(seconds))
+    )
+
+
+A, B = "00:80:f4:00:00:0a", "3c:97:0e:00:00:0b"
+
+
+def test_who_has_an_address_and_claims_another_is_told():
+    (found,) = said(
+        [AddressMoves()], arp(0, "10.0.0.1", A), arp(5, "10.0.0.2", B), arp(60, "10.0.0.1", B)
+    )
+
+    assert ("arp_rebind", f"10.0.0.1 at {A}") == (
+        found.get("anomaly.type"),
+        found.get("anomaly.expected"),
+    )
+
+
+def test_a_device_that_was_exchanged_is_none():
+    assert [] == types(AddressMoves(), arp(0, "10.0.0.1", A), arp(60, "10.0.0.1", B))
+
+
+def test_a_router_speaks_for_many():
+    many = [arp(n, f"10.0.1.{n}", B) for n in range(1, 6)]
+
+    assert [] == types(AddressMoves(), arp(0, "10.0.0.1", A), *many, arp(60, "10.0.0.1", B))
+
+
+def test_virtual_routers_move_by_design():
+    virtual = "00:00:5e:00:01:07"
+
+    assert [] == types(
+        AddressMoves(),
+        arp(0, "10.0.0.1", A),
+        arp(5, "10.0.0.2", virtual),
+        arp(9, "10.0.0.1", virtual),
+    )
+
+
+def dnp3(seconds: float, client: str, source: int, **facts):
+    """A request without an answer, which names its link address."""
+    return operation(
+        seconds,
+        protocol="dnp3",
+        client_ip=client,
+        answered=False,
+        fields={"dnp3.source": source},
+        **facts,
+    )
+
+
+def test_a_link_address_from_another_device_is_told():
+    assert ["link_address_moved"] == types(
+        AddressMoves(), dnp3(0, "10.0.0.1", 1), dnp3(1, "10.0.0.1", 1), dnp3(9, "10.0.0.9", 1)
+    )
+
+
+def login(seconds: float, **facts):
+    """A log-in."""
+    facts = {"protocol": "s7comm", "operation_class": "auth_login", **facts}
+    return operation(seconds, operation="plc_password", **facts)
+
+
+def test_log_ins_are_told_apart_and_a_readable_password_once():
+    assert ["login_failed", "cleartext_credential", "login_ok"] == types(
+        Auth(), login(0, status="incorrect_password"), login(1)
+    )
+
+
+def test_a_log_in_without_a_password_is_told():
+    assert ["login_ok", "anonymous_login"] == types(
+        Auth(), login(0, protocol="dnp3", fields={"dnp3.auth_secret": "none"})
+    )
+
+
+LISTED = (
+    Indicator("address", "192.0.2.66", "broker of an implant", "own.txt"),
+    Indicator("sha256", "ab" * 32, "its installer", "own.txt"),
+    Indicator("bytes", "7f454c46", "a program", "own.txt"),
+)
+
+
+def test_what_stands_on_a_list_is_told_with_what_the_list_says():
+    found = said(
+        [IndicatorMatch(indicators=LISTED)],
+        talk(0, server_ip="192.0.2.66"),
+        talk(1, server_ip="192.0.2.66"),
+        transfer(2, sha256="ab" * 32),
+        transfer(3, head=b"\x7fELF\x01"),
+    )
+
+    assert [
+        "address 192.0.2.66: broker of an implant",
+        f"sha256 {'ab' * 32}: its installer",
+        "bytes its first bytes: a program",
+    ] == [one.get("anomaly.observed") for one in found]
+
+
+def test_a_list_is_read_line_by_line(tmp_path):
+    path = tmp_path / "own.txt"
+    path.write_text("# broker\naddress 192.0.2.66 broker of an implant\n\nbytes 7f454c46\n")
+
+    assert (LISTED[0], Indicator("bytes", "7f454c46", "", "own.txt")) == read_indicators([path])
+
+
+@pytest.mark.parametrize("line", ["host a b", "address", "sha256 abcd", "bytes xyz", "bytes 7f"])
+def test_a_line_that_is_not_understood_names_its_place(tmp_path, line):
+    path = tmp_path / "own.txt"
+    path.write_text(f"# own\n{line}\n")
+
+    with pytest.raises(ConfigError, match=r"own\.txt:2"):
+        read_indicators([path])
+
+
+def silence(seconds: float):
+    """No frame for a minute."""
+    return event_from_health(
+        Health(kind="silent", from_ns=at(seconds - 60), until_ns=at(seconds), frames=0)
+    )
+
+
+def rhythms(count: int):
+    """Rhythms on the interface."""
+    return [
+        event_from_rhythm(Rhythm(kind="periodic", id=str(number), time_ns=at(0)))
+        for number in range(count)
+    ]
+
+
+def test_silence_of_an_interface_with_rhythms_is_told_once_an_hour():
+    assert ["traffic_none", "traffic_back"] == types(
+        Sensor(), *rhythms(3), silence(100), silence(900)
+    )
+
+
+def test_silence_where_nothing_is_regular_means_nothing():
+    assert [] == types(Sensor(), *rhythms(2), silence(100))
+
+
+def test_loss_is_told_from_a_share_of_a_minute_on():
+    lossy = Health(dropped_packets=20, frames=10_000)
+
+    assert ["capture_loss"] == types(Sensor(), event_from_health(lossy))
+    assert [] == types(Sensor(), event_from_health(Health(dropped_packets=5, frames=10_000)))
+
+
+def test_a_detector_that_is_off_is_not_there():
+    off = Detectors(scan=ScanThresholds(enabled=False), newcomer=Switch(enabled=False))
+    names = set(watchers().names())
+
+    assert {"scan", "newcomer"} == names - set(watchers(off).names())
+
+
+def test_a_site_switches_them_in_its_configuration(tmp_path):
+    from otmon.config import load
+
+    path = tmp_path / "otmon.toml"
+    path.write_text(
+        "[detectors.scan]\nenabled = false\n"
+        "[detectors.watchdog]\ncall_count = 12\n"
+        '[[detectors.value.limits]]\nserver = "10.0.0.1"\nobject = "hr:1"\nhigh = 50.0\n'
+    )
+    config = load(path).detectors
+
+    assert (False, 12, 50.0) == (
+        config.scan.enabled,
+        config.watchdog.call_count,
+        config.value.limits[0].high,
+    )
+    assert "scan" not in set(watchers(config).names())
+
+
+def test_every_detector_writes_its_memory_and_reads_it_back():
+    import json
+
+    memories = json.loads(json.dumps(watchers().memories()))
+    other = watchers()
+
+    assert [] == other.restore({name: (one[0], one[1]) for name, one in memories.items()})
+    assert Config().detectors == Detectors()
