@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from places import ROOT
 from records import START, Behaviour, Conversation
 
 from otmon.model.alert import LEVELS, Alert, AlertEvidence, AlertRule, Violation
@@ -332,3 +333,17 @@ def test_a_document_that_stays_too_big_is_a_dead_letter_with_a_reason():
 
     _, failure = documents.finished(SENSOR, draft, 1, START, most_bytes=4000)
     assert "too_big" == failure.kind
+
+
+def test_every_field_that_the_documentation_names_is_there():
+    text = (ROOT / "docs" / "elastic.md").read_text("utf8")
+    queries = "".join(re.findall(r"```(?:kql|esql)\n(.*?)```", text, re.DOTALL))
+    tables = "".join(line for line in text.splitlines(keepends=True) if line.startswith("| "))
+    roots = "event|ot|otmon|client|server|source|destination|host|device|threat|network|observer"
+    pattern = rf"(?<![\w.-])(?:{roots})\.[a-z_.]+[a-z_](?![\w*-])"
+    named = {*re.findall(pattern, queries), *re.findall(rf"`({pattern})`", tables)}
+    known = {name for stream in STREAMS for name in fields_of(stream)}
+    datasets = {f"otmon.{one.rpartition('.')[2]}" for one in STREAMS}
+
+    assert len(named) > 20
+    assert set() == named - known - datasets

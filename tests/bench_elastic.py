@@ -1,0 +1,98 @@
+"""Documents a second from outbox to server, as a ratio to bare bulk requests of the same ones.
+
+`python tests/bench_elastic.py [DOCUMENTS] [VERSION]`, with a server as the tests start it.
+Also: bytes of an outbox of them, peak memory of the sender, and bytes of each on the server.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from elastic_server import node
+
+from otmon.config import Config
+from otmon.pipeline import analyze
+from otmon.shipping import Shipping, sensor_of
+from otmon.sinks import outbox
+from otmon.sinks.elastic import setup
+from otmon.sinks.elastic.connection import Server, connect
+from otmon.sinks.elastic.sender import BATCH_DOCUMENTS, Sender
+from otmon.sinks.outbox import Document
+from otmon.state.site_file import SiteFile
+
+PLANT = "pcaps/demo/plant.pcapng"
+TARGET = "logs-otmon.operation"
+
+
+def documents(spool: SiteFile, count: int) -> list[Document]:
+    """So many documents of operations, as a plant makes them, each with an id of its own."""
+    config = Config()
+    analyze([PLANT], shipping=Shipping(config, sensor_of(config, [PLANT]), spool))
+    with spool.reading() as db:
+        rows = outbox.batch(db, at_most=10_000, max_bytes=1 << 30, now_ns=2**62)
+    bodies = [one.document.body for one in rows if one.document.target.startswith(TARGET)]
+    return [
+        Document(3, f"{TARGET}-default", "create", f"{n:032x}", bodies[n % len(bodies)])
+        for n in range(count)
+    ]
+
+
+def main(count: int, version: str) -> None:
+    """Measure and print."""
+    with tempfile.TemporaryDirectory() as folder, node(version, "plain") as server:
+        with SiteFile.open(Path(folder) / "spool", durable=False) as spool:
+            made = documents(spool, count)
+        client = connect(Server((server.url,)))
+        [*setup.install(client, "none")]
+        with SiteFile.open(Path(folder) / "site") as site:
+            began = time.perf_counter()
+            with site.transaction() as db:
+                outbox.put(db, made)
+            filled_s = time.perf_counter() - began
+            warm = made[:BATCH_DOCUMENTS]
+            _bulk(client, warm, "warm")
+            before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            bare_s, sent_s = 0.0, 0.0
+            sender = Sender(site, client)
+            # In turns, so that what else the machine does meets both alike.
+            for first in range(0, count, BATCH_DOCUMENTS):
+                began = time.perf_counter()
+                _bulk(client, made[first : first + BATCH_DOCUMENTS], "bare")
+                between = time.perf_counter()
+                if sender.step() != 0.0:
+                    raise SystemExit(f"{sender.state}: {sender.reason}")
+                bare_s += between - began
+                sent_s += time.perf_counter() - between
+            grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib
+        index = f"{TARGET}-default"
+        client.indices.forcemerge(index=index, max_num_segments=1)
+        client.indices.refresh(index=index)
+        stored = client.indices.stats(index=index, metric="store,docs")["_all"]["primaries"]
+        size = sum(len(one.body) for one in made) / count
+        print(f"documents            {count}, {size:.0f} bytes each as JSON")
+        print(f"into the outbox      {count / filled_s:,.0f} a second")
+        print(f"bare bulk requests   {count / bare_s:,.0f} a second")
+        print(f"outbox to server     {count / sent_s:,.0f} a second, ratio {bare_s / sent_s:.2f}")
+        print(f"memory while sending +{grown_kib / 1024:.0f} MiB")
+        bytes_each = stored["store"]["size_in_bytes"] / stored["docs"]["count"]
+        print(f"on the server        {bytes_each:.0f} bytes each, merged, without replica")
+
+
+def _bulk(client, made: list[Document], namespace: str) -> None:  # type: ignore[no-untyped-def]
+    lines = []
+    for one in made:
+        lines += [
+            json.dumps({"create": {"_index": f"{TARGET}-{namespace}", "_id": one.id}}).encode(),
+            one.body,
+        ]
+    answer = client.bulk(operations=lines, filter_path="errors")
+    assert not answer["errors"]
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20_000, (sys.argv[2:] or ["8.19.16"])[0])
