@@ -15,7 +15,7 @@ from pathlib import Path
 
 from elastic_server import node
 
-from otmon.config import Config
+from otmon.config import Config, Elastic
 from otmon.pipeline import analyze
 from otmon.shipping import Shipping, sensor_of
 from otmon.sinks import outbox
@@ -31,7 +31,8 @@ TARGET = "logs-otmon.operation"
 
 def documents(spool: SiteFile, count: int) -> list[Document]:
     """So many documents of operations, as a plant makes them, each with an id of its own."""
-    config = Config()
+    # Short intervals, so that many documents differ: how small they become depends on it.
+    config = Config(elastic=Elastic(interval_seconds=1))
     analyze([PLANT], shipping=Shipping(config, sensor_of(config, [PLANT]), spool))
     with spool.reading() as db:
         rows = outbox.batch(db, at_most=10_000, max_bytes=1 << 30, now_ns=2**62)
@@ -69,7 +70,10 @@ def main(count: int, version: str) -> None:
                 bare_s += between - began
                 sent_s += time.perf_counter() - between
             grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib
-        index = f"{TARGET}-default"
+            distinct = [*{one.body: one for one in made}.values()]
+            for first in range(0, len(distinct), BATCH_DOCUMENTS):
+                _bulk(client, distinct[first : first + BATCH_DOCUMENTS], "size")
+        index = f"{TARGET}-size"
         client.indices.forcemerge(index=index, max_num_segments=1)
         client.indices.refresh(index=index)
         stored = client.indices.stats(index=index, metric="store,docs")["_all"]["primaries"]
@@ -80,7 +84,10 @@ def main(count: int, version: str) -> None:
         print(f"outbox to server     {count / sent_s:,.0f} a second, ratio {bare_s / sent_s:.2f}")
         print(f"memory while sending +{grown_kib / 1024:.0f} MiB")
         bytes_each = stored["store"]["size_in_bytes"] / stored["docs"]["count"]
-        print(f"on the server        {bytes_each:.0f} bytes each, merged, without replica")
+        print(
+            f"on the server        {bytes_each:.0f} bytes each of {len(distinct)} that differ,"
+            " merged, without replica"
+        )
 
 
 def _bulk(client, made: list[Document], namespace: str) -> None:  # type: ignore[no-untyped-def]
