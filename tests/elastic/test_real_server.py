@@ -59,6 +59,12 @@ def stored(client: Elasticsearch, target: str, **query: Any) -> list[dict[str, A
     ]
 
 
+def counted(client: Elasticsearch, target: str, **query: Any) -> dict[str, Any]:
+    """What a search without documents says of all that was sent so far."""
+    client.indices.refresh(index=target)
+    return dict(client.search(index=target, size=0, **query))
+
+
 def put(site: SiteFile, *documents: Document) -> None:
     with site.transaction() as db:
         outbox.put(db, documents)
@@ -120,9 +126,9 @@ def test_a_plant_is_found_by_queries_with_the_counts_of_its_result(
     )
     latest = stored(client, f"otmon-asset-latest-{namespace}")
     assert {one["id"] for one in result["assets"]} == {one["host"]["id"] for one in latest}
-    done = client.search(
-        index=f"logs-otmon.operation-{namespace}",
-        size=0,
+    done = counted(
+        client,
+        f"logs-otmon.operation-{namespace}",
         query={"term": {"ot.operation.is_write": True}},
         aggs={"count": {"sum": {"field": "otmon.behaviour.count"}}},
     )
@@ -131,9 +137,9 @@ def test_a_plant_is_found_by_queries_with_the_counts_of_its_result(
     assert sum(
         one["count"] for one in result["behaviours"] if one["class"] in CHANGE_CLASSES
     ) == int(done["aggregations"]["count"]["value"])
-    talked = client.search(
-        index=f"logs-otmon.conversation-{namespace}",
-        size=0,
+    talked = counted(
+        client,
+        f"logs-otmon.conversation-{namespace}",
         aggs={"packets": {"sum": {"field": "network.packets"}}},
     )
     assert sum(one["packets"] for one in result["conversations"]) == int(
@@ -242,9 +248,7 @@ def test_after_a_rollover_a_replay_is_there_twice_but_has_one_event_id(
             step.name for step in setup.roll_over(client, namespace)
         ]
 
-    found = client.search(
-        index=target, size=0, aggs={"ids": {"cardinality": {"field": "event.id"}}}
-    )
+    found = counted(client, target, aggs={"ids": {"cardinality": {"field": "event.id"}}})
     assert (2, 1) == (found["hits"]["total"]["value"], found["aggregations"]["ids"]["value"])
 
 
