@@ -7,16 +7,19 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from elasticsearch import Elasticsearch
+from elasticsearch import ApiError, Elasticsearch
 from places import ROOT, absent
 
 VERSIONS = tuple(os.environ.get("OTMON_ES_VERSIONS", "8.19.16").split())
 """Of the servers that tests run against."""
 SWITCH = "OTMON_REQUIRE_ES"
+PATIENCE_S = 60
+"""How long a server that has started may take to answer as it will, in seconds."""
 
 
 class Node:
@@ -66,8 +69,16 @@ class Node:
         self.url = said["url"]
         self.user = (said["user"], said["password"]) if "user" in said else None
         self.ca = Path(said["ca"]) if "ca" in said else None
-        with self.client(retry_on_status=(503,), max_retries=20, retry_on_timeout=True) as client:
-            client.cluster.health(wait_for_status="yellow", timeout="30s")
+        with self.client() as client:
+            for attempt in range(PATIENCE_S):
+                try:
+                    client.cluster.health(wait_for_status="yellow", timeout="30s")
+                    return
+                except ApiError as error:
+                    # A secure server says 401 until it has read its own users, then 503.
+                    if error.status_code not in (401, 503) or attempt == PATIENCE_S - 1:
+                        raise
+                    time.sleep(1)
 
 
 @contextlib.contextmanager
