@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import ipaddress
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -70,8 +69,6 @@ _ASKED = (
     "ot.answered",
     "otmon.identified_by",
     "event.outcome",
-    "source.ip",
-    "destination.ip",
 )
 """The fields of an event that its severity depends on, besides those of its context."""
 _CRITICALITY = {"high": 1.1, "low": 0.8}
@@ -81,11 +78,12 @@ _CRITICALITY = {"high": 1.1, "low": 0.8}
 def severity_of(match: Match) -> Severity:
     """The severity of a match, by its rule and by the event that completed it."""
     rule, event = match.rule, match.event
-    answered, how, outcome, source, destination = event.several(_ASKED)
+    answered, how, outcome = event.several(_ASKED)
     if rule.site_level is not None:
         return _as_the_site_says(rule.site_level, rule.confidence)
     client, server = event.facts("source"), event.facts("destination")
-    public = "client" if _is_public(source) else "server" if _is_public(destination) else None
+    ends = (("client", "source"), ("server", "destination"))
+    public = next((name for name, end in ends if event.is_outside(end)), None)
     surroundings = _Surroundings(
         client_roles=client.confirmed if client else (),
         client_is_new=client is not None and client.is_new,
@@ -116,7 +114,7 @@ class _Surroundings(NamedTuple):
     window: str | None
     """The maintenance window that names all of it."""
     public: str | None
-    """The end that has a public address."""
+    """The end that is outside the site."""
     is_refused: bool
     is_unsaturated: bool
     """Whether a baseline was broken that had not been learned to its end."""
@@ -177,16 +175,8 @@ def _context(doing: str, impact: str, around: _Surroundings) -> Iterator[tuple[f
     if around.window is not None:
         yield 0.6 if safety else 0.3, f"inside the maintenance window {around.window!r}"
     if around.public is not None:
-        yield 1.2, f"{around.public} has a public address"
+        yield 1.2, f"{around.public} has a public address outside the site"
     if around.is_refused:
         yield 0.8, "server refused"
     if around.is_unsaturated:
         yield 0.5, "the baseline had not been learned to its end"
-
-
-@functools.lru_cache(maxsize=4096)
-def _is_public(address: FieldValue) -> bool:
-    try:
-        return ipaddress.ip_address(str(address)).is_global
-    except ValueError:
-        return False

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
@@ -65,7 +64,7 @@ class Boundary(Detector):
             yield from self._tell(
                 event, talk, "remote_access", "no remote access", REMOTE_ACCESS_PORTS[port]
             )
-        elif port in CLOUD_PORTS and _is_public(talk.server_ip):
+        elif port in CLOUD_PORTS and event.is_outside("destination"):
             yield from self._tell(
                 event, talk, "cloud_service", "peers of the site alone", CLOUD_PORTS[port]
             )
@@ -106,7 +105,3 @@ def _exchanged(talk: Conversation) -> bool:
 def _is_much(talk: Conversation, packets: int) -> bool:
     """Whether there is enough of it, and all of it was seen, to say what it is not."""
     return talk.packets >= packets and not talk.gap_bytes
-
-
-def _is_public(ip: str | None) -> bool:
-    return ip is not None and ipaddress.ip_address(ip).is_global

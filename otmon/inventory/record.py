@@ -55,6 +55,7 @@ def facts_of(device: Device, words: Words, roles: Roles, zones: Zones) -> AssetF
         purdue_level=roles.purdue_level if level is None else level,
         criticality=words.criticality,
         is_new=device.new and not words.accepted,
+        public=device.public,
     )
 
 

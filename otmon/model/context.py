@@ -40,6 +40,8 @@ class AssetFacts:
     """What its loss would mean, by a person's word: high, normal, low."""
     is_new: bool = False
     """Whether nobody has accepted it yet, and it appeared while the sensor watched."""
+    public: bool = False
+    """Whether it is outside: a public address behind a router that is not the site's own."""
 
 
 class Context(Protocol):

@@ -6,6 +6,8 @@ is worked out when it is asked for, and never stored.
 
 from __future__ import annotations
 
+import functools
+import ipaddress
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -193,6 +195,17 @@ class Event:
         )
         return self.context.asset(address) or AssetFacts()
 
+    def is_outside(self, end: str) -> bool:
+        """Whether the `source` or the `destination` is outside the site.
+
+        A public address may be the site's own: what the inventory knew decides.
+        Of who was not known, the address alone tells.
+        """
+        facts = self.facts(end)
+        if facts is not None and facts.id is not None:
+            return facts.public
+        return _is_public(self.get(f"{end}.ip"))
+
     def derive(
         self, category: str, own: Mapping[str, FieldValue], frames: tuple[Frame, ...] | None = None
     ) -> Event:
@@ -329,6 +342,14 @@ def event_of(
 ) -> Event:
     """A record that is no operation as an event."""
     return Event(Likeness(category, service, None, layout, context), record, time_ns, own)
+
+
+@functools.lru_cache(maxsize=4096)
+def _is_public(ip: FieldValue) -> bool:
+    try:
+        return ipaddress.ip_address(str(ip)).is_global
+    except ValueError:
+        return False
 
 
 def event_from_transaction(

@@ -41,6 +41,9 @@ def weighed(rule=RULE, window=None, server=None, client=None, **changes) -> Seve
         ({"server": AssetFacts("a-2", criticality="low")}, 68, "high"),
         ({"server": AssetFacts("a-2", criticality="normal")}, 86, "critical"),
         ({"status": "access_denied"}, 68, "high"),
+        ({"client": AssetFacts("a-1", public=True)}, 100, "critical"),
+        ({"server": AssetFacts("a-2", public=True)}, 100, "critical"),
+        # Of who never sent a frame nothing is known but the address.
         ({"client_ip": "8.8.8.8"}, 100, "critical"),
     ],
 )
@@ -82,3 +85,11 @@ def test_a_level_that_a_site_set_is_not_weighed():
     severity = weighed(rule=replace(RULE, site_level="low"), client=ENGINEER, window="turnaround")
 
     assert ("low", ("low, as set in otmon.toml",)) == (severity.level, severity.factors)
+
+
+def test_a_public_address_that_is_the_sites_own_is_not_outside():
+    facts = {"134.217.61.131": AssetFacts("a-1"), SERVER: AssetFacts("a-2")}
+    severity = severity_of(stop(client_ip="134.217.61.131", context=Surroundings(facts, None)))
+
+    assert 86 == severity.score
+    assert not any("public" in factor for factor in severity.factors)
