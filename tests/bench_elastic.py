@@ -14,6 +14,7 @@ import time
 from pathlib import Path
 
 from elastic_server import node
+from elasticsearch import Elasticsearch
 
 from otmon.config import Config, Elastic
 from otmon.pipeline import analyze
@@ -90,7 +91,7 @@ def main(count: int, version: str) -> None:
         )
 
 
-def _bulk(client, made: list[Document], namespace: str) -> None:  # type: ignore[no-untyped-def]
+def _bulk(client: Elasticsearch, made: list[Document], namespace: str) -> None:
     lines = []
     for one in made:
         lines += [

@@ -133,7 +133,7 @@ class Stub:
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]
+        self._server.handle_error = lambda *_: None  # type: ignore[method-assign]  # broken off on purpose, it would print each
         scheme = "http"
         if context is not None:
             scheme = "https"

@@ -7,6 +7,7 @@ timespan while it holds. Everything that traffic can fill has a bound.
 
 from __future__ import annotations
 
+import abc
 import functools
 import itertools
 from collections import OrderedDict, deque
@@ -51,7 +52,7 @@ class _Plan:
         return (f"{self.threshold} {what} within {self.span_ns // 1_000_000_000} s",)
 
 
-class _Window:
+class _Window(abc.ABC):
     """What one correlation remembers of a group: no more than it takes to fire.
 
     Its condition holds if so many of the newest times, or values, are in the
@@ -71,13 +72,13 @@ class _Window:
         self.counted = 0
         """The number of the last event that a match has counted."""
 
+    @abc.abstractmethod
     def __len__(self) -> int:
         """How many times or values it remembers."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def take(self, values: tuple[FieldValue, ...], now_ns: int) -> bool | None:
         """Counts an event; tells whether its condition holds, None where it lacks the value."""
-        raise NotImplementedError
 
 
 class _Times(_Window):

@@ -7,7 +7,6 @@ has grown since it was taken in is known by its beginning.
 from __future__ import annotations
 
 import hashlib
-import os
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -85,6 +84,14 @@ def taken_by_facts(db: sqlite3.Connection, capture: Capture) -> bool:
     return row is not None
 
 
+def _lasting(path: str) -> str:
+    """A path that still names the file where the next run begins in another folder."""
+    if path == STANDARD_INPUT:
+        return path
+    # Not `resolve`: a link is kept as the name that people know.
+    return str(Path.cwd() / path)
+
+
 def add(db: sqlite3.Connection, captures: Sequence[Capture]) -> None:
     """Notes that captures were taken in."""
     db.executemany(
@@ -92,7 +99,7 @@ def add(db: sqlite3.Connection, captures: Sequence[Capture]) -> None:
         " taken_ns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (sha256) DO NOTHING",
         [
             (
-                one.path if one.path == STANDARD_INPUT else os.path.abspath(one.path),  # noqa: PTH100
+                _lasting(one.path),
                 one.sha256,
                 one.head,
                 one.size,

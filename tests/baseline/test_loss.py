@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from lossy import frames as loss
-from places import PCAPS
+from places import PCAPS, absent
 
 from otmon import pipeline
 from otmon.config import Config
@@ -60,7 +60,7 @@ def deviating(result: Result) -> set[str]:
 
 def here(folder: Path, name: str) -> Path:
     if not (folder / name).is_file():
-        pytest.skip(f"{name} is not there")
+        absent(f"the capture {name}", "OTMON_REQUIRE_CAPTURES")
     return folder / name
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import importlib.util
 
 import pytest
 from places import PCAPS, absent
@@ -14,9 +15,7 @@ STOP = PCAPS / "s7comm" / "stop_start.pcapng"
 
 
 def test_wireshark_decodes_the_frames_asked_for(tshark):
-    try:
-        import pyshark  # noqa: F401
-    except ImportError:
+    if importlib.util.find_spec("pyshark") is None:
         absent("pyshark", "OTMON_REQUIRE_TSHARK")
     found = decode(STOP.read_bytes(), {8, 10})
 

@@ -10,7 +10,7 @@ def told(value: str, count: int = 1, flows: int = 1, frame: int = 1, **other: ob
     facts: dict[str, object] = {"attribute": "serial", "source": "s7comm.read_szl"}
     facts |= {"confidence": 0.95, "ip": "10.0.0.1", "unit": None}
     facts |= {"first_ns": frame, "last_ns": frame, "frame": (0, frame), "last_frame": (0, frame)}
-    return Told(value=value, count=count, flow_count=flows, **(facts | other))  # type: ignore[arg-type]
+    return Told(value=value, count=count, flow_count=flows, **(facts | other))  # type: ignore[arg-type]  # each has its own
 
 
 def said(*claims: Told) -> tuple[list[tuple[str, bool] | None], str]:

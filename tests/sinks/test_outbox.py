@@ -24,7 +24,7 @@ def document(
     name: str, priority: int = 3, body: bytes = b'{"event":{}}', **more: object
 ) -> Document:
     given = {"target": "logs-otmon.operation-default", "op": "create"} | more
-    return Document(priority=priority, id=name, body=body, **given)  # type: ignore[arg-type]
+    return Document(priority=priority, id=name, body=body, **given)  # type: ignore[arg-type]  # each has its own
 
 
 def put(site: SiteFile, *documents: Document, bounds: Bounds | None = None) -> int:
