@@ -119,6 +119,19 @@ def test_what_comes_from_outside_waits_for_a_person():
     assert {"pending"} == {one.state for one in baseline.book.statements()}
 
 
+def test_a_log_in_from_outside_waits_for_a_person_and_one_from_inside_is_learned():
+    baseline = Baseline()
+    see(baseline, write(), 0)
+    outside, inside = (
+        Key("session", "hmi", "plc", "modbus", None, "", "user", name) for name in ("eve", "ann")
+    )
+    baseline.fact(outside, START, "day.pcap#1", may_learn=False)
+    baseline.fact(inside, START, "day.pcap#1", may_learn=True)
+
+    states = {one.key.target: one.state for one in baseline.book.statements()}
+    assert ("pending", "learning") == (states["eve"], states["ann"])
+
+
 def test_what_a_maintenance_window_named_first_is_learned_outside_it():
     baseline = Baseline()
     baseline.look(write(), START, "day.pcap#1", may_learn=False)
