@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import shutil
 import tempfile
 from collections.abc import Collection
@@ -61,19 +62,25 @@ def decode(capture: bytes, wanted: Collection[int]) -> dict[int, tuple[Layer, ..
             # What names a network knows is nobody's business, and asking would leave a trace.
             custom_parameters=["-n"],
         )
+        found: dict[int, tuple[Layer, ...]] = {}
         try:
-            return {
-                int(packet.number): tuple(map(_layer, packet.layers))
-                for packet in reader
-                if int(packet.number) in wanted
-            }
+            for packet in reader:
+                if int(packet.number) in wanted:
+                    found[int(packet.number)] = tuple(map(_layer, packet.layers))
         except (TSharkCrashException, TSharkNotFoundException) as error:
-            raise WiresharkError(
-                f"tshark failed: {error}. Open the capture in Wireshark instead."
-            ) from error
+            # asyncio can lose the exit status of a tshark that ended well, and says 255
+            # then: what was decoded decides.
+            if not found.keys() >= set(wanted):
+                raise WiresharkError(
+                    f"tshark failed: {error}. Open the capture in Wireshark instead."
+                ) from error
         finally:
-            reader.close()
+            with contextlib.suppress(TSharkCrashException):
+                reader.close()
+            # Else it is closed once more when it is collected, on a loop that is gone.
+            reader._running_processes.clear()
             loop.close()
+        return found
 
 
 def _layer(layer: Any) -> Layer:

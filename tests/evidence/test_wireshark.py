@@ -14,9 +14,15 @@ from otmon.evidence.wireshark import WiresharkError, decode
 STOP = PCAPS / "s7comm" / "stop_start.pcapng"
 
 
-def test_wireshark_decodes_the_frames_asked_for(tshark):
+@pytest.fixture
+def pyshark(tshark):
+    """The package, where there is a tshark as well."""
     if importlib.util.find_spec("pyshark") is None:
         absent("pyshark", "OTMON_REQUIRE_TSHARK")
+    return importlib.import_module("pyshark.capture.capture")
+
+
+def test_wireshark_decodes_the_frames_asked_for(pyshark):
     found = decode(STOP.read_bytes(), {8, 10})
 
     assert {8, 10} == found.keys()
@@ -45,3 +51,25 @@ def test_without_pyshark_it_is_told_what_to_install(monkeypatch):
 
     with pytest.raises(WiresharkError, match=r"pip install 'otmon\[wireshark\]'"):
         decode(b"", set())
+
+
+def lose_the_status(pyshark, monkeypatch):
+    """What pyshark does where asyncio did not learn how tshark ended."""
+
+    async def crash(self, process):
+        raise pyshark.TSharkCrashException("seems to have crashed (retcode: 255)")
+
+    monkeypatch.setattr(pyshark.Capture, "_cleanup_subprocess", crash)
+
+
+def test_a_lost_exit_status_of_tshark_costs_nothing_that_was_decoded(pyshark, monkeypatch):
+    lose_the_status(pyshark, monkeypatch)
+
+    assert {8, 10} == decode(STOP.read_bytes(), {8, 10}).keys()
+
+
+def test_a_tshark_that_ended_before_the_frames_came_is_told(pyshark, monkeypatch):
+    lose_the_status(pyshark, monkeypatch)
+
+    with pytest.raises(WiresharkError, match=r"tshark failed.*Open the capture in Wireshark"):
+        decode(STOP.read_bytes(), {8, 10_000})
