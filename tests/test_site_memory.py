@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from cutting import halves
 from places import PCAPS
 
 import otmon
@@ -27,22 +28,6 @@ def state(tmp_path: Path) -> Path:
 def kept(state: Path) -> list[Alert]:
     with SiteFile.open(state, read_only=True) as site, site.reading() as db:
         return alerts.load(db)
-
-
-def split(path: Path, folder: Path, frames: int) -> list[Path]:
-    """The first `frames` packets of a pcapng of ours, and the rest, as files of their own."""
-    body = path.read_bytes()
-    blocks, at = [], 0
-    while at < len(body):
-        size = int.from_bytes(body[at + 4 : at + 8], "little")
-        blocks.append(body[at : at + size])
-        at += size
-    head = [block for block in blocks if block[:4] != b"\x06\0\0\0"]
-    packets = [block for block in blocks if block[:4] == b"\x06\0\0\0"]
-    halves = [folder / "first.pcapng", folder / "second.pcapng"]
-    halves[0].write_bytes(b"".join(head + packets[:frames]))
-    halves[1].write_bytes(b"".join(head + packets[frames:]))
-    return halves
 
 
 def test_what_an_analysis_finds_is_in_the_state_with_the_same_numbers(state):
@@ -90,7 +75,7 @@ def test_only_what_is_new_is_read(state):
 def test_a_capture_cut_in_two_gives_the_same_alerts_as_the_whole(state, tmp_path):
     whole = tmp_path / "whole.otmon"
     otmon.analyze(STOPPED, state=whole)
-    for half in split(STOPPED, tmp_path, 12):
+    for half in halves(STOPPED, tmp_path, 12):
         otmon.analyze(half, state=state)
 
     assert [(a.rule.title, a.client, a.server) for a in kept(whole)] == [
@@ -102,7 +87,7 @@ def test_a_capture_cut_in_two_gives_the_same_alerts_as_the_whole(state, tmp_path
 def test_a_client_of_the_first_capture_is_not_new_in_the_second(state, tmp_path, frames):
     whole = tmp_path / "whole.otmon"
     otmon.analyze(PLANT, state=whole)
-    for half in split(PLANT, tmp_path, frames):
+    for half in halves(PLANT, tmp_path, frames):
         otmon.analyze(half, state=state)
 
     in_one = {(a.rule.title, a.client, a.server) for a in kept(whole)}
@@ -113,7 +98,7 @@ def test_a_client_of_the_first_capture_is_not_new_in_the_second(state, tmp_path,
 
 
 def test_an_older_capture_is_taken_in_and_says_that_detectors_begin_afresh(state, tmp_path):
-    first, second = split(PLANT, tmp_path, 3_000)
+    first, second = halves(PLANT, tmp_path, 3_000)
     otmon.analyze(second, state=state)
     result = otmon.analyze(first, state=state)
 
@@ -124,7 +109,7 @@ def test_an_older_capture_is_taken_in_and_says_that_detectors_begin_afresh(state
 
 def test_a_capture_that_has_grown_is_left_out_with_advice(state, tmp_path):
     growing = tmp_path / "growing.pcapng"
-    begin = split(PLANT, tmp_path, 3_000)[0].read_bytes()
+    begin = halves(PLANT, tmp_path, 3_000)[0].read_bytes()
     growing.write_bytes(begin)
     otmon.analyze(growing, state=state)
     growing.write_bytes(PLANT.read_bytes())
@@ -150,7 +135,7 @@ def test_what_is_stopped_halfway_is_not_in_the_state(state):
 
 
 def test_a_muted_alert_is_counted_and_not_told(state, tmp_path):
-    first, second = split(PLANT, tmp_path, 5_300)
+    first, second = halves(PLANT, tmp_path, 5_300)
     result = otmon.analyze(first, state=state)
     number = next(a.id for a in result.alerts if "malformed" in a.message)
     with SiteFile.open(state) as site, site.transaction() as db:

@@ -6,11 +6,10 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from commands import invoked, run
 from places import PCAPS
 
 import otmon
-from otmon.cli import group
 from otmon.errors import OtmonError, StateError, UsageError
 
 PLANT = PCAPS / "demo" / "plant.pcapng"
@@ -33,19 +32,6 @@ def state(analysed: bytes, tmp_path: Path) -> Path:
     path = tmp_path / "site.otmon"
     path.write_bytes(analysed)
     return path
-
-
-def run(*arguments: object) -> str:
-    """What a command prints.
-
-    Raises:
-        OtmonError: What it refuses with.
-    """
-    ran = CliRunner().invoke(group, [*map(str, arguments)])
-    if ran.exception is not None:
-        raise ran.exception
-    assert 0 == ran.exit_code
-    return ran.output
 
 
 def listed(state: Path, *options: object) -> list[tuple[int, str]]:
@@ -236,9 +222,7 @@ def test_learning_is_taken_back_with_its_statements(enforced):
 def test_nothing_is_learned_without_a_yes(enforced):
     before = enforced.read_bytes()
     number = numbered(enforced, CHANGE)[0]
-    ran = CliRunner().invoke(
-        group, ["alerts", "learn", "--state", str(enforced), str(number)], input="n\n"
-    )
+    ran = invoked("alerts", "learn", "--state", enforced, number, standard_input="n\n")
 
     assert 0 == ran.exit_code
     assert "nothing was learned" in ran.output

@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import CliRunner
+from commands import run
 from places import PCAPS
 
 import otmon
-from otmon.cli import group
 from otmon.errors import UsageError
 
 KNOWN = PCAPS / "inventory" / "known.pcapng"
@@ -34,18 +33,6 @@ def state(analysed: bytes, tmp_path: Path) -> Path:
     path = tmp_path / "site.otmon"
     path.write_bytes(analysed)
     return path
-
-
-def run(*arguments: object) -> str:
-    """What a command prints.
-
-    Raises:
-        OtmonError: What it refuses with.
-    """
-    ran = CliRunner().invoke(group, [*map(str, arguments)])
-    if ran.exception is not None:
-        raise ran.exception
-    return ran.output
 
 
 def listed(state: Path, *options: object) -> list[dict[str, Any]]:

@@ -6,29 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from commands import run
 from places import PCAPS
 
 import otmon
-from otmon.cli import group
 from otmon.errors import OtmonError, UsageError
 
 HABITS = PCAPS / "baseline" / "habits.pcapng"
 DEPARTURES = PCAPS / "baseline" / "departures.pcapng"
 OBJECT = "10.20.1.10 writes holding register 102 of 10.20.2.11 unit 1"
-
-
-def run(*arguments: object) -> str:
-    """What a command prints.
-
-    Raises:
-        OtmonError: What it refuses with.
-    """
-    ran = CliRunner().invoke(group, [*map(str, arguments)])
-    if ran.exception is not None:
-        raise ran.exception
-    assert 0 == ran.exit_code
-    return ran.stdout
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from cutting import halves
 from places import PCAPS, ROOT
 
 from otmon.model.document import json_schema
@@ -123,9 +124,8 @@ def test_one_broken_file_does_not_stop_the_others(tmp_path: Path) -> None:
 
 def test_several_files_are_one_timeline(tmp_path: Path) -> None:
     whole = json.loads(run("analyze", "--format", "json", PCAPS / "demo/plant.pcapng").stdout)
-    halves = [tmp_path / "a.pcapng", tmp_path / "b.pcapng"]
-    _split(PCAPS / "demo" / "plant.pcapng", halves, 3_000)
-    split = json.loads(run("analyze", "--format", "json", *halves).stdout)
+    parts = halves(PCAPS / "demo" / "plant.pcapng", tmp_path, 3_000)
+    split = json.loads(run("analyze", "--format", "json", *parts).stdout)
 
     assert whole["capture"]["pdus"] == split["capture"]["pdus"]
     assert [_told(alert) for alert in whole["alerts"]] == [_told(a) for a in split["alerts"]]
@@ -133,20 +133,6 @@ def test_several_files_are_one_timeline(tmp_path: Path) -> None:
 
 def _told(alert: dict[str, object]) -> tuple[object, ...]:
     return alert["message"], alert["count"], alert["severity"], alert["first_seen"]
-
-
-def _split(path: Path, halves: list[Path], frames: int) -> None:
-    """The first `frames` packets of a pcapng of ours, and the rest, as files of their own."""
-    body = path.read_bytes()
-    blocks, at = [], 0
-    while at < len(body):
-        size = int.from_bytes(body[at + 4 : at + 8], "little")
-        blocks.append(body[at : at + size])
-        at += size
-    head = [block for block in blocks if block[:4] != b"\x06\0\0\0"]
-    packets = [block for block in blocks if block[:4] == b"\x06\0\0\0"]
-    halves[0].write_bytes(b"".join(head + packets[:frames]))
-    halves[1].write_bytes(b"".join(head + packets[frames:]))
 
 
 def test_every_line_of_pdus_is_one_object() -> None:

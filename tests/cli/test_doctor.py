@@ -7,11 +7,11 @@ import shutil
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
+from commands import invoked
 from places import PCAPS
 
 import otmon
-from otmon.cli import group
 from otmon.state import alerts
 from otmon.state.site_file import SiteFile
 
@@ -23,7 +23,7 @@ def state(tmp_path: Path) -> Path:
 
 
 def doctor(*arguments: object) -> Result:
-    return CliRunner().invoke(group, ["doctor", *map(str, arguments)])
+    return invoked("doctor", *arguments)
 
 
 def found(ran: Result, check: str) -> list[tuple[str, str]]:

@@ -6,26 +6,13 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from commands import printed, run
 from places import PCAPS
 
 import otmon
-from otmon.cli import group
 from otmon.errors import UsageError
 
 STOP = PCAPS / "s7comm" / "stop_start.pcapng"
-
-
-def run(*arguments: object) -> bytes:
-    """What a command prints.
-
-    Raises:
-        OtmonError: What it refuses with.
-    """
-    ran = CliRunner().invoke(group, [*map(str, arguments)])
-    if ran.exception is not None and not isinstance(ran.exception, SystemExit):
-        raise ran.exception
-    return ran.stdout_bytes
 
 
 @pytest.fixture
@@ -37,7 +24,7 @@ def last(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_evidence_of_the_last_analysis_goes_into_a_file_of_its_own(last):
-    said = run("evidence", 1).decode()
+    said = run("evidence", 1)
 
     assert said.startswith("alert-1.pcapng: ")
     assert list(otmon.pdus(last / "alert-1.pcapng"))
@@ -57,7 +44,7 @@ def test_only_evidence_is_written_over(last):
 def test_evidence_goes_into_a_pipe(last):
     run("evidence", 1, "-o", "a.pcapng")
 
-    assert (last / "a.pcapng").read_bytes() == run("evidence", 1, "-o", "-")
+    assert (last / "a.pcapng").read_bytes() == printed("evidence", 1, "-o", "-")
 
 
 def test_the_document_tells_each_frame(last):

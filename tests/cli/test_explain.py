@@ -7,12 +7,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from commands import run
 from places import PCAPS
 from rich.console import Console
 
 import otmon
-from otmon.cli import console, group
+from otmon.cli import console
 
 STOP = PCAPS / "s7comm" / "stop_start.pcapng"
 
@@ -22,18 +22,6 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("state") / "site.otmon"
     otmon.analyze(STOP, state=path)
     return path
-
-
-def run(*arguments: object) -> str:
-    """What a command prints.
-
-    Raises:
-        OtmonError: What it refuses with.
-    """
-    ran = CliRunner().invoke(group, [*map(str, arguments)])
-    if ran.exception is not None and not isinstance(ran.exception, SystemExit):
-        raise ran.exception
-    return ran.stdout
 
 
 @pytest.fixture

@@ -10,11 +10,10 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from click.testing import CliRunner
+from commands import run
 from places import PCAPS
 
 import otmon
-from otmon.cli import group
 from otmon.errors import StateError, UsageError
 
 PLANT = PCAPS / "demo" / "plant.pcapng"
@@ -34,18 +33,6 @@ def made(state: Path) -> tuple[str, Path]:
     page, book = state.with_name("report.html"), state.with_name("report.xlsx")
     run("report", "--state", state, "-o", page, "-o", book)
     return page.read_text(encoding="utf-8"), book
-
-
-def run(*arguments: object) -> str:
-    """What a command prints.
-
-    Raises:
-        OtmonError: What it refuses with.
-    """
-    ran = CliRunner().invoke(group, [*map(str, arguments)])
-    if ran.exception is not None and not isinstance(ran.exception, SystemExit):
-        raise ran.exception
-    return ran.stdout
 
 
 class Page(HTMLParser):

@@ -7,16 +7,15 @@ import shutil
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import Result
+from commands import invoked
 from places import PCAPS, ROOT
-
-from otmon.cli import group
 
 STOPPED = "rules/s7comm/s7_controller_stopped.yml"
 
 
 def run(*arguments: str | Path) -> Result:
-    return CliRunner().invoke(group, ["rules", *map(str, arguments)])
+    return invoked("rules", *arguments)
 
 
 @pytest.fixture
