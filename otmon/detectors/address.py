@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, ClassVar
 from otmon.detectors.bounded import Json, Recent, Told
 from otmon.detectors.detector import Detector
 from otmon.detectors.finding import finding
+from otmon.fields import CHANGE_CLASSES
 from otmon.model.event import Event
 from otmon.thresholds import AddressThresholds
 
@@ -58,13 +59,21 @@ class AddressMoves(Detector):
         self._masters: Recent[tuple[object, ...], str] = Recent(MAX_BINDINGS)
         self._told: Told[tuple[object, ...]] = Told(self.settings.repeat_s * SECOND, MAX_BINDINGS)
 
+    can_be_spent = True
+
+    def is_spent(self, event: Event) -> bool:
+        """Whether the link address of a client was noted: another's is another relation."""
+        return event.category == "ot_operation"
+
     def wants(self, event: Event) -> bool:
         """Addresses that send, and DNP3 requests."""
         if event.category == "ot_asset":
             return hasattr(event.record, "arp") or hasattr(event.record, "gratuitous_count")
         if event.category == "ot_anomaly":
             return hasattr(event.record, "from_client")
-        return event.service == "dnp3" and event.get("ot.role") == "request"
+        if event.service != "dnp3" or event.get("ot.role") != "request":
+            return False
+        return event.operation_class in CHANGE_CLASSES
 
     def observe(self, event: Event) -> Iterable[Event]:
         """Takes a pair of addresses, or an operation that names its link address."""

@@ -16,6 +16,7 @@ MAX_TOLD = 20_000
 """Clients and servers that were told of; the longest quiet goes first."""
 
 _CLASSES = frozenset(("auth_login", "auth_fail"))
+_FILE_CLASSES = frozenset(("file_read", "file_write", "file_delete"))
 _OPEN = frozenset(("s7comm", "umas", "dnp3", "ftp", "telnet", "pcom"))
 """Protocols that carry a password so that anybody who listens can read it [S]."""
 
@@ -39,7 +40,9 @@ class Auth(Detector):
 
     def wants(self, event: Event) -> bool:
         """Log-ins, and file commands that carry a user."""
-        return event.operation_class in _CLASSES or event.service == "dnp3"
+        return event.operation_class in _CLASSES or (
+            event.service == "dnp3" and event.operation_class in _FILE_CLASSES
+        )
 
     def observe(self, event: Event) -> Iterable[Event]:
         """Takes an operation that may be a log-in."""

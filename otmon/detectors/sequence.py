@@ -28,10 +28,10 @@ MAX_SYMBOLS = 64
 """Symbols of one channel; a chain of more is none."""
 MAX_BRANCHES = 2
 """Symbols that may follow one, so that the next one is known from it."""
+OFF_COUNT = 400
+"""Transitions after which a chain that does not fit is given up."""
 MAX_FOLLOWERS = 8
 """Symbols that may follow one symbol."""
-
-_ASKED = ("client.address", "server.address", "ot.unit.id", "ot.function.name", "ot.object.id")
 
 
 @dataclass(slots=True)
@@ -59,6 +59,7 @@ class Sequence(Detector):
         "unknown_transition": "Changes come in an order in which they never came.",
     }
     loss_sensitive = True
+    can_be_spent = True
 
     def __init__(self, settings: SequenceThresholds | None = None) -> None:
         self.settings = settings or SequenceThresholds()
@@ -73,14 +74,11 @@ class Sequence(Detector):
         return list(self._judged(event))
 
     def _judged(self, event: Event) -> Iterator[Event]:
-        client, server, unit, operation, objects = event.several(_ASKED)
-        chain = self._chains.make((client, server, event.service, unit), _Chain)
+        chain = self._chains.make(self._channel(event), _Chain)
         if chain.off:
             return
-        target = objects[0] if isinstance(objects, tuple) and objects else None
-        symbol = f"{operation} {target}" if target else str(operation)
-        if event.get("capture.quality") in ("lossy", "one_sided", "blind"):
-            chain.last = None
+        operation, targets = event.record.operation, event.record.targets
+        symbol = f"{operation} {targets[0]}" if targets else operation
         last, chain.last, chain.last_ns = chain.last, symbol, event.time_ns
         if last is None:
             chain.first_ns = chain.first_ns or event.time_ns
@@ -96,7 +94,10 @@ class Sequence(Detector):
         judged = chain.count - own.ready_count
         ready = judged > own.near_count and chain.fitting >= own.fit * (judged - 1)
         chain.fitting += known and judged > 0 and len(followers) <= MAX_BRANCHES
-        if ready and not known and not self._ahead(chain, last, symbol):
+        if judged > OFF_COUNT and not ready:
+            self._give_up(chain)
+            return
+        if ready and not known and not self._excused(event, chain, last, symbol):
             odd = f"{symbol} after {last}"
             if chain.odd is not None and chain.count - chain.odd[1] <= own.near_count:
                 yield finding(
@@ -113,19 +114,33 @@ class Sequence(Detector):
                 chain.odd = (odd, chain.count)
         if symbol not in followers:
             if len(chain.follows) >= MAX_SYMBOLS and last not in chain.follows:
-                chain.off = True
+                self._give_up(chain)
                 return
             followers = chain.follows.setdefault(last, {})
             if len(followers) >= MAX_FOLLOWERS:
-                chain.off = True
+                self._give_up(chain)
                 return
         followers[symbol] = followers.get(symbol, 0) + 1
 
-    def _ahead(self, chain: _Chain, last: str, symbol: str) -> bool:
-        """Whether `symbol` lies a step further on: then the one between was missed."""
-        return any(
-            symbol in chain.follows.get(between, {}) for between in chain.follows.get(last, {})
-        )
+    def _give_up(self, chain: _Chain) -> None:
+        chain.off = True
+        chain.follows.clear()
+
+    def _excused(self, event: Event, chain: _Chain, last: str, symbol: str) -> bool:
+        """Whether the symbol between was missed: a step was left out, or a gap is near."""
+        ahead = (chain.follows.get(between, {}) for between in chain.follows.get(last, {}))
+        if any(symbol in followers for followers in ahead):
+            return True
+        return event.get("capture.quality") in ("lossy", "one_sided", "blind")
+
+    def is_spent(self, event: Event) -> bool:
+        """Whether the changes of its client and server have no order."""
+        chain = self._chains.get(self._channel(event))
+        return chain is not None and chain.off
+
+    def _channel(self, event: Event) -> tuple[object, ...]:
+        record = event.record
+        return (record.client_address, record.server_address, event.service, record.unit)
 
     def memory(self) -> Json:
         """The chains; the position is unknown after a restart."""

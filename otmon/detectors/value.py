@@ -26,8 +26,6 @@ MAX_PER_EVENT = 64
 _RAW = frozenset(("modbus", "modbus_rtu", "umas"))
 """Protocols whose words have no type."""
 
-_ASKED = ("server.address", "network.vlan.id", "ot.unit.id", "client.address")
-
 _Number = float
 
 
@@ -84,18 +82,19 @@ class Value(Detector):
         return list(self._judged(event, values))
 
     def _judged(self, event: Event, values: list[object]) -> Iterator[Event]:
-        server, vlan, unit, _ = event.several(_ASKED)
-        names = _elements(event.record.targets, len(values))
+        record = event.record
+        server, place = record.server_address, (record.vlan, event.service, record.unit)
+        names = _elements(record.targets, min(len(values), MAX_PER_EVENT))
         for name, value in zip(names, values[:MAX_PER_EVENT], strict=False):
             if not isinstance(value, (bool, int, float)):
                 continue
             number = float(value)
-            limit = self._limits.get((str(server), name))
+            limit = self._limits.get((str(server), name)) if self._limits else None
             if limit is not None and not limit.low <= number <= limit.high:
                 yield self._found(
                     event, name, "limit_crossed", f"{limit.low:g} to {limit.high:g}", number, None
                 )
-            key = (server, vlan, event.service, unit, name)
+            key = (server, *place, name)
             known = self._objects.make(key, _Object)
             typed = event.service not in _RAW or isinstance(value, float)
             yield from self._compared(event, name, known, number, typed=typed)

@@ -104,6 +104,7 @@ def dnp3(seconds: float, client: str, source: int, **facts):
     return operation(
         seconds,
         protocol="dnp3",
+        operation_class="command",
         client_ip=client,
         answered=False,
         fields={"dnp3.source": source},
