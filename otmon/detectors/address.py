@@ -158,11 +158,12 @@ class AddressMoves(Detector):
 
     def _link(self, event: Event) -> Iterator[Event]:
         # The fields are those of the answer, where there is one.
-        source = event.get("dnp3.destination" if event.record.answered else "dnp3.source")
-        client, server = event.get("client.address"), event.get("server.address")
+        record = event.record
+        source = event.get("dnp3.destination" if record.answered else "dnp3.source")
+        client = record.client_address
         if not isinstance(source, int) or not isinstance(client, str):
             return
-        key = (server, event.get("network.vlan.id"), source)
+        key = (record.server_address, record.vlan, source)
         known = self._masters.get(key)
         self._masters.put(key, client)
         if known is None or known == client:

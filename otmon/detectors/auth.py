@@ -46,11 +46,13 @@ class Auth(Detector):
 
     def observe(self, event: Event) -> Iterable[Event]:
         """Takes an operation that may be a log-in."""
-        return list(self._judged(event))
+        # Most operations of DNP3 come here, and have none: only that is looked for.
+        secret = event.get(f"{event.service}.auth_secret")
+        if secret is None and event.operation_class not in _CLASSES:
+            return ()
+        return list(self._judged(event, secret))
 
-    def _judged(self, event: Event) -> Iterator[Event]:
-        fields = getattr(event.record, "fields", None) or {}
-        secret = next((fields[name] for name in fields if name.endswith(".auth_secret")), None)
+    def _judged(self, event: Event, secret: object) -> Iterator[Event]:
         if event.operation_class not in _CLASSES:
             if secret is not None:
                 yield from self._secret(event, secret)

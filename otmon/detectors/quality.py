@@ -80,11 +80,10 @@ class Quality:
         begin_ns = self._begins.get(interface)
         if begin_ns is not None and from_ns < begin_ns:
             return "blind"
-        grades = {
-            grade
-            for low, high, grade in self._spans.get(interface, ())
-            if low < until_ns and high > from_ns
-        }
+        spans = self._spans.get(interface)
+        if not spans:
+            return "good"
+        grades = {grade for low, high, grade in spans if low < until_ns and high > from_ns}
         return next((one for one in ("blind", "one_sided", "lossy") if one in grades), "good")
 
     def of(self, event: Event) -> str:
@@ -93,14 +92,20 @@ class Quality:
         from_ns, interface = time_ns - NEAR_NS, getattr(record, "interface", 0)
         from_ns = max(from_ns, self._begins.get(interface, from_ns))
         grade = self.over(interface, from_ns, time_ns + 1)
-        if grade == "good" and self.lost(conversation_of(record), from_ns, time_ns + 1):
+        if (
+            grade == "good"
+            and self._losses
+            and self.lost(conversation_of(record), from_ns, time_ns + 1)
+        ):
             return "lossy"
         return grade
 
     def lost(self, key: tuple[object, ...], from_ns: int, until_ns: int) -> bool:
         """Whether bytes of a conversation were not seen within a time."""
         spans = self._losses.get(key)
-        return any(low < until_ns and high > from_ns for low, high in spans or ())
+        if not spans:
+            return False
+        return any(low < until_ns and high > from_ns for low, high in spans)
 
     def good(self, record: object, from_ns: int, until_ns: int) -> bool:
         """Whether a record's interface and conversation were seen well within a time."""
@@ -126,5 +131,7 @@ def grade_of(health: Health) -> str:
 
 def conversation_of(record: object) -> tuple[object, ...]:
     """Client and server of a record of a flow, whoever asks."""
-    ends = (getattr(record, "client_address", None), getattr(record, "server_address", None))
-    return (*sorted(ends, key=str), getattr(record, "vlan", None))
+    client = getattr(record, "client_address", None)
+    server = getattr(record, "server_address", None)
+    vlan = getattr(record, "vlan", None)
+    return (client, server, vlan) if str(client) <= str(server) else (server, client, vlan)

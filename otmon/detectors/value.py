@@ -7,7 +7,7 @@ the inventory by its extremes, never here.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -82,8 +82,8 @@ class Value(Detector):
         return list(self._judged(event, values))
 
     def _judged(self, event: Event, values: list[object]) -> Iterator[Event]:
-        record = event.record
-        server, place = record.server_address, (record.vlan, event.service, record.unit)
+        record, service, time_ns, own = event.record, event.service, event.time_ns, self.settings
+        server, vlan, unit = record.server_address, record.vlan, record.unit
         names = _elements(record.targets, min(len(values), MAX_PER_EVENT))
         for name, value in zip(names, values[:MAX_PER_EVENT], strict=False):
             if not isinstance(value, (bool, int, float)):
@@ -94,11 +94,12 @@ class Value(Detector):
                 yield self._found(
                     event, name, "limit_crossed", f"{limit.low:g} to {limit.high:g}", number, None
                 )
-            key = (server, *place, name)
+            key = (server, vlan, service, unit, name)
             known = self._objects.make(key, _Object)
-            typed = event.service not in _RAW or isinstance(value, float)
-            yield from self._compared(event, name, known, number, typed=typed)
-            _learn(known, number, event.time_ns, self.settings.set_count)
+            if known.count >= own.ready_count:
+                typed = service not in _RAW or isinstance(value, float)
+                yield from self._compared(event, name, known, number, typed=typed)
+            _learn(known, number, time_ns, own.set_count)
 
     def _compared(
         self, event: Event, name: str, known: _Object, number: float, *, typed: bool
@@ -199,15 +200,13 @@ def _learn(known: _Object, number: float, time_ns: int, most: int) -> None:
         known.last = number
 
 
-def _elements(targets: tuple[str, ...], count: int) -> Iterator[str]:
+def _elements(targets: tuple[str, ...], count: int) -> Sequence[str]:
     """The single objects of a write, in the order of its values: `hr:4-6` is three."""
-    if len(targets) == 1:
-        space, _, place = targets[0].partition(":")
-        first, _, last = place.partition("-")
-        if first.isdigit() and (not last or last.isdigit()):
-            start = int(first)
-            yield from (f"{space}:{start + turn}" for turn in range(count))
-            return
-        yield from targets
-    elif len(targets) == count:
-        yield from targets
+    if len(targets) != 1:
+        return targets if len(targets) == count else ()
+    space, _, place = targets[0].partition(":")
+    first, _, last = place.partition("-")
+    if not first.isdigit() or (last and not last.isdigit()):
+        return targets
+    start = int(first)
+    return [f"{space}:{start + turn}" for turn in range(count)]

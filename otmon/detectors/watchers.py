@@ -30,6 +30,8 @@ class Watchers:
         self.detectors = self._detectors = tuple(detectors)
         self._by_shape: dict[tuple[str, int], _Detectors] = {}
         self._by_likeness: dict[Likeness, _Detectors] = {}
+        self._settled: set[Likeness] = set()
+        """Likenesses of which no detector that could be spent is left."""
         self._by_category: dict[str, _Detectors] = {
             category: tuple(one for one in self._detectors if category in one.categories)
             for category in sorted({name for one in self._detectors for name in one.categories})
@@ -56,7 +58,7 @@ class Watchers:
             said += detector.observe(event)
             if detector.due_ns < self.due_ns:
                 self.due_ns = detector.due_ns
-        if likeness.of_relation:
+        if likeness.of_relation and likeness not in self._settled:
             self._leave_out(likeness, wanting, event)
         return said
 
@@ -65,6 +67,8 @@ class Watchers:
         left = tuple([one for one in wanting if not (one.can_be_spent and one.is_spent(event))])
         if len(left) < len(wanting):
             self._by_likeness[likeness] = left
+        if not any(one.can_be_spent for one in left):
+            self._settled.add(likeness)
 
     def _wanting_likeness(self, event: Event) -> _Detectors:
         likeness = event.likeness
@@ -77,6 +81,7 @@ class Watchers:
         if likeness.decided:
             if len(self._by_likeness) >= MAX_LIKENESSES:
                 self._by_likeness.clear()
+                self._settled.clear()
             self._by_likeness[likeness] = wanting
         return wanting
 
