@@ -286,6 +286,16 @@ def test_an_alert_says_in_ecs_what_was_done_to_whom():
     assert ["10.0.0.66", "10.0.0.11"] == body["related"]["ip"]
 
 
+@given(ASSETS.map(lambda one: dataclasses.replace(one, id="a-c5pbb55qrz")))
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_the_id_of_a_device_finds_its_alerts_and_its_history(asset):
+    raised = documents.alert(SENSOR, an_alert(), lambda _: asset)
+    changed = documents.asset_change(SENSOR, asset, 1, "changed", ())
+
+    for draft in (raised, changed):
+        assert asset.id in json.loads(whole(draft).body)["related"]["hosts"]
+
+
 def test_an_update_of_an_alert_is_no_alert():
     update = Update(9, "acknowledged", START, "acknowledged", 4, "kim", "known work")
     body = json.loads(

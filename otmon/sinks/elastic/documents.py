@@ -531,7 +531,9 @@ def _related(fields: Mapping[str, Any]) -> dict[str, Any]:
         for ip in value if isinstance(value, list) else [value]:
             if ip:
                 ips[ip] = None
-    hosts = _unlike((fields.get("host.name"), fields.get("host.hostname")))
+    # By the id of a device one filter finds its alerts, its operations and its history.
+    named = ("source.asset.id", "destination.asset.id", "host.id", "host.name", "host.hostname")
+    hosts = _unlike(fields.get(name) for name in named)
     return {"related.ip": [*ips], "related.hosts": hosts}
 
 
