@@ -1,5 +1,6 @@
 //! The module `otmon._engine`: the list of what Python sees.
 
+mod behaviour;
 mod catalogue;
 mod convert;
 mod engine;
@@ -12,6 +13,7 @@ mod selection;
 mod shared;
 mod spoof;
 mod timing;
+mod transaction;
 mod worker;
 
 use pyo3::prelude::*;
@@ -26,6 +28,8 @@ mod module {
     use pyo3::prelude::*;
 
     #[pymodule_export]
+    use crate::behaviour::{Behaviour, ValueFacts};
+    #[pymodule_export]
     use crate::catalogue::{
         AnomalyInfo, ClassInfo, FieldInfo, ProtocolInfo, anomalies, classes, compile_filter,
         counter_meanings, protocols, version,
@@ -33,16 +37,15 @@ mod module {
     #[pymodule_export]
     use crate::engine::{CaptureFile, Engine, Interface};
     #[pymodule_export]
-    use crate::observation::{
-        Address, Behaviour, Claim, Content, Conversation, History, Transaction, ValueFacts,
-    };
+    use crate::observation::{Address, Claim, Content, Conversation};
+    #[pymodule_export]
+    use crate::selection::{SelectedFrame, Selection, select_frames, write_capture};
     #[pymodule_export]
     use crate::spoof::{Arp, HeaderShift};
     #[pymodule_export]
     use crate::timing::{Health, Loss, NoReply, Rhythm};
-
     #[pymodule_export]
-    use crate::selection::{SelectedFrame, Selection, select_frames, write_capture};
+    use crate::transaction::{History, Transaction};
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {
@@ -60,7 +63,7 @@ fn add_aliases(module: &Bound<'_, PyModule>) -> PyResult<()> {
     module
         .add("Value", value.bitor(py.get_type::<PyString>())?.bitor(py.get_type::<PyBytes>())?)?;
     let records = [
-        py.get_type::<observation::Behaviour>(),
+        py.get_type::<behaviour::Behaviour>(),
         py.get_type::<observation::Conversation>(),
         py.get_type::<observation::Address>(),
         py.get_type::<observation::Claim>(),
@@ -72,7 +75,7 @@ fn add_aliases(module: &Bound<'_, PyModule>) -> PyResult<()> {
         py.get_type::<spoof::Arp>(),
         py.get_type::<spoof::HeaderShift>(),
     ];
-    let any = py.get_type::<observation::Transaction>().into_any();
+    let any = py.get_type::<transaction::Transaction>().into_any();
     let any = records.into_iter().try_fold(any, |any, class| any.bitor(class))?;
     module.add("Observation", any)
 }

@@ -5,7 +5,8 @@ use std::collections::HashMap;
 
 use dissectors::dissector::Direction;
 
-use super::{Arrival, Engine, TICK_NS, unidentified, whose};
+use super::flows::{unidentified, whose};
+use super::{Arrival, Engine, TICK_NS};
 use crate::conversation::Host;
 use crate::observer::FlowTotals;
 use crate::packet::{Ip, Tcp};

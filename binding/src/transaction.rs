@@ -1,0 +1,158 @@
+//! The class of operations that leave one by one.
+
+use std::sync::Arc;
+
+use engine::observation as record;
+use pyo3::prelude::*;
+use pyo3::types::{PyDict, PyList, PyString, PyTuple};
+
+use crate::convert::{self, PyFrame};
+use crate::of_flow::of_flow;
+use crate::shared::{self, Ends, Shape};
+
+/// What client and server had done before.
+#[pyclass(frozen, get_all, module = "otmon._engine")]
+pub struct History {
+    read_count: u64,
+    change_count: u64,
+    first_seen_ns: i64,
+}
+
+/// One operation that matters by itself.
+#[pyclass(frozen, module = "otmon._engine")]
+pub struct Transaction(pub Box<record::Transaction>, pub Arc<Ends>, pub Arc<Shape>);
+
+of_flow!(Transaction {
+    #[getter]
+    fn behaviour(&self) -> Option<u64> {
+        self.0.behaviour
+    }
+    #[getter]
+    fn relation(&self) -> Option<u64> {
+        // A unit has 32 bits, and there may be none: 33 bits for both.
+        let unit = self.0.unit.map_or(0, |unit| u64::from(unit).saturating_add(1));
+        self.0.conversation.map(|conversation| u64::from(conversation) << 33 | unit)
+    }
+    #[getter]
+    fn time_ns(&self) -> i64 {
+        self.0.time_ns
+    }
+    #[getter]
+    fn frames(&self) -> Vec<PyFrame> {
+        let request = convert::frames(self.0.request_frames.as_ref());
+        request.chain(convert::frames(self.0.response_frames.as_ref())).collect()
+    }
+    #[getter]
+    fn request_frames(&self) -> Vec<PyFrame> {
+        convert::frames(self.0.request_frames.as_ref()).collect()
+    }
+    #[getter]
+    fn response_frames(&self) -> Vec<PyFrame> {
+        convert::frames(self.0.response_frames.as_ref()).collect()
+    }
+    #[getter]
+    fn latency_ns(&self) -> Option<i64> {
+        self.0.latency_ns
+    }
+    #[getter]
+    fn protocol<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        convert::protocol(py, self.0.protocol)
+    }
+    #[getter]
+    fn role<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        convert::word(py, self.0.role.as_str())
+    }
+    #[getter]
+    fn answered(&self) -> bool {
+        self.0.answered
+    }
+    #[getter]
+    fn function_code(&self) -> u16 {
+        self.0.code
+    }
+    #[getter]
+    fn operation<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        self.2.operation.bind(py).clone()
+    }
+    #[getter]
+    fn operation_class<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        convert::class(py, self.0.class)
+    }
+    #[getter]
+    fn unit(&self) -> Option<u32> {
+        self.0.unit
+    }
+    #[getter]
+    fn targets<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        PyTuple::new(py, &self.0.targets)
+    }
+    #[getter]
+    fn quantity(&self) -> Option<u32> {
+        self.0.quantity
+    }
+    #[getter]
+    fn values<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        convert::values(py, &self.0.values)
+    }
+    #[getter]
+    fn value_texts<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
+        convert::texts(py, &self.0.values)
+    }
+    #[getter]
+    fn value_count(&self) -> usize {
+        self.0.value_count
+    }
+    #[getter]
+    fn previous_values<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyList>> {
+        convert::values(py, &self.0.previous_values)
+    }
+    #[getter]
+    fn status<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
+        self.0.status.as_str().map(|text| convert::word(py, text))
+    }
+    #[getter]
+    fn status_code(&self) -> Option<u32> {
+        self.0.status.code()
+    }
+    #[getter]
+    fn status_text<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
+        shared::text(py, self.2.status_text.as_ref())
+    }
+    #[getter]
+    fn outcome<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
+        convert::outcome(py, self.0.status)
+    }
+    #[getter]
+    fn unit_text<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
+        self.0.unit.map(|unit| convert::unit(py, unit))
+    }
+    #[getter]
+    fn phase<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
+        self.0.phase.map(|phase| convert::word(py, phase.as_str()))
+    }
+    #[getter]
+    fn anomalies<'py>(&self, py: Python<'py>) -> Bound<'py, PyTuple> {
+        self.2.anomalies.bind(py).clone()
+    }
+    #[getter]
+    fn shape(&self) -> u64 {
+        self.2.number
+    }
+    #[getter]
+    fn fields<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyDict>> {
+        convert::fields(py, self.0.protocol, &self.0.fields)
+    }
+    fn field<'py>(&self, py: Python<'py>, name: &str) -> Option<Bound<'py, PyAny>> {
+        convert::field(py, self.0.protocol, &self.0.fields, name)
+    }
+    #[getter]
+    fn history(&self) -> History {
+        let record::History { read_count, change_count, first_seen_ns } = self.0.history;
+        History { read_count, change_count, first_seen_ns }
+    }
+    fn __repr__(&self) -> String {
+        let own = &self.0;
+        let targets = own.targets.join(", ");
+        format!("<Transaction {} {} {targets}>", own.protocol.registration().name, own.operation)
+    }
+});
