@@ -24,7 +24,7 @@ except ModuleNotFoundError as missing:
 
 if TYPE_CHECKING:
     from otmon.pdu_lines import pdus
-    from otmon.pipeline import analyze
+    from otmon.runs import analyze
 
 __version__ = _version()
 __all__ = ["__version__", "analyze", "pdus"]
@@ -33,7 +33,7 @@ __all__ = ["__version__", "analyze", "pdus"]
 def __getattr__(name: str) -> Any:
     # Imported when they are asked for: `otmon --help` has no need of them.
     if name == "analyze":
-        from otmon.pipeline import analyze
+        from otmon.runs import analyze
 
         return analyze
     if name == "pdus":

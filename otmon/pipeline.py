@@ -1,41 +1,31 @@
 """The only wiring: engine to inventory, detectors, rules, alerts, result document.
 
-`analyze` is the public API. Rules are loaded while the engine
-already reads, on its own thread.
+`Analysis` takes what the engine tells, in its order, and passes each thing to
+the parts that want it. Who runs it, and over what, is in `runs` and `monitor`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import functools
-import os
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from otmon import _engine
 from otmon.alerts.aggregate import Aggregator
-from otmon.baseline.book import is_known
 from otmon.baseline.compare import Baseline, Found
-from otmon.baseline.learn import learned
 from otmon.baseline.watch import Watch, deviation_event
-from otmon.baseline_memory import BaselineMemory
 from otmon.config import Config
 from otmon.detectors.registry import watchers
-from otmon.errors import StateError, UsageError
 from otmon.indicator_lists import read_indicators
 from otmon.inventory.inventory import Inventory
-from otmon.model import result as document
 from otmon.model.alert import Alert
-from otmon.model.document import Deferred, Time
 from otmon.model.event import (
     Event,
     Likenesses,
     event_from_content,
     stands_alone,
 )
-from otmon.model.link_type import link_type_name
 from otmon.model.observed import (
     event_from_address,
     event_from_arp,
@@ -48,253 +38,21 @@ from otmon.model.observed import (
     event_from_shift,
 )
 from otmon.model.result import Result
-from otmon.pdu_lines import Paths, Progress, listed
+from otmon.pdu_lines import Progress
+from otmon.result_document import Taken, kept_parts, result_of
 from otmon.ruleset.judge import Judge
 from otmon.site_calendar import SiteCalendar
-from otmon.site_memory import SiteMemory, look_up, nothing_known
-from otmon.state import last_analysis
+from otmon.site_memory import SiteMemory, nothing_known
 from otmon.state.site_file import SiteFile
 from otmon.surroundings import Surroundings
 
 if TYPE_CHECKING:
     from otmon.shipping import Shipping
 
-ONE_SIDED_SHARE = 0.8
-"""Share of TCP flows with one direction only from which a capture is one-sided."""
-MIN_TCP_FLOWS = 5
-"""Fewer flows do not tell whether a capture is one-sided."""
 MAX_SHAPES = 4096
 """Shapes of behaviours of which it is remembered whether they stand alone."""
-MAX_KEPT = 20_000
-"""Conversations and transfers that are kept of a result."""
 WAIT_S = 0.1
 """How long a wait for the engine lasts before progress is drawn and Ctrl-C noticed."""
-
-
-def analyze(
-    paths: Paths,
-    *,
-    state: str | os.PathLike[str] | None = None,
-    keep: bool = False,
-    keep_duplicates: bool = False,
-    config: Config | None = None,
-    baseline: Paths | Baseline | None = None,
-    progress: Progress | None = None,
-    shipping: Shipping | None = None,
-) -> Result:
-    """What capture files show, as the document of `otmon analyze --format json`.
-
-    Args:
-        paths: One or several capture files, directories of them, or `-` for
-            standard input. Several are one timeline.
-        state: The site's state file, which the analysis continues; made where
-            there is none. Without it that of the configuration, else none.
-        keep: Without a state, keep the result as the user's last analysis.
-        keep_duplicates: Count frames that a mirror port delivered twice.
-        config: What the site says; without it the defaults.
-        baseline: What is normal: captures to learn it from, or what was learned.
-        progress: Called now and then with the bytes read so far and in all.
-        shipping: Gets what is to be sent; it is in the outbox of the state then, else in its
-            own.
-
-    Raises:
-        CaptureError: No input is usable. Malformed traffic never raises.
-        StateError: The state file cannot be used.
-
-    A KeyboardInterrupt ends the reading; what was found so far is the result.
-    Nothing of it goes into the state, which takes a capture as a whole.
-    """
-    config = config or Config()
-    before: Analysis | None = None
-    if baseline is not None and not isinstance(baseline, Baseline):
-        if _are_captures(listed(baseline)):
-            before = _learned(baseline, keep_duplicates, config, progress)
-            baseline = before.learned
-        else:
-            baseline = known(baseline, config=config)
-    if state is None and config.state.path is not None:
-        state = config.place(config.state.path)
-    if state is None:
-        engine = _engine.Engine(
-            listed(paths),
-            keep_duplicates=keep_duplicates,
-            rhythm=True,
-            health=True,
-            spoof=True,
-            ranges=baseline is not None,
-            delta_s=_delta_s(shipping),
-        )
-        analysis = Analysis(engine, config, baseline=baseline, before=before, shipping=shipping)
-        analysis.run(progress)
-        result = analysis.result()
-        analysis.ship(result)
-        return _kept(analysis, result) if keep else result
-    with SiteFile.open(state) as site:
-        site.claim()
-        inputs = look_up(site, listed(paths))
-        memory = SiteMemory(site, config, inputs)
-        engine = _engine.Engine(
-            inputs.paths,
-            keep_duplicates=keep_duplicates,
-            conversations=memory.known(),
-            rhythm=True,
-            health=True,
-            spoof=True,
-            ranges=True,
-            delta_s=_delta_s(shipping),
-        )
-        if shipping is not None:
-            shipping.begin(site)
-        analysis = Analysis(engine, config, memory, baseline, shipping=shipping)
-        analysis.run(progress)
-        return analysis.finish()
-
-
-def _delta_s(shipping: Shipping | None) -> float | None:
-    """How often counts of what goes on are wanted."""
-    return None if shipping is None else shipping.interval_ns / 1e9
-
-
-def _own_ports() -> dict[str, frozenset[tuple[str, int]]]:
-    """Transports and ports of each dissected protocol."""
-    return {
-        info.name: frozenset(
-            [("tcp", port) for port in info.tcp_ports] + [("udp", port) for port in info.udp_ports]
-        )
-        for info in _engine.protocols()
-    }
-
-
-def _kept(analysis: Analysis, result: Result) -> Result:
-    """The result, kept as the user's last analysis."""
-    try:
-        with last_analysis.fresh() as site:
-            analysis.keep_in(site, result)
-    except StateError as error:
-        remark = f"the analysis could not be kept: {error}"
-        capture = dataclasses.replace(result.capture, remarks=(*result.capture.remarks, remark))
-        return dataclasses.replace(result, capture=capture)
-    return result
-
-
-def known(
-    paths: Paths,
-    *,
-    keep_duplicates: bool = False,
-    config: Config | None = None,
-    progress: Progress | None = None,
-) -> Baseline:
-    """What is normal, as an export or a state file says, or as captures show.
-
-    Raises:
-        CaptureError: No input is usable.
-        StateError: The state file cannot be used.
-        UsageError: The export says something that is not so.
-    """
-    inputs = listed(paths)
-    config = config or Config()
-    kinds = {_kind_of(path) for path in inputs}
-    if _are_captures(inputs):
-        return learn(inputs, keep_duplicates=keep_duplicates, config=config, progress=progress)
-    if len(inputs) > 1:
-        raise UsageError(
-            "A baseline is one export, one state file, or captures. Name one of these."
-        )
-    (path,) = inputs
-    if kinds == {"state"}:
-        with SiteFile.open(path, read_only=True) as site:
-            return BaselineMemory(site, config.baseline).baseline
-    from otmon.baseline import exchange
-
-    said = exchange.read(Path(path).read_text(encoding="utf-8"), os.fspath(path))
-    baseline = Baseline(said.book, said.site, config.baseline)
-    baseline.sources = (os.fspath(path),)
-    return baseline
-
-
-def _are_captures(paths: Sequence[str | os.PathLike[str]]) -> bool:
-    """Whether all of them are to be learned from."""
-    return {_kind_of(path) for path in paths} == {"capture"}
-
-
-def _kind_of(path: str | os.PathLike[str]) -> str:
-    """Whether a path is a `state` file, an `export` of a baseline, or else a `capture`."""
-    place = Path(path)
-    if not place.is_file():
-        return "capture"
-    with place.open("rb") as file:
-        head = file.read(4096)
-    if head.startswith(b"SQLite format 3\0"):
-        return "state"
-    return "export" if b"\notmon_baseline:" in b"\n" + head else "capture"
-
-
-def learn_into(
-    paths: Paths,
-    state: str | os.PathLike[str],
-    *,
-    keep_duplicates: bool = False,
-    config: Config | None = None,
-    progress: Progress | None = None,
-) -> Result:
-    """Learns captures of which a person says that they are normal, into a state file.
-
-    Raises:
-        CaptureError: No input is usable.
-        StateError: The state file cannot be used.
-    """
-    config = config or Config()
-    with SiteFile.open(state) as site:
-        site.claim()
-        inputs = look_up(site, listed(paths))
-        memory = SiteMemory(site, config, inputs)
-        engine = _engine.Engine(
-            inputs.paths,
-            keep_duplicates=keep_duplicates,
-            conversations=memory.known(),
-            rhythm=True,
-            health=True,
-            spoof=True,
-            ranges=True,
-        )
-        analysis = Analysis(engine, config, memory)
-        analysis.learn_all(progress)
-        return analysis.finish()
-
-
-def learn(
-    paths: Paths,
-    *,
-    keep_duplicates: bool = False,
-    config: Config | None = None,
-    progress: Progress | None = None,
-) -> Baseline:
-    """What is normal, from captures of which a person says that they are.
-
-    Raises:
-        CaptureError: No input is usable.
-    """
-    return _learned(paths, keep_duplicates, config or Config(), progress).learned
-
-
-def _learned(
-    paths: Paths, keep_duplicates: bool, config: Config, progress: Progress | None
-) -> Analysis:
-    """A run that has learned what is normal, and who is there."""
-    engine = _engine.Engine(
-        listed(paths),
-        keep_duplicates=keep_duplicates,
-        rhythm=True,
-        health=True,
-        spoof=True,
-        ranges=True,
-    )
-    baseline = Baseline(settings=config.baseline)
-    baseline.sources = tuple(map(str, listed(paths)))
-    analysis = Analysis(engine, config, baseline=baseline)
-    analysis.learn_all(progress)
-    baseline.said_normal = False
-    return analysis
 
 
 class Analysis:
@@ -621,7 +379,7 @@ class Analysis:
         """
         if self._memory is not None:
             files = [] if result is None else self._engine.files()
-            parts = None if result is None else _parts(result)
+            parts = None if result is None else kept_parts(result)
             talks = self._conversations.values()
             others = [] if result is None else [*self._shipments(result)]
             self._memory.save(
@@ -659,47 +417,28 @@ class Analysis:
 
     def result(self) -> Result:
         """The document of everything taken."""
-        inventory = self._inventory
-        files = self._engine.files()
-        counters = {name: count for name, count in self._counters() if count}
-
-        def file_name(number: int) -> str:
-            return files[number].path
-
-        return document.Result(
-            otmon=document.About(_engine.version(), document.SCHEMA_VERSION),
-            capture=self._capture(files, counters),
-            protocols=tuple(self._protocols(counters)),
-            assets=inventory.assets(file_name),
-            conversations=tuple(
-                _conversation(talk, inventory) for talk in self._conversations.values()
-            ),
-            behaviours=Deferred(self._in_order, lambda one: _behaviour(one, inventory)),
-            contents=tuple(_content(content, inventory) for content in self._contents),
-            baseline=None if self._baseline is None else _normal(self._baseline),
-            deviations=tuple(self._deviations()),
-            alerts=self._alerts(),
+        memory, normal = self._memory, self._normal
+        return result_of(
+            Taken(
+                files=self._engine.files(),
+                counters={name: count for name, count in self._counters() if count},
+                conversations=self._conversations.values(),
+                behaviours=self._behaviours.values(),
+                contents=self._contents,
+                inventory=self._inventory,
+                baseline=self._baseline,
+                deviations=() if normal is None else tuple(normal.deviations()),
+                alerts=self._alerts(),
+                interrupted=self._interrupted,
+                rule_errors=self._rule_errors,
+                remarks=() if memory is None else tuple(memory.remarks),
+            )
         )
 
     def _alerts(self) -> Sequence[Alert]:
         names = [file.path for file in self._engine.files()]
         settled = {} if self._memory is None else self._memory.settled
         return self._aggregator.alerts(names.__getitem__, settled)
-
-    def _deviations(self) -> Iterator[document.Deviation]:
-        for one in () if self._normal is None else self._normal.deviations():
-            yield document.Deviation(
-                statement=one.statement.id,
-                state=one.statement.state,
-                novel=one.novel,
-                nearest=one.nearest,
-                expected=one.expected,
-                observed=one.observed,
-                first_seen=Time(one.first_ns),
-                last_seen=Time(one.last_ns),
-                count=one.count,
-                frames=tuple(number for _, number in one.frames),
-            )
 
     def _counters(self) -> Iterator[tuple[str, int]]:
         """What the engine counted, and what rules and alerts left out past their bounds."""
@@ -710,92 +449,15 @@ class Analysis:
         yield "correlation_groups_evicted", self._judge.evicted_count
         yield "correlation_events_merged", self._judge.merged_count
 
-    def _in_order(self) -> list[_engine.Behaviour]:
-        """Every behaviour, in the order in which they were first seen."""
-        return sorted(self._last_told(), key=lambda one: (one.first_seen_ns, one.id))
 
-    def _last_told(self) -> Iterable[_engine.Behaviour]:
-        """Of each behaviour what was told last: one that was evicted has another number."""
-        rows = self._behaviours.values()
-        if not self._engine.counters()["behaviours_evicted"]:
-            return rows
-        return {one.id: one for one in rows}.values()
-
-    def _capture(
-        self, files: Sequence[_engine.CaptureFile], counters: dict[str, int]
-    ) -> document.Capture:
-        first = [file.first_seen_ns for file in files if file.first_seen_ns is not None]
-        last = [file.last_seen_ns for file in files if file.last_seen_ns is not None]
-        tcp = [talk for talk in self._conversations.values() if talk.transport == "tcp"]
-        flows = sum(talk.flow_count for talk in tcp)
-        one_sided = counters.get("one_sided_flows", 0)
-        return document.Capture(
-            files=tuple(_file(file) for file in files),
-            packets=counters.get("frames", 0),
-            bytes=counters.get("bytes", 0),
-            first_seen=Time(min(first)) if first else None,
-            last_seen=Time(max(last)) if last else None,
-            pdus=sum(count for name, count in counters.items() if name.startswith("pdus.")),
-            gap_bytes=counters.get("tcp_gap_bytes", 0),
-            duplicate_frames=counters.get("duplicate_frames", 0),
-            undecoded_bytes=sum(
-                count for name, count in counters.items() if name.startswith("undecoded_bytes.")
-            ),
-            one_sided=flows >= MIN_TCP_FLOWS and one_sided > ONE_SIDED_SHARE * flows,
-            interrupted=self._interrupted,
-            rule_errors=self._rule_errors,
-            remarks=() if self._memory is None else tuple(self._memory.remarks),
-            counters=counters,
-        )
-
-    def _protocols(self, counters: dict[str, int]) -> Iterator[document.Protocol]:
-        anomalies: dict[str, Counter[str]] = {}
-        for behaviour in self._last_told():
-            if behaviour.anomalies:
-                seen = anomalies.setdefault(behaviour.protocol, Counter())
-                seen.update(dict.fromkeys(behaviour.anomalies, behaviour.count))
-        by_protocol: dict[str | None, list[_engine.Conversation]] = {}
-        for talk in self._conversations.values():
-            by_protocol.setdefault(talk.protocol, []).append(talk)
-        for info in _engine.protocols():
-            talks = by_protocol.get(info.name, [])
-            if not counters.get(f"pdus.{info.name}"):
-                continue
-            yield document.Protocol(
-                name=info.name,
-                flows=sum(talk.flow_count for talk in talks),
-                pdus=counters[f"pdus.{info.name}"],
-                anomalies=dict(sorted(anomalies.get(info.name, Counter()).items())),
-                identified_by=tuple(sorted({t.identified_by for t in talks if t.identified_by})),
-            )
-
-
-def _parts(result: Result) -> dict[str, Any]:
-    """What is kept of a result: all but what is in tables of the state, or without bound."""
+def _own_ports() -> dict[str, frozenset[tuple[str, int]]]:
+    """Transports and ports of each dissected protocol."""
     return {
-        "otmon": result.otmon,
-        "capture": result.capture,
-        "protocols": result.protocols,
-        "assets": result.assets,
-        "conversations": result.conversations[:MAX_KEPT],
-        "contents": result.contents[:MAX_KEPT],
-        "deviations": result.deviations[:MAX_KEPT],
+        info.name: frozenset(
+            [("tcp", port) for port in info.tcp_ports] + [("udp", port) for port in info.udp_ports]
+        )
+        for info in _engine.protocols()
     }
-
-
-def _file(file: _engine.CaptureFile) -> document.CaptureFile:
-    return document.CaptureFile(
-        path=file.path,
-        format=file.format,
-        link_types=tuple(map(link_type_name, file.link_types)),
-        packets=file.packets,
-        bytes=file.bytes,
-        first_seen=_time(file.first_seen_ns),
-        last_seen=_time(file.last_seen_ns),
-        truncated=file.truncated,
-        skipped_bytes=file.skipped_bytes,
-        error=file.error,
-    )
 
 
 @functools.cache
@@ -807,114 +469,3 @@ def _ports() -> dict[tuple[str, int], list[str]]:
             for port in own:
                 ports.setdefault((transport, port), []).append(info.name)
     return ports
-
-
-def _normal(baseline: Baseline) -> document.Normal:
-    book = baseline.book
-    return document.Normal(
-        sources=baseline.sources,
-        statements=sum(map(is_known, book.statements())),
-        left_out=book.evicted_count + book.left_out_count,
-        edges=tuple(
-            document.LearnedEdge(
-                client=book.name(edge.client),
-                server=book.name(edge.server),
-                protocol=edge.protocol,
-                state="enforcing" if edge.enforcing else "learning",
-                statements=known.keys,
-                late_share=round(known.late_share, 4),
-                unsaturated=edge.unsaturated,
-            )
-            for edge, known in learned(book)
-        ),
-    )
-
-
-def _time(time_ns: int | None) -> Time | None:
-    return None if time_ns is None else Time(time_ns)
-
-
-def _conversation(talk: _engine.Conversation, inventory: Inventory) -> document.Conversation:
-    vlan, client_ip, server_ip = talk.vlan, talk.client_ip, talk.server_ip
-    return document.Conversation(
-        client=inventory.asset_id(client_ip, talk.client_mac, vlan),
-        server=inventory.asset_id(server_ip, talk.server_mac, vlan),
-        client_ip=client_ip,
-        server_ip=server_ip,
-        protocol=talk.protocol,
-        transport=talk.transport,
-        port=talk.server_port,
-        first_seen=Time(talk.first_seen_ns),
-        last_seen=Time(talk.last_seen_ns),
-        flows=talk.flow_count,
-        packets=talk.packets,
-        bytes=talk.bytes,
-        pdus=talk.pdus,
-        classes=talk.classes,
-        failures=talk.failure_count,
-        one_sided=talk.one_sided,
-        gap_bytes=talk.gap_bytes,
-    )
-
-
-def _behaviour(behaviour: _engine.Behaviour, inventory: Inventory) -> document.Behaviour:
-    vlan, facts = behaviour.vlan, behaviour.values
-    return document.Behaviour(
-        id=behaviour.id,
-        client=inventory.asset_id(behaviour.client_ip, behaviour.client_mac, vlan),
-        server=inventory.asset_id(behaviour.server_ip, behaviour.server_mac, vlan),
-        protocol=behaviour.protocol,
-        role=behaviour.role,
-        unit=behaviour.unit,
-        operation=behaviour.operation,
-        function_code=behaviour.function_code,
-        operation_class=behaviour.operation_class,
-        target=behaviour.target,
-        intervals=tuple(
-            str(first) if first == last else f"{first}-{last}"
-            for first, last in behaviour.intervals
-        ),
-        status=behaviour.status,
-        answered=behaviour.answered,
-        count=behaviour.count,
-        first_seen=Time(behaviour.first_seen_ns),
-        last_seen=Time(behaviour.last_seen_ns),
-        period_ms=_milliseconds(behaviour.period_ns),
-        latency_ms=_milliseconds(behaviour.latency_ns),
-        values=facts and _values(facts),
-        anomalies=behaviour.anomalies,
-        overflow=behaviour.overflow,
-    )
-
-
-def _values(facts: _engine.ValueFacts) -> document.Values:
-    last = facts.last
-    return document.Values(
-        kind=facts.kind,
-        min=facts.min,
-        max=facts.max,
-        last=last.hex() if isinstance(last, bytes) else last,
-        changes=facts.change_count,
-    )
-
-
-def _milliseconds(duration_ns: float | None) -> float | None:
-    """Rounded to the microsecond, which is what most captures have."""
-    return None if duration_ns is None else round(duration_ns / 1e6, 3)
-
-
-def _content(content: _engine.Content, inventory: Inventory) -> document.Content:
-    return document.Content(
-        client=inventory.asset_id(content.client_ip, content.client_mac, content.vlan),
-        server=inventory.asset_id(content.server_ip, content.server_mac, content.vlan),
-        protocol=content.protocol,
-        kind=content.kind,
-        name=content.name,
-        to_server=content.to_server,
-        size=content.size,
-        sha256=content.sha256,
-        complete=content.complete,
-        first_seen=Time(content.first_seen_ns),
-        last_seen=Time(content.last_seen_ns),
-        frames=tuple(number for _, number in content.frames),
-    )

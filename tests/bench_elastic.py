@@ -17,7 +17,7 @@ from elastic_server import node
 from elasticsearch import Elasticsearch
 
 from otmon.config import Config, Elastic
-from otmon.pipeline import analyze
+from otmon.runs import analyze
 from otmon.shipping import Shipping, sensor_of
 from otmon.sinks import outbox
 from otmon.sinks.elastic import setup

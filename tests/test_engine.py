@@ -423,10 +423,10 @@ def test_closing_ends_the_wait_for_a_silent_pipe(capture: Path, tmp_path: Path) 
 
 
 INTERRUPTED = """
-import otmon.pipeline
+import otmon.runs
 def tell(read, total):
     print("reading", flush=True)
-result = otmon.pipeline.analyze(["-"], progress=tell)
+result = otmon.runs.analyze(["-"], progress=tell)
 print(result.capture.counters["frames"])
 """
 

@@ -14,8 +14,8 @@ from otmon.config import Config, load
 from otmon.model.alert import LEVELS
 from otmon.model.document import json_text
 from otmon.model.result import Result
-from otmon.pipeline import analyze as run
-from otmon.pipeline import known
+from otmon.runs import analyze as run
+from otmon.runs import known
 
 
 @click.command()

@@ -347,7 +347,7 @@ def _from_anything(path: str, settings: Config) -> tuple[Asset, ...]:
             raise UsageError(
                 f"{path} is no document of otmon. Make one: `otmon analyze --format json CAPTURE`."
             ) from error
-    from otmon.pipeline import analyze
+    from otmon.runs import analyze
 
     with console.progress(f"Reading {place.name}") as report:
         return analyze(path, config=settings, progress=report).assets

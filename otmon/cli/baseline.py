@@ -105,7 +105,7 @@ def learn(
       otmon baseline learn monday.pcapng tuesday.pcapng --state site.otmon
     """
     from otmon.cli import baseline_tables
-    from otmon.pipeline import learn_into
+    from otmon.runs import learn_into
 
     settings = load(config)
     with console.progress("Learning") as report:
@@ -351,7 +351,7 @@ def _whole(normal: Baseline) -> kept.Changes:
 
 def _known(sources: Sequence[str], state: str | None, settings: Config) -> Baseline:
     if sources:
-        from otmon.pipeline import known
+        from otmon.runs import known
 
         with console.progress("Learning") as report:
             return known(sources, config=settings, progress=report)

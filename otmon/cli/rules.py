@@ -120,9 +120,9 @@ def test_rules(paths: tuple[Path, ...], config: str | None, captures: Path | Non
     """
     from otmon._engine import protocols
     from otmon.fields import catalogue
-    from otmon.pipeline import analyze
     from otmon.ruleset.examples import Scene, examples, proofs
     from otmon.ruleset.load import load_rules
+    from otmon.runs import analyze
 
     site = load(config)
     passed = failed = 0

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from pathlib import Path
 
-from otmon import pipeline
+from otmon import runs
 from otmon.baseline.book import statement_id
 from otmon.baseline.compare import Baseline
 from otmon.baseline.exchange import export
@@ -22,7 +22,7 @@ SET_POINT = "hr:101"
 
 def learned(capture: str) -> Baseline:
     """What a capture shows."""
-    return pipeline.learn(PCAPS / capture)
+    return runs.learn(PCAPS / capture)
 
 
 def about(baseline: Baseline, target: str) -> Statement:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from places import PCAPS
 
-from otmon import pipeline
+from otmon import runs
 from otmon.baseline import exchange
 from otmon.errors import UsageError
 
@@ -14,7 +14,7 @@ NORMAL = PCAPS / "demo" / "plant_normal.pcapng"
 
 @pytest.fixture(scope="module")
 def text() -> str:
-    known = pipeline.learn(NORMAL)
+    known = runs.learn(NORMAL)
     return "".join(exchange.export(known.book, known.site, "waterworks"))
 
 
@@ -40,7 +40,7 @@ def test_what_was_settled_survives_the_exchange(text: str):
 
 
 def test_the_same_normal_gives_the_same_bytes(text: str):
-    known = pipeline.learn(NORMAL)
+    known = runs.learn(NORMAL)
 
     assert text == "".join(exchange.export(known.book, known.site, "waterworks"))
 
@@ -48,8 +48,8 @@ def test_the_same_normal_gives_the_same_bytes(text: str):
 def test_an_imported_baseline_judges_as_the_learned_one(text: str, tmp_path):
     (tmp_path / "plant.yml").write_text(text)
     plant = PCAPS / "demo" / "plant.pcapng"
-    learned = pipeline.analyze(plant, baseline=NORMAL)
-    imported = pipeline.analyze(plant, baseline=tmp_path / "plant.yml")
+    learned = runs.analyze(plant, baseline=NORMAL)
+    imported = runs.analyze(plant, baseline=tmp_path / "plant.yml")
 
     assert learned.deviations == imported.deviations
 

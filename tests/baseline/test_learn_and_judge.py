@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from places import PCAPS
 
-from otmon import pipeline
+from otmon import runs
 from otmon.baseline.words import says
 from otmon.model.result import Result
 
@@ -21,7 +21,7 @@ PLANT = PCAPS / "demo" / "plant.pcapng"
 @functools.cache
 def judged(normal: Path, judged_: Path) -> Result:
     """The result of one capture against another."""
-    return pipeline.analyze(judged_, baseline=normal)
+    return runs.analyze(judged_, baseline=normal)
 
 
 def observed(result: Result) -> list[tuple[tuple[str, ...], str]]:
@@ -36,7 +36,7 @@ def test_what_was_learned_is_no_deviation(capture: Path):
 
 @pytest.mark.parametrize("capture", [HABITS, NORMAL], ids=lambda path: path.stem)
 def test_what_was_learned_raises_no_alert_of_the_baseline(capture: Path):
-    plain = [alert.rule.title for alert in pipeline.analyze(capture).alerts]
+    plain = [alert.rule.title for alert in runs.analyze(capture).alerts]
 
     assert plain == [alert.rule.title for alert in judged(capture, capture).alerts]
 
@@ -104,7 +104,7 @@ def test_nothing_but_the_stranger_deviates_in_an_intrusion():
 
 
 def test_statements_read_like_a_description():
-    book = pipeline.learn(NORMAL).book
+    book = runs.learn(NORMAL).book
 
     assert {
         "10.20.1.10 reads holding registers 100-103 of 10.20.2.11 unit 1, every 2 s",
@@ -113,6 +113,6 @@ def test_statements_read_like_a_description():
 
 
 def test_without_a_baseline_nothing_is_said_about_it():
-    result = pipeline.analyze(PLANT)
+    result = runs.analyze(PLANT)
 
     assert (None, ()) == (result.baseline, result.deviations)

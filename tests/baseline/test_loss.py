@@ -9,7 +9,7 @@ import pytest
 from lossy import frames as loss
 from places import PCAPS, absent
 
-from otmon import pipeline
+from otmon import runs
 from otmon.config import Config
 from otmon.model.result import Result
 from otmon.ruleset.load import RuleSet
@@ -79,7 +79,7 @@ def added(capture: Path, folder: Path) -> list[tuple[str, int, str]]:
     frames = loss.frames_of(capture)
     found = []
     for seed in SEEDS:
-        normal = pipeline.learn(capture)
+        normal = runs.learn(capture)
         lossy = {
             "0.1 %": loss.at_random(frames, 0.001, seed),
             "1 %": loss.at_random(frames, 0.01, seed),
@@ -88,7 +88,7 @@ def added(capture: Path, folder: Path) -> list[tuple[str, int, str]]:
         }
         for name, left in lossy.items():
             path = loss.write(folder / "lossy.pcap", left)
-            result = pipeline.analyze(path, baseline=normal)
+            result = runs.analyze(path, baseline=normal)
             found += [(name, seed, one.observed) for one in result.deviations]
             found += [(name, seed, title) for title in sorted(deviating(result))]
     return found
@@ -100,11 +100,11 @@ def test_the_second_half_of_an_ordinary_day_raises_nothing_after_the_first(corpu
     first = loss.write(tmp_path / "first.pcap", (one for one in frames if one[0] < middle))
     second = loss.write(tmp_path / "second.pcap", (one for one in frames if one[0] >= middle))
 
-    assert set() == titles(pipeline.analyze(second, baseline=first))
+    assert set() == titles(runs.analyze(second, baseline=first))
 
 
 def test_an_ordinary_day_raises_nothing_once_it_was_learned(corpus):
     capture = here(corpus, DAY)
-    result = pipeline.analyze(capture, baseline=capture)
+    result = runs.analyze(capture, baseline=capture)
 
     assert ((), set()) == (result.deviations, titles(result))

@@ -57,7 +57,7 @@ def waiting(state: Path) -> dict[str, str]:
 def later(state: Path, tmp_path: Path) -> otmon.model.result.Result:
     """The departures once more, as another capture of a later day."""
     from otmon.config import Config
-    from otmon.pipeline import known
+    from otmon.runs import known
 
     return otmon.analyze(DEPARTURES, baseline=known(state, config=Config()))
 

@@ -18,7 +18,7 @@ from places import PCAPS
 
 from otmon.model.alert import Alert
 from otmon.pdu_lines import pdus
-from otmon.pipeline import analyze
+from otmon.runs import analyze
 from otmon.state import alerts
 from otmon.state.site_file import SiteFile
 

@@ -13,7 +13,7 @@ from places import PCAPS, ROOT
 
 import otmon
 from otmon.model.alert import Alert
-from otmon.pipeline import learn_into
+from otmon.runs import learn_into
 from otmon.state import alerts, baseline, journal, summary
 from otmon.state.site_file import SiteFile
 
