@@ -1,0 +1,138 @@
+"""Alerts, and what becomes of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from otmon.model.alert import Alert
+from otmon.sinks.elastic.documents.draft import (
+    MAX_LISTED,
+    Draft,
+    Moment,
+    Sensor,
+    draft,
+    moment,
+    unlike,
+)
+from otmon.sinks.elastic.documents.parties import Find, boundary, end, host, outcome_of
+from otmon.sinks.elastic.tactics import threat_fields
+
+SEVERITIES: Mapping[str, int] = {
+    "informational": 21,
+    "low": 21,
+    "medium": 47,
+    "high": 73,
+    "critical": 99,
+}
+"""`event.severity` by level: the scale of Elastic's own integrations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Something about an alert that became known after it was told."""
+
+    id: int
+    """Rises with every update of a state."""
+    kind: str
+    """`level`, `count` or `reopened` by traffic; else what somebody did."""
+    time_ns: int
+    status: str
+    count: int
+    author: str | None
+    note: str | None
+
+
+def alert(sensor: Sensor, one: Alert, find: Find) -> Draft:
+    """The document of an alert as it is when it is raised."""
+    return draft(
+        sensor,
+        "alert",
+        (one.fingerprint, one.id, one.first_seen),
+        one.first_seen,
+        kind="alert",
+        category=["intrusion_detection", "network"],
+        kinds=["info"],
+        fields=_alert_fields(one, find),
+    )
+
+
+def alert_update(sensor: Sensor, one: Alert, update: Update, find: Find) -> Draft:
+    """The document of what became of an alert; no alert of its own for a SIEM."""
+    fields = {
+        **_alert_fields(one, find),
+        "event.action": f"alert-{update.kind.replace('_', '-')}",
+        "otmon.alert.change": update.kind,
+        "otmon.alert.status": update.status,
+        "otmon.alert.count": update.count,
+        "otmon.alert.author": update.author,
+        "otmon.alert.note": update.note,
+    }
+    return draft(
+        sensor,
+        "alert_update",
+        (one.fingerprint, one.id, update.id, update.time_ns),
+        update.time_ns,
+        kind="event",
+        category=["intrusion_detection", "network"],
+        kinds=["info"],
+        fields=fields,
+    )
+
+
+def _alert_fields(one: Alert, find: Find) -> dict[str, Any]:
+    client, server = find(one.client), find(one.server)
+    done = one.violations
+    operation = done[0].operation if done else None
+    fields: dict[str, Any] = {
+        "message": one.rule.title,
+        "event.start": Moment(one.first_seen),
+        "event.end": Moment(one.last_seen),
+        "event.action": _slug(one.protocol, operation or "alert"),
+        "event.code": one.rule.id,
+        "event.severity": SEVERITIES[one.level],
+        "event.risk_score": float(one.severity),
+        "event.risk_score_norm": float(one.severity),
+        "event.outcome": outcome_of({violation.status for violation in done}),
+        "event.reason": one.message,
+        "rule.id": one.rule.id,
+        "rule.name": one.rule.title,
+        "rule.version": one.rule.version,
+        "rule.ruleset": "otmon",
+        "rule.author": ["otmon"],
+        "network.protocol": one.protocol,
+        "otmon.alert.id": str(one.id),
+        "otmon.alert.level": one.level,
+        "otmon.alert.count": one.count,
+        "otmon.alert.folded": one.folded or None,
+        "otmon.alert.confidence": one.confidence,
+        "otmon.alert.status": one.status,
+        "otmon.alert.fingerprint": one.fingerprint,
+        "otmon.alert.first_seen_at": Moment(one.first_seen),
+        "otmon.alert.last_seen_at": Moment(one.last_seen),
+        "otmon.alert.muted_until_at": moment(one.muted_until),
+        "otmon.alert.why": [*one.why],
+        "otmon.alert.triage": [*one.triage],
+        "otmon.alert.false_positives": [*one.false_positives],
+        "otmon.alert.related": [str(number) for number in one.related],
+        "otmon.evidence.ref": one.evidence.file,
+        "otmon.evidence.frame_numbers": [*one.evidence.frames[:MAX_LISTED]],
+        "baseline.statement": [*one.statements],
+        "ot.function.name": unlike(violation.operation for violation in done),
+        "ot.object.id": unlike(violation.target for violation in done),
+        "ot.value": unlike(violation.value for violation in done),
+        "ot.status.name": unlike(violation.status for violation in done),
+        **threat_fields(one.techniques),
+        **end(("source", "client"), one.client, client),
+        **end(("destination", "server"), one.server, server),
+        **boundary(client, server),
+    }
+    affected = server or client
+    if affected is not None:
+        fields |= host(affected)
+    return fields
+
+
+def _slug(*parts: str | None) -> str:
+    return "-".join(part.replace("_", "-").replace(" ", "-") for part in parts if part).lower()

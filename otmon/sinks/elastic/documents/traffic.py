@@ -1,0 +1,133 @@
+"""Who did what to whom, and who talked to whom, in an interval."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from otmon import _engine
+from otmon.fields import CHANGE_CLASSES, PROGRAM_CLASSES
+from otmon.sinks.elastic.documents.draft import MAX_LISTED, Draft, Moment, Sensor, draft
+from otmon.sinks.elastic.documents.parties import Facts, ends, outcome_of
+
+
+def operation(
+    sensor: Sensor, one: _engine.Behaviour, before: int, facts: Facts, *, new: bool = False
+) -> Draft:
+    """The document of a behaviour and an interval, told at the end of the interval.
+
+    Args:
+        sensor: Who sends.
+        one: What was counted up to the end of the interval.
+        before: Its count when the interval began.
+        facts: Gives what is known of devices.
+        new: Whether it was new when the interval began.
+    """
+    count = one.count - before
+    outcome = outcome_of({one.status})
+    values = one.values
+    kinds = [space.partition(":")[0]] if (space := one.target) else []
+    fields: dict[str, Any] = {
+        "event.action": "operation-summary",
+        "event.start": Moment(one.first_seen_ns) if before == 0 else None,
+        "event.end": Moment(one.last_seen_ns),
+        "event.outcome": outcome,
+        "network.transport": one.transport,
+        "network.protocol": one.protocol,
+        "network.vlan.id": one.vlan,
+        "ot.operation.class": one.operation_class,
+        "ot.operation.is_write": one.operation_class in CHANGE_CLASSES,
+        "ot.operation.is_program": one.operation_class in PROGRAM_CLASSES,
+        "ot.function.code": one.function_code,
+        "ot.function.name": one.operation,
+        "ot.role": one.role,
+        "ot.answered": one.answered,
+        "ot.unit.id": None if one.unit is None else str(one.unit),
+        "ot.object.id": [one.target] if one.target else None,
+        "ot.object.type": kinds,
+        "ot.object.address_low": [first for first, _ in one.intervals[:MAX_LISTED]],
+        "ot.object.address_high": [last for _, last in one.intervals[:MAX_LISTED]],
+        "ot.status.name": one.status,
+        "ot.status.code": None if one.status_code is None else str(one.status_code),
+        "ot.anomaly": [*one.anomalies],
+        "otmon.behaviour.id": one.id,
+        "otmon.behaviour.state": "new" if new else "known",
+        "otmon.behaviour.count": count,
+        "otmon.behaviour.error_count": count if outcome == "failure" else 0,
+        "otmon.behaviour.period_ms": _milliseconds(one.period_ns),
+        "otmon.behaviour.jitter_ms": _milliseconds(one.period_deviation_ns),
+        "otmon.behaviour.latency_ms": _milliseconds(one.latency_ns),
+        "otmon.behaviour.value_low": None if values is None else values.min,
+        "otmon.behaviour.value_high": None if values is None else values.max,
+        "otmon.behaviour.first_seen_at": Moment(one.first_seen_ns),
+        **ends(one, facts),
+    }
+    return draft(
+        sensor,
+        "operation",
+        (one.id, one.last_seen_ns),
+        one.last_seen_ns,
+        kind="event",
+        category=["network"],
+        kinds=["connection", "protocol"],
+        fields=fields,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Talked:
+    """What a conversation had come to when an interval began."""
+
+    packets: int = 0
+    bytes: int = 0
+    pdus: int = 0
+    flows: int = 0
+    failures: int = 0
+    gap_bytes: int = 0
+
+
+def talked(one: _engine.Conversation) -> Talked:
+    """What a conversation has come to."""
+    return Talked(
+        one.packets, one.bytes, one.pdus, one.flow_count, one.failure_count, one.gap_bytes
+    )
+
+
+def conversation(
+    sensor: Sensor, one: _engine.Conversation, before: Talked, facts: Facts, *, new: bool = False
+) -> Draft:
+    """The document of a conversation and an interval, told at the end of the interval."""
+    fields: dict[str, Any] = {
+        "event.action": "conversation-summary",
+        "event.start": Moment(one.first_seen_ns) if before == Talked() else None,
+        "event.end": Moment(one.last_seen_ns),
+        "network.transport": one.transport,
+        "network.protocol": one.protocol,
+        "network.vlan.id": one.vlan,
+        "network.packets": one.packets - before.packets,
+        "network.bytes": one.bytes - before.bytes,
+        "otmon.conversation.state": "new" if new else "known",
+        "otmon.conversation.classes": sorted(one.classes),
+        "otmon.conversation.flow_count": one.flow_count - before.flows,
+        "otmon.conversation.pdu_count": one.pdus - before.pdus,
+        "otmon.conversation.failure_count": one.failure_count - before.failures,
+        "otmon.conversation.gap_bytes": one.gap_bytes - before.gap_bytes,
+        "otmon.conversation.one_sided": one.one_sided,
+        "otmon.conversation.first_seen_at": Moment(one.first_seen_ns),
+        **ends(one, facts),
+    }
+    key = (one.client_address, one.server_address, one.server_port, one.transport, one.protocol)
+    return draft(
+        sensor,
+        "conversation",
+        (*key, one.vlan, one.last_seen_ns),
+        one.last_seen_ns,
+        kind="event",
+        category=["network"],
+        kinds=["connection", "protocol"],
+        fields=fields,
+    )
+
+
+def _milliseconds(duration_ns: float | None) -> float | None:
+    return None if duration_ns is None else round(duration_ns / 1e6, 3)
