@@ -7,6 +7,7 @@ Also: bytes of an outbox of them, peak memory of the sender, and bytes of each o
 from __future__ import annotations
 
 import json
+import os
 import resource
 import sys
 import tempfile
@@ -46,6 +47,7 @@ def documents(spool: SiteFile, count: int) -> list[Document]:
 
 def main(count: int, version: str) -> None:
     """Measure and print."""
+    os.environ.setdefault("ES_JAVA_OPTS", "-Xms512m -Xmx512m")  # a server as it is, not for tests
     with tempfile.TemporaryDirectory() as folder, node(version, "plain") as server:
         with SiteFile.open(Path(folder) / "spool", durable=False) as spool:
             made = documents(spool, count)

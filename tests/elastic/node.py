@@ -5,7 +5,8 @@
     node.py 9.5.3 secure       # JDK 21 or newer; TLS, users and API keys
 
 Prints how to reach it as one line of JSON, and stops it when its input ends. A
-line `kill` ends it as a power cut would, `start` starts it with what it had.
+line `kill` ends it as a power cut would, `start` starts it with what it had,
+where it was.
 Needs mvn, a JDK, setpriv when started as root (Elasticsearch refuses root) and,
 for `secure`, the Python package `cryptography`. The integration-test
 distribution comes from Maven Central: never commit or redistribute it.
@@ -156,7 +157,7 @@ def main() -> None:
     for name in ("data", "logs", "tmp"):
         (work / name).mkdir()
     secure = lane == "secure"
-    settings = {
+    settings: dict[str, object] = {
         "cluster.name": "otmon-test",
         "discovery.type": "single-node",
         "http.host": "127.0.0.1",
@@ -180,9 +181,7 @@ def main() -> None:
             "xpack.security.http.ssl.certificate_authorities": "ca.crt",
         }
     settings |= json.loads(os.environ.get("OTMON_ES_SETTINGS", "{}"))
-    (work / "config/elasticsearch.yml").write_text(
-        "".join(f"{k}: {v}\n" for k, v in settings.items())
-    )
+    configure(work, settings)
     drop: list[str] = []
     if os.getuid() == 0:
         drop = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
@@ -233,6 +232,9 @@ def main() -> None:
             "url": f"{'https' if secure else 'http'}://{ports.read_text().split()[0]}",
             "version": version,
         }
+        # Started again it is where it was.
+        settings["http.port"] = ports.read_text().split()[0].rpartition(":")[2]
+        configure(work, settings)
         if secure:
             reach |= {"ca": str(work / "config/ca.crt"), "user": "elastic", "password": PASSWORD}
         print(json.dumps(reach), flush=True)
@@ -253,6 +255,12 @@ def main() -> None:
             stop(node)
         log.close()
         shutil.rmtree(work, ignore_errors=True)
+
+
+def configure(work: pathlib.Path, settings: dict[str, object]) -> None:
+    """Write the settings of a node."""
+    lines = [f"{name}: {value}\n" for name, value in settings.items()]
+    (work / "config/elasticsearch.yml").write_text("".join(lines))
 
 
 def stop(node: subprocess.Popen[bytes]) -> None:

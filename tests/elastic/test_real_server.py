@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from elastic_server import Node, node
+from elastic_server import Node
 from elasticsearch import AuthorizationException, Elasticsearch
 from places import PCAPS
 
@@ -263,22 +263,23 @@ def test_where_no_template_fits_nothing_is_sent_and_the_command_is_named(
     assert "otmon elastic setup" in sender.reason
 
 
-def test_a_server_that_dies_in_the_middle_and_comes_back_has_everything_once(site):
-    documents = [one(f"{n:032x}", "logs-otmon.alert-kill", message="x" * 500) for n in range(3000)]
-    put(site, *documents)
-    with node("8.19.16", "plain") as running:
-        with running.client() as client:
-            [*setup.install(client, "none")]
-        sender = Sender(site, connect(Server((running.url,), timeout_s=10)))
-        assert 0.0 == sender.step()
-        running.kill()
+def test_a_server_that_dies_in_the_middle_and_comes_back_has_everything_once(
+    client, es_server, site, namespace
+):
+    target = f"logs-otmon.alert-{namespace}"
+    put(site, *(one(f"{n:032x}", target, message="x" * 500) for n in range(3000)))
+    sender = Sender(site, connect(Server((es_server.url,), timeout_s=10)))
+    assert 0.0 == sender.step()
+    es_server.kill()
+    try:
         assert sender.step() != 0.0
         assert "backing off" == sender.state
-        running.start()
-        with running.client() as client:
-            assert Sender(site, connect(Server((running.url,)))).drain(60)
-            client.indices.refresh(index="logs-otmon.alert-kill")
-            assert 3000 == client.count(index="logs-otmon.alert-kill")["count"]
+    finally:
+        es_server.start()
+
+    assert Sender(site, connect(Server((es_server.url,)))).drain(60)
+    client.indices.refresh(index=target)
+    assert 3000 == client.count(index=target)["count"]
 
 
 class TestSecure:
