@@ -102,4 +102,4 @@ def node(version: str, lane: str, **settings: str) -> Iterator[Node]:
         yield running
     finally:
         process.stdin.close()
-        process.wait(90)
+        process.wait(120)

@@ -220,7 +220,7 @@ def main() -> None:
             command, env=env, cwd=work, stdout=log, stderr=log, stdin=subprocess.DEVNULL,
             start_new_session=True,
         )  # fmt: skip
-        deadline = time.monotonic() + 180
+        deadline = time.monotonic() + 300
         while not (ports.exists() and ports.read_text().strip()):
             if node.poll() is not None or time.monotonic() > deadline:
                 stop(node)
