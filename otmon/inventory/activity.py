@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 
 POLLED_FROM = 100
 """Reads of one server from which a client polls it."""
+STEADY_FROM = 40
+STEADY_NS = 20 * 1_000_000_000
+"""Fewer are enough where they come over such a time."""
 MAX_POLLED = 256
 """Servers remembered that a client polls: more do not change what it is."""
 
@@ -38,7 +41,8 @@ class Activity:
         classes = talk.classes
         for token, count in classes.items():
             self.asked[protocol, token] += count - known.get(token, 0)
-        if classes.get("read", 0) >= POLLED_FROM and len(self.polled) < MAX_POLLED:
+        enough = STEADY_FROM if talk.last_seen_ns - talk.first_seen_ns >= STEADY_NS else POLLED_FROM
+        if classes.get("read", 0) >= enough and len(self.polled) < MAX_POLLED:
             self.polled[talk.server_ip or talk.server_mac or ""] = None
 
     def answers(self, talk: Conversation, before: Conversation | None) -> None:

@@ -486,6 +486,12 @@ class Inventory:
         self._watches = self._watches or outside
         return outside
 
+    def forwards(self, router: Device, seen: Address) -> None:
+        """A router sent what somebody behind it had to say."""
+        router.seen(seen.first_seen_ns, seen.last_seen_ns)
+        if not router.confirmed and seen.packets >= CONFIRMED_FRAMES:
+            self._confirm(router, seen.last_seen_ns)
+
     def _segment_of(self, vlan: Vlan) -> str:
         if vlan is None:
             return self._segment

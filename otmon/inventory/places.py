@@ -24,6 +24,10 @@ ROUTED_TTL = frozenset({61, 62, 63, 125, 126, 127, 252, 253, 254})
 """Times to live one to three hops below a usual start: the sender is behind a router."""
 USUAL_TTL = frozenset({0, 1, 30, 32, 60, 64, 100, 128, 150, 200, 255})
 """Times to live that stacks start from; 0 where none was seen."""
+HOPS = 3
+"""Routers at most between both sides of a capture in which a device is seen on both."""
+BOTH_SIDES_NS = 60 * 1_000_000_000
+"""Time within which it shows on the other side, too."""
 
 Vlan = int | None
 
@@ -42,12 +46,14 @@ class Pair:
         "last_ns",
         "local",
         "mac",
+        "ttl",
     )
 
     def __init__(self, mac: str, ip: str | None, seen: Address) -> None:
         self.mac = mac
         self.ip = ip
         self.arp = False
+        self.ttl: int = seen.ttl
         self.local = True
         """Whether the IP seems to be on the segment, not behind a router."""
         self.contested = False
@@ -128,6 +134,10 @@ class Owner(Protocol):
         """Whether the holder of an address is no part of the site."""
         ...
 
+    def forwards(self, router: Device, seen: Address) -> None:
+        """A router sent what somebody behind it had to say."""
+        ...
+
 
 class Places:
     """Places addresses, and finds the device of one."""
@@ -143,6 +153,8 @@ class Places:
         """Devices that are known by IP alone."""
         self._holder: dict[tuple[Vlan, str], Pair] = {}
         """The first pair of each IP."""
+        self._neighbours: dict[tuple[Vlan, str], Pair] = {}
+        """The first pair of each IP that is on its own segment."""
         self._found: dict[Place, Device] = {}
 
     def find(self, ip: str | None, mac: str | None, vlan: Vlan) -> Device | None:
@@ -183,7 +195,7 @@ class Places:
             device.seen(seen.first_seen_ns, seen.last_seen_ns)
         if card.routes and card.device is not None and card.device is not device:
             # A router that never speaks for itself is seen by what it forwards.
-            card.device.seen(seen.first_seen_ns, seen.last_seen_ns)
+            self._owner.forwards(card.device, seen)
         if fresh and ip is not None:
             first = self._holder.setdefault((vlan, ip), pair)
             if first is not pair:
@@ -233,6 +245,9 @@ class Places:
                 holder = self._holder.get((vlan, ip))
                 if holder is not None and holder.device is device:
                     del self._holder[vlan, ip]
+                neighbour = self._neighbours.get((vlan, ip))
+                if neighbour is not None and neighbour.device is device:
+                    del self._neighbours[vlan, ip]
                 if self._behind.get((vlan, ip)) is device:
                     del self._behind[vlan, ip]
         device.places.clear()
@@ -304,14 +319,19 @@ class Places:
         own = ip is None or (pair.arp if card.routes else pair.local)
         before = pair.device
         router = self._own(card, vlan, mac, seen) if own or card.routes else None
-        device = router if own and router is not None else self._by_ip(vlan, ip or "")
+        if own and router is not None:
+            device = router
+        else:
+            device = self._neighbour(pair, vlan, ip or "") or self._by_ip(vlan, ip or "")
         if before is device:
             return
         pair.device = device
         device.frame = device.frame or seen.frame
         if ip is None:
             return
-        if not own:
+        if own:
+            self._neighbours.setdefault((vlan, ip), pair)
+        elif not device.macs:
             device.routed = True
             device.public = self._owner.is_outside(ip)
         device.ips[ip] = None
@@ -320,16 +340,35 @@ class Places:
         holder = self._found.get((vlan, ip, None))
         if holder is None or holder is before or not device.routed:
             self._point((vlan, ip, None), device)
-        if before is None:
-            device.seen(pair.first_ns, pair.last_ns)
-            return
         device.seen(pair.first_ns, pair.last_ns)
+        if before is None:
+            if own:
+                self._unite_sides(pair, device, vlan, ip)
+            return
         if before.routed and not device.routed:
             # It was taken for a device behind the router: it is the router itself.
             self._owner.merge(device, before)
             return
         before.ips.pop(ip, None)
         self._owner.move(before, device, ip)
+
+    def _neighbour(self, pair: Pair, vlan: Vlan, ip: str) -> Device | None:
+        """The device on this segment that a router forwards for, where both sides are seen."""
+        neighbour = self._neighbours.get((vlan, ip))
+        if neighbour is None or not _is_forwarded(neighbour, pair):
+            return None
+        return neighbour.device
+
+    def _unite_sides(self, pair: Pair, device: Device, vlan: Vlan, ip: str) -> None:
+        """Behind a router and here is one device, where it shows on both sides at once."""
+        behind = self._behind.get((vlan, ip))
+        if behind is None or behind is device or behind.macs or not behind.seen_now:
+            return
+        if pair.first_ns - behind.first_ns > BOTH_SIDES_NS:
+            return
+        first = self._holder.get((vlan, ip))
+        if first is not None and first.device is behind and _is_forwarded(pair, first):
+            self._owner.merge(device, behind)
 
     def _own(self, card: _Card, vlan: Vlan, mac: str, seen: Address) -> Device:
         """The device whose hardware address it is."""
@@ -348,6 +387,11 @@ class Places:
         if device is None:
             device = self._behind[vlan, ip] = self._owner.make(vlan, ip)
         return device
+
+
+def _is_forwarded(here: Pair, there: Pair) -> bool:
+    """Whether what a router sent can be what a device of its other side had sent."""
+    return here.ttl == 0 or 0 < here.ttl - there.ttl <= HOPS
 
 
 def came_through_a_router(ip: str, ttl: int) -> bool:

@@ -6,6 +6,9 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from otmon.inventory.maker import makes_controllers
+from otmon.inventory.vendor import vendor
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -86,6 +89,12 @@ _ENGINEERING_DANGERS = ("program_download", "program_delete", "firmware_update",
 _CONTROL_CLASSES = ("write", "command")
 _MANY_SERVERS = 5
 _MANY_READS = 20
+_MANY_ANSWERS = 3
+"""Answers from which a server is one: fewer may be a simulator that somebody tried."""
+_LONG_READS = 500
+"""Reads from which a client that only reads is one that shows values to people."""
+_MASTER_CLASSES = ("report_enable", "report_disable")
+"""What a DNP3 master does when it starts: the data link and its events are its own [S]."""
 _DIRECTORY = frozenset(f"serves {name}" for name in ("kerberos", "ldap", "smb"))
 _OFFICE = frozenset(("uses kerberos", "uses ldap", "uses smb"))
 
@@ -153,10 +162,12 @@ def _as_server(device: Device) -> list[Reason]:
         role = _SERVER_ROLE.get(protocol)
         if count <= 0 or role is None:
             continue
-        points = 0.6 if count >= _MANY_READS else 0.5
+        points = 0.6 if count >= _MANY_ANSWERS else 0.5
         if protocol in _SELDOM_OTHERWISE:
             points += 0.2
         reasons.append(Reason(role, points, f"answers {protocol} requests", count))
+        if any(makes_controllers(vendor(mac)) for mac in device.macs):
+            reasons.append(Reason(role, 0.1, "its hardware address is of a maker of controllers"))
     stations = Counter(protocol for protocol, _ in device.nested)
     if stations:
         most = max(stations.values())
@@ -188,9 +199,11 @@ def _as_client(device: Device) -> list[Reason]:
             points = 0.7 if controls <= reads else 0.4
             reasons.append(Reason("hmi", points, "polls few devices and writes to them", reads))
         else:
-            reasons.append(Reason("hmi", 0.5, "polls few devices", reads))
+            points = 0.6 if reads >= _LONG_READS else 0.5
+            reasons.append(Reason("hmi", points, "polls few devices", reads))
     supervised = sum(activity.asked[protocol, "read"] for protocol in ("dnp3", "iec104"))
-    if supervised >= _MANY_READS:
+    starts = any(activity.asked["dnp3", token] for token in _MASTER_CLASSES)
+    if supervised >= (_MANY_ANSWERS if starts else _MANY_READS):
         reasons.append(Reason("scada_server", 0.7, "supervises outstations", supervised))
     engineering = [token for token in _ENGINEERING_CLASSES if asked[token]]
     if engineering and not any(asked[token] for token in _ENGINEERING_DANGERS):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 from importlib import resources
 
+from otmon.inventory.maker import maker
+
 _CORPORATE_TAIL = (
     " co., ltd",
     " co.,ltd",
@@ -38,7 +40,7 @@ def vendor(mac: str) -> str | None:
     for length in (9, 7, 6):
         holder = assignments.get(digits[:length])
         if holder is not None:
-            return _tidy(holder)
+            return maker(holder) or _tidy(holder)
     return None
 
 

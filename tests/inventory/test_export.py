@@ -47,7 +47,7 @@ def test_what_a_device_says_is_never_a_formula() -> None:
 def test_netbox_gets_every_column_that_it_must_have() -> None:
     (row,) = read(csv_text(NETBOX_COLUMNS, netbox_rows(one(), "works")))
 
-    assert ("10.0.0.1", "Unknown", "Siemens AG", "CPU 315", "active", "works") == (
+    assert ("10.0.0.1", "Unknown", "Siemens", "CPU 315", "active", "works") == (
         row["name"],
         row["role"],
         row["manufacturer"],

@@ -37,7 +37,7 @@ def test_a_device_with_two_addresses_is_one_asset() -> None:
 
     assert ("10.0.0.1", "10.0.0.2") == asset.ip
     assert (PLC_MAC,) == asset.mac
-    assert "Siemens AG" == asset.vendor
+    assert "Siemens" == asset.vendor
 
 
 def test_the_same_address_in_two_vlans_is_two_assets() -> None:
@@ -127,7 +127,7 @@ def test_a_public_address_is_a_peer_outside() -> None:
 def test_a_public_address_on_its_own_segment_is_no_peer_outside() -> None:
     (asset,) = assets([address(PLC_MAC, "134.217.61.211", ttl=30)])
 
-    assert ((), "134.217.61.0/24", "Siemens AG") == (asset.roles, asset.zone, asset.vendor)
+    assert ((), "134.217.61.0/24", "Siemens") == (asset.roles, asset.zone, asset.vendor)
 
 
 def test_ids_depend_on_the_key_alone() -> None:
@@ -137,3 +137,48 @@ def test_ids_depend_on_the_key_alone() -> None:
     assert first.id == again.id
     assert first.id.startswith("a-")
     assert 12 == len(first.id)
+
+
+def test_a_capture_of_both_sides_of_a_router_has_each_device_once() -> None:
+    """Here it sends itself, there the router sends for it, one hop later."""
+    found = assets(
+        [
+            address(PLC_MAC, "10.0.0.1", ttl=64),
+            address(ROUTER_MAC, "10.0.0.1", ttl=63),
+            address(HMI_MAC, "10.1.0.1", ttl=128, first_seen_ns=2 * S),
+            address(ROUTER_MAC, "10.1.0.1", ttl=127, first_seen_ns=2 * S),
+        ]
+    )
+
+    assert [("10.0.0.1",), ("10.1.0.1",), ()] == [asset.ip for asset in found]
+    assert [(PLC_MAC,), (HMI_MAC,), (ROUTER_MAC,)] == [asset.mac for asset in found]
+    assert not any(asset.routed for asset in found)
+
+
+def test_who_takes_the_address_of_a_routed_device_later_is_not_that_device() -> None:
+    found = assets(
+        [
+            address(ROUTER_MAC, "10.1.0.1", ttl=63),
+            address(HMI_MAC, "10.1.0.1", first_seen_ns=600 * S, last_seen_ns=700 * S),
+        ]
+    )
+
+    assert {(True, ()), (False, (HMI_MAC,)), (False, (ROUTER_MAC,))} == {
+        (asset.routed, asset.mac) for asset in found
+    }
+
+
+def test_a_router_that_only_forwards_is_a_device() -> None:
+    found = assets([address(ROUTER_MAC, "10.1.0.1", ttl=63)])
+
+    assert [True] == [asset.confirmed for asset in found if asset.mac]
+
+
+def test_three_answers_make_a_controller_and_one_does_with_the_address_of_a_maker() -> None:
+    roles = [
+        assets([address(mac, "10.0.0.2")], [talk])[0].roles
+        for mac, count in ((HMI_MAC, 3), (HMI_MAC, 1), (PLC_MAC, 1))
+        for talk in [conversation("10.0.0.9", "10.0.0.2", "modbus", answered_count=count)]
+    ]
+
+    assert [("plc",), (), ("plc",)] == roles

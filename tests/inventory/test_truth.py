@@ -45,8 +45,8 @@ def inventory(path: Path) -> dict[str, tuple[str, Row, tuple[str, ...]]]:
 NOTHING = (None, None, None, None, None, None)
 PLANT = {
     "10.20.1.10": ("00:14:22:10:01:10", ("Dell", *NOTHING), ("hmi", "scada_server")),
-    "10.20.1.20": ("28:63:36:10:01:20", ("Siemens AG", *NOTHING), ()),
-    "10.20.1.66": ("3c:97:0e:10:01:66", ("Wistron InfoComm(Kunshan)Co.,Ltd", *NOTHING), ()),
+    "10.20.1.20": ("28:63:36:10:01:20", ("Siemens", *NOTHING), ()),
+    "10.20.1.66": ("3c:97:0e:10:01:66", ("Wistron", *NOTHING), ()),
     "10.20.2.11": (
         "00:80:f4:10:02:11",
         ("Schneider Electric", None, "BMX P34 2020", "v3.20", None, None, None),
@@ -54,7 +54,7 @@ PLANT = {
     ),
     "10.20.2.12": (
         "00:90:e8:10:02:12",
-        ("MOXA TECHNOLOGIES CORP", *NOTHING),
+        ("Moxa", *NOTHING),
         ("gateway", "plc"),
     ),
     "10.20.2.12/1": ("00:90:e8:10:02:12", (None, *NOTHING), ("plc",)),
@@ -115,7 +115,7 @@ PUBLIC = {
         "192.168.63.100": (
             "3c:97:0e:91:54:ab",
             (
-                "Wistron InfoComm(Kunshan)Co.,Ltd",
+                "Wistron",
                 None,
                 None,
                 None,

@@ -10,8 +10,8 @@ from otmon.inventory.vendor import vendor
 @pytest.mark.parametrize(
     ("mac", "expected"),
     [
-        ("00:1b:1b:12:34:56", "Siemens AG"),
-        ("00:80:f4:00:00:01", "TELEMECANIQUE ELECTRIQUE"),
+        ("00:1b:1b:12:34:56", "Siemens"),
+        ("00:80:f4:00:00:01", "Schneider Electric"),
         ("00:00:bc:00:00:01", "Rockwell Automation"),
         ("02:1b:1b:12:34:56", None),
         ("01:00:5e:00:00:01", None),
