@@ -37,6 +37,7 @@ __all__ = [
     "Transaction",
     "Value",
     "ValueFacts",
+    "Wanted",
     "anomalies",
     "classes",
     "compile_filter",
@@ -911,6 +912,46 @@ change something, and the packet time of the first. Addresses are IP addresses, 
 addresses. What this version cannot place is left out."""
 
 @final
+class Wanted:
+    """What a rule has to see each time: exchanges for which everything given here holds.
+
+    They leave as `Transaction`, read or not, up to the bound on notable operations of a
+    source and class (`suppressed_notable`). What is asked for here may be wider than its
+    rule: that looks again.
+
+    Args:
+        protocol: Its name, as in `ProtocolInfo.name`.
+        operation_class: The class of the operation, or of one of its parts.
+        operation: Its name.
+        function_code: Its number.
+        unit: The station behind the endpoint.
+        space: Where addresses count, as targets begin: `hr`, `DB10`, `g30`.
+        addresses: The lowest and the highest; what reaches into them holds.
+        values: The lowest and the highest; one of the numbers lies between them.
+        changes: Only when values are other than those before at the same place. The
+            first ones are.
+
+    Raises:
+        OptionsError: No such protocol or class.
+    """
+
+    def __new__(
+        cls,
+        protocol: str,
+        *,
+        operation_class: str | None = None,
+        operation: str | None = None,
+        function_code: int | None = None,
+        unit: int | None = None,
+        space: str | None = None,
+        addresses: tuple[int, int] | None = None,
+        values: tuple[float, float] | None = None,
+        changes: bool = False,
+    ) -> Wanted: ...
+    def __eq__(self, value: object, /) -> bool: ...
+    def __ne__(self, value: object, /) -> bool: ...
+
+@final
 class Engine:
     """Reads capture files as one timeline and says what was observed.
 
@@ -934,6 +975,8 @@ class Engine:
             but not as new.
         rhythms: `Rhythm.id`, period and deviation of those that were periodic in an
             earlier run.
+        wanted: What leaves as a `Transaction` each time though it would be folded into
+            its `Behaviour`; 1024 at most.
 
     Raises:
         CaptureError: No input is usable. Where some are, the others say why not
@@ -955,6 +998,7 @@ class Engine:
         conversations: Sequence[_KnownConversation] = ...,
         behaviours: Sequence[str] = ...,
         rhythms: Sequence[tuple[str, float, float]] = ...,
+        wanted: Sequence[Wanted] = ...,
     ) -> Engine: ...
     @staticmethod
     def live(
@@ -975,6 +1019,7 @@ class Engine:
         previous: bool = False,
         ranges: bool = False,
         delta_s: float | None = None,
+        wanted: Sequence[Wanted] = ...,
     ) -> Engine:
         """Captures from interfaces, and takes from the process every means to send.
 
@@ -1006,11 +1051,18 @@ class Engine:
                 before.
             delta_s: Seconds after which the counts of all that changed leave, again
                 and again; by default at the end alone.
+            wanted: What leaves each time though it would be folded; 1024 at most.
 
         Raises:
             CaptureError: An interface cannot be captured, or the kernel did not
                 lock the process in. Nothing is captured then.
             OptionsError: The filter or a number makes no sense.
+        """
+    def watch(self, wanted: Sequence[Wanted]) -> None:
+        """Say anew what leaves each time; it holds after the next batch, for interfaces only.
+
+        Raises:
+            OptionsError: More than 1024 are wanted.
         """
     def interfaces(self) -> list[Interface]:
         """How the interfaces are, as of the last second, in their order; empty for files."""

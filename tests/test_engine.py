@@ -672,3 +672,30 @@ def test_a_behaviour_that_reads_new_addresses_leaves_again_where_asked() -> None
 
     # The last is what leaves of everything at the end.
     assert ([470, 470], [470]) == (places(True), places(False))
+
+
+def test_a_read_that_is_wanted_leaves_each_time(capture: Path) -> None:
+    def reads(*wanted: _engine.Wanted) -> list[tuple[int, list[_engine.Value]]]:
+        everything = observed(_engine.Engine([str(capture)], wanted=wanted))
+        return [
+            (one.response_frames[-1][1], one.values)
+            for one in everything
+            if isinstance(one, _engine.Transaction) and one.operation == "read_holding_registers"
+        ]
+
+    polls = [(5, [0, 0]), (7, [0, 1]), (9, [0, 2])]
+    registers = _engine.Wanted("modbus", operation_class="read", unit=7, addresses=(101, 200))
+    high = _engine.Wanted("modbus", space="hr", values=(2, 9))
+
+    assert ([], polls) == (reads(), reads(registers))
+    assert [(9, [0, 2])] == reads(high)
+    assert [] == reads(_engine.Wanted("modbus", unit=8), _engine.Wanted("dnp3"))
+
+
+def test_what_cannot_be_wanted_is_an_error(capture: Path) -> None:
+    with pytest.raises(OptionsError, match="No such protocol"):
+        _engine.Wanted("mudbus")
+    with pytest.raises(OptionsError, match="no class"):
+        _engine.Wanted("modbus", operation_class="reed")
+    with pytest.raises(OptionsError, match="1024 at most"):
+        _engine.Engine([str(capture)], wanted=[_engine.Wanted("modbus")] * 1025)

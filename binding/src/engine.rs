@@ -21,6 +21,7 @@ use crate::fault::{caught, engine_error};
 use crate::observation::to_python;
 use crate::selection::Selection;
 use crate::shared::Shared;
+use crate::wanted::{Wanted, taken};
 use crate::worker::{Batch, Known, Options, Waited, Worker};
 
 /// Sizes of a ring: two blocks at least, so that one can be read while the other is filled.
@@ -191,7 +192,7 @@ impl Engine {
     #[pyo3(signature = (
         paths, *, keep_duplicates = false, pdu_log = false, rhythm = false, health = false,
         spoof = false, previous = false, ranges = false, delta_s = None, conversations = Vec::new(),
-        behaviours = Vec::new(), rhythms = Vec::new(),
+        behaviours = Vec::new(), rhythms = Vec::new(), wanted = Vec::new(),
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn new(
@@ -208,6 +209,7 @@ impl Engine {
         conversations: Vec<KnownTalk>,
         behaviours: Vec<String>,
         rhythms: Vec<(String, f64, f64)>,
+        wanted: Vec<Wanted>,
     ) -> PyResult<Self> {
         let delta_ns = delta_s.map(delta).transpose()?;
         let known = earlier(&conversations, &behaviours, &rhythms)?;
@@ -223,6 +225,7 @@ impl Engine {
             ranges,
             delta_ns,
             known,
+            wanted: taken(wanted)?,
         };
         let worker = Worker::start(options).map_err(|fault| engine_error(&fault))?;
         loop {
@@ -244,7 +247,7 @@ impl Engine {
     #[pyo3(signature = (
         interfaces, *, filter = None, snap_length = None, promiscuous = true, ring_mib = 64, user = None,
         evidence_mib = 0, keep_duplicates = false, pdu_log = false, observations = true, rhythm = false,
-        health = false, spoof = false, previous = false, ranges = false, delta_s = None,
+        health = false, spoof = false, previous = false, ranges = false, delta_s = None, wanted = Vec::new(),
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn live(
@@ -265,8 +268,10 @@ impl Engine {
         previous: bool,
         ranges: bool,
         delta_s: Option<f64>,
+        wanted: Vec<Wanted>,
     ) -> PyResult<Self> {
         let delta_ns = delta_s.map(delta).transpose()?;
+        let wanted = taken(wanted)?;
         let wrong = |problem: &dyn std::fmt::Display| OptionsError::new_err(problem.to_string());
         let logging = match (pdu_log, observations) {
             (false, _) => PduLogging::Off,
@@ -307,6 +312,7 @@ impl Engine {
                 previous,
                 ranges,
                 delta_ns,
+                wanted,
                 ..Options::default()
             };
             let evidence = usize::from(evidence_mib) << 20;
@@ -323,6 +329,11 @@ impl Engine {
         rhythms: Vec<(String, f64, f64)>,
     ) -> PyResult<()> {
         self.worker.know(earlier(&conversations, &behaviours, &rhythms)?);
+        Ok(())
+    }
+
+    fn watch(&self, wanted: Vec<Wanted>) -> PyResult<()> {
+        self.worker.watch_for(taken(wanted)?);
         Ok(())
     }
 

@@ -14,6 +14,7 @@ mod shared;
 mod spoof;
 mod timing;
 mod transaction;
+mod wanted;
 mod worker;
 
 use pyo3::prelude::*;
@@ -46,6 +47,8 @@ mod module {
     use crate::timing::{Health, Loss, NoReply, Rhythm};
     #[pymodule_export]
     use crate::transaction::{History, Transaction};
+    #[pymodule_export]
+    use crate::wanted::Wanted;
 
     #[pymodule_init]
     fn init(module: &Bound<'_, PyModule>) -> PyResult<()> {

@@ -19,6 +19,7 @@ use engine::limits::Limits;
 use engine::observation::{KnownConversation, Observation};
 use engine::recent::RecentFrames;
 use engine::selection::{Bounds, Selection, select_recent};
+use engine::wanted::Wanted;
 use engine::{Engine, PduLogging};
 
 use crate::fault::caught;
@@ -58,6 +59,8 @@ pub struct Options {
     pub delta_ns: Option<i64>,
     /// What was done before this run.
     pub known: Known,
+    /// What leaves one by one though it would be folded.
+    pub wanted: Vec<Wanted>,
 }
 
 /// What an earlier run had.
@@ -129,6 +132,8 @@ pub struct Shared {
     recent: Mutex<Option<RecentFrames>>,
     /// What was done before this run, and the thread has not learned yet.
     known: Mutex<Known>,
+    /// What is to leave one by one from now on, where that was said anew.
+    wanted: Mutex<Option<Vec<Wanted>>>,
     fault: Mutex<Option<String>>,
 }
 
@@ -171,6 +176,9 @@ impl Shared {
     pub fn teach(&self, engine: &mut Engine) {
         let known = std::mem::take(&mut *locked(&self.known));
         known.teach(engine);
+        if let Some(wanted) = locked(&self.wanted).take() {
+            engine.watch_for(wanted);
+        }
     }
 
     /// Whether somebody asked the thread to end.
@@ -287,6 +295,11 @@ impl Worker {
         waiting.rhythms.append(&mut known.rhythms);
     }
 
+    /// Says anew what leaves one by one, where the thread watches interfaces.
+    pub fn watch_for(&self, wanted: Vec<Wanted>) {
+        *locked(&self.shared.wanted) = Some(wanted);
+    }
+
     /// Bytes of the inputs read, and in all.
     pub fn progress(&self) -> (u64, u64) {
         (self.shared.read.load(Ordering::Relaxed), self.shared.total.load(Ordering::Relaxed))
@@ -348,6 +361,7 @@ fn make_engine(options: &Options) -> Engine {
         previous: options.previous,
         ranges: options.ranges,
         delta_ns: options.delta_ns,
+        wanted: options.wanted.clone(),
     });
     options.known.teach(&mut engine);
     engine

@@ -37,6 +37,15 @@ impl Space {
             },
         )
     }
+
+    /// Whether a text names it.
+    #[must_use]
+    pub fn is(self, text: &str) -> bool {
+        text.strip_prefix(self.name.as_str()).is_some_and(|rest| match self.number {
+            Some(number) => rest.parse() == Ok(number),
+            None => rest.is_empty(),
+        })
+    }
 }
 
 impl fmt::Display for Space {
@@ -202,6 +211,15 @@ mod tests {
         assert_eq!("file:4/0-9", text(Space::new("file"), Span::part(4, 0, 10)));
         assert_eq!("block:OB1", text(Space::new("block"), Span::Named("OB1".into())));
         assert_eq!("g60v1", text(Space::new("g60v1"), Span::Whole));
+    }
+
+    #[test]
+    fn a_space_is_named_by_its_text_alone() {
+        let db = Space::numbered("DB", 10);
+
+        assert!(db.is("DB10") && Space::new("hr").is("hr"));
+        assert!(!db.is("DB1") && !db.is("DB") && !db.is("DB100") && !db.is("DI10"));
+        assert!(!Space::new("hr").is("hr1") && !Space::new("hr").is("h"));
     }
 
     #[test]

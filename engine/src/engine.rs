@@ -32,6 +32,7 @@ use crate::observer::{Asked, Observer};
 use crate::pdu_log::PduLogging;
 use crate::reassembly::Reassembly;
 use crate::shift::Shifts;
+use crate::wanted::Wanted;
 
 /// Packet time between two sweeps over the flows.
 const TICK_NS: i64 = 1_000_000_000;
@@ -60,6 +61,8 @@ pub struct Options {
     /// Packet time after which the counts of everything that changed leave, again
     /// and again; none for at the end alone.
     pub delta_ns: Option<i64>,
+    /// What leaves one by one though it would be folded.
+    pub wanted: Vec<Wanted>,
 }
 
 /// Frames in, observations out.
@@ -118,7 +121,11 @@ impl Engine {
             previous,
             ranges,
             delta_ns,
+            wanted,
         } = options;
+        let mut observer =
+            Observer::new(&limits, &Asked { pdu_log, rhythm, health, spoof, previous, ranges });
+        observer.watch(wanted);
         Self {
             keep_duplicates,
             pdu_log: pdu_log != PduLogging::Off,
@@ -137,10 +144,7 @@ impl Engine {
             sinks: Sinks::default(),
             waiting: Waits::default(),
             servers: KnownServers::new(limits.known_servers),
-            observer: Observer::new(
-                &limits,
-                &Asked { pdu_log, rhythm, health, spoof, previous, ranges },
-            ),
+            observer,
             limits,
         }
     }
@@ -148,6 +152,12 @@ impl Engine {
     /// Learns what two ends had done before this run, before their first frame.
     pub fn know(&mut self, known: &KnownConversation) {
         self.observer.know(known);
+    }
+
+    /// Sets what leaves one by one though it would be folded, in place of what was set
+    /// before. What is past the bound is left out.
+    pub fn watch_for(&mut self, wanted: Vec<Wanted>) {
+        self.observer.watch(wanted);
     }
 
     /// Learns that an earlier run had a behaviour: it leaves, but not as new.

@@ -47,6 +47,7 @@ pub mod recent;
 pub mod selection;
 mod shift;
 mod token_bucket;
+pub mod wanted;
 
 pub use dissectors;
 pub use engine::{Engine, Options};

@@ -53,6 +53,8 @@ pub struct Limits {
     pub calls: usize,
     /// Values remembered of objects, where somebody asks.
     pub object_values: usize,
+    /// What somebody wants to be told one by one.
+    pub wanted: usize,
     /// Conversations.
     pub conversations: usize,
     /// Pairs of hardware and IP address.
@@ -126,6 +128,7 @@ impl Default for Limits {
             rhythms: 65_536,
             object_values: 1 << 20,
             calls: 65_536,
+            wanted: 1024,
             conversations: 65_536,
             addresses: 65_536,
             claims: 65_536,

@@ -31,6 +31,7 @@ use crate::observation::{FlowFacts, History, KnownConversation, Observation};
 use crate::packet::{Ip, Link};
 use crate::pdu_json::Writer;
 use crate::pdu_log::{PduLog, PduLogging};
+use crate::wanted::{Wanted, Watch};
 
 /// Observations for which a new batch has room at most.
 const USUAL_BATCH: usize = 1024;
@@ -59,6 +60,8 @@ pub struct Observer {
     /// The values before those that the exchange at hand changes; none once one of
     /// them is not known.
     previous: Option<Vec<Value>>,
+    /// What leaves one by one though it would be folded, where somebody asks.
+    watch: Option<Box<Watch>>,
     pdu_log: Option<(PduLog, Writer)>,
     /// Whether no observations are made.
     quiet: bool,
@@ -85,10 +88,16 @@ impl Observer {
             spoof,
             objects: previous.then(|| Box::new(Objects::new(limits.object_values))),
             previous: None,
+            watch: None,
             pdu_log: (pdu_log != PduLogging::Off)
                 .then(|| (PduLog::new(limits.pdu_log_waiting), Writer::new())),
             quiet: pdu_log == PduLogging::Only,
         }
+    }
+
+    /// Sets what leaves one by one though it would be folded.
+    pub fn watch(&mut self, wanted: Vec<Wanted>) {
+        self.watch = Watch::new(wanted, self.limits.wanted);
     }
 
     /// Learns what two ends had done before this run.
@@ -193,7 +202,7 @@ impl Observer {
         }
         let history = counted.map_or(History::default(), |(_, _, history)| history);
         let source = counted.map(|(_, source, _)| source);
-        if self.leaves(&exchange, source, folded.noted, counters) {
+        if self.leaves(&exchange, source, folded, counters) {
             let frames =
                 (pair.request.map(|open| &open.frames), pair.answer.map(|answer| answer.frames));
             let history = match history.first_seen_ns {
@@ -379,12 +388,32 @@ impl Observer {
         &mut self,
         exchange: &Exchange<'_>,
         source: Option<u32>,
+        folded: Folded,
+        counters: &mut Counters,
+    ) -> bool {
+        let wanted = self.watch.as_ref().is_some_and(|own| own.wants(exchange, folded.changed));
+        if !wanted && self.stays(exchange, folded.noted, counters) {
+            return false;
+        }
+        let source = source.and_then(|source| self.conversations.source_mut(source));
+        let may =
+            source.is_none_or(|source| source.may_send(exchange.class, self.now_ns, &self.limits));
+        if !may {
+            counters.suppressed_notable = counters.suppressed_notable.saturating_add(1);
+        }
+        may
+    }
+
+    /// Whether an exchange is no more than one more of its behaviours.
+    fn stays(
+        &mut self,
+        exchange: &Exchange<'_>,
         folded: Option<Noted>,
         counters: &mut Counters,
     ) -> bool {
         let both = [exchange.request, exchange.answer];
         if both.into_iter().flatten().any(|pdu| pdu.cyclic) {
-            return false;
+            return true;
         }
         let failed = exchange.status.is_failure();
         let unusual = failed || !exchange.anomalies.is_empty();
@@ -395,7 +424,7 @@ impl Observer {
             // Rules count it one by one: only the bound on its source holds.
         } else if !exchange.class.is_notable() && sound {
             if !failed && !exchange.unanswered() {
-                return false;
+                return true;
             }
             // A read that fails or stays unanswered again and again is a habit after a while.
             let now_ns = self.now_ns;
@@ -408,19 +437,13 @@ impl Observer {
             });
             if often {
                 counters.suppressed_notable = counters.suppressed_notable.saturating_add(1);
-                return false;
+                return true;
             }
         } else if folded.is_some_and(|own| own.settled) && !unusual && !exchange.unanswered() {
             counters.settled_writes = counters.settled_writes.saturating_add(1);
-            return false;
+            return true;
         }
-        let source = source.and_then(|source| self.conversations.source_mut(source));
-        let may =
-            source.is_none_or(|source| source.may_send(exchange.class, self.now_ns, &self.limits));
-        if !may {
-            counters.suppressed_notable = counters.suppressed_notable.saturating_add(1);
-        }
-        may
+        false
     }
 
     fn emit_conversation(&mut self, slot: u32, ended: bool) {

@@ -123,9 +123,10 @@ impl Entry {
         }
     }
 
-    /// Counts an occurrence; whether it is a settled write.
+    /// Counts an occurrence; whether it is a settled write, and whether it carried
+    /// other values than the last time.
     #[inline]
-    pub(super) fn count(&mut self, occurrence: &Occurrence<'_>, limits: &Limits) -> bool {
+    pub(super) fn count(&mut self, occurrence: &Occurrence<'_>, limits: &Limits) -> (bool, bool) {
         let again = self.exchange == occurrence.exchange;
         if !again {
             self.exchange = occurrence.exchange;
@@ -152,8 +153,9 @@ impl Entry {
         }
         let settles = self.class == Class::Write && self.count >= SETTLED_COUNT && group.steady;
         let writes = self.class == Class::Write;
-        let usual = note_values(&mut self.values, occurrence.values, group.values, writes);
-        settles && usual
+        let (usual, changed) =
+            note_values(&mut self.values, occurrence.values, group.values, writes);
+        (settles && usual, changed)
     }
 
     #[inline]
@@ -276,28 +278,29 @@ impl Entry {
 }
 
 /// Notes values, of which `before` is the digest at the same place; whether a
-/// write carried none that are unusual.
+/// write carried none that are unusual, and whether they are other than those before.
 #[inline]
 fn note_values(
     state: &mut Option<Box<ValueState>>,
     values: &[Value],
     before: Option<&mut u64>,
     writes: bool,
-) -> bool {
-    let Some(first) = values.first() else { return true };
+) -> (bool, bool) {
+    let Some(first) = values.first() else { return (true, false) };
     let digest = recurrence::digest(values);
     let changed = match before {
-        Some(before) if *before == digest => return true,
+        Some(before) if *before == digest => return (true, false),
         Some(before) => std::mem::replace(before, digest) != 0,
         None => true,
     };
-    match state {
+    let usual = match state {
         Some(state) => state.note(values, first, digest, changed),
         None => {
             *state = Some(Box::new(ValueState::new(values, first, digest, writes)));
             false
         }
-    }
+    };
+    (usual, true)
 }
 
 /// The addresses of a target within its space; a bit counts as its byte.

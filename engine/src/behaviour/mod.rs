@@ -80,13 +80,19 @@ pub struct Noted {
     pub news: bool,
     /// Whether it is a cyclic write that carried nothing unusual.
     pub settled: bool,
+    /// Whether it carried other values than the last time at the same place.
+    pub changed: bool,
 }
 
 impl Noted {
     /// What became of an exchange of which both are parts.
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
-        Self { settled: self.settled && other.settled, ..self }
+        Self {
+            settled: self.settled && other.settled,
+            changed: self.changed || other.changed,
+            ..self
+        }
     }
 }
 
@@ -166,7 +172,7 @@ impl Behaviours {
         };
         let entry = self.entries.get_mut(slot as usize)?;
         let (number, before) = (entry.number, entry.count);
-        let settled = entry.count(occurrence, &self.limits);
+        let (settled, changed) = entry.count(occurrence, &self.limits);
         if let Some(rhythms) = &mut self.rhythms {
             entry.beat(slot, occurrence, rhythms);
         }
@@ -189,7 +195,7 @@ impl Behaviours {
             counters.suppressed_behaviours = counters.suppressed_behaviours.saturating_add(1);
             news = false;
         }
-        Some(Noted { slot, number, news, settled })
+        Some(Noted { slot, number, news, settled, changed })
     }
 
     /// Learns that an earlier run had a behaviour.

@@ -48,11 +48,12 @@ impl Observer {
                     continue;
                 }
                 let part = exchange.answered_part(answer, item);
-                if exchange.asks_for(&part) {
-                    fold.note(asking, asking.role, &part);
+                let noted = if exchange.asks_for(&part) {
+                    fold.note(asking, asking.role, &part)
                 } else {
-                    fold.note(answer, Role::Response, &part);
-                }
+                    fold.note(answer, Role::Response, &part)
+                };
+                folded.changed |= noted.is_none_or(|noted| noted.changed);
             }
         }
         folded
@@ -87,11 +88,14 @@ pub(super) struct Folded {
     pub(super) noted: Option<Noted>,
     /// The number of the first behaviour of the highest class.
     highest: Option<u64>,
+    /// Whether a part carried other values than the last time, as far as is known.
+    pub(super) changed: bool,
 }
 
 impl Folded {
     /// Adds a part, of which `highest` says whether its class is that of the exchange.
     fn add(&mut self, part: Option<Noted>, highest: bool) {
+        self.changed |= part.is_none_or(|part| part.changed);
         let Some(part) = part else { return };
         if highest && self.highest.is_none() {
             self.highest = Some(part.number);

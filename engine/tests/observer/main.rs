@@ -8,6 +8,10 @@
     reason = "a test that fails may panic"
 )]
 
+mod table;
+mod told;
+mod wanted;
+
 use std::sync::Arc;
 
 use engine::counters::Counters;
@@ -197,18 +201,6 @@ fn addresses_near_each_other_are_one_interval_and_far_ones_are_not() {
 }
 
 #[test]
-fn intervals_stay_within_their_bound() {
-    let mut plant = Plant::with(Limits { intervals: 3, ..Limits::default() });
-    for first in [0, 1000, 2000, 2900, 60_000] {
-        plant.read(first, 10, SECOND);
-    }
-    plant.taken();
-    let all = plant.flushed();
-
-    assert_eq!(vec![(0, 1009), (2000, 2909), (60_000, 60_009)], behaviours(&all)[0].intervals);
-}
-
-#[test]
 fn interleaved_polls_of_one_operation_keep_their_period() {
     let mut plant = Plant::new();
     for n in 0..100 {
@@ -373,19 +365,6 @@ fn notable_operations_past_their_rate_are_counted() {
 }
 
 #[test]
-fn new_behaviours_past_their_rate_leave_in_the_flush() {
-    let mut plant = Plant::with(Limits { new_behaviours: (1, 2), ..Limits::default() });
-    for at in 0..5 {
-        plant.write(at, 1, SECOND);
-    }
-    let at_once = plant.taken();
-    let later = plant.flushed();
-
-    let new = |all: &[Observation]| behaviours(all).iter().filter(|own| own.new).count();
-    assert_eq!((2, 3, 3), (new(&at_once), new(&later), plant.counters.suppressed_behaviours));
-}
-
-#[test]
 fn the_parts_of_a_message_are_behaviours_each_and_count_once() {
     let mut plant = Plant::new();
     for n in 0..2 {
@@ -446,94 +425,6 @@ fn a_write_among_reads_decides_what_leaves() {
     let all = plant.taken();
     let [own] = transactions(&all)[..] else { panic!("one transaction") };
     assert_eq!((Class::Write, vec!["b".to_owned()]), (own.class, own.targets.clone()));
-}
-
-#[test]
-fn an_identity_is_the_same_on_every_run_and_from_every_client_port() {
-    let id = |port| {
-        let mut plant = Plant::new();
-        plant.facts = Arc::new(facts(1, port));
-        plant.read(0, 10, SECOND);
-        behaviours(&plant.taken())[0].id
-    };
-
-    // SHA-256 of the key's words, made apart from this program.
-    assert_eq!(0xcf67_0243_b07e_d590_67db_d81e_f624_35ea, id(50_000));
-    assert_eq!(id(50_000), id(50_001));
-}
-
-#[test]
-fn the_oldest_on_probation_goes_first_and_its_count_is_kept_in_an_overflow_row() {
-    let limits = Limits {
-        behaviours: 100,
-        behaviours_per_source_percent: 4,
-        new_behaviours: (1, 1),
-        ..Limits::default()
-    };
-    let mut plant = Plant::with(limits);
-    for at in 0..10 {
-        plant.write(at, 1, SECOND);
-    }
-    let all = plant.flushed();
-
-    let overflow: Vec<_> =
-        behaviours(&all).iter().filter(|own| own.overflow).map(|own| own.count).collect();
-    let kept: Vec<_> = behaviours(&all)
-        .iter()
-        .filter(|own| !own.overflow && own.new && own.target.as_deref() != Some("hr:0"))
-        .map(|own| own.target.clone().unwrap())
-        .collect();
-    assert_eq!(vec![5], overflow);
-    assert_eq!(vec!["hr:8", "hr:9", "hr:6", "hr:7"], kept);
-    assert_eq!(6, plant.counters.behaviours_evicted);
-}
-
-#[test]
-fn what_lasts_is_never_evicted_for_something_new() {
-    let limits = Limits { behaviours: 100, behaviours_per_source_percent: 2, ..Limits::default() };
-    let mut plant = Plant::with(limits);
-    for n in 0..5 {
-        plant.write(1, 1, n * 30 * SECOND);
-        plant.write(2, 1, n * 30 * SECOND);
-    }
-    plant.write(3, 1, 200 * SECOND);
-    plant.write(1, 1, 200 * SECOND);
-    let all = plant.flushed();
-
-    let rows: Vec<_> = behaviours(&all)
-        .iter()
-        .filter(|own| own.last_seen_ns >= 120 * SECOND)
-        .map(|own| (own.target.clone(), own.count, own.overflow))
-        .collect();
-    let row = |target: Option<&str>, count, overflow| (target.map(str::to_owned), count, overflow);
-    assert_eq!(
-        vec![row(Some("hr:1"), 6, false), row(Some("hr:2"), 5, false), row(None, 1, true)],
-        rows
-    );
-    assert_eq!(0, plant.counters.behaviours_evicted);
-}
-
-#[test]
-fn a_message_of_unknown_role_is_news_the_third_time() {
-    let mut plant = Plant::new();
-    let mut seen = Vec::new();
-    for n in 0..3 {
-        let mut odd = request(READ, 0, 1);
-        odd.role = Role::Unknown;
-        plant.pair(None, Some(odd), n * SECOND);
-        seen.push(behaviours(&plant.taken()).len());
-    }
-
-    assert_eq!(vec![0, 0, 1], seen);
-}
-
-#[test]
-fn a_flush_repeats_nothing_that_did_not_change() {
-    let mut plant = Plant::new();
-    plant.read(0, 1, SECOND);
-    plant.flushed();
-
-    assert_eq!(0, plant.flushed().len());
 }
 
 #[test]
@@ -613,95 +504,6 @@ fn a_layer_that_only_opens_connections_gives_its_name_to_the_one_inside() {
 }
 
 #[test]
-fn a_claim_leaves_once_and_is_counted() {
-    let mut plant = Plant::new();
-    let claim = sink::Claim {
-        subject: Subject::Sender,
-        attribute: Attribute::Vendor,
-        value: "Acme".into(),
-        source: "identify",
-        confidence: 95,
-    };
-    let origin = Origin {
-        protocol: ProtocolId::Modbus,
-        from_client: false,
-        frame: FrameId { file: 0, number: 9 },
-        time_ns: SECOND,
-    };
-    for _ in 0..3 {
-        plant.observer.claim(&plant.facts, &claim, origin, &mut plant.counters);
-    }
-    let (first, last) = (plant.taken(), plant.flushed());
-
-    let counts = |all: &[Observation]| {
-        let own = |own: &Observation| match own {
-            Observation::Claim(own) => Some((own.count, own.subject.port)),
-            _ => None,
-        };
-        all.iter().filter_map(own).collect::<Vec<_>>()
-    };
-    assert_eq!((vec![(1, 502)], vec![(3, 502)]), (counts(&first), counts(&last)));
-}
-
-/// Sends `pieces` as one transfer; the last one ends it where `ends`.
-fn transfer(plant: &mut Plant, pieces: &[&[u8]], ends: bool) {
-    for (at, bytes) in pieces.iter().enumerate() {
-        let content = sink::Content {
-            transfer: 1,
-            kind: ContentKind::Program,
-            name: "OB1".into(),
-            to_server: true,
-            bytes: 0..bytes.len(),
-            last: ends && at + 1 == pieces.len(),
-        };
-        let origin = Origin {
-            protocol: ProtocolId::Modbus,
-            from_client: true,
-            frame: FrameId { file: 0, number: 1 + at as u64 },
-            time_ns: SECOND,
-        };
-        plant.observer.content(&plant.facts, &content, bytes, origin, &mut plant.counters);
-    }
-}
-
-#[test]
-fn a_transfer_has_the_digest_of_all_its_pieces() {
-    let mut plant = Plant::new();
-    transfer(&mut plant, &[b"a", b"b", b"c"], true);
-    let all = plant.taken();
-
-    let [own] = contents(&all)[..] else { panic!("one transfer") };
-    // FIPS 180-2, B.1: the digest of "abc".
-    let start = [0xba, 0x78, 0x16, 0xbf];
-    assert_eq!((3, true, start), (own.size, own.complete, *own.sha256.first_chunk().unwrap()));
-    assert_eq!(b"abc", &*own.head);
-}
-
-#[test]
-fn a_transfer_with_lost_bytes_or_without_its_end_is_not_complete() {
-    let mut plant = Plant::new();
-    transfer(&mut plant, &[b"a"], false);
-    plant.observer.gap(&plant.facts, None, 0);
-    transfer(&mut plant, &[b"c"], true);
-    transfer(&mut plant, &[b"d"], false);
-    plant.observer.flow_ended(&plant.facts);
-    let all = plant.taken();
-
-    let complete: Vec<_> = contents(&all).iter().map(|own| own.complete).collect();
-    assert_eq!(vec![false, false], complete);
-}
-
-#[test]
-fn a_transfer_past_the_bound_is_hashed_up_to_it() {
-    let mut plant = Plant::with(Limits { content_bytes: 2, ..Limits::default() });
-    transfer(&mut plant, &[b"abc", b"d"], true);
-    let all = plant.taken();
-
-    assert_eq!((2, false), (contents(&all)[0].size, contents(&all)[0].complete));
-    assert_eq!(1, plant.counters.contents_dropped);
-}
-
-#[test]
 fn sequence_rises_with_every_observation() {
     let mut plant = Plant::new();
     plant.write(1, 1, SECOND);
@@ -713,61 +515,4 @@ fn sequence_rises_with_every_observation() {
         numbers.sort_unstable();
         numbers
     });
-}
-
-/// The serial numbers that leave when a device says these, each in a flow.
-fn left(said: &[(&str, u16)]) -> Vec<(String, u64, u64)> {
-    let mut plant = Plant::new();
-    for (at, (serial, flow)) in said.iter().enumerate() {
-        let claim = sink::Claim {
-            subject: Subject::Sender,
-            attribute: Attribute::Serial,
-            value: (*serial).into(),
-            source: "identity",
-            confidence: 95,
-        };
-        let at = u64::try_from(at).unwrap();
-        let origin = Origin {
-            protocol: ProtocolId::Modbus,
-            from_client: false,
-            frame: FrameId { file: 0, number: at + 1 },
-            time_ns: i64::try_from(at).unwrap() * SECOND,
-        };
-        let facts = Arc::new(facts(1, *flow));
-        plant.observer.claim(&facts, &claim, origin, &mut plant.counters);
-    }
-    let observations = plant.taken();
-    let claims = observations.iter().filter_map(|observation| match observation {
-        Observation::Claim(own) => Some((own.value.to_string(), own.count, own.flow_count)),
-        _ => None,
-    });
-    claims.collect()
-}
-
-#[test]
-fn what_is_said_again_and_again_leaves_once() {
-    assert_eq!(left(&[("A", 1), ("A", 1), ("A", 2), ("A", 3)]), [("A".into(), 1, 1)]);
-}
-
-#[test]
-fn another_value_leaves_until_it_is_settled() {
-    let said = [("A", 1), ("B", 1), ("B", 1), ("B", 1), ("B", 1), ("B", 2), ("B", 2), ("B", 3)];
-
-    assert_eq!(
-        left(&said),
-        [
-            ("A".into(), 1, 1),
-            ("B".into(), 1, 1),
-            ("B".into(), 2, 1),
-            ("B".into(), 3, 1),
-            ("B".into(), 5, 2),
-        ]
-    );
-}
-
-#[test]
-fn a_value_that_comes_back_leaves_again() {
-    let said = [("A", 1), ("B", 1), ("A", 1)];
-
-    assert_eq!(left(&said), [("A".into(), 1, 1), ("B".into(), 1, 1), ("A".into(), 2, 1)]);
 }
