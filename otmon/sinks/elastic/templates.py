@@ -10,7 +10,7 @@ from importlib import resources
 from typing import Any
 
 from otmon._engine import version
-from otmon.sinks.elastic.catalogue import ECS, LATEST, MOST_FIELDS, STREAMS, common
+from otmon.sinks.elastic.catalogue import ECS, LATEST, MOST_FIELDS, STREAMS, common, fields_of
 
 PRIORITY = 501
 """Above the built-in templates (100) and those of Fleet (200 to 250)."""
@@ -25,6 +25,12 @@ RETENTION_DAYS: Mapping[str, int] = {
 }
 """After how many days data goes, by stream."""
 ROLLOVER = {"max_age": "30d", "max_primary_shard_size": "25gb"}
+_SETTINGS: Mapping[str, Any] = {
+    "index.mapping.ignore_malformed": True,
+    "index.mapping.total_fields.limit": MOST_FIELDS,
+    "index.codec": "best_compression",
+}
+_STRICT: Mapping[str, Any] = {"dynamic": False, "date_detection": False}
 _LONGEST = 1024
 """Characters of a keyword that are indexed."""
 _KINDS: Mapping[str, dict[str, Any]] = {
@@ -76,17 +82,7 @@ def templates(lifecycle: str = "none") -> Iterator[Template]:
         parts[_part(stream)] = own
     for name, fields in parts.items():
         yield _component(name, {"mappings": {"properties": mapping(fields)}})
-    yield _component(
-        "otmon-settings",
-        {
-            "settings": {
-                "index.mapping.ignore_malformed": True,
-                "index.mapping.total_fields.limit": MOST_FIELDS,
-                "index.codec": "best_compression",
-            },
-            "mappings": {"dynamic": False, "date_detection": False},
-        },
-    )
+    yield _component("otmon-settings", {"settings": _SETTINGS, "mappings": _STRICT})
     if lifecycle == "ilm":
         yield from _policies()
     for stream in STREAMS:
@@ -98,14 +94,36 @@ def policy_of(stream: str) -> str:
     return f"otmon-{RETENTION_DAYS[stream]}d"
 
 
+def retention(stream: str) -> int:
+    """After how many days the data of a stream goes."""
+    return RETENTION_DAYS[stream]
+
+
+def policy(days: int) -> dict[str, Any]:
+    """A lifecycle policy that deletes after some days."""
+    phases = {
+        "hot": {"actions": {"rollover": ROLLOVER}},
+        "delete": {"min_age": f"{days}d", "actions": {"delete": {}}},
+    }
+    return {"policy": {"phases": phases}}
+
+
+def self_contained(stream: str) -> dict[str, Any]:
+    """The index template of a stream without parts, for a server that has none of them."""
+    return {
+        "index_patterns": [f"{stream}-*"],
+        "priority": PRIORITY,
+        "template": {
+            "settings": _SETTINGS,
+            "mappings": {**_STRICT, "properties": mapping(fields_of(stream))},
+        },
+    }
+
+
 def _policies() -> Iterator[Template]:
     for days in sorted(set(RETENTION_DAYS.values())):
-        phases = {
-            "hot": {"actions": {"rollover": ROLLOVER}},
-            "delete": {"min_age": f"{days}d", "actions": {"delete": {}}},
-        }
-        body = {"policy": {"phases": phases}}
-        yield Template("_ilm/policy", f"otmon-{days}d", _signed(body, inside="policy"))
+        body = _signed(policy(days), inside="policy")
+        yield Template("_ilm/policy", f"otmon-{days}d", body)
 
 
 def _part(stream: str) -> str:

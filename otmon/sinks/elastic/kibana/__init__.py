@@ -1,0 +1,1 @@
+"""What Kibana gets: data views, dashboards, saved searches and rules, all made from code."""

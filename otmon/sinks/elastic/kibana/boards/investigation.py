@@ -1,0 +1,137 @@
+"""Investigation: everything about one address or one device."""
+
+from __future__ import annotations
+
+from otmon.sinks.elastic.kibana.boards import searches
+from otmon.sinks.elastic.kibana.boards.overview import BY_SEVERITY, ORANGE, RED, YELLOW
+from otmon.sinks.elastic.kibana.boards.way import EXPLAIN, INVESTIGATION, way
+from otmon.sinks.elastic.kibana.panels import (
+    LAST,
+    SITE,
+    Bars,
+    Board,
+    Control,
+    Metric,
+    Number,
+    Table,
+    Terms,
+    Time,
+    alerts,
+    row,
+)
+from otmon.sinks.elastic.kibana.views import ALERTS, ASSETS, CONVERSATIONS, OPERATIONS
+
+TIMES = "otmon.behaviour.count"
+
+BOARD = Board(
+    id=INVESTIGATION,
+    title="[OTMON] Investigation",
+    question="What is this address or device, what did it do, to whom, and since when?",
+    since="now-7d",
+    # Of all streams: what is picked here finds alerts, operations, peers and history alike.
+    view=CONVERSATIONS,
+    controls=(
+        SITE,
+        Control("Address", "related.ip"),
+        Control("Device id or name", "related.hosts"),
+    ),
+    rows=(
+        way(
+            INVESTIGATION,
+            f"Pick one address above, or one device (`host.id`, `source.asset.id`). {EXPLAIN}",
+            searches.NEWEST_ALERTS,
+            searches.ASSET_CHANGES,
+        ),
+        row(
+            6,
+            Number("Alerts", ALERTS, alerts("Alerts", color=RED)),
+            Number(
+                "Writes and program changes",
+                OPERATIONS,
+                Metric(
+                    "Times",
+                    "sum",
+                    TIMES,
+                    "ot.operation.is_write: true or ot.operation.is_program: true",
+                    ORANGE,
+                ),
+            ),
+            Number(
+                "Refused",
+                OPERATIONS,
+                Metric("Times", "sum", "otmon.behaviour.error_count", color=YELLOW),
+            ),
+            Number(
+                "Talked to",
+                CONVERSATIONS,
+                Metric("Servers", "unique_count", "server.address"),
+            ),
+            Number(
+                "Asked by",
+                CONVERSATIONS,
+                Metric("Clients", "unique_count", "client.address"),
+            ),
+            widths=(10, 10, 10, 9, 9),
+        ),
+        row(
+            10,
+            Table(
+                "What it is",
+                ASSETS,
+                (
+                    Terms("host.name", "Device", 10),
+                    Terms("otmon.asset.id", "Id", 10),
+                    Terms("otmon.asset.zone", "Zone", 1),
+                    Terms("otmon.asset.state", "State", 1),
+                ),
+                (
+                    Metric("First seen", "min", "otmon.asset.first_seen_at"),
+                    Metric("Last seen", "max", "otmon.asset.last_seen_at"),
+                ),
+            ),
+            Bars("Its alerts over time", ALERTS, Time(), BY_SEVERITY, kind="bar_stacked"),
+        ),
+        row(16, searches.latest("Its alerts", searches.NEWEST_ALERTS, searches.ALERT_COLUMNS)),
+        row(
+            14,
+            Table(
+                "What was done",
+                OPERATIONS,
+                (
+                    Terms("client.address", "Client", 10),
+                    Terms("server.address", "Server", 10),
+                    Terms("ot.operation.class", "What", 20),
+                    Terms("ot.function.name", "Function", 10),
+                ),
+                (
+                    Metric("Times", "sum", TIMES),
+                    Metric("Refused", "sum", "otmon.behaviour.error_count"),
+                    Metric("First seen", "min", "otmon.behaviour.first_seen_at"),
+                    LAST,
+                ),
+            ),
+            Table(
+                "Who talked to whom",
+                CONVERSATIONS,
+                (
+                    Terms("client.address", "Client", 20),
+                    Terms("server.address", "Server", 20),
+                    Terms("server.port", "Port", 5),
+                ),
+                (
+                    Metric("Bytes", "sum", "network.bytes"),
+                    Metric("First seen", "min", "otmon.conversation.first_seen_at"),
+                    LAST,
+                ),
+            ),
+            widths=(28, 20),
+        ),
+        row(
+            12,
+            searches.latest(
+                "What became of its alerts", searches.UPDATES_OF_ALERTS, searches.UPDATE_COLUMNS
+            ),
+            searches.latest("Its history", searches.ASSET_CHANGES, searches.CHANGE_COLUMNS),
+        ),
+    ),
+)

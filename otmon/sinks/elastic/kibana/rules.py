@@ -1,0 +1,67 @@
+"""Rules of Kibana: alerts of otmon raised in Elastic Security, and event rules to hunt with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from otmon.sinks.elastic.kibana.views import ALERTS, LEVELS
+
+PROMOTION_ID = "otmon-promotion-0001"
+
+
+def promotion_rule() -> dict[str, Any]:
+    """The rule that raises an alert in Elastic Security for each alert of otmon; switched off.
+
+    Elastic's own "External Alerts" takes them, too: with both on, each is there
+    twice. `event.ingested` is its clock, so that alerts of a sensor that was cut
+    off are raised when they come in.
+    """
+    severities = [
+        {"field": "event.severity", "operator": "equals", "value": str(number), "severity": word}
+        for number, word in LEVELS.items()
+    ]
+    return {
+        "rule_id": PROMOTION_ID,
+        "name": "OTMON alerts",
+        "description": "Raises an alert in Elastic Security for each alert of otmon.",
+        "type": "query",
+        "language": "kuery",
+        "index": [ALERTS.pattern],
+        "query": "event.kind:alert and event.module:otmon",
+        "enabled": False,
+        "interval": "1m",
+        "from": "now-6m",
+        "to": "now",
+        "max_signals": 1000,
+        "risk_score": 47,
+        "severity": "medium",
+        "risk_score_mapping": [{"field": "event.risk_score", "operator": "equals", "value": ""}],
+        "severity_mapping": severities,
+        "rule_name_override": "rule.name",
+        "timestamp_override": "event.ingested",
+        "threat": [],
+        "tags": ["OT", "OTMON"],
+        "references": [],
+        "false_positives": [],
+        "note": (
+            "## Triage\n\n- Read `event.reason` and `otmon.alert.triage`.\n"
+            "- On the sensor that `observer.name` names: `otmon explain` and `otmon evidence` "
+            "with the number in `otmon.alert.id`."
+        ),
+        "author": ["otmon"],
+        "license": "BSD-3-Clause",
+        "version": 1,
+        "immutable": False,
+        "actions": [],
+        "exceptions_list": [],
+    }
+
+
+def detection_rules(event_rules: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Every rule for the import: the promotion rule, then those of events.
+
+    Args:
+        event_rules: As `otmon rules convert` makes them.
+    """
+    return [promotion_rule(), *event_rules]
