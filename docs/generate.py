@@ -29,6 +29,7 @@ from otmon.model.result import Result
 from otmon.ruleset.coverage import Covered, navigator, techniques, titles
 from otmon.ruleset.load import load_rules
 from otmon.sinks.elastic import templates
+from otmon.sinks.elastic.kibana import objects
 from otmon.toml_tables import keys, meanings
 
 DOCS = Path(__file__).resolve().parent
@@ -222,7 +223,7 @@ def documents() -> Iterator[tuple[Path, str]]:
     yield DOCS / "result.schema.json", schema()
     yield DOCS / "coverage.md", coverage()
     yield DOCS / "attack-navigator.json", layer()
-    for name, text in templates.files():
+    for name, text in (*templates.files(), *objects.files()):
         yield DOCS.parent / "otmon" / "sinks" / "elastic" / "assets" / name, text
 
 

@@ -93,7 +93,7 @@ HOMES = {
     "rich": {"cli"},
     "re2": {"ruleset"},
     "sigma": {"ruleset"},
-    "yaml": {"ruleset", "baseline"},
+    "yaml": {"ruleset", "baseline", "sinks"},
     "elasticsearch": {"sinks"},
     "elastic_transport": {"sinks"},
     "jinja2": {"report"},

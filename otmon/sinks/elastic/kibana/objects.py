@@ -12,11 +12,11 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from otmon._engine import version
 from otmon.sinks.elastic.kibana import lens
 from otmon.sinks.elastic.kibana.boards import BOARDS, SEARCHES
 from otmon.sinks.elastic.kibana.panels import Board, Control, Panel, Search, Table, Words
 from otmon.sinks.elastic.kibana.panels import slug as slug_of
+from otmon.sinks.elastic.kibana.rules import promotion_rule
 from otmon.sinks.elastic.kibana.views import FORMATS, VIEWS, View
 
 CORE_VERSION = "8.8.0"
@@ -56,6 +56,12 @@ def saved_objects() -> Iterator[SavedObject]:
 def ndjson(objects: Iterable[Mapping[str, Any]]) -> str:
     """Objects as the file that an import takes: one in a line."""
     return "".join(f"{json.dumps(one, ensure_ascii=False, sort_keys=True)}\n" for one in objects)
+
+
+def files() -> Iterator[tuple[str, str]]:
+    """What `assets/` holds for a Kibana that no otmon reaches, by name."""
+    yield "kibana/otmon.ndjson", ndjson(saved_objects())
+    yield "kibana/promotion-rule.ndjson", ndjson([promotion_rule()])
 
 
 def data_view(view: View) -> SavedObject:
@@ -251,8 +257,3 @@ def _saved(
 def _text(value: object) -> str:
     """JSON inside JSON, as Kibana keeps it; the same bytes for the same value."""
     return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-
-
-def described() -> str:
-    """What made the objects, for a file that goes with them."""
-    return f"otmon {version()}, for Kibana 8.13 or later and 9"

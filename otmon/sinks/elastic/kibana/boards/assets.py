@@ -21,6 +21,7 @@ from otmon.sinks.elastic.kibana.panels import (
 from otmon.sinks.elastic.kibana.views import ASSETS
 
 DEVICES = Metric("Devices")
+CONTROLLERS = "plc or rtu or ied or dcs_controller or safety_controller"
 
 
 def _by(title: str, field: str, label: str) -> Bars:
@@ -52,7 +53,11 @@ BOARD = Board(
             Number(
                 "Controllers",
                 ASSETS,
-                Metric("Controllers", where="otmon.asset.roles: (plc or rtu or ied)", color=BLUE),
+                Metric(
+                    "Controllers",
+                    where=f"otmon.asset.roles: ({CONTROLLERS})",
+                    color=BLUE,
+                ),
             ),
             Number(
                 "Safety systems",
