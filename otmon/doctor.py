@@ -10,13 +10,13 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 from otmon import _engine
 from otmon.config import Config
 from otmon.errors import OtmonError, StateError
 from otmon.model.document import render_time
+from otmon.model.finding import FAILURE, OK, WARNING, Finding
 from otmon.state import last_analysis, summary
 from otmon.state.site_file import SiteFile
 
@@ -24,21 +24,6 @@ MIN_FREE_BYTES = 1_000_000_000
 """Free bytes below which a disk is short."""
 TOOL_TIMEOUT_S = 30
 """How long another program may take to say its version."""
-
-OK, WARNING, FAILURE = "ok", "warning", "failure"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check found."""
-
-    check: str
-    """What was looked at."""
-    status: str
-    """`ok`; `warning`, which limits something; `failure`, which prevents something."""
-    says: str
-    advice: str | None = None
-    """What to do, where it is not well."""
 
 
 def examine(config: Config, state: Path | None) -> Iterator[Finding]:

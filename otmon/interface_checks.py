@@ -20,7 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from otmon.doctor import FAILURE, OK, WARNING, Finding
+from otmon.model.finding import FAILURE, OK, WARNING, Finding
 
 CAP_NET_RAW = 13
 """The number of the capability that opening a packet socket takes (capabilities(7))."""

@@ -64,6 +64,8 @@ class Stub:
         self.judge: Script | None = None
         self.info = Answer(body={"version": {"number": "8.19.3"}, "tagline": "stub"})
         self.template = Answer(body={"index_templates": []})
+        self.others: dict[str, Answer] = {}
+        """Answers to whatever else is asked, by a part of its path."""
         self.requests: list[list[str]] = []
         """The ids in each bulk request."""
         self.paths: list[str] = []
@@ -78,13 +80,23 @@ class Stub:
                 pass
 
             def do_GET(self) -> None:
+                if self._say_other():
+                    return
                 self._say(stub.template if "_index_template" in self.path else stub.info)
 
             do_HEAD = do_GET
 
+            def _say_other(self) -> bool:
+                found = [one for part, one in stub.others.items() if part in self.path]
+                if found:
+                    self._say(found[0])
+                return bool(found)
+
             def do_PUT(self) -> None:
                 stub.paths.append(self.path)
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                if self._say_other():
+                    return
                 if self.headers.get("Content-Encoding") == "gzip":
                     body = gzip.decompress(body)
                 lines = [json.loads(line) for line in body.splitlines() if line]

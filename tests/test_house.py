@@ -76,7 +76,7 @@ LAYERS = {
         "_engine",
         *PARTS,
     },
-    "interface_checks": {"doctor"},
+    "interface_checks": {"model", "doctor"},
     "doctor": {"model", "config", "fields", "errors", "_engine", *PARTS},
     "model": {"errors", "fields", "_engine"},
     "config": {"_engine", "errors", "fields", "thresholds", "toml_tables"},

@@ -16,7 +16,7 @@ from otmon.config import Config, load
 from otmon.errors import ConfigError, OtmonError, StateError
 
 if TYPE_CHECKING:
-    from otmon.doctor import Finding
+    from otmon.model.finding import Finding
 
 STYLE = {"ok": "green", "warning": "yellow", "failure": "bold red"}
 
@@ -70,13 +70,7 @@ def doctor(
         from otmon.interface_checks import examine
 
         found += examine(interface, listen_s)
-    if output_format == "json":
-        json.dump([asdict(one) for one in found], sys.stdout, indent=1, ensure_ascii=False)
-        sys.stdout.write("\n")
-    elif output_format == "jsonl":
-        sys.stdout.writelines(json.dumps(asdict(o), ensure_ascii=False) + "\n" for o in found)
-    else:
-        _print(found)
+    show(found, output_format)
     if any(one.status == "failure" for one in found):
         ctx.exit(OtmonError.exit_status)
 
@@ -101,6 +95,17 @@ def _findings(state: str | None, config: str | None, copy: Path | None) -> Itera
             yield backup(path, copy)
         except StateError as error:
             yield unusable("backup", error)
+
+
+def show(found: list[Finding], output_format: str) -> None:
+    """Print what checks found: `table`, `json` or `jsonl`."""
+    if output_format == "json":
+        json.dump([asdict(one) for one in found], sys.stdout, indent=1, ensure_ascii=False)
+        sys.stdout.write("\n")
+    elif output_format == "jsonl":
+        sys.stdout.writelines(json.dumps(asdict(o), ensure_ascii=False) + "\n" for o in found)
+    else:
+        _print(found)
 
 
 def _print(found: list[Finding]) -> None:

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import select
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import click
 
 from otmon.cli import console, options, site
+from otmon.cli.elastic_health import doctor, status
 from otmon.cli.shipments import send_all, sender, server, spool
 from otmon.config import Config, load
 from otmon.errors import UsageError
@@ -30,7 +30,7 @@ from otmon.shipping import (
 from otmon.sinks import outbox
 from otmon.sinks.elastic.connection import connect
 from otmon.sinks.elastic.documents import Sensor
-from otmon.state.site_file import SiteFile, now_ns
+from otmon.state.site_file import SiteFile
 
 IDLE_S = 2.0
 """How often a sender that follows looks for something new, in seconds."""
@@ -53,8 +53,13 @@ def elastic() -> None:
     \b
     Examples:
       otmon elastic setup --elastic https://es.example:9200 --create-key sensor.key
+      otmon elastic doctor
       otmon elastic status --state site.otmon
     """
+
+
+elastic.add_command(status)
+elastic.add_command(doctor)
 
 
 @elastic.command()
@@ -200,56 +205,6 @@ def _waiter(*, with_parent: bool) -> Callable[[float], bool]:
         return not select.select(watched, [], [], seconds)[0]
 
     return wait
-
-
-@elastic.command()
-@options.state
-@options.config
-@options.output_format("table", "json")
-def status(state: str | None, config: str | None, output_format: str) -> None:
-    """Say what waits in a state, what was sent, and what will never be taken."""
-    known = load(config)
-    with site.reading(state, known) as file, file.reading() as db:
-        found = outbox.status(db)
-        dead = outbox.dead_by_error(db)
-    age_s = None if found.oldest_ns is None else (now_ns() - found.oldest_ns) / 1e9
-    counts = {name: n for name, n in found.counts.items() if not name.startswith("sequence.")}
-    if output_format == "json":
-        document = {
-            "state": found.facts.get("state", "never sent"),
-            "reason": found.facts.get("reason", ""),
-            "rows": found.rows,
-            "bytes": found.bytes,
-            "oldest_age_s": age_s,
-            "counts": counts,
-            "dead_letters": [
-                {"status": code, "error": kind, "reason": reason, "count": count}
-                for code, kind, reason, count in dead
-            ],
-        }
-        click.echo(json.dumps(document, indent=1))
-        return
-    for line in _lines(found, age_s, counts):
-        console.out().print(line, soft_wrap=True)
-    for code, kind, reason, count in dead:
-        console.out().print(f"dead letters  {count} x {code} {kind}: {reason}", soft_wrap=True)
-    if dead:
-        console.out().print("Put it right, then: otmon elastic replay --dead-letter")
-
-
-def _lines(found: outbox.Status, age_s: float | None, counts: dict[str, int]) -> Iterator[str]:
-    state = found.facts.get("state", "never sent")
-    reason = found.facts.get("reason", "")
-    yield f"sender        {state}{f': {reason}' if reason else ''}"
-    age = "" if age_s is None else f", the oldest for {age_s:.0f} s"
-    yield f"waiting       {found.rows} documents, {found.bytes / 1e6:.1f} MB{age}"
-    for name in ("delivered", "duplicates", "retried", "written"):
-        if counts.get(name):
-            yield f"{name:13} {counts[name]}"
-    for name, count in sorted(counts.items()):
-        if name.startswith("dropped."):
-            _, why, priority = name.split(".")
-            yield f"dropped       {count} of priority {priority}, for {why}"
 
 
 @elastic.command()

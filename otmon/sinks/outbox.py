@@ -71,6 +71,23 @@ class Failure:
 
 
 @dataclass(frozen=True, slots=True)
+class Buried:
+    """Dead letters that have the same status and error."""
+
+    status: int
+    kind: str
+    reason: str
+    """Of one of them."""
+    count: int
+    targets: tuple[str, ...]
+    first_ns: int
+    last_ns: int
+    """When the first and the last of them was given up."""
+    example: str
+    """The id of one of them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Bounds:
     """How much the queue may hold."""
 
@@ -266,13 +283,17 @@ def revive(db: sqlite3.Connection) -> int:
     return len(revived)
 
 
-def dead_by_error(db: sqlite3.Connection) -> list[tuple[int, str, str, int]]:
-    """The dead letters by status and error, with one reason and how many; most first."""
+def dead_by_error(db: sqlite3.Connection) -> list[Buried]:
+    """The dead letters by status and error; most first."""
     rows = db.execute(
-        "SELECT status, error_type, max(reason), count(*) FROM dead_letter"
+        "SELECT status, error_type, max(reason), count(*), group_concat(DISTINCT target), min(at),"
+        " max(at), max(doc_id) FROM dead_letter"
         " GROUP BY status, error_type ORDER BY count(*) DESC, status"
     )
-    return [*rows]
+    return [
+        Buried(code, kind, reason, count, tuple(sorted(targets.split(","))), first, last, example)
+        for code, kind, reason, count, targets, first, last, example in rows
+    ]
 
 
 def status(db: sqlite3.Connection) -> Status:

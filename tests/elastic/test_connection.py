@@ -45,7 +45,7 @@ def test_a_ca_file_that_cannot_be_read_is_named(tmp_path):
 
 
 def test_certificates_and_names_are_always_checked():
-    context = connection._trust(None)
+    context = connection.trust(None)
 
     assert (ssl.CERT_REQUIRED, True) == (context.verify_mode, context.check_hostname)
 

@@ -77,7 +77,7 @@ def one(name: str, target: str, op: str = "create", version: int = 0, **fields: 
 
 def dead(site: SiteFile) -> list[tuple[int, str]]:
     with site.reading() as db:
-        return [(status, kind) for status, kind, _, _ in outbox.dead_by_error(db)]
+        return [(one.status, one.kind) for one in outbox.dead_by_error(db)]
 
 
 def test_setting_up_twice_changes_nothing_the_second_time(client):

@@ -87,7 +87,7 @@ def waiting(site: SiteFile) -> list[str]:
 
 def dead(site: SiteFile) -> list[tuple[int, str]]:
     with site.reading() as db:
-        return [(status, kind) for status, kind, _, _ in outbox.dead_by_error(db)]
+        return [(one.status, one.kind) for one in outbox.dead_by_error(db)]
 
 
 def counts(site: SiteFile) -> dict[str, int]:

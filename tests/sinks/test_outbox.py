@@ -134,9 +134,15 @@ def test_a_dead_letter_says_why_and_can_be_sent_again(site):
     with site.transaction() as db:
         rows = outbox.batch(db, now_ns=LATER)
         outbox.bury(db, [(rows[0], Failure(400, "document_parsing_exception", "bad date"))])
-        told = outbox.dead_by_error(db)
+        (told,) = outbox.dead_by_error(db)
 
-    assert [(400, "document_parsing_exception", "bad date", 1)] == told
+    assert (400, "document_parsing_exception", "bad date", 1) == (
+        told.status,
+        told.kind,
+        told.reason,
+        told.count,
+    )
+    assert ("logs-otmon.operation-default",) == told.targets
     assert [] == waiting(site)
     with site.transaction() as db:
         assert 1 == outbox.revive(db)

@@ -85,7 +85,7 @@ def connect(server: Server) -> Elasticsearch:
         raise OptionsError("No Elasticsearch is named. Give --elastic URL, or [elastic] hosts.")
     more: dict[str, Any] = {}
     if any(host.startswith("https:") for host in hosts):
-        more["ssl_context"] = _trust(server.ca_file)
+        more["ssl_context"] = trust(server.ca_file)
     if server.api_key is not None:
         more["api_key"] = server.api_key
     elif server.user is not None:
@@ -143,7 +143,7 @@ def _is_here(name: str) -> bool:
         return False
 
 
-def _trust(ca_file: Path | None) -> ssl.SSLContext:
+def trust(ca_file: Path | None) -> ssl.SSLContext:
     """Chains to the CA of the file, else to one that the system trusts; names are checked."""
     try:
         return ssl.create_default_context(cafile=None if ca_file is None else str(ca_file))

@@ -17,6 +17,9 @@ from otmon.sinks.elastic.templates import Template, templates
 
 _HEADERS = {"accept": "application/json", "content-type": "application/json"}
 
+LIFECYCLES = ("ilm", "dsl", "none")
+"""What may delete old data: policies, data stream lifecycles, or nothing."""
+
 WRITER_KEY: Mapping[str, Any] = {
     "otmon_writer": {
         "cluster": ["monitor"],
@@ -41,7 +44,16 @@ class Step:
 
     name: str
     did: str
-    """`installed`, `updated` or `unchanged`."""
+    """`installed`, `updated` or `unchanged`; `rolled over` of a stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """How something on the server is, measured by what this otmon would install."""
+
+    name: str
+    did: str
+    """`same`, `missing`, `older`, `newer`, `differs`, `foreign`, or `unknown` to this key."""
 
 
 def install(client: Elasticsearch, lifecycle: str, *, force: bool = False) -> Iterator[Step]:
@@ -70,6 +82,40 @@ def install(client: Elasticsearch, lifecycle: str, *, force: bool = False) -> It
             )
         _ask(client, "PUT", one.path, one.body)
         yield Step(one.name, "installed" if there is None else "updated")
+
+
+def compare(client: Elasticsearch) -> Iterator[Comparison]:
+    """How each template on the server is; nothing is changed.
+
+    Which lifecycle was chosen at set-up makes no difference.
+
+    Raises:
+        SinkError: The server cannot be reached.
+    """
+    ways = [{one.path: one for one in templates(way)} for way in LIFECYCLES]
+    for path, one in ways[-1].items():
+        try:
+            there = _there(client, one)
+        except SinkError as error:
+            if isinstance(error.__cause__, ApiError) and error.__cause__.meta.status in (401, 403):
+                yield Comparison(one.name, "unknown")
+                continue
+            raise
+        if there is None:
+            yield Comparison(one.name, "missing")
+            continue
+        meta = _meta(there, one.kind) or {}
+        wanted = [_meta(way[path].body, one.kind) or {} for way in ways]
+        number = _parts(str(meta.get("otmon_version", "")))
+        if not number:
+            said = "foreign"
+        elif meta.get("content_hash") in [each["content_hash"] for each in wanted]:
+            said = "same"
+        elif number != _parts(version()):
+            said = "newer" if number > _parts(version()) else "older"
+        else:
+            said = "differs"
+        yield Comparison(one.name, said)
 
 
 def roll_over(client: Elasticsearch, namespace: str) -> Iterator[Step]:
