@@ -108,7 +108,7 @@ WITHOUT_EQUAL = {
     ("on other ports", "modbus/exception_storm.pcapng"): "refusals alone do not prove Modbus",
     ("on other ports", "modbus/function_sweep.pcapng"): "refusals alone do not prove Modbus",
     ("on other ports", "modbus/identify_many.pcapng"): "no device shows two exchanges",
-    ("on other ports", "modbus/task_list.pcapng"): "a first read on a strange port shows its values",
+    ("on other ports", "modbus/task_list.pcapng"): "the first read shows its values",
     ("on other ports", "s7comm/slot_sweep.pcapng"): "COTP without S7comm has no mark of its own",
 }
 """What has no equal on the wire, or is not told from chance there, by change and capture."""
