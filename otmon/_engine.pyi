@@ -1009,6 +1009,7 @@ class Engine:
         promiscuous: bool = True,
         ring_mib: int = 64,
         user: tuple[int, int] | None = None,
+        writable: Sequence[str | PathLike[str]] | None = None,
         evidence_mib: int = 0,
         keep_duplicates: bool = False,
         pdu_log: bool = False,
@@ -1039,6 +1040,9 @@ class Engine:
             promiscuous: Take frames for other machines, too: a mirror port has no others.
             ring_mib: Room for frames that wait, in MiB for each interface, 2 to 1024.
             user: Numbers of the user and the group to become.
+            writable: Folders; no file outside them can be changed from then on, where the kernel
+                can see to that (Landlock). One that is not there is made. Files stay as they
+                are by default.
             evidence_mib: Room for the latest frames, for `recent_frames`, in MiB.
             keep_duplicates: Count second copies of mirrored packets, too.
             pdu_log: Write every PDU as a JSON line, for `take_pdus` or `read_pdus`.
@@ -1100,15 +1104,16 @@ class Engine:
         """What was counted so far, by name: `frames`, `pdus.modbus`."""
     def recent_frames(
         self,
-        wanted: Sequence[Frame],
+        wanted: Sequence[Sequence[Frame]],
         *,
         context: int = 5,
         most_frames: int = 200,
         most_bytes: int = 1 << 20,
-    ) -> Selection:
+    ) -> list[Selection]:
         """Takes frames out of the latest ones of interfaces, as `select_frames` does of files.
 
-        Those that are gone already are missing; of files, all are.
+        Of each list that is wanted there is a selection: to take several together costs
+        hardly more than one. Frames that are gone already are missing; of files, all are.
         """
     def now_ns(self) -> int | None:
         """Packet time, as of the last second or so; none before the first frame."""
@@ -1124,6 +1129,9 @@ class Engine:
         begun. An engine that reads files takes it as it is made, so that the same
         files give the same.
         """
+    @property
+    def confined(self) -> bool:
+        """Whether the kernel refuses to change any file outside `writable`."""
     def progress(self) -> tuple[int, int]:
         """Bytes read of the input files, and their bytes in all; 0 in all where not known."""
     def close(self) -> None:

@@ -40,6 +40,8 @@ _ETHTOOL_GET = {"GRO": 0x2B, "LRO": 0x25}
 """Commands that ask for an offload (linux/ethtool.h); LRO is a bit of the flags."""
 _LRO_FLAG = 1 << 15
 _TIME_ERROR = 5
+_LANDLOCK_CREATE_RULESET = 444
+"""The number of the call on every processor (linux/landlock.h)."""
 
 _LISTENER = """
 import json, sys, time
@@ -73,6 +75,7 @@ def examine(name: str, listen_s: float = LISTEN_S) -> Iterator[Finding]:
         return
     yield _right()
     yield _kernel()
+    yield _files()
     yield _link(name, folder)
     yield from _addresses(name)
     yield _mtu(name, folder)
@@ -125,6 +128,25 @@ def _kernel() -> Finding:
         f"{release} has no seccomp: otmon captures only where it cannot send",
         "Use a kernel with CONFIG_SECCOMP_FILTER, as every distribution has it.",
     )
+
+
+def landlock_version() -> int | None:
+    """The version of Landlock that the kernel has; none where it has none."""
+    version = ctypes.CDLL(None, use_errno=True).syscall(_LANDLOCK_CREATE_RULESET, None, 0, 1)
+    return version if version > 0 else None
+
+
+def _files() -> Finding:
+    version = landlock_version()
+    if version is None:
+        return Finding(
+            "files",
+            WARNING,
+            "the kernel has no Landlock: a sensor may write wherever its user may",
+            "Use a kernel from 5.13 on with Landlock among its `lsm=`, or the service, whose unit "
+            "confines it.",
+        )
+    return Finding("files", OK, f"a sensor can write nothing but its own (Landlock {version})")
 
 
 def _link(name: str, folder: Path) -> Finding:

@@ -15,6 +15,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from otmon import _engine
@@ -145,6 +146,11 @@ def monitor(
         StateError: The state file cannot be used.
     """
     config = load()
+    own = [Path(state).absolute().parent]
+    if config.monitor.pdu_log is not None:
+        own.append(config.place(config.monitor.pdu_log).absolute())
+    # SQLite sorts what is large in files of its own: they have to be where it may write.
+    os.environ["SQLITE_TMPDIR"] = str(own[0])
     # The state is opened by who uses it: where another user is named, that one.
     engine = _engine.Engine.live(
         source.interfaces,
@@ -153,6 +159,7 @@ def monitor(
         promiscuous=source.promiscuous,
         ring_mib=source.ring_mib,
         user=source.user,
+        writable=own,
         evidence_mib=config.monitor.evidence_ring_mib,
         pdu_log=config.monitor.pdu_log is not None,
         delta_s=DELTA_S,
@@ -310,11 +317,17 @@ class _Watch(Analysis):
         """Save the frames behind new alerts, before others take their place in memory."""
         if not self._aggregator.has_news or not self._config.monitor.evidence_ring_mib:
             return
-        fresh = self._aggregator.unsaved(self._names.__getitem__)
-        for one, alert in itertools.islice(fresh, MAX_EVIDENCE):
-            if not one.frames:
-                continue
-            selection = self._engine.recent_frames(list(one.frames), most_frames=MAX_FRAMES)
+        fresh = (
+            (one, alert)
+            for one, alert in self._aggregator.unsaved(self._names.__getitem__)
+            if one.frames and one.evidence is None
+        )
+        chosen = list(itertools.islice(fresh, MAX_EVIDENCE))
+        if not chosen:
+            return
+        wanted = [list(one.frames) for one, _ in chosen]
+        selections = self._engine.recent_frames(wanted, most_frames=MAX_FRAMES)
+        for (one, alert), selection in zip(chosen, selections, strict=True):
             evidence = make(alert, selection)
             if not any(frame.is_evidence for frame in evidence.frames):
                 continue

@@ -11,7 +11,7 @@ use engine::capture::sandbox::lock_in;
 use engine::capture::{Compression, Container, FileFacts};
 use engine::dissectors::registry::ProtocolId;
 use engine::observation::{Endpoint, History, KnownConversation, Observation};
-use engine::selection::Bounds;
+use engine::selection::{Bounds, Selection as Picks};
 use pyo3::prelude::*;
 use pyo3::sync::MutexExt as _;
 use pyo3::types::{PyBytes, PyList};
@@ -184,6 +184,8 @@ pub struct Engine {
     waiting: Mutex<Waiting>,
     shared: Mutex<Shared>,
     pdu_log: PduLogging,
+    /// Whether the kernel sees to it that no other files than its own are changed.
+    confined: bool,
 }
 
 #[pymethods]
@@ -240,14 +242,21 @@ impl Engine {
                 None => py.check_signals()?,
             }
         }
-        Ok(Self { worker, waiting: Mutex::default(), shared: Mutex::default(), pdu_log: logging })
+        Ok(Self {
+            worker,
+            waiting: Mutex::default(),
+            shared: Mutex::default(),
+            pdu_log: logging,
+            confined: false,
+        })
     }
 
     #[staticmethod]
     #[pyo3(signature = (
         interfaces, *, filter = None, snap_length = None, promiscuous = true, ring_mib = 64, user = None,
-        evidence_mib = 0, keep_duplicates = false, pdu_log = false, observations = true, rhythm = false,
-        health = false, spoof = false, previous = false, ranges = false, delta_s = None, wanted = Vec::new(),
+        writable = None, evidence_mib = 0, keep_duplicates = false, pdu_log = false, observations = true,
+        rhythm = false, health = false, spoof = false, previous = false, ranges = false, delta_s = None,
+        wanted = Vec::new(),
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn live(
@@ -258,6 +267,7 @@ impl Engine {
         promiscuous: bool,
         ring_mib: u32,
         user: Option<(u32, u32)>,
+        writable: Option<Vec<PathBuf>>,
         evidence_mib: u16,
         keep_duplicates: bool,
         pdu_log: bool,
@@ -297,11 +307,11 @@ impl Engine {
             promiscuous,
             filter,
         };
-        let worker = py.detach(|| {
+        let (worker, confined) = py.detach(|| {
             let mut live =
                 Live::open(&options).map_err(|error| CaptureError::new_err(error.to_string()))?;
             live.stay_open();
-            lock_in(&live.descriptors(), user)
+            let confined = lock_in(&live.descriptors(), user, writable.as_deref())
                 .map_err(|error| CaptureError::new_err(error.to_string()))?;
             let options = Options {
                 keep_duplicates,
@@ -316,9 +326,16 @@ impl Engine {
                 ..Options::default()
             };
             let evidence = usize::from(evidence_mib) << 20;
-            Worker::watch(live, &options, evidence).map_err(|fault| engine_error(&fault))
+            let worker = Worker::watch(live, &options, evidence);
+            worker.map(|worker| (worker, confined)).map_err(|fault| engine_error(&fault))
         })?;
-        Ok(Self { worker, waiting: Mutex::default(), shared: Mutex::default(), pdu_log: logging })
+        Ok(Self {
+            worker,
+            waiting: Mutex::default(),
+            shared: Mutex::default(),
+            pdu_log: logging,
+            confined,
+        })
     }
 
     #[pyo3(signature = (conversations = Vec::new(), behaviours = Vec::new(), rhythms = Vec::new()))]
@@ -424,20 +441,27 @@ impl Engine {
     fn recent_frames(
         &self,
         py: Python<'_>,
-        wanted: Vec<(u32, u64)>,
+        wanted: Vec<Vec<(u32, u64)>>,
         context: usize,
         most_frames: usize,
         most_bytes: usize,
-    ) -> PyResult<Selection> {
+    ) -> PyResult<Vec<Selection>> {
         let bounds = Bounds { context, frames: most_frames, bytes: most_bytes };
         let found = py.detach(|| caught(|| self.worker.select_recent(&wanted, bounds)));
-        let mut found = found.map_err(|fault| engine_error(&fault))?.unwrap_or_default();
-        found.files = self.worker.files();
-        Selection::new(py, found)
+        let mut found = found.map_err(|fault| engine_error(&fault))?;
+        found.resize_with(wanted.len(), Default::default);
+        let files = self.worker.files();
+        let with_files = |one| Selection::new(py, Picks { files: files.clone(), ..one });
+        found.into_iter().map(with_files).collect()
     }
 
     fn now_ns(&self) -> Option<i64> {
         self.worker.now_ns()
+    }
+
+    #[getter]
+    const fn confined(&self) -> bool {
+        self.confined
     }
 
     fn progress(&self) -> (u64, u64) {

@@ -33,7 +33,6 @@ pub fn watch(live: &mut Live, engine: &mut Engine, shared: &Shared, send: &SyncS
     let mut batch = Batch::default();
     let (mut frames, mut handed_ns, mut told_ns) = (0u64, i64::MIN, i64::MIN);
     let mut late = RecentFrames::new(LATE);
-    let mut lost: Vec<u64> = Vec::new();
     let mut dropped = vec![0; live.files().len()];
     loop {
         let (now_ns, quiet) = match live.next() {
@@ -57,7 +56,6 @@ pub fn watch(live: &mut Live, engine: &mut Engine, shared: &Shared, send: &SyncS
         batch.take(engine);
         if now_ns.saturating_sub(told_ns) >= TELL_NS {
             told_ns = now_ns;
-            note_losses(live, engine, &mut lost);
             tell(live, engine, shared);
             tell_dropped(live, engine, &mut dropped);
         }
@@ -79,19 +77,6 @@ pub fn watch(live: &mut Live, engine: &mut Engine, shared: &Shared, send: &SyncS
     tell(live, engine, shared);
     // Where nobody listens any more, nobody misses it.
     let _ = send.send(batch);
-}
-
-/// Tells the engine what each interface lost since the last time.
-fn note_losses(live: &mut Live, engine: &mut Engine, before: &mut Vec<u64>) {
-    let health = live.health();
-    before.resize(health.len(), 0);
-    for ((line, own), before) in (0u32..).zip(&health).zip(before) {
-        let lost = own.ring_drops.saturating_add(own.driver_drops);
-        if lost > *before {
-            engine.dropped(Some(line), lost.saturating_sub(*before));
-            *before = lost;
-        }
-    }
 }
 
 /// Tells how the interfaces are and what was counted.

@@ -305,9 +305,11 @@ impl Worker {
         (self.shared.read.load(Ordering::Relaxed), self.shared.total.load(Ordering::Relaxed))
     }
 
-    /// Picks frames out of the latest ones; none where none are kept.
-    pub fn select_recent(&self, wanted: &[(u32, u64)], bounds: Bounds) -> Option<Selection> {
-        locked(&self.shared.recent).as_ref().map(|recent| select_recent(recent, wanted, bounds))
+    /// Picks frames out of the latest ones, for each list of wanted ones; nothing at all where
+    /// none are kept.
+    pub fn select_recent(&self, wanted: &[Vec<(u32, u64)>], bounds: Bounds) -> Vec<Selection> {
+        let recent = locked(&self.shared.recent);
+        recent.as_ref().map_or_else(Vec::new, |recent| select_recent(recent, wanted, bounds))
     }
 
     /// Packet time, as it was lately; none before the first frame.

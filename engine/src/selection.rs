@@ -14,7 +14,7 @@ use crate::decode::decode;
 use crate::packet::Payload;
 use crate::recent::{FrameSource, MAX_INTERFACES, RecentFrames};
 
-/// Bytes of context that wait at a time; past it no more context is taken.
+/// Bytes of context that wait at a time, of all selections; past it no more is taken.
 const MOST_WAITING: usize = 16 << 20;
 const SYN: u8 = 2;
 const ACK: u8 = 16;
@@ -137,63 +137,140 @@ pub fn select(wanted: &[Wanted], bounds: Bounds) -> Result<Selection, CaptureErr
     let all: usize = wanted.iter().map(|one| one.frames.len()).sum();
     let open = || Timeline::open(numbers.keys().cloned().map(Input::Path).collect());
     let mut first = open()?;
-    let by_file = in_order(&first, &numbers);
-    let flows = flows_of(&mut first, &by_file);
+    let asked = [Asked::in_order(&first, &numbers, all)];
+    let flows = flows_of(&mut first, &asked);
     let mut second = open()?;
-    let by_file = in_order(&second, &numbers);
-    let mut selection = pick(&mut second, &by_file, flows, all, bounds);
+    let asked = [Asked::in_order(&second, &numbers, all)];
+    let mut selection = pick(&mut second, &asked, flows, bounds).pop().unwrap_or_default();
     selection.files = second.files().to_vec();
     Ok(selection)
 }
 
-/// Picks frames out of those that are still there, with context.
+/// Picks frames out of those that are still there, with context: for each list of
+/// `wanted`, frames by file and number, a selection of its own.
 ///
-/// `wanted` are frames by file and number; [`Selection::files`] stays empty.
+/// They are gone through twice, however many lists there are. [`Selection::files`] stays empty.
 #[must_use]
-pub fn select_recent(recent: &RecentFrames, wanted: &[(u32, u64)], bounds: Bounds) -> Selection {
-    let mut by_file: Vec<BTreeSet<u64>> = Vec::new();
-    for (file, number) in both_ends(wanted, bounds.frames) {
-        let file = file as usize;
-        // Live, a file is an interface, and there are few.
-        if file >= MAX_INTERFACES {
-            continue;
-        }
-        if by_file.len() <= file {
-            by_file.resize_with(file.saturating_add(1), BTreeSet::new);
-        }
-        if let Some(own) = by_file.get_mut(file) {
-            own.insert(number);
-        }
-    }
-    let flows = flows_of(&mut recent.iter(), &by_file);
-    pick(&mut recent.iter(), &by_file, flows, wanted.len(), bounds)
+pub fn select_recent(
+    recent: &RecentFrames,
+    wanted: &[Vec<(u32, u64)>],
+    bounds: Bounds,
+) -> Vec<Selection> {
+    let asked: Vec<Asked> = wanted.iter().map(|own| Asked::recent(own, bounds)).collect();
+    let flows = flows_of(&mut recent.iter(), &asked);
+    pick(&mut recent.iter(), &asked, flows, bounds)
 }
 
-/// Takes what is wanted out of the frames that are left, where `all` were asked for.
+/// What one selection asks for.
+#[derive(Debug, Default)]
+struct Asked {
+    /// Numbers of frames, of each file.
+    by_file: Vec<BTreeSet<u64>>,
+    /// Frames asked for in all, also those past the bounds.
+    all: usize,
+}
+
+impl Asked {
+    /// Of each file of a timeline, in its order, the frames wanted.
+    fn in_order(
+        timeline: &Timeline,
+        numbers: &BTreeMap<PathBuf, BTreeSet<u64>>,
+        all: usize,
+    ) -> Self {
+        let of = |facts: &FileFacts| numbers.get(&facts.path).cloned().unwrap_or_default();
+        Self { by_file: timeline.files().iter().map(of).collect(), all }
+    }
+
+    fn recent(wanted: &[(u32, u64)], bounds: Bounds) -> Self {
+        let mut by_file: Vec<BTreeSet<u64>> = Vec::new();
+        for (file, number) in both_ends(wanted, bounds.frames) {
+            let file = file as usize;
+            // Live, a file is an interface, and there are few.
+            if file >= MAX_INTERFACES {
+                continue;
+            }
+            if by_file.len() <= file {
+                by_file.resize_with(file.saturating_add(1), BTreeSet::new);
+            }
+            if let Some(own) = by_file.get_mut(file) {
+                own.insert(number);
+            }
+        }
+        Self { by_file, all: wanted.len() }
+    }
+
+    fn count(&self) -> usize {
+        self.by_file.iter().map(BTreeSet::len).sum()
+    }
+}
+
+/// Who asks for which frame, of several selections.
+struct Askers {
+    by_file: Vec<BTreeMap<u64, Vec<usize>>>,
+}
+
+impl Askers {
+    fn of(asked: &[Asked]) -> Self {
+        let mut by_file: Vec<BTreeMap<u64, Vec<usize>>> = Vec::new();
+        for (place, one) in asked.iter().enumerate() {
+            if by_file.len() < one.by_file.len() {
+                by_file.resize_with(one.by_file.len(), BTreeMap::new);
+            }
+            for (all, own) in by_file.iter_mut().zip(&one.by_file) {
+                own.iter().for_each(|number| all.entry(*number).or_default().push(place));
+            }
+        }
+        Self { by_file }
+    }
+
+    fn count(&self) -> usize {
+        self.by_file.iter().map(BTreeMap::len).sum()
+    }
+
+    fn for_frame(&self, frame: &Frame<'_>) -> &[usize] {
+        let own = self.by_file.get(frame.file as usize);
+        own.and_then(|own| own.get(&frame.number)).map_or(&[], Vec::as_slice)
+    }
+}
+
+/// The flows that one selection is about, and how many of its frames are there.
+type Flows = (HashMap<Key, Watched>, usize);
+
+/// Frames between two looks at whether all is there.
+const LOOK: u64 = 64;
+
+/// Takes what is wanted out of the frames that are left, for each selection.
 fn pick(
     frames: &mut impl FrameSource,
-    by_file: &[BTreeSet<u64>],
-    (flows, found): (HashMap<Key, Watched>, usize),
-    all: usize,
+    asked: &[Asked],
+    flows: Vec<Flows>,
     bounds: Bounds,
-) -> Selection {
-    let mut taking = Taking::new(bounds, flows, found);
-    while !taking.is_done() {
+) -> Vec<Selection> {
+    let askers = Askers::of(asked);
+    let mut by_flow: HashMap<Key, Vec<usize>> = HashMap::new();
+    for (place, (own, _)) in flows.iter().enumerate() {
+        own.keys().for_each(|key| by_flow.entry(*key).or_default().push(place));
+    }
+    let room = MOST_WAITING.checked_div(asked.len()).unwrap_or_default();
+    let found: Vec<usize> = flows.iter().map(|(_, found)| *found).collect();
+    let mut takings: Vec<Taking> =
+        flows.into_iter().map(|(flows, found)| Taking::new(bounds, room, flows, found)).collect();
+    let mut at = 0u64;
+    while !at.is_multiple_of(LOOK) || takings.iter().any(|taking| !taking.is_done(at)) {
         let Some(frame) = frames.next() else { break };
-        let own = by_file.get(frame.file as usize);
-        taking.look(&frame, own.is_some_and(|own| own.contains(&frame.number)));
+        at = at.saturating_add(1);
+        let (ends, flags) = ends_of(&frame);
+        let wanted = askers.for_frame(&frame);
+        let near = ends.and_then(key_of).and_then(|key| by_flow.get(&key));
+        let near = near.map_or(&[][..], Vec::as_slice);
+        for place in near.iter().chain(wanted.iter().filter(|place| !near.contains(place))) {
+            if let Some(taking) = takings.get_mut(*place) {
+                taking.look(&frame, at, (ends, flags), wanted.contains(place));
+            }
+        }
     }
-    let asked: usize = by_file.iter().map(BTreeSet::len).sum();
-    let mut frames: Vec<Picked> = taking.picks.into_values().collect();
-    let there = frames.len();
-    keep_the_best(&mut frames, bounds);
-    let left_out = there.saturating_sub(frames.len()).saturating_add(all.saturating_sub(asked));
-    Selection {
-        frames,
-        files: Vec::new(),
-        missing_count: u64::try_from(asked.saturating_sub(found)).unwrap_or(0),
-        left_out_count: u64::try_from(left_out).unwrap_or(0),
-    }
+    let selections = takings.into_iter().zip(asked).zip(found);
+    selections.map(|((taking, asked), found)| taking.end(asked, found)).collect()
 }
 
 /// At most `most` of a list: where it is longer, its beginning and its end, since of
@@ -205,29 +282,28 @@ fn both_ends<T: Copy>(list: &[T], most: usize) -> impl Iterator<Item = T> {
     ends.into_iter().flatten().flatten().copied()
 }
 
-/// Of each file of a timeline, in its order, the frames wanted.
-fn in_order(timeline: &Timeline, numbers: &BTreeMap<PathBuf, BTreeSet<u64>>) -> Vec<BTreeSet<u64>> {
-    let of = |facts: &FileFacts| numbers.get(&facts.path).cloned().unwrap_or_default();
-    timeline.files().iter().map(of).collect()
-}
-
-/// The flows of the frames wanted, and how many of them there are.
-fn flows_of(
-    frames: &mut impl FrameSource,
-    by_file: &[BTreeSet<u64>],
-) -> (HashMap<Key, Watched>, usize) {
-    let asked = by_file.iter().map(BTreeSet::len).sum::<usize>();
-    let (mut flows, mut found) = (HashMap::new(), 0usize);
-    while found < asked {
+/// The flows of the frames wanted, for each selection.
+fn flows_of(frames: &mut impl FrameSource, asked: &[Asked]) -> Vec<Flows> {
+    let askers = Askers::of(asked);
+    let mut to_come = askers.count();
+    let mut all: Vec<Flows> = asked.iter().map(|_| Flows::default()).collect();
+    while to_come > 0 {
         let Some(frame) = frames.next() else { break };
-        if by_file.get(frame.file as usize).is_some_and(|own| own.contains(&frame.number)) {
-            found = found.saturating_add(1);
-            if let Some(key) = ends_of(&frame).0.and_then(key_of) {
+        let wanted = askers.for_frame(&frame);
+        if wanted.is_empty() {
+            continue;
+        }
+        to_come = to_come.saturating_sub(1);
+        let key = ends_of(&frame).0.and_then(key_of);
+        for place in wanted {
+            let Some((flows, found)) = all.get_mut(*place) else { continue };
+            *found = found.saturating_add(1);
+            if let Some(key) = key {
                 flows.insert(key, Watched::default());
             }
         }
     }
-    (flows, found)
+    all
 }
 
 /// The ends of a frame's innermost packet, and its TCP flags.
@@ -260,18 +336,19 @@ fn key_of(ends: Ends) -> Option<Key> {
     Some((low, high, ends.transport))
 }
 
-/// What is taken on the second reading.
+/// What is taken for one selection on the second reading.
 struct Taking {
     bounds: Bounds,
     flows: HashMap<Key, Watched>,
-    /// Bytes of frames that wait as context.
+    /// Bytes of frames that wait as context, and how many may.
     waiting: usize,
+    room: usize,
     /// Frames wanted that are still to come.
     to_come: usize,
     /// Flows whose frames after a wanted one are still to come.
     unfinished: usize,
-    /// Frames since the last that was wanted.
-    since: u64,
+    /// Where the last frame was that was wanted.
+    last: u64,
     picks: BTreeMap<(i64, u32, u64), Picked>,
 }
 
@@ -279,20 +356,42 @@ struct Taking {
 const READ_ON: u64 = 100_000;
 
 impl Taking {
-    fn new(bounds: Bounds, flows: HashMap<Key, Watched>, to_come: usize) -> Self {
+    fn new(bounds: Bounds, room: usize, flows: HashMap<Key, Watched>, to_come: usize) -> Self {
         let picks = BTreeMap::new();
-        Self { bounds, flows, waiting: 0, to_come, unfinished: 0, since: 0, picks }
+        Self { bounds, flows, waiting: 0, room, to_come, unfinished: 0, last: 0, picks }
     }
 
-    const fn is_done(&self) -> bool {
-        self.to_come == 0 && (self.unfinished == 0 || self.since > READ_ON)
+    /// Whether nothing more is to come of the frames past `at`.
+    const fn is_done(&self, at: u64) -> bool {
+        self.to_come == 0 && (self.unfinished == 0 || at.saturating_sub(self.last) > READ_ON)
     }
 
-    fn look(&mut self, frame: &Frame<'_>, wanted: bool) {
-        self.since = self.since.saturating_add(1);
-        let (ends, flags) = ends_of(frame);
+    /// What was taken, within the bounds; `found` of the frames asked for were there.
+    fn end(self, asked: &Asked, found: usize) -> Selection {
+        let mut frames: Vec<Picked> = self.picks.into_values().collect();
+        let there = frames.len();
+        keep_the_best(&mut frames, self.bounds);
+        let count = asked.count();
+        let left_out = there.saturating_sub(frames.len());
+        let left_out = left_out.saturating_add(asked.all.saturating_sub(count));
+        Selection {
+            frames,
+            files: Vec::new(),
+            missing_count: u64::try_from(count.saturating_sub(found)).unwrap_or(0),
+            left_out_count: u64::try_from(left_out).unwrap_or(0),
+        }
+    }
+
+    /// Takes a frame, the one of all at `at`, that is wanted or of a flow that is watched.
+    fn look(
+        &mut self,
+        frame: &Frame<'_>,
+        at: u64,
+        (ends, flags): (Option<Ends>, Option<u8>),
+        wanted: bool,
+    ) {
         if wanted {
-            self.since = 0;
+            self.last = at;
             self.to_come = self.to_come.saturating_sub(1);
         }
         let watched = ends.and_then(key_of).and_then(|key| self.flows.get_mut(&key));
@@ -326,7 +425,7 @@ impl Taking {
             {
                 self.waiting = self.waiting.saturating_sub(oldest.bytes.len());
             }
-            if self.waiting.saturating_add(frame.bytes.len()) <= MOST_WAITING {
+            if self.waiting.saturating_add(frame.bytes.len()) <= self.room {
                 self.waiting = self.waiting.saturating_add(frame.bytes.len());
                 watched.before.push_back(picked(frame, ends, Reason::Context));
             }

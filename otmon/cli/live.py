@@ -150,7 +150,7 @@ def complaints_of(view: View) -> dict[str, str]:
 def status_of(view: View) -> str:
     """A view in one line."""
     rates = ", ".join(
-        f"{one.name} {one.packet_rate:,.0f} frames/s, {one.dropped:,} lost"
+        f"{one.name} {one.packets:,} frames, {one.packet_rate:,.0f} frames/s, {one.dropped:,} lost"
         for one in view.interfaces
     )
     counted = [f"{view.open_by_level[level]} {level}" for level in reversed(LEVELS)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import shutil
+from pathlib import Path
 
 import pytest
 from live.frames import numbered
 from live.wire import Wire
 from places import absent
+
+from otmon.interface_checks import landlock_version
 
 WAYS = (
     "send", "sendto", "sendmsg", "sendmmsg", "write", "writev", "pwrite", "pwritev", "pwritev2",
@@ -55,6 +58,20 @@ def test_the_process_has_no_capability_left(wire: Wire) -> None:
 
     assert {"CapEff": 0, "CapPrm": 0, "CapInh": 0, "CapBnd": 0, "CapAmb": 0} == seen["capabilities"]
     assert (["65534"] * 4, "1", "2") == (seen["uids"], seen["no_new_privs"], seen["seccomp"])
+
+
+def test_no_file_but_its_own_can_be_changed(wire: Wire, tmp_path: Path) -> None:
+    if landlock_version() is None:
+        absent("a kernel with Landlock", "OTMON_REQUIRE_LANDLOCK")
+    own = tmp_path / "made by the sensor"
+    inside, outside = str(own / "state"), str(tmp_path / "others")
+    sensor = wire.watch(
+        script="try_to_send.py", writable=[str(own)], change=[inside, outside, "/etc/hosts"]
+    )
+    seen = sensor.stop()
+
+    assert {inside: "done", outside: "EACCES", "/etc/hosts": "EACCES"} == seen["changed"]
+    assert seen["confined"]
 
 
 @pytest.mark.parametrize("name", ["", "nowhere0", "a" * 20])

@@ -38,7 +38,9 @@ if asked.get("unlocked"):
     fd = wire.fileno()
 else:
     user = asked.get("user")
-    engine = _engine.Engine.live(asked["interfaces"], user=tuple(user) if user else None)
+    engine = _engine.Engine.live(
+        asked["interfaces"], user=tuple(user) if user else None, writable=asked.get("writable")
+    )
     (fd,) = (
         int(one.name)
         for one in Path("/proc/self/fd").iterdir()
@@ -130,8 +132,20 @@ if engine is not None:
     while engine.read_batch() is not None:
         pass
 # A file that is opened now can be written: none gets the number of the socket.
-with tempfile.TemporaryFile() as after:
+with tempfile.TemporaryFile(dir=(asked.get("writable") or [None])[0]) as after:
     after.write(b"still writes")
+
+
+def change(path: str) -> str:
+    """`done`, or why the file cannot be written."""
+    try:
+        with Path(path).open("a", encoding="ascii") as opened:
+            opened.write("x")
+    except OSError as error:
+        return errno.errorcode[error.errno or 0]
+    return "done"
+
+
 print(
     json.dumps(
         {
@@ -144,6 +158,8 @@ print(
             "uids": status["Uid"].split(),
             "no_new_privs": status["NoNewPrivs"].strip(),
             "seccomp": status["Seccomp"].strip(),
+            "confined": engine is not None and engine.confined,
+            "changed": {path: change(path) for path in asked.get("change", ())},
         }
     )
 )

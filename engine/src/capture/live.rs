@@ -107,11 +107,23 @@ struct Tap {
     health: InterfaceHealth,
     /// The driver's counts when the capture began.
     driver_start: DriverCounts,
+    /// Whether frames are kept out of the ring by a filter.
+    filtered: bool,
+    /// What driver and kernel had thrown away at an earlier count, and when that was.
+    discarded_before: (u64, i64),
+    /// When the ring was last found empty.
+    empty_ns: i64,
+    /// Of what was thrown away, frames that never reached the ring.
+    thrown_away: u64,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
 struct DriverCounts {
-    drops: u64,
+    /// Frames that found no room in the card.
+    missed: u64,
+    /// Frames that driver or kernel threw away: also those of VLANs that this machine has no
+    /// interface for, although the ring has them.
+    discarded: u64,
     sent: u64,
 }
 
@@ -167,6 +179,11 @@ impl Live {
             let slice_ns = if self.taps.len() == 1 { PATIENCE_NS } else { HOLD_NS / 3 };
             let ready_at_once = self.taps.len() > 1 && self.earliest().is_some();
             let watched = if ready_at_once { &[][..] } else { &fds };
+            for tap in &mut self.taps {
+                if tap.ring.peek().is_none() {
+                    tap.empty_ns = time_ns;
+                }
+            }
             wait(watched, Duration::from_nanos(slice_ns.unsigned_abs()));
             let after = now_ns();
             waited_ns = waited_ns.saturating_add(after.saturating_sub(time_ns).max(1));
@@ -230,7 +247,7 @@ impl Live {
         }
         self.counted_ns = now_ns;
         for (tap, facts) in self.taps.iter_mut().zip(&mut self.facts) {
-            tap.count();
+            tap.count(now_ns);
             facts.dropped_by_system = tap.health.ring_drops;
             facts.dropped_by_interface = tap.health.driver_drops;
         }
@@ -299,6 +316,10 @@ impl Tap {
             link_type,
             health,
             driver_start,
+            filtered: !options.filter.is_empty(),
+            discarded_before: (0, 0),
+            empty_ns: 0,
+            thrown_away: 0,
         })
     }
 
@@ -313,7 +334,7 @@ impl Tap {
         }
     }
 
-    fn count(&mut self) {
+    fn count(&mut self, now_ns: i64) {
         let new = self.socket.statistics();
         let health = &mut self.health;
         health.received = health.received.saturating_add(new.frames.into());
@@ -321,10 +342,22 @@ impl Tap {
         health.ring_freezes = health.ring_freezes.saturating_add(new.freezes.into());
         health.running = self.index.is_some() && self.socket.is_running();
         let counts = driver_counts(&self.name);
+        let since = |now: u64, start: u64| now.saturating_sub(start);
+        let missed = since(counts.missed, self.driver_start.missed);
+        let discarded = since(counts.discarded, self.driver_start.discarded);
         // The counts of an interface that was made anew begin at zero.
-        health.driver_drops =
-            health.driver_drops.max(counts.drops.saturating_sub(self.driver_start.drops));
-        health.sent = health.sent.max(counts.sent.saturating_sub(self.driver_start.sent));
+        health.driver_drops = health.driver_drops.max(missed.saturating_add(self.thrown_away));
+        health.sent = health.sent.max(since(counts.sent, self.driver_start.sent));
+        let (before, at_ns) = self.discarded_before;
+        if now_ns.saturating_sub(at_ns) < HOLD_NS {
+            return;
+        }
+        // Once the ring was empty after that count, the tags of all its frames are known.
+        if self.empty_ns.saturating_sub(at_ns) >= HOLD_NS && !self.filtered {
+            let lost = lost_of(before, self.ring.tagged_frames, health.ring_drops);
+            self.thrown_away = self.thrown_away.max(lost);
+        }
+        self.discarded_before = (discarded, now_ns);
     }
 
     /// Notes that the interface went away, and captures from it again once it is back.
@@ -361,19 +394,50 @@ fn link_type(hardware: u16) -> Option<u16> {
     }
 }
 
+/// Of the frames that driver and kernel threw away, those that never reached the ring.
+///
+/// The kernel throws a frame of a VLAN away, and counts that, when no interface of this machine
+/// is in that VLAN: after the ring got it, or had no room for it.
+///
+/// Source: Linux `net/core/dev.c`, `__netif_receive_skb_core` [S].
+const fn lost_of(discarded: u64, tagged_frames: u64, ring_drops: u64) -> u64 {
+    if tagged_frames == 0 {
+        return discarded;
+    }
+    discarded.saturating_sub(tagged_frames).saturating_sub(ring_drops)
+}
+
 /// What the driver counts of an interface; zero where it does not tell.
 fn driver_counts(name: &str) -> DriverCounts {
     let read = |what: &str| {
         let path = format!("/sys/class/net/{name}/statistics/{what}");
         std::fs::read_to_string(path).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0u64)
     };
-    let drops = ["rx_dropped", "rx_missed_errors", "rx_fifo_errors", "rx_over_errors"];
+    let missed = ["rx_missed_errors", "rx_fifo_errors", "rx_over_errors"];
     DriverCounts {
-        drops: drops.iter().fold(0u64, |sum, what| sum.saturating_add(read(what))),
+        missed: missed.iter().fold(0u64, |sum, what| sum.saturating_add(read(what))),
+        discarded: read("rx_dropped"),
         sent: read("tx_packets"),
     }
 }
 
 fn error(name: &str, problem: Problem) -> CaptureError {
     CaptureError { path: PathBuf::from(name), problem }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_kernel_throws_away_after_the_ring_got_it_is_not_lost() {
+        assert_eq!(0, lost_of(500, 500, 0));
+        assert_eq!(0, lost_of(510, 500, 10));
+    }
+
+    #[test]
+    fn what_is_thrown_away_before_it_reaches_the_ring_is_lost() {
+        assert_eq!(7, lost_of(7, 0, 1_000));
+        assert_eq!(7, lost_of(507, 500, 0));
+    }
 }

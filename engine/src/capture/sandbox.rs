@@ -7,9 +7,14 @@
 //! Source: seccomp(2), capabilities(7), Linux `seccomp.h`, `filter.h` [S].
 #![expect(unsafe_code, reason = "rights are given up by system calls that std does not have")]
 
+mod files;
+
 use std::fmt;
 use std::io;
 use std::os::fd::RawFd;
+use std::path::PathBuf;
+
+pub use self::files::landlock_version;
 
 /// Why the process could not be locked in. It must not go on then.
 #[derive(Debug)]
@@ -102,12 +107,18 @@ const REFUSED_ON: &[(libc::c_long, u32)] = &[
 /// is left of capturing: to read, to bind again to an interface that went away,
 /// and to ask for promiscuous mode on it.
 ///
-/// `user` and group are taken on first, where they are given.
+/// `user` and group are taken on first, where they are given. Where `folders` are given, no
+/// file outside them can be changed from then on, by this thread and those it starts; true
+/// where the kernel sees to that.
 ///
 /// # Errors
 ///
 /// The kernel did not take a step: the process can still send, and must end.
-pub fn lock_in(sockets: &[RawFd], user: Option<(u32, u32)>) -> Result<(), NotLockedIn> {
+pub fn lock_in(
+    sockets: &[RawFd],
+    user: Option<(u32, u32)>,
+    folders: Option<&[PathBuf]>,
+) -> Result<bool, NotLockedIn> {
     if ARCHITECTURE == 0 {
         let why = io::ErrorKind::Unsupported.into();
         return Err(NotLockedIn { step: "know the calls of this processor", why });
@@ -121,6 +132,7 @@ pub fn lock_in(sockets: &[RawFd], user: Option<(u32, u32)>) -> Result<(), NotLoc
     if unsafe { libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) } != 0 {
         return Err(failed("forbid new privileges"));
     }
+    let confined = folders.map(files::confine).transpose()?.unwrap_or_default();
     let mut program = program(sockets);
     let len = u16::try_from(program.len()).map_err(|_| NotLockedIn {
         step: "write the filter",
@@ -137,7 +149,7 @@ pub fn lock_in(sockets: &[RawFd], user: Option<(u32, u32)>) -> Result<(), NotLoc
         )
     };
     if result == 0 {
-        return Ok(());
+        return Ok(confined);
     }
     if result > 0 {
         // The number of a thread that has a filter of its own.

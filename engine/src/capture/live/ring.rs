@@ -78,6 +78,8 @@ pub struct Ring {
     tagged: Vec<u8>,
     /// Blocks whose contents were not what the kernel promises.
     pub broken_blocks: u64,
+    /// Frames that had a tag of a VLAN.
+    pub tagged_frames: u64,
 }
 
 // SAFETY: the mapping belongs to this value alone, and nothing of it is tied to a thread.
@@ -112,6 +114,7 @@ impl Ring {
             head: None,
             tagged: Vec::new(),
             broken_blocks: 0,
+            tagged_frames: 0,
         })
     }
 
@@ -134,6 +137,9 @@ impl Ring {
         let Some(tag) = head.tag else {
             return Some(Raw { time_ns: head.time_ns, length: head.length, bytes });
         };
+        if is_of_vlan(tag) {
+            self.tagged_frames = self.tagged_frames.saturating_add(1);
+        }
         let (front, rest) = bytes.split_at_checked(TAG_AT).unwrap_or((bytes, &[]));
         self.tagged.clear();
         self.tagged.extend_from_slice(front);
@@ -246,6 +252,11 @@ fn tag(header: &[u8]) -> Option<Option<[u8; 4]>> {
     let tpid = if status & VLAN_TPID_VALID == 0 { TPID_8021Q } else { half(header, 36)? };
     let ([a, b], [c, d]) = (tpid.to_be_bytes(), tci.to_be_bytes());
     Some(Some([a, b, c, d]))
+}
+
+/// Whether a tag names a VLAN: 0 is none, only a priority.
+const fn is_of_vlan([_, _, high, low]: [u8; 4]) -> bool {
+    high & 0x0f != 0 || low != 0
 }
 
 fn word(bytes: &[u8], at: usize) -> Option<u32> {
