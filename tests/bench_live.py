@@ -147,9 +147,7 @@ class Watched:
     def sample(self) -> Sample:
         """How it is now."""
         place = Path("/proc") / str(self.process.pid)
-        status = dict(
-            line.split(":", 1) for line in (place / "status").read_text().splitlines()
-        )
+        status = dict(line.split(":", 1) for line in (place / "status").read_text().splitlines())
         fields = (place / "stat").read_text().rpartition(")")[2].split()
         ticks = os.sysconf("SC_CLK_TCK")
         return Sample(
@@ -219,7 +217,9 @@ def row(name: str, one: Sample, before: Sample | None = None) -> str:
 def held(state: Path) -> dict[str, int]:
     """Rows of each kind in a state."""
     with closing(sqlite3.connect(f"file:{state}?mode=ro", uri=True)) as db:
-        names = [name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type='table'")]
+        names = [
+            name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type='table'")
+        ]
         wanted = [name for name in names if not name.startswith("sqlite_")]
         return {name: db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in wanted}
 
@@ -282,7 +282,9 @@ def soak(wire: Wire, folder: Path, capture: Path, minutes: float, rate: int) -> 
     twice = raised(sensor.lines) & raised(again.lines)
     wrong += [f"told again after the restart: alerts {sorted(twice)[:9]}"] if twice else []
     same = told_twice(again.state)
-    wrong += [f"{len(same)} alerts were raised while one like it went on: {same[:3]}"] if same else []
+    wrong += (
+        [f"{len(same)} alerts were raised while one like it went on: {same[:3]}"] if same else []
+    )
     with SiteFile.open(again.state, read_only=True) as site:
         wrong += [f"the state is damaged: {one}" for one in site.check()]
     print("state at the end:", held(again.state))

@@ -58,6 +58,20 @@ def test_the_tag_that_the_kernel_takes_out_is_in_place_again(wire: Wire) -> None
     assert len(tagged) + len(doubly) == counters["bytes"]
 
 
+def test_frames_of_a_vlan_that_nobody_here_is_in_are_no_loss(wire: Wire) -> None:
+    # The kernel counts them as dropped, although the ring has them.
+    tagged = [frame[:12] + bytes.fromhex("81000007") + frame[12:] for frame in numbered(200)]
+    sensor = wire.watch()
+    wire.send(tagged)
+    wire.run("sleep", "1.5")
+    wire.send(tagged)
+    wire.run("sleep", "2.5")
+    seen = sensor.stop()
+
+    assert "400" == wire.run("cat", "/sys/class/net/tap0/statistics/rx_dropped").strip()
+    assert (400, 0) == (seen["counters"]["frames"], seen["interfaces"][0]["driver_drops"])
+
+
 def test_a_stalled_sensor_loses_only_what_the_ring_does_not_hold_and_counts_it(wire: Wire) -> None:
     sensor = wire.watch(ring_mib=2)
     pids = [sensor.process.pid, *children(sensor.process.pid)]
