@@ -1,7 +1,8 @@
 """Documents a second from outbox to server, as a ratio to bare bulk requests of the same ones.
 
 `python tests/bench_elastic.py [DOCUMENTS] [VERSION]`, with a server as the tests start it.
-Also: bytes of an outbox of them, peak memory of the sender, and bytes of each on the server.
+Also: peak memory of the sender, and bytes of each on the server.
+`python tests/bench_elastic.py --pending [DOCUMENTS]`: an outbox in which a million wait.
 """
 
 from __future__ import annotations
@@ -12,14 +13,16 @@ import resource
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 
 from elastic_server import node
+from elastic_stub import Stub
 from elasticsearch import Elasticsearch
 
 from otmon.config import Config, Elastic
 from otmon.runs import analyze
-from otmon.shipping import Shipping, sensor_of
+from otmon.shipping import SPOOL_AT, Shipping, sensor_of
 from otmon.sinks import outbox
 from otmon.sinks.elastic import setup
 from otmon.sinks.elastic.connection import Server, connect
@@ -29,6 +32,10 @@ from otmon.state.site_file import SiteFile
 
 PLANT = "pcaps/demo/plant.pcapng"
 TARGET = "logs-otmon.operation"
+TURN = 10_000
+"""Documents that go one way before as many go the other."""
+WARM_UP = 40_000
+"""Documents that a server takes before it is measured."""
 
 
 def documents(spool: SiteFile, count: int) -> list[Document]:
@@ -53,25 +60,33 @@ def main(count: int, version: str) -> None:
             made = documents(spool, count)
         client = connect(Server((server.url,)))
         [*setup.install(client, "none")]
+        # What is compared to: the official client, and nothing that takes time on loopback.
+        bare = Elasticsearch(server.url, request_timeout=60, max_retries=0)
         with SiteFile.open(Path(folder) / "site") as site:
-            began = time.perf_counter()
-            with site.transaction() as db:
-                outbox.put(db, made)
-            filled_s = time.perf_counter() - began
-            warm = made[:BATCH_DOCUMENTS]
-            _bulk(client, warm, "warm")
+            site.relax()
+            # A server is as quick as it gets when its code has been compiled.
+            for number in range(WARM_UP // count + 1):
+                for first in range(0, count, BATCH_DOCUMENTS):
+                    _bulk(bare, made[first : first + BATCH_DOCUMENTS], f"warm{number}")
             before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-            bare_s, sent_s = 0.0, 0.0
+            filled_s = bare_s = sent_s = 0.0
             sender = Sender(site, client)
             # In turns, so that what else the machine does meets both alike.
-            for first in range(0, count, BATCH_DOCUMENTS):
+            for turn in range(0, count, TURN):
+                some = made[turn : turn + TURN]
                 began = time.perf_counter()
-                _bulk(client, made[first : first + BATCH_DOCUMENTS], "bare")
+                with site.transaction() as db:
+                    outbox.put(db, some)
+                filled_s += time.perf_counter() - began
+                began = time.perf_counter()
+                for first in range(0, len(some), BATCH_DOCUMENTS):
+                    _bulk(bare, some[first : first + BATCH_DOCUMENTS], "bare")
                 between = time.perf_counter()
-                if sender.step() != 0.0:
+                if not sender.drain(0):
                     raise SystemExit(f"{sender.state}: {sender.reason}")
                 bare_s += between - began
                 sent_s += time.perf_counter() - between
+            assert sender.tally.delivered == count
             grown_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib
             distinct = [*{one.body: one for one in made}.values()]
             for first in range(0, len(distinct), BATCH_DOCUMENTS):
@@ -93,6 +108,45 @@ def main(count: int, version: str) -> None:
         )
 
 
+def pending(count: int) -> None:
+    """Memory, disk and time of an outbox in which very many documents wait."""
+    with tempfile.TemporaryDirectory() as folder:
+        with SiteFile.open(Path(folder) / "spool", durable=False) as spool:
+            made = documents(spool, SPOOL_AT)
+        path = Path(folder) / "site"
+        with SiteFile.open(path) as site, Stub() as server:
+            before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            began = time.perf_counter()
+            for first in range(0, count, SPOOL_AT):
+                with site.transaction() as db:
+                    outbox.put(
+                        db,
+                        [replace(one, id=f"{first + n:032x}") for n, one in enumerate(made)],
+                    )
+            filled_s = time.perf_counter() - began
+            filled_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            began = time.perf_counter()
+            with site.reading() as db:
+                found = outbox.status(db)
+            status_s = time.perf_counter() - began
+            began = time.perf_counter()
+            with site.reading() as db:
+                outbox.batch(db, at_most=BATCH_DOCUMENTS, now_ns=2**62)
+            batch_s = time.perf_counter() - began
+            site.relax()
+            server.forgets = True
+            sender = Sender(site, connect(Server((server.url,))))
+            for _ in range(20):
+                assert sender.step() == 0.0
+            sent_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        print(f"waiting              {found.rows:,} documents, {found.bytes / 1e9:.2f} GB")
+        print(f"on disk              {path.stat().st_size / 1e9:.2f} GB")
+        print(f"into the outbox      {count / filled_s:,.0f} a second, {SPOOL_AT} at a time")
+        print(f"memory               +{(filled_kib - before_kib) / 1024:.0f} MiB to fill it,"
+              f" +{(sent_kib - filled_kib) / 1024:.0f} MiB to send from it")  # fmt: skip
+        print(f"to look at it        {status_s * 1e3:.0f} ms; a batch {batch_s * 1e3:.1f} ms")
+
+
 def _bulk(client: Elasticsearch, made: list[Document], namespace: str) -> None:
     lines = []
     for one in made:
@@ -105,4 +159,7 @@ def _bulk(client: Elasticsearch, made: list[Document], namespace: str) -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 20_000, (sys.argv[2:] or ["8.19.16"])[0])
+    if sys.argv[1:2] == ["--pending"]:
+        pending(int((sys.argv[2:] or ["1000000"])[0]))
+    else:
+        main(int((sys.argv[1:] or ["20000"])[0]), (sys.argv[2:] or ["8.19.16"])[0])

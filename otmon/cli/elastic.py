@@ -142,6 +142,8 @@ def send(
     sensor = sensor_of(known)
     path = site.place(state, known)
     with SiteFile.open(path, create=with_parent) as file:
+        # What was sent and not noted is sent again, and the server has it already.
+        file.relax()
         if follow:
             _follow(file, known, elastic_url, sensor, _waiter(with_parent=with_parent))
             return

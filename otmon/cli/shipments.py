@@ -152,6 +152,7 @@ class Shipment:
         if self._state is None:
             return self._send(self._own, "Run it again: nothing will be there twice.")
         with SiteFile.open(self._state) as site:
+            site.relax()
             return self._send(
                 site, f"They wait in {self._state}: `otmon elastic send --state {self._state}`."
             )

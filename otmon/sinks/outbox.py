@@ -7,6 +7,7 @@ bytes and by age; when it is full, what matters least goes first.
 
 from __future__ import annotations
 
+import json
 import sqlite3
 import time
 from collections.abc import Iterable, Sequence
@@ -19,6 +20,8 @@ ROW_BYTES = 160
 """What a row costs on disk besides its body, about."""
 DROP_ROWS = 1_000
 """Rows that are dropped at a time to make room."""
+_THIS = "seq = ? AND doc_id = ? AND version = ?"
+"""One row and no other: SQLite gives the highest number again once it is free."""
 DEAD_SHARE = 10
 """Dead letters may take one part in so many of the room of the queue."""
 
@@ -150,7 +153,10 @@ def put(db: sqlite3.Connection, documents: Iterable[Document], bounds: Bounds | 
 def _keep_within(db: sqlite3.Connection, bounds: Bounds, now: int) -> None:
     """Drops what is too old, then what is too much: the least important, the oldest first."""
     oldest = now - round(bounds.max_age_h * HOUR_NS)
-    _drop(db, "SELECT seq FROM outbox WHERE enqueued_at < ?", (oldest,), "age")
+    # A lot at a time: what is dropped is counted in memory.
+    old = f"SELECT seq FROM outbox WHERE enqueued_at < ? LIMIT {DROP_ROWS}"
+    while _drop(db, old, (oldest,), "age") == DROP_ROWS:
+        pass
     while _counted(db, "bytes") > bounds.max_bytes:
         dropped = _drop(
             db,
@@ -177,7 +183,12 @@ def _drop(db: sqlite3.Connection, which: str, values: tuple[int, ...], reason: s
 
 
 def batch(
-    db: sqlite3.Connection, *, at_most: int = 500, max_bytes: int = 4 << 20, now_ns: int
+    db: sqlite3.Connection,
+    *,
+    at_most: int = 500,
+    max_bytes: int = 4 << 20,
+    now_ns: int,
+    besides: Sequence[int] = (),
 ) -> list[Row]:
     """The documents that are to be sent next: at least one, where any is due.
 
@@ -186,13 +197,15 @@ def batch(
         at_most: Documents.
         max_bytes: Of their bodies together.
         now_ns: Those that failed before wait until their time.
+        besides: Rows, by number, that are on their way already.
     """
     rows: list[Row] = []
     size = 0
     for row in db.execute(
         "SELECT seq, prio, target, op, doc_id, body, version, attempts, enqueued_at FROM outbox"
-        " WHERE next_at <= ? ORDER BY prio, seq LIMIT ?",
-        (now_ns, at_most),
+        " WHERE next_at <= ? AND seq NOT IN (SELECT value FROM json_each(?))"
+        " ORDER BY prio, seq LIMIT ?",
+        (now_ns, json.dumps([*besides]), at_most),
     ):
         seq, priority, target, op, doc_id, body, version, attempts, enqueued = row
         size += len(body)
@@ -205,19 +218,21 @@ def batch(
 
 def acknowledge(db: sqlite3.Connection, rows: Sequence[Row]) -> None:
     """Takes documents out that the sink has."""
-    # One that was replaced or dropped meanwhile is not there any more, nor in the bytes.
+    # One that was replaced or dropped meanwhile is not there any more, nor in the bytes; another
+    # document may have its number since.
     gone = 0
     for row in rows:
-        if db.execute("DELETE FROM outbox WHERE seq = ?", (row.seq,)).rowcount:
-            gone += len(row.document.body) + ROW_BYTES
+        one = row.document
+        if db.execute(f"DELETE FROM outbox WHERE {_THIS}", (row.seq, one.id, one.version)).rowcount:
+            gone += len(one.body) + ROW_BYTES
     count(db, {"bytes": -gone})
 
 
 def put_off(db: sqlite3.Connection, rows: Iterable[tuple[Row, int]]) -> None:
     """Notes that documents were refused for now, each with when it is tried again."""
     db.executemany(
-        "UPDATE outbox SET attempts = attempts + 1, next_at = ? WHERE seq = ?",
-        [(next_ns, row.seq) for row, next_ns in rows],
+        f"UPDATE outbox SET attempts = attempts + 1, next_at = ? WHERE {_THIS}",
+        [(next_ns, row.seq, row.document.id, row.document.version) for row, next_ns in rows],
     )
 
 
@@ -294,6 +309,11 @@ def dead_by_error(db: sqlite3.Connection) -> list[Buried]:
         Buried(code, kind, reason, count, tuple(sorted(targets.split(","))), first, last, example)
         for code, kind, reason, count, targets, first, last, example in rows
     ]
+
+
+def is_empty(db: sqlite3.Connection) -> bool:
+    """Whether nothing waits."""
+    return not db.execute("SELECT EXISTS (SELECT 1 FROM outbox)").fetchone()[0]
 
 
 def status(db: sqlite3.Connection) -> Status:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -69,10 +71,20 @@ def make(site: SiteFile, stub: Stub, clock: Clock) -> Make:
     return make
 
 
-def fill(site: SiteFile, *names: str, op: str = "create", target: str = "logs-otmon.alert-default"):
+def fill(
+    site: SiteFile,
+    *names: str,
+    op: str = "create",
+    target: str = "logs-otmon.alert-default",
+    priority: int = 0,
+) -> None:
     documents = [
         Document(
-            0, target, op, name, json.dumps({"event": {"id": name}}, separators=(",", ":")).encode()
+            priority,
+            target,
+            op,
+            name,
+            json.dumps({"event": {"id": name}}, separators=(",", ":")).encode(),
         )
         for name in names
     ]
@@ -112,6 +124,58 @@ def test_the_latest_state_of_devices_goes_in_a_request_of_its_own(site, stub, ma
     assert make().drain(0)
     assert [["a"], ["b"]] == stub.requests
     assert ["require_data_stream=true" in path for path in stub.paths] == [True, False]
+
+
+def test_while_a_request_is_answered_the_next_is_read_and_only_one_is_on_its_way(
+    site, stub, make, monkeypatch
+):
+    monkeypatch.setattr("otmon.sinks.elastic.sender.BATCH_DOCUMENTS", 2)
+    fill(site, *"abcdefg")
+    sender = make()
+    sender._limit = 2
+    lock = threading.Lock()
+    together = []
+
+    def judge(ids: list[str]) -> None:
+        together.append(lock.acquire(blocking=False))
+        time.sleep(0.01)  # long enough for another request to come, if there were one
+        lock.release()
+
+    stub.judge = judge
+
+    assert sender.step() == 0.0
+    assert list("cdefg") == waiting(site)
+    assert sender.drain(0)
+    assert [["a", "b"], ["c", "d"], ["e", "f"], ["g"]] == stub.requests
+    assert [True] * 4 == together
+
+
+def test_what_is_more_urgent_overtakes_what_waits(site, stub, make, monkeypatch):
+    monkeypatch.setattr("otmon.sinks.elastic.sender.BATCH_DOCUMENTS", 1)
+    fill(site, *"abc", priority=3)
+    sender = make()
+    sender._limit = 1
+    assert sender.step() == 0.0
+    fill(site, "alert")
+    assert sender.drain(0)
+
+    # One request had been made ready before the alert came.
+    assert [["a"], ["b"], ["alert"], ["c"]] == stub.requests
+
+
+def test_a_request_that_fails_takes_nothing_along_that_was_made_ready(
+    site, stub, make, monkeypatch, clock
+):
+    monkeypatch.setattr("otmon.sinks.elastic.sender.BATCH_DOCUMENTS", 2)
+    fill(site, *"abcd")
+    sender = make()
+    sender._limit = 2
+    stub.script = [error(503)]
+
+    assert sender.step() == 1.0
+    assert [["a", "b"]] == stub.requests
+    assert sender.drain(100, clock.sleep)
+    assert [["a", "b"], ["a", "b"], ["c", "d"]] == stub.requests
 
 
 def test_of_a_mixed_answer_each_document_goes_its_own_way(site, stub, make, clock):

@@ -91,6 +91,48 @@ def test_what_is_acknowledged_is_gone_with_its_bytes(site):
     assert len(b'{"event":{}}') + outbox.ROW_BYTES == status(site).bytes
 
 
+def test_an_acknowledgement_never_takes_out_another_document_that_got_its_number(site):
+    put(site, document("a", op="index", version=1), document("b", op="index", version=1))
+    with site.reading() as db:
+        rows = outbox.batch(db, now_ns=LATER)
+    # While both are on their way the last is replaced: SQLite gives its number again.
+    put(site, document("b", op="index", version=2, body=b"newer"))
+    with site.transaction() as db:
+        outbox.put_off(db, [(rows[1], LATER + 1)])
+        outbox.acknowledge(db, rows)
+
+    with site.reading() as db:
+        left = outbox.batch(db, now_ns=LATER)
+    assert [(rows[1].seq, b"newer", 0)] == [(o.seq, o.document.body, o.attempts) for o in left]
+    assert len(b"newer") + outbox.ROW_BYTES == status(site).bytes
+
+
+def test_what_is_on_its_way_is_not_given_again(site):
+    put(site, *map(document, "abcd"))
+    with site.reading() as db:
+        first = outbox.batch(db, at_most=2, now_ns=LATER)
+        second = outbox.batch(db, now_ns=LATER, besides=[row.seq for row in first])
+
+    assert ["c", "d"] == [row.document.id for row in second]
+
+
+def test_a_queue_is_empty_until_something_is_put_in_and_after_it_is_taken_out(site):
+    told = []
+    for change in (lambda: put(site, document("a")), lambda: take(site)):
+        with site.reading() as db:
+            told.append(outbox.is_empty(db))
+        change()
+    with site.reading() as db:
+        told.append(outbox.is_empty(db))
+
+    assert [True, False, True] == told
+
+
+def take(site: SiteFile) -> None:
+    with site.transaction() as db:
+        outbox.acknowledge(db, outbox.batch(db, now_ns=LATER))
+
+
 def test_what_is_put_off_waits_until_its_time(site):
     put(site, document("a"), document("b"))
     with site.transaction() as db:
@@ -127,6 +169,16 @@ def test_what_is_too_old_is_dropped_and_counted(site):
 
     assert ["b"] == waiting(site)
     assert {"dropped.age.0": 1} == status(site).counts
+
+
+def test_all_that_is_too_old_goes_however_much_it_is(site):
+    put(site, *(document(str(number)) for number in range(2 * outbox.DROP_ROWS + 1)))
+    with site.transaction() as db:
+        db.execute("UPDATE outbox SET enqueued_at = 0")
+    put(site, document("new"))
+
+    assert ["new"] == waiting(site)
+    assert {"dropped.age.3": 2 * outbox.DROP_ROWS + 1} == status(site).counts
 
 
 def test_a_dead_letter_says_why_and_can_be_sent_again(site):

@@ -84,7 +84,7 @@ def _written(store: Store, folder: Path, sensor: str) -> Iterator[File]:
         number += 1
         if size < FILE_BYTES and len(rows) < _BATCH * 20:
             with store.reading() as db:
-                if not outbox.status(db).rows:
+                if outbox.is_empty(db):
                     return
 
 

@@ -6,6 +6,7 @@ accept a forged chain to which somebody appends the real CA.
 
 from __future__ import annotations
 
+import gzip
 import ipaddress
 import os
 import ssl
@@ -95,10 +96,37 @@ def connect(server: Server) -> Elasticsearch:
         max_retries=0,
         retry_on_timeout=False,
         request_timeout=server.timeout_s,
-        http_compress=True,
+        node_class=_quick_node(),
         meta_header=False,
         **more,
     )
+
+
+def _quick_node() -> type[Any]:
+    """A connection that compresses what it sends, quickly.
+
+    The client's own compression makes documents half as large again and takes three times as
+    long, a tenth of all the time that sending takes.
+    """
+    from elastic_transport import HttpHeaders, Urllib3HttpNode
+    from elastic_transport.client_utils import DEFAULT
+
+    class QuickNode(Urllib3HttpNode):
+        def perform_request(
+            self,
+            method: str,
+            target: str,
+            body: bytes | None = None,
+            headers: HttpHeaders | None = None,
+            request_timeout: Any = DEFAULT,
+        ) -> Any:
+            if body:
+                body = gzip.compress(body, 1)
+                headers = HttpHeaders(headers or {})
+                headers["content-encoding"] = "gzip"
+            return super().perform_request(method, target, body, headers, request_timeout)
+
+    return QuickNode
 
 
 def _checked(host: str, *, allow_plaintext: bool) -> str:

@@ -92,6 +92,9 @@ def _said(status: int) -> str:
     return f"the server answered {status}"
 
 
+_TAKEN = Verdict(Action.ACKNOWLEDGE, status=201)
+
+
 def of_items(answer: Any, sent: int) -> list[Verdict] | None:
     """What to do with each document, in the order in which they were sent.
 
@@ -102,10 +105,10 @@ def of_items(answer: Any, sent: int) -> list[Verdict] | None:
         return None
     verdicts = []
     for item in items:
-        if not isinstance(item, Mapping) or len(item) != 1:
+        if not isinstance(item, dict) or len(item) != 1:
             return None
         (result,) = item.values()
-        if not isinstance(result, Mapping) or not isinstance(result.get("status"), int):
+        if not isinstance(result, dict) or not isinstance(result.get("status"), int):
             return None
         verdicts.append(of_item(result))
     return verdicts
@@ -114,6 +117,8 @@ def of_items(answer: Any, sent: int) -> list[Verdict] | None:
 def of_item(result: Mapping[str, Any]) -> Verdict:
     """What to do with a document, by its own part of an answer."""
     status = result["status"]
+    if status == 201 and "failure_store" not in result:
+        return _TAKEN
     error = result.get("error")
     error = error if isinstance(error, Mapping) else {"reason": str(error or "")}
     kind, reason = str(error.get("type", "")), str(error.get("reason", ""))

@@ -1,17 +1,19 @@
 """Sends the outbox to Elasticsearch, one request at a time, and waits when it has to.
 
-What the server does not acknowledge stays in the outbox. The sender never
-waits in a request of the pipeline: it is a loop of its own, in a process of
-its own where traffic is captured.
+What the server does not acknowledge stays in the outbox. While a request is on
+its way, what the one before it came to is written and the next one is read: the
+server never waits for the disk of the sensor. The sender is a loop of its own,
+in a process of its own where traffic is captured.
 """
 
 from __future__ import annotations
 
-import json
 import random
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any
 
 from elastic_transport import ConnectionError as Unreachable
@@ -32,7 +34,7 @@ from otmon.sinks.elastic.results import (
 )
 from otmon.sinks.outbox import Bounds, Document, Failure, Row, Store
 
-BATCH_DOCUMENTS = 500
+BATCH_DOCUMENTS = 1_000
 BATCH_BYTES = 4 << 20
 FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 60.0
@@ -74,6 +76,31 @@ class _Round:
     shrunk: bool = False
 
 
+class _Flight:
+    """A request on its way, by a thread that nobody has to wait for at the end."""
+
+    def __init__(self, rows: list[Row], ask: Callable[[], Verdict | list[Verdict]]) -> None:
+        self.rows = rows
+        self._said: Verdict | list[Verdict] | None = None
+        self._failed: BaseException | None = None
+        self._thread = threading.Thread(target=self._go, args=(ask,), daemon=True)
+        self._thread.start()
+
+    def _go(self, ask: Callable[[], Verdict | list[Verdict]]) -> None:
+        try:
+            self._said = ask()
+        except BaseException as error:
+            self._failed = error
+
+    def landed(self) -> Verdict | list[Verdict]:
+        """What the server said, when it has."""
+        self._thread.join()
+        if self._failed is not None:
+            raise self._failed
+        assert self._said is not None  # it said something, or failed
+        return self._said
+
+
 class Sender:
     """Takes documents out of a store and gives them to a server."""
 
@@ -104,6 +131,7 @@ class Sender:
         self._failures = 0
         self._version: tuple[int, int] | None = None
         self._ready = False
+        self._flight: _Flight | None = None
 
     def step(self) -> float | None:
         """Send one batch, and say how long to wait before the next in seconds.
@@ -115,21 +143,19 @@ class Sender:
             refused = self._get_ready()
             if refused is not None:
                 return self._wait(refused, None)
-        limit = self._limit if self.state != "paused" else 1
-        with self._store.reading() as db:
-            rows = outbox.batch(db, at_most=limit, max_bytes=BATCH_BYTES, now_ns=self._clock_ns())
-        if not rows:
+        flight, self._flight = self._flight or self._launch(self._next([])), None
+        if flight is None:
             self._become("sending", "")
             return None
+        # Where all is well the next request leaves as soon as this one is answered.
+        ahead = self._next(flight.rows) if self.state == "sending" else []
         took = _Round()
-        # The latest state of devices goes into an index, not into a stream.
-        for plain in (False, True):
-            part = [row for row in rows if row.document.target.startswith(LATEST) is plain]
-            if part and took.stopped is None:
-                self._send(part, took, plain=plain)
-        self._keep(took)
+        self._send(flight.rows, flight.landed(), took)
         if took.shrunk:
             self._limit = max(1, self._limit // 2)
+        elif took.stopped is None:
+            self._flight = self._launch(ahead)
+        self._keep(took)
         if took.stopped is not None:
             return self._wait(took.stopped, took.retry_after_s)
         self._failures = 0
@@ -148,9 +174,8 @@ class Sender:
         waited_s = 0.0
         while True:
             with self._store.reading() as db:
-                rows = outbox.status(db).rows
-            if not rows:
-                return True
+                if outbox.is_empty(db):
+                    return True
             wait_s = self.step()
             if wait_s == 0.0:
                 waited_s = 0.0
@@ -196,13 +221,31 @@ class Sender:
 
     # One batch
 
-    def _send(self, rows: Sequence[Row], took: _Round, *, plain: bool) -> None:
-        """Send documents, in parts where the server wants no other."""
-        waiting = [list(rows)]
+    def _next(self, besides: Sequence[Row]) -> list[Row]:
+        """What is to be sent next in one request, besides what is on its way."""
+        limit = self._limit if self.state != "paused" else 1
+        with self._store.reading() as db:
+            rows = outbox.batch(
+                db,
+                at_most=limit,
+                max_bytes=BATCH_BYTES,
+                now_ns=self._clock_ns(),
+                besides=[row.seq for row in besides],
+            )
+        # The latest state of devices goes into an index, not into a stream.
+        return [row for row in rows if _is_plain(row) is _is_plain(rows[0])]
+
+    def _launch(self, rows: list[Row]) -> _Flight | None:
+        return _Flight(rows, lambda: self._request(rows)) if rows else None
+
+    def _send(self, rows: list[Row], said: Verdict | list[Verdict], took: _Round) -> None:
+        """Take what the server said of documents; send them in parts where it wants no other."""
+        waiting = [rows]
+        answers = [said]
         lonely = 0
         while waiting and took.stopped is None:
             part = waiting.pop()
-            answer = self._request(part, plain=plain)
+            answer = answers.pop() if answers else self._request(part)
             if not isinstance(answer, Verdict):
                 self._sort(part, answer, took)
                 lonely = 0
@@ -236,14 +279,14 @@ class Sender:
         """Whether the server refuses even a document that is known to be good."""
         if self._probe is None:
             return False
-        answer = self._request([Row(0, self._probe(), 0, 0)], plain=False)
+        answer = self._request([Row(0, self._probe(), 0, 0)])
         return isinstance(answer, Verdict) and answer.action is Action.SPLIT
 
-    def _request(self, rows: Sequence[Row], *, plain: bool) -> Verdict | list[Verdict]:
+    def _request(self, rows: Sequence[Row]) -> Verdict | list[Verdict]:
         """What the server says of each document, or of the whole request."""
         self._retry_after_s = None
         more: dict[str, Any] = {}
-        if not plain and (self._version is None or self._version >= (8, 13)):
+        if not _is_plain(rows[0]) and (self._version is None or self._version >= (8, 13)):
             more["require_data_stream"] = True
         if self._version is not None and self._version >= (8, 18):
             more["include_source_on_error"] = False
@@ -264,13 +307,17 @@ class Sender:
     def _sort(self, rows: Sequence[Row], verdicts: Sequence[Verdict], took: _Round) -> None:
         now_ns = self._clock_ns()
         for row, verdict in zip(rows, verdicts, strict=True):
+            if verdict.action is Action.ACKNOWLEDGE and not verdict.fallen:
+                took.done.append(row)
+                continue
             failure = Failure(verdict.status, verdict.kind, verdict.reason)
             match verdict.action:
-                case Action.ACKNOWLEDGE | Action.DUPLICATE:
+                case Action.ACKNOWLEDGE:
                     took.done.append(row)
-                    took.duplicates += verdict.action is Action.DUPLICATE
-                    if verdict.fallen:
-                        took.fallen.append((row.document, failure))
+                    took.fallen.append((row.document, failure))
+                case Action.DUPLICATE:
+                    took.done.append(row)
+                    took.duplicates += 1
                 case Action.DEAD:
                     took.dead.append((row, failure))
                 case Action.RETRY_ALONE:
@@ -340,6 +387,11 @@ class Sender:
             outbox.note(db, state=state, reason=reason, since=str(self._clock_ns()))
 
 
+def _is_plain(row: Row) -> bool:
+    """Whether it goes into an index of its own name, and not into a data stream."""
+    return row.document.target.startswith(LATEST)
+
+
 def _form(answer: Verdict) -> Verdict:
     reason = f"the server refuses every request: {answer.reason}"
     return Verdict(Action.PAUSE, answer.kind, reason, answer.status)
@@ -354,10 +406,9 @@ def _lines(rows: Sequence[Row], now_ns: int) -> Any:
     lines: list[bytes] = []
     for row in rows:
         one = row.document
-        where: dict[str, Any] = {"_index": one.target, "_id": one.id}
-        if one.op == "index":
-            where |= {"version": one.version, "version_type": "external_gte"}
-        lines.append(json.dumps({one.op: where}).encode())
+        version = f',"version":{one.version},"version_type":"external_gte"'
+        where = f'"_index":{_quoted(one.target)},"_id":{_quoted(one.id)}'
+        lines.append(f'{{"{one.op}":{{{where}{version if one.op == "index" else ""}}}}}'.encode())
         body = one.body
         if body.startswith(_EVENT) and not body.startswith(b'{"event":{}'):
             body = ingested + body[len(_EVENT) :]
