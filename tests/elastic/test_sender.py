@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from elastic_stub import Answer, Stub, error, items
@@ -79,13 +78,7 @@ def fill(
     priority: int = 0,
 ) -> None:
     documents = [
-        Document(
-            priority,
-            target,
-            op,
-            name,
-            json.dumps({"event": {"id": name}}, separators=(",", ":")).encode(),
-        )
+        Document(priority, target, op, name, b'{"event":{"id":"%s"}}' % name.encode())
         for name in names
     ]
     with site.transaction() as db:
@@ -133,14 +126,23 @@ def test_while_a_request_is_answered_the_next_is_read_and_only_one_is_on_its_way
     fill(site, *"abcdefg")
     sender = make()
     sender._limit = 2
-    lock = threading.Lock()
+    lock, ahead = threading.Lock(), threading.Event()
     together = []
+    real = outbox.batch
+
+    def batch(*given: Any, **more: Any) -> list[outbox.Row]:
+        rows = real(*given, **more)
+        if more.get("besides"):
+            ahead.set()
+        return rows
 
     def judge(ids: list[str]) -> None:
         together.append(lock.acquire(blocking=False))
-        time.sleep(0.01)  # long enough for another request to come, if there were one
+        # The answer is held back until the next request has been read.
+        assert ahead.wait(5)
         lock.release()
 
+    monkeypatch.setattr(outbox, "batch", batch)
     stub.judge = judge
 
     assert sender.step() == 0.0
