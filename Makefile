@@ -56,6 +56,7 @@ ci: export OTMON_REQUIRE_CAPTURES := 1
 ci: export OTMON_REQUIRE_NETNS := 1
 ci: export OTMON_REQUIRE_STRACE := 1
 ci: export OTMON_REQUIRE_ES := 1
+ci: export OTMON_REQUIRE_GO := 1
 ci: lint test wheel          ## all that a submission must pass
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python -m pcaps.make --check

@@ -15,7 +15,8 @@ import click
 
 from otmon.cli import console, options, site
 from otmon.cli.elastic_health import doctor, status
-from otmon.cli.shipments import send_all, sender, server, spool
+from otmon.cli.elastic_setup import setup
+from otmon.cli.shipments import send_all, sender, spool
 from otmon.config import Config, load
 from otmon.errors import UsageError
 from otmon.shipping import (
@@ -28,7 +29,6 @@ from otmon.shipping import (
     told_assets,
 )
 from otmon.sinks import outbox
-from otmon.sinks.elastic.connection import connect
 from otmon.sinks.elastic.documents import Sensor
 from otmon.state.site_file import SiteFile
 
@@ -38,7 +38,6 @@ TELL_S = 10.0
 """How often it looks for what people did to alerts, in seconds."""
 LAST_S = 10.0
 """How long a sender that is told to stop still sends, in seconds."""
-LIFECYCLES = ("ilm", "dsl", "none")
 AFTER = "They wait in the state; run the command again."
 
 
@@ -58,68 +57,9 @@ def elastic() -> None:
     """
 
 
+elastic.add_command(setup)
 elastic.add_command(status)
 elastic.add_command(doctor)
-
-
-@elastic.command()
-@options.config
-@options.elastic
-@click.option(
-    "--lifecycle",
-    type=click.Choice(LIFECYCLES),
-    default="ilm",
-    show_default=True,
-    help="What deletes old data: policies, data stream lifecycles, or nothing.",
-)
-@click.option("--rollover", is_flag=True, help="Make streams that exist use the new mappings now.")
-@click.option(
-    "--create-key",
-    metavar="FILE",
-    type=click.Path(dir_okay=False),
-    help="Make the API key of this sensor, and write it to FILE.",
-)
-@click.option(
-    "--output",
-    metavar="FOLDER",
-    type=click.Path(file_okay=False),
-    help="Write the requests into files instead, for an administrator without otmon.",
-)
-@click.option("--force", is_flag=True, help="Replace what a newer otmon installed.")
-def setup(
-    config: str | None,
-    elastic_url: str | None,
-    lifecycle: str,
-    rollover: bool,
-    create_key: str | None,
-    output: str | None,
-    force: bool,
-) -> None:
-    """Install templates and lifecycle; say what changed.
-
-    It may be run again at any time: what is there already is left alone. The
-    user needs the cluster privileges manage_index_templates and manage_ilm, and
-    for --create-key has to be a user, not a key: OTMON_ELASTIC_USER and
-    OTMON_ELASTIC_PASSWORD.
-    """
-    known = load(config)
-    if output is not None:
-        from otmon.sinks.elastic.setup import write_files
-
-        for path in write_files(Path(output), lifecycle):
-            console.out().print(str(path), soft_wrap=True)
-        return
-    client = connect(server(known, elastic_url, users=True))
-    from otmon.sinks.elastic import setup as work
-
-    for step in work.install(client, lifecycle, force=force):
-        console.out().print(f"{step.did:10} {step.name}")
-    if rollover:
-        for step in work.roll_over(client, known.elastic.namespace):
-            console.out().print(f"{step.did:10} {step.name}")
-    if create_key is not None:
-        work.create_key(client, sensor_of(known).name, Path(create_key))
-        console.out().print(f"created    {create_key}", soft_wrap=True)
 
 
 @elastic.command()

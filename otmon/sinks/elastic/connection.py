@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 KEY_VARIABLE = "OTMON_ELASTIC_API_KEY"
 USER_VARIABLE = "OTMON_ELASTIC_USER"
 PASSWORD_VARIABLE = "OTMON_ELASTIC_PASSWORD"
+KIBANA_VARIABLE = "OTMON_KIBANA_API_KEY"
 REQUEST_TIMEOUT_S = 60.0
 
 
@@ -68,6 +69,12 @@ def credentials(
     return key, None
 
 
+def kibana_key(server: Server) -> tuple[str | None, tuple[str, str] | None]:
+    """The key for Kibana, or else what lets one into Elasticsearch."""
+    key = os.environ.get(KIBANA_VARIABLE)
+    return (key, None) if key else (server.api_key, server.user)
+
+
 def connect(server: Server) -> Elasticsearch:
     """A client that sends each request once and does not look for other nodes.
 
@@ -81,7 +88,7 @@ def connect(server: Server) -> Elasticsearch:
         raise OptionsError(
             "The client of Elasticsearch is not installed. Install it: pip install 'otmon[elastic]'"
         ) from error
-    hosts = [_checked(host, allow_plaintext=server.allow_plaintext) for host in server.hosts]
+    hosts = [checked(host, allow_plaintext=server.allow_plaintext) for host in server.hosts]
     if not hosts:
         raise OptionsError("No Elasticsearch is named. Give --elastic URL, or [elastic] hosts.")
     more: dict[str, Any] = {}
@@ -129,7 +136,12 @@ def _quick_node() -> type[Any]:
     return QuickNode
 
 
-def _checked(host: str, *, allow_plaintext: bool) -> str:
+def checked(host: str, *, allow_plaintext: bool) -> str:
+    """An address with its port.
+
+    Raises:
+        OptionsError: It is none, has a password in it, or would not be encrypted.
+    """
     parts = urlsplit(host)
     try:
         port = parts.port

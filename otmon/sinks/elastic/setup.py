@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,29 +12,12 @@ from elasticsearch import ApiError, Elasticsearch
 
 from otmon._engine import version
 from otmon.errors import OptionsError, SinkError
-from otmon.sinks.elastic.templates import Template, templates
+from otmon.sinks.elastic.roles import roles, writer_key
+from otmon.sinks.elastic.templates import LIFECYCLES, Template, templates
 
+LEFT = "left alone"
+"""What was done with a template that the integration package brought."""
 _HEADERS = {"accept": "application/json", "content-type": "application/json"}
-
-LIFECYCLES = ("ilm", "dsl", "none")
-"""What may delete old data: policies, data stream lifecycles, or nothing."""
-
-WRITER_KEY: Mapping[str, Any] = {
-    "otmon_writer": {
-        "cluster": ["monitor"],
-        "index": [
-            {
-                "names": ["logs-otmon.*-*", "metrics-otmon.*-*"],
-                "privileges": ["auto_configure", "create_doc"],
-            },
-            {
-                "names": ["otmon-asset-latest-*"],
-                "privileges": ["auto_configure", "create_index", "index"],
-            },
-        ],
-    }
-}
-"""What the key of a sensor may do: add documents, and neither read nor delete any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +26,8 @@ class Step:
 
     name: str
     did: str
-    """`installed`, `updated` or `unchanged`; `rolled over` of a stream."""
+    """`installed`, `updated`, `unchanged`, or `left alone` where the package brought it;
+    `rolled over` of a stream."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +54,9 @@ def install(client: Elasticsearch, lifecycle: str, *, force: bool = False) -> It
     for one in templates(lifecycle):
         there = _there(client, one)
         meta = None if there is None else _meta(there, one.kind)
+        if is_of_package(meta):
+            yield Step(one.name, LEFT)
+            continue
         if meta == _meta(one.body, one.kind):
             yield Step(one.name, "unchanged")
             continue
@@ -87,7 +73,8 @@ def install(client: Elasticsearch, lifecycle: str, *, force: bool = False) -> It
 def compare(client: Elasticsearch) -> Iterator[Comparison]:
     """How each template on the server is; nothing is changed.
 
-    Which lifecycle was chosen at set-up makes no difference.
+    Which lifecycle was chosen at set-up makes no difference, nor whether Kibana's
+    Integrations page did it.
 
     Raises:
         SinkError: The server cannot be reached.
@@ -107,7 +94,9 @@ def compare(client: Elasticsearch) -> Iterator[Comparison]:
         meta = _meta(there, one.kind) or {}
         wanted = [_meta(way[path].body, one.kind) or {} for way in ways]
         number = _parts(str(meta.get("otmon_version", "")))
-        if not number:
+        if is_of_package(meta):
+            said = "same"
+        elif not number:
             said = "foreign"
         elif meta.get("content_hash") in [each["content_hash"] for each in wanted]:
             said = "same"
@@ -142,7 +131,7 @@ def create_key(client: Elasticsearch, sensor: str, place: Path) -> None:
         raise OptionsError(
             f"{place} cannot be written: {error.strerror}. Name a file that does not exist."
         ) from error
-    body = {"name": f"otmon-{sensor}", "role_descriptors": WRITER_KEY}
+    body = writer_key(sensor)
     try:
         answer = _ask(client, "POST", "/_security/api_key", body)
         place.write_text(f"{answer['encoded']}\n", "ascii")
@@ -151,23 +140,22 @@ def create_key(client: Elasticsearch, sensor: str, place: Path) -> None:
         raise
 
 
-def write_files(folder: Path, lifecycle: str) -> Iterator[Path]:
-    """Write what would be installed, numbered, for an administrator without otmon."""
-    folder.mkdir(parents=True, exist_ok=True)
-    lines = ["# Requests in order; each body is the file of the same number.", ""]
-    for number, one in enumerate(templates(lifecycle), 1):
-        place = folder / f"{number:02d}-{one.name.replace('@', '-')}.json"
-        place.write_text(json.dumps(one.body, indent=1, sort_keys=True) + "\n", "utf8")
-        lines.append(f"PUT {one.path}    < {place.name}")
-        yield place
-    key = folder / "writer-key.json"
-    body = {"name": "otmon-SENSOR", "role_descriptors": WRITER_KEY}
-    key.write_text(json.dumps(body, indent=1) + "\n", "utf8")
-    yield key
-    lines.append(f"POST /_security/api_key    < {key.name}")
-    index = folder / "REQUESTS.txt"
-    index.write_text("\n".join(lines) + "\n", "utf8")
-    yield index
+def is_of_package(meta: Mapping[str, Any] | None) -> bool:
+    """Whether Kibana's Integrations page installed something, by what it wrote there."""
+    package = (meta or {}).get("package")
+    return isinstance(package, Mapping) and package.get("name") == "otmon"
+
+
+def install_roles(client: Elasticsearch) -> Iterator[Step]:
+    """Put in the roles of people, where they are missing or differ."""
+    for name, body in roles():
+        path = f"/_security/role/{name}"
+        there = _ask(client, "GET", path, absent=True)
+        if there is not None and there[name].get("metadata") == body["metadata"]:
+            yield Step(name, "unchanged")
+            continue
+        _ask(client, "PUT", path, body)
+        yield Step(name, "installed" if there is None else "updated")
 
 
 def _there(client: Elasticsearch, one: Template) -> dict[str, Any] | None:
@@ -216,7 +204,8 @@ def _ask(
             ) from error
         raise SinkError(
             f"Elasticsearch refuses {method} {path}: {error.meta.status}, {error.message}. "
-            "Use a user or key with manage_index_templates and manage_ilm."
+            "Use a user or key with manage_index_templates and manage_ilm; for roles and keys, "
+            "manage_security."
         ) from error
     except TransportError as error:
         raise SinkError(

@@ -12,6 +12,8 @@ from typing import Any
 from otmon._engine import version
 from otmon.sinks.elastic.catalogue import ECS, LATEST, MOST_FIELDS, STREAMS, common, fields_of
 
+LIFECYCLES = ("ilm", "dsl", "none")
+"""What may delete old data: policies, data stream lifecycles, or nothing."""
 PRIORITY = 501
 """Above the built-in templates (100) and those of Fleet (200 to 250)."""
 RETENTION_DAYS: Mapping[str, int] = {
