@@ -61,7 +61,7 @@ class Segment:
     name: str
     """What it is called; two entries with one name are joined."""
     interfaces: tuple[str, ...] = ()
-    """Sensor interfaces that see it; empty for any."""
+    """Sensor interfaces, or capture files, that see it; empty for any."""
     vlans: tuple[int, ...] = ()
     """Outermost VLAN ids of it; empty for any."""
 

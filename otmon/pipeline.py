@@ -98,6 +98,7 @@ class Analysis:
         self._context = Surroundings(self._inventory, calendar, self._watchers.quality.of)
         self._likenesses = Likenesses(self._context)
         self._inventory.inform(self._context)
+        self._inventory.segments.interface = lambda number: engine.files()[number].path
         if shipping is not None:
             shipping.inform(self._inventory.facts)
         self._behaviours: dict[int, _engine.Behaviour] = {}
@@ -171,7 +172,11 @@ class Analysis:
         self._context = Surroundings(self._inventory, calendar, self._watchers.quality.of)
         self._likenesses = Likenesses(self._context)
         self._inventory.inform(self._context)
-        self._config = config
+        self._calendar, self._config = calendar, config
+        if self._baseline is not None and self._normal is not None:
+            self._baseline.hour_of_week = calendar.hour_of_week
+            in_window = self._context.forbids_learning if calendar.has_windows else None
+            self._normal.renew(in_window, calendar.mode)
 
     def learn_all(self, progress: Progress | None) -> None:
         """The same for what a person says is normal: at its end all of it is learned."""
@@ -255,6 +260,7 @@ class Analysis:
             in_window=self._context.forbids_learning if self._calendar.has_windows else None,
             mode=self._calendar.mode,
             ports=_ports(),
+            crosses=self._inventory.crosses,
         )
 
     def _stands_alone(self, behaviour: _engine.Behaviour) -> bool:

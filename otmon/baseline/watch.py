@@ -69,6 +69,7 @@ class Watch:
         in_window: Callable[[Behaviour | Transaction | Conversation], bool] | None = None,
         mode: Callable[[int], str] = _any_mode,
         ports: Mapping[tuple[str, int], Sequence[str]] = MappingProxyType({}),
+        crosses: Callable[[Behaviour | Transaction | Conversation, int], bool] | None = None,
     ) -> None:
         """Takes what names the ends of a record.
 
@@ -82,6 +83,7 @@ class Watch:
                 nothing of learning; none where there are no windows.
             mode: The operating mode of the site at a time.
             ports: The protocols of each transport and port.
+            crosses: Whether a record goes between zones where no conduit lets it.
         """
         baseline.begin_run()
         self._baseline = baseline
@@ -92,9 +94,19 @@ class Watch:
         self._in_window = in_window
         self._mode = mode
         self._ports = ports
+        self._crosses = crosses
         self._seen: dict[int, _Seen] = {}
         self._flows: dict[int, int] = {}
         self._pairs: dict[Place, None] = {}
+
+    def renew(
+        self,
+        in_window: Callable[[Behaviour | Transaction | Conversation], bool] | None,
+        mode: Callable[[int], str],
+    ) -> None:
+        """Goes on with other maintenance windows and operating modes."""
+        self._in_window = in_window
+        self._mode = mode
 
     def deviations(self) -> Iterator[Deviation]:
         """Every deviation so far, in the order of first sight."""
@@ -284,14 +296,16 @@ class Watch:
         """Whether it may become normal by itself.
 
         What comes from outside the site waits for a person, and so does what
-        is done in a maintenance window.
+        is done in a maintenance window or crosses between zones without a conduit.
         """
         client, server = record.client_ip, record.server_ip
-        return not (
-            (client is not None and self._is_public(client))
-            or (server is not None and self._is_public(server))
-            or (self._in_window is not None and self._in_window(record))
-        )
+        if (client is not None and self._is_public(client)) or (
+            server is not None and self._is_public(server)
+        ):
+            return False
+        if self._in_window is not None and self._in_window(record):
+            return False
+        return self._crosses is None or not self._crosses(record, _time_of(record))
 
     def _parts(self, record: Transaction) -> Found:
         best = _NOTHING
@@ -350,6 +364,11 @@ class Watch:
         facts = record.values
         if facts is not None and statement.key.kind in ("change", "stream"):
             note_values(habit, facts.kind, facts.min, facts.max)
+
+
+def _time_of(record: Behaviour | Transaction | Conversation) -> int:
+    time_ns: int = record.time_ns if hasattr(record, "time_ns") else record.last_seen_ns
+    return time_ns
 
 
 def _is_group(ip: str | None, mac: str | None) -> bool:

@@ -143,7 +143,9 @@ def _are_rivals(first: Pair, second: Pair) -> bool:
     one, other = first.device, second.device
     if one is None or other is None or one is other or not _is_one_device(first.ip or ""):
         return False
-    if one.routed or other.routed or not (first.local and second.local):
+    if one.segment != other.segment or one.routed or other.routed:
+        return False
+    if not (first.local and second.local):
         return False
     if is_virtual(first.mac) or is_virtual(second.mac):
         return False

@@ -3,37 +3,27 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from otmon.inventory.service import spoken_at
 from otmon.inventory.zone import INTERNET, Zones
 from otmon.model.observed import Ends
 
 if TYPE_CHECKING:
-    from otmon._engine import Behaviour, Conversation
+    from otmon._engine import Behaviour, Conversation, Transaction
     from otmon.config import Conduit
     from otmon.inventory.device import Device
     from otmon.inventory.news import News
     from otmon.model.context import AssetFacts
 
 MAX_TOLD = 10_000
-"""Crossings remembered that were told of, and crossings that are proposed; the first go first."""
+"""Crossings remembered that were told of; the first go first."""
 SKIPPED_LEVELS = 2.0
 """Purdue levels between two zones from which a conversation skips one."""
 CARRIERS = frozenset(("tpkt", "cotp", "enip"))
 """Protocols that do nothing but carry others: what is inside is looked at."""
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """A conduit that was seen, for a person to approve."""
-
-    source: str
-    destination: str
-    protocols: tuple[str, ...]
-    classes: tuple[str, ...]
 
 
 class Crossings:
@@ -46,21 +36,33 @@ class Crossings:
         news: News,
         time_zone: datetime.tzinfo = datetime.UTC,
     ) -> None:
-        """Takes the conduits; without any, those that are seen are proposed."""
+        """Takes the conduits; without any, none is missing."""
         self._zones = zones
         self._conduits = conduits
         self._news = news
         self._time_zone = time_zone
         self._told: dict[tuple[str, ...], None] = {}
-        self._seen: dict[tuple[str, str], tuple[set[str], set[str]]] = {}
 
     @property
-    def proposals(self) -> list[Proposal]:
-        """The conduits that were seen; none where the site has configured its own."""
-        return [
-            Proposal(*ends, tuple(sorted(protocols)), tuple(sorted(classes)))
-            for ends, (protocols, classes) in sorted(self._seen.items())
-        ]
+    def has_conduits(self) -> bool:
+        """Whether the site says which paths between zones are allowed."""
+        return bool(self._conduits)
+
+    def is_forbidden(
+        self,
+        record: Behaviour | Transaction | Conversation,
+        source: str | None,
+        destination: str | None,
+        time_ns: int,
+    ) -> bool:
+        """Whether a record goes between two zones where no conduit lets it pass."""
+        protocol = record.protocol
+        if protocol in CARRIERS or source is None or destination is None or source == destination:
+            return False
+        doing = getattr(record, "operation_class", None)
+        classes = () if doing is None else (doing,)
+        names = (protocol,) if protocol else _names(record.transport, record.server_port)
+        return not self._is_allowed(source, destination, names, classes, time_ns)
 
     def behaviour(
         self,
@@ -86,7 +88,7 @@ class Crossings:
         time_ns = done.first_seen_ns
         if client[0].public or server[0].public:
             self._outside(ends, time_ns, client, server)
-        self._cross(ends, time_ns, client[1], server[1], done.protocol, (done.operation_class,))
+        self._cross(ends, time_ns, client[1], server[1], (done.protocol,), (done.operation_class,))
 
     def conversation(
         self,
@@ -104,8 +106,8 @@ class Crossings:
             vlan=talk.vlan,
             transport=talk.transport,
         )
-        protocol = f"{talk.transport}/{talk.server_port}"
-        self._cross(ends, talk.last_seen_ns, client[1], server[1], protocol, ())
+        names = _names(talk.transport, talk.server_port)
+        self._cross(ends, talk.last_seen_ns, client[1], server[1], names, ())
 
     def _outside(
         self,
@@ -135,18 +137,17 @@ class Crossings:
         time_ns: int,
         client: AssetFacts,
         server: AssetFacts,
-        protocol: str,
+        names: tuple[str, ...],
         classes: tuple[str, ...],
     ) -> None:
+        protocol = names[0]
         source, destination = client.zone, server.zone
         if source is None or destination is None or source == destination:
             return
-        if not self._conduits:
-            self._propose(source, destination, protocol, classes)
-        elif not self._is_allowed(source, destination, protocol, classes, time_ns):
+        if self._conduits:
+            if self._is_allowed(source, destination, names, classes, time_ns):
+                return
             self._violation(ends, time_ns, source, destination, protocol, classes)
-        else:
-            return
         first, second = self._zones.level(source), self._zones.level(destination)
         if first is None or second is None or abs(first - second) < SKIPPED_LEVELS:
             return
@@ -188,25 +189,18 @@ class Crossings:
             {},
         )
 
-    def _propose(
-        self, source: str, destination: str, protocol: str, classes: Iterable[str]
-    ) -> None:
-        seen = self._seen.get((source, destination))
-        if seen is None:
-            if len(self._seen) >= MAX_TOLD:
-                return
-            seen = self._seen[source, destination] = (set(), set())
-        if len(seen[0]) < MAX_TOLD:
-            seen[0].add(protocol)
-        seen[1].update(classes)
-
     def _is_allowed(
-        self, source: str, destination: str, protocol: str, classes: tuple[str, ...], time_ns: int
+        self,
+        source: str,
+        destination: str,
+        names: tuple[str, ...],
+        classes: tuple[str, ...],
+        time_ns: int,
     ) -> bool:
         return any(
             conduit.source == source
             and conduit.destination == destination
-            and (not conduit.protocols or protocol in conduit.protocols)
+            and (not conduit.protocols or not set(names).isdisjoint(conduit.protocols))
             and (not conduit.classes or not classes or set(classes) <= set(conduit.classes))
             and self._is_open(conduit, time_ns)
             for conduit in self._conduits
@@ -229,6 +223,11 @@ class Crossings:
             del self._told[next(iter(self._told))]
         self._told[told] = None
         return True
+
+
+def _names(transport: str, port: int) -> tuple[str, ...]:
+    """What a conduit can call a flow that nobody dissects: by its port, or by whose port it is."""
+    return (f"{transport}/{port}", *spoken_at(transport, port))
 
 
 def _is_within(clock: str, span: str) -> bool:

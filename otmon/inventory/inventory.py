@@ -14,15 +14,16 @@ from zoneinfo import ZoneInfo
 
 from otmon.config import Config
 from otmon.inventory.contest import Contests
-from otmon.inventory.crossing import Crossings, Proposal
+from otmon.inventory.crossing import Crossings
 from otmon.inventory.device import Device
 from otmon.inventory.identities import Identities
 from otmon.inventory.identity import asset_id
 from otmon.inventory.memory import Record, device_of, record_of
 from otmon.inventory.news import News
-from otmon.inventory.places import Places, Vlan
+from otmon.inventory.places import Places
 from otmon.inventory.record import asset_of, facts_of, in_order
 from otmon.inventory.role import SERVERS, Roles, roles_of
+from otmon.inventory.segment import Frame, Segments, Vlan
 from otmon.inventory.service import service_of
 from otmon.inventory.station import Stations, family
 from otmon.inventory.words import WordBook
@@ -30,7 +31,7 @@ from otmon.inventory.zone import Zones
 from otmon.model.event import NEVER_NS
 
 if TYPE_CHECKING:
-    from otmon._engine import Address, Behaviour, Claim, Conversation
+    from otmon._engine import Address, Behaviour, Claim, Conversation, Transaction
     from otmon.model.asset import Asset, Words
     from otmon.model.context import AssetFacts, Context
     from otmon.model.event import Event
@@ -93,13 +94,7 @@ class Inventory:
         """
         config = config or Config()
         self._site = config.site.name
-        self._segments = {vlan: own.name for own in config.segments for vlan in own.vlans}
-        self._segment = config.site.segment
-        self._joined: dict[Vlan, Vlan] = {}
-        for vlan, name in self._segments.items():
-            first = next(one for one, own in self._segments.items() if own == name)
-            if first != vlan:
-                self._joined[vlan] = first
+        self.segments = Segments(config.segments, config.site.segment)
         self._devices: dict[str, Device] = {}
         """Every device but those that were merged into another, by id."""
         self._news = News()
@@ -119,26 +114,40 @@ class Inventory:
         self._forgotten: list[str] = []
         self.forgotten_count = 0
         """Unconfirmed devices that went because there were too many."""
-        self._places = Places(self, Contests(self._news, lambda: self.knows))
+        self._places = Places(
+            self,
+            Contests(self._news, lambda: self.knows),
+            lambda ip: self._zones.is_outside(ip),
+        )
         self._made = 0
         self._remembers = False
         self._remember(remembered)
 
     def configure(self, config: Config) -> None:
-        """Takes zones, conduits and assets of a configuration, the first or a changed one."""
+        """Takes segments, zones, conduits, networks and assets of a configuration.
+
+        The first or a changed one; of a changed one VLANs that are joined since wait for
+        the next run.
+        """
         self._zones = Zones(config.zones, config.site.networks)
         zone = ZoneInfo(config.site.time_zone)
         self._crossings = Crossings(self._zones, config.conduits, self._news, zone)
         self._words = WordBook(config.assets, self._kept_words)
         self._watches = self._watches or bool(self._zones) or self._learning_ns is not None
+        self.segments.configure(config.segments, config.site.segment)
         for device in self._everybody():
             device.facts = None
+            owner = device.gateway or device
+            if not self.segments.may_be(owner.vlan, device.segment):
+                device.segment = self.segments.of(owner.vlan, owner.frame)
+            if device.routed:
+                device.public = any(map(self.is_outside, device.ips))
 
     # What was observed
 
     def address(self, address: Address) -> None:
         """Takes a pair of hardware and IP address, new or counted on."""
-        vlan = self._vlan(address.vlan)
+        vlan = self.segments.vlan(address.vlan)
         self._pass(address.first_seen_ns, address.last_seen_ns)
         device = self._places.note(address, vlan)
         if device is None:
@@ -151,7 +160,8 @@ class Inventory:
 
     def claim(self, claim: Claim) -> None:
         """Takes something said about an asset, new or counted on."""
-        device = self._places.find(claim.subject_ip, claim.subject_mac, self._vlan(claim.vlan))
+        vlan = self.segments.vlan(claim.vlan)
+        device = self._places.find(claim.subject_ip, claim.subject_mac, vlan)
         if device is None:
             return
         if claim.unit is not None:
@@ -161,7 +171,7 @@ class Inventory:
 
     def conversation(self, talk: Conversation) -> None:
         """Takes who talks to whom, new or counted on."""
-        vlan, number = self._vlan(talk.vlan), talk.id
+        vlan, number = self.segments.vlan(talk.vlan), talk.id
         client = self._places.find(talk.client_ip, talk.client_mac, vlan)
         server = self._places.find(talk.server_ip, talk.server_mac, vlan)
         if talk.answered_count or (talk.packets and not talk.one_sided):
@@ -188,7 +198,7 @@ class Inventory:
 
     def behaviour(self, behaviour: Behaviour) -> None:
         """Takes what is done, new or counted on: what a station answers makes it known."""
-        vlan = self._vlan(behaviour.vlan)
+        vlan = self.segments.vlan(behaviour.vlan)
         server = self._places.find(behaviour.server_ip, behaviour.server_mac, vlan)
         if self._watches and behaviour.new:
             self._watch(behaviour, server, vlan)
@@ -231,30 +241,30 @@ class Inventory:
         """Gives the context that events of the inventory ask for their ends."""
         self._news.context = context
 
-    @property
-    def proposals(self) -> list[Proposal]:
-        """The conduits that were seen, where the site has configured none."""
-        return self._crossings.proposals
+    def crosses(self, record: Behaviour | Transaction | Conversation, time_ns: int) -> bool:
+        """Whether a record goes from zone to zone where no conduit of the site lets it pass."""
+        if not self._crossings.has_conduits:
+            return False
+        vlan = record.vlan
+        client = self.facts(record.client_ip, record.client_mac, vlan)
+        server = self.facts(record.server_ip, record.server_mac, vlan)
+        if client is None or server is None:
+            return False
+        return self._crossings.is_forbidden(record, client.zone, server.zone, time_ns)
 
     def asset_id(self, ip: str | None, mac: str | None, vlan: Vlan) -> str | None:
         """The asset that has this address now, or none where it never sent a frame."""
-        if self._joined:
-            vlan = self._joined.get(vlan, vlan)
-        device = self._places.find(ip, mac, vlan)
+        device = self._places.find(ip, mac, self.segments.vlan(vlan))
         return None if device is None else device.id
 
     def facts(self, ip: str | None, mac: str | None, vlan: Vlan) -> AssetFacts | None:
         """What is known of the device at an address so far; none where nobody is there."""
-        if self._joined:
-            vlan = self._joined.get(vlan, vlan)
-        device = self._places.find(ip, mac, vlan)
+        device = self._places.find(ip, mac, self.segments.vlan(vlan))
         return None if device is None else self._facts(device)
 
     def name(self, ip: str | None, mac: str | None, vlan: Vlan) -> str | None:
         """What people call the device at an address; none where they call it nothing."""
-        if self._joined:
-            vlan = self._joined.get(vlan, vlan)
-        device = self._places.find(ip, mac, vlan)
+        device = self._places.find(ip, mac, self.segments.vlan(vlan))
         return None if device is None else self._words.of(device).name
 
     @property
@@ -340,7 +350,7 @@ class Inventory:
                 self._devices[device.id] = device
                 for vlan, ip, mac in record["places"]:
                     # Another cell may have the same addresses.
-                    if self._segment_of(vlan) == device.segment:
+                    if self.segments.may_be(vlan, device.segment):
                         self._places.restore(device, (vlan, ip, mac))
             self._watches = True
         for device in self._everybody():
@@ -378,9 +388,6 @@ class Inventory:
             asset, seen = self._aliases[asset], seen + 1
         return asset
 
-    def _vlan(self, vlan: Vlan) -> Vlan:
-        return self._joined.get(vlan, vlan) if self._joined else vlan
-
     def _pass(self, first_ns: int, last_ns: int) -> None:
         if self._began_ns is None or first_ns < self._began_ns:
             self._began_ns = first_ns
@@ -392,9 +399,9 @@ class Inventory:
 
     # Devices come, move and merge
 
-    def make(self, vlan: Vlan, key: str) -> Device:
-        """A device that was not there before."""
-        segment = self._segment_of(vlan)
+    def make(self, vlan: Vlan, key: str, frame: Frame | None) -> Device:
+        """A device that was not there before, seen in a frame."""
+        segment = self.segments.of(vlan, frame)
         number = self._next_number()
         device = Device(asset_id(self._site, segment, key), number, segment, vlan, key)
         device.seen_now = True
@@ -466,8 +473,9 @@ class Inventory:
 
     def moved(self, device: Device, vlan: Vlan, seen: Address) -> None:
         """A device is in another segment now, and no longer in the one before."""
-        before = self._segment_of(device.vlan)
-        device.vlan, device.segment, device.facts = vlan, self._segment_of(vlan), None
+        before = device.segment
+        device.vlan, device.facts = vlan, None
+        device.segment = self.segments.of(vlan, seen.frame)
         if self.knows:
             self._news.tell(
                 "asset_moved",
@@ -491,11 +499,6 @@ class Inventory:
         router.seen(seen.first_seen_ns, seen.last_seen_ns)
         if not router.confirmed and seen.packets >= CONFIRMED_FRAMES:
             self._confirm(router, seen.last_seen_ns)
-
-    def _segment_of(self, vlan: Vlan) -> str:
-        if vlan is None:
-            return self._segment
-        return self._segments.get(vlan, f"vlan {vlan}")
 
     def _next_number(self) -> int:
         self._made += 1

@@ -8,11 +8,13 @@ is known: a device then keeps its id, and what turns out to be another gets one.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
 from otmon.inventory.device import Device, Place
 from otmon.inventory.identity import NOBODY, is_group, is_host, is_local, is_virtual
-from otmon.inventory.zone import is_public, subnet
+from otmon.inventory.segment import Vlan
+from otmon.inventory.zone import subnet
 
 if TYPE_CHECKING:
     from otmon._engine import Address
@@ -28,8 +30,6 @@ HOPS = 3
 """Routers at most between both sides of a capture in which a device is seen on both."""
 BOTH_SIDES_NS = 60 * 1_000_000_000
 """Time within which it shows on the other side, too."""
-
-Vlan = int | None
 
 
 class Pair:
@@ -114,8 +114,8 @@ class _Card:
 class Owner(Protocol):
     """Makes the devices, and changes what they are."""
 
-    def make(self, vlan: Vlan, key: str) -> Device:
-        """A device of a key; the one remembered where the site knows it."""
+    def make(self, vlan: Vlan, key: str, frame: tuple[int, int] | None) -> Device:
+        """A device of a key, seen in a frame; the one remembered where the site knows it."""
         ...
 
     def move(self, old: Device, new: Device, ip: str) -> None:
@@ -142,9 +142,10 @@ class Owner(Protocol):
 class Places:
     """Places addresses, and finds the device of one."""
 
-    def __init__(self, owner: Owner, contests: Contests) -> None:
-        """Takes who makes the devices, and who is told of addresses that two have."""
+    def __init__(self, owner: Owner, contests: Contests, is_outside: Callable[[str], bool]) -> None:
+        """Takes who makes the devices, who is told of addresses that two have, and what is away."""
         self._owner = owner
+        self._is_outside = is_outside
         self._contests = contests
         self._cards: dict[tuple[Vlan, str], _Card] = {}
         self._vlans: dict[str, list[Vlan]] = {}
@@ -180,7 +181,7 @@ class Places:
         if pair is None:
             pair = card.pairs[ip] = Pair(mac, ip, seen)
         arp = seen.arp
-        local = ip is None or arp or not came_through_a_router(ip, seen.ttl)
+        local = ip is None or arp or not self._came_through_a_router(ip, seen.ttl)
         pair.last_ns = card.last_ns = seen.last_seen_ns
         pair.last_frame = seen.last_frame
         holder = self._found.get((vlan, ip, None)) if fresh and ip is not None else None
@@ -292,7 +293,7 @@ class Places:
         """A sender without a hardware address."""
         if seen.ip is None or not is_host(seen.ip):
             return None
-        device = self._by_ip(vlan, seen.ip)
+        device = self._by_ip(vlan, seen.ip, seen.frame)
         device.frame = device.frame or seen.frame
         device.seen(seen.first_seen_ns, seen.last_seen_ns)
         device.ips[seen.ip] = None
@@ -322,7 +323,8 @@ class Places:
         if own and router is not None:
             device = router
         else:
-            device = self._neighbour(pair, vlan, ip or "") or self._by_ip(vlan, ip or "")
+            behind = ip or ""
+            device = self._neighbour(pair, vlan, behind) or self._by_ip(vlan, behind, pair.frame)
         if before is device:
             return
         pair.device = device
@@ -370,11 +372,21 @@ class Places:
         if first is not None and first.device is behind and _is_forwarded(pair, first):
             self._owner.merge(device, behind)
 
+    def _came_through_a_router(self, ip: str, ttl: int) -> bool:
+        """Whether the time to live is below a usual start.
+
+        By any number of hops for who is outside the site; by one to three for
+        others, since devices of plants start from less usual numbers, too.
+        """
+        if ttl in ROUTED_TTL:
+            return True
+        return ttl not in USUAL_TTL and self._is_outside(ip)
+
     def _own(self, card: _Card, vlan: Vlan, mac: str, seen: Address) -> Device:
         """The device whose hardware address it is."""
         device = card.device
         if device is None:
-            device = card.device = self._owner.make(vlan, mac)
+            device = card.device = self._owner.make(vlan, mac, seen.frame)
             device.macs[mac] = None
             device.frame = device.frame or seen.frame
             device.routes = device.routes or card.routes or card.virtual
@@ -382,24 +394,13 @@ class Places:
             self._point((vlan, None, mac), device)
         return device
 
-    def _by_ip(self, vlan: Vlan, ip: str) -> Device:
+    def _by_ip(self, vlan: Vlan, ip: str, frame: tuple[int, int] | None) -> Device:
         device = self._behind.get((vlan, ip))
         if device is None:
-            device = self._behind[vlan, ip] = self._owner.make(vlan, ip)
+            device = self._behind[vlan, ip] = self._owner.make(vlan, ip, frame)
         return device
 
 
 def _is_forwarded(here: Pair, there: Pair) -> bool:
     """Whether what a router sent can be what a device of its other side had sent."""
     return here.ttl == 0 or 0 < here.ttl - there.ttl <= HOPS
-
-
-def came_through_a_router(ip: str, ttl: int) -> bool:
-    """Whether the time to live is below a usual start.
-
-    By any number of hops for a public address; by one to three for others,
-    since devices of plants start from less usual numbers, too.
-    """
-    if is_public(ip):
-        return ttl not in USUAL_TTL
-    return ttl in ROUTED_TTL

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+
+from otmon import _engine
+
 _SERVICES = {
     ("tcp", 22): "ssh",
     ("tcp", 23): "telnet",
@@ -40,3 +44,22 @@ REMOTE_ACCESS = frozenset(("rdp", "vnc", "ssh", "telnet", "teamviewer", "anydesk
 def service_of(transport: str, port: int) -> str | None:
     """The name of the service on a port, where it says something about a device."""
     return _SERVICES.get((transport, port))
+
+
+@functools.cache
+def _dissected() -> dict[tuple[str, int], tuple[str, ...]]:
+    ports: dict[tuple[str, int], tuple[str, ...]] = {}
+    for info in _engine.protocols():
+        for transport, own in (("tcp", info.tcp_ports), ("udp", info.udp_ports)):
+            for port in own:
+                ports[transport, port] = (*ports.get((transport, port), ()), info.name)
+    return ports
+
+
+def spoken_at(transport: str, port: int) -> tuple[str, ...]:
+    """The industrial protocols whose port it is: a flow there that says nothing is their rest.
+
+    Of a flow that only carries (`cotp`) all that is carried counts.
+    """
+    own = _dissected().get((transport, port), ())
+    return (*own, "s7comm") if "cotp" in own else own

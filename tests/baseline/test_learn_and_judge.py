@@ -10,6 +10,7 @@ from places import PCAPS
 
 from otmon import runs
 from otmon.baseline.words import says
+from otmon.config import Conduit, Config, Zone
 from otmon.model.result import Result
 
 HABITS = PCAPS / "baseline" / "habits.pcapng"
@@ -116,3 +117,23 @@ def test_without_a_baseline_nothing_is_said_about_it():
     result = runs.analyze(PLANT)
 
     assert (None, ()) == (result.baseline, result.deviations)
+
+
+def test_what_no_conduit_allows_waits_for_a_person_even_if_it_is_said_to_be_normal():
+    """The site lets the operators read; that they write, too, somebody has to say."""
+    config = Config(
+        zones=(
+            Zone("supervision", subnets=("10.20.1.0/24",)),
+            Zone("control", subnets=("10.20.2.0/24", "10.20.3.0/24")),
+        ),
+        conduits=(Conduit("supervision", "control", classes=("read",)),),
+    )
+    book = runs.learn(HABITS, config=config).book
+    states = {
+        one.state for one in book.statements() if one.key.operation_class in ("read", "write")
+    }
+    waits = {one.key.operation_class for one in book.statements() if one.state == "pending"}
+
+    assert {"learned", "pending"} == states
+    assert "write" in waits
+    assert "read" not in waits
