@@ -220,6 +220,14 @@ class Indicators:
 
 
 @dataclass(frozen=True, slots=True)
+class Advisories:
+    """Published weaknesses that devices are held against; nothing is ever downloaded."""
+
+    files: tuple[str, ...] = ()
+    """CSAF 2.0 documents, tables, or folders of them."""
+
+
+@dataclass(frozen=True, slots=True)
 class Baseline:
     """How what is normal is learned."""
 
@@ -336,6 +344,7 @@ class Config:
     detectors: Detectors = field(default_factory=Detectors)
     rules: Rules = field(default_factory=Rules)
     indicators: Indicators = field(default_factory=Indicators)
+    advisories: Advisories = field(default_factory=Advisories)
     baseline: Baseline = field(default_factory=Baseline)
     alerts: Alerts = field(default_factory=Alerts)
     state: State = field(default_factory=State)

@@ -205,7 +205,7 @@ class _Watch(Analysis):
         self._complaints: dict[str, str] = {}
         """What cannot be written, by what it is."""
         self._latest: deque[News] = deque(maxlen=LATEST)
-        self._remarks: tuple[str, ...] = self._rule_errors
+        self._remarks: tuple[str, ...] = (*self._rule_errors, *self._list_errors)
 
     def watch(
         self,
@@ -355,7 +355,7 @@ class _Watch(Analysis):
         except OtmonError as error:
             self._remarks = (f"the reload changed nothing: {error}",)
             return
-        self._remarks = self._rule_errors
+        self._remarks = (*self._rule_errors, *self._list_errors)
 
     def _view(self, now_s: float) -> View:
         elapsed_s = max(now_s - self._looked_s, 1e-3)

@@ -12,12 +12,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from otmon import _engine
+from otmon.advisory_lists import read_advisories
 from otmon.alerts.aggregate import Aggregator
 from otmon.baseline.compare import Baseline, Found
 from otmon.baseline.watch import Watch, deviation_event
 from otmon.config import Config
 from otmon.detectors.registry import watchers
 from otmon.indicator_lists import read_indicators
+from otmon.inventory.advisory import Advisories
 from otmon.inventory.inventory import Inventory
 from otmon.model.alert import Alert
 from otmon.model.event import (
@@ -98,6 +100,7 @@ class Analysis:
         self._context = Surroundings(self._inventory, calendar, self._watchers.quality.of)
         self._likenesses = Likenesses(self._context)
         self._inventory.inform(self._context)
+        self._advise(config)
         self._inventory.segments.interface = lambda number: engine.files()[number].path
         if shipping is not None:
             shipping.inform(self._inventory.facts)
@@ -172,11 +175,18 @@ class Analysis:
         self._context = Surroundings(self._inventory, calendar, self._watchers.quality.of)
         self._likenesses = Likenesses(self._context)
         self._inventory.inform(self._context)
+        self._advise(config)
         self._calendar, self._config = calendar, config
         if self._baseline is not None and self._normal is not None:
             self._baseline.hour_of_week = calendar.hour_of_week
             in_window = self._context.forbids_learning if calendar.has_windows else None
             self._normal.renew(in_window, calendar.mode)
+
+    def _advise(self, config: Config) -> None:
+        """Takes the site's lists of published weaknesses; what of them is no use is a remark."""
+        read = read_advisories(map(config.place, config.advisories.files))
+        self._inventory.advisories = Advisories(read.advisories)
+        self._list_errors = tuple(read.problems)
 
     def learn_all(self, progress: Progress | None) -> None:
         """The same for what a person says is normal: at its end all of it is learned."""
@@ -413,7 +423,9 @@ class Analysis:
         else:
             self.checkpoint(result)
         # What the state says of alerts, and what there is to say of the state, is known now.
-        capture = dataclasses.replace(result.capture, remarks=tuple(self._memory.remarks))
+        capture = dataclasses.replace(
+            result.capture, remarks=(*self._list_errors, *self._memory.remarks)
+        )
         return dataclasses.replace(result, capture=capture, alerts=self._alerts())
 
     def keep_in(self, site: SiteFile, result: Result) -> None:
@@ -437,7 +449,7 @@ class Analysis:
                 alerts=self._alerts(),
                 interrupted=self._interrupted,
                 rule_errors=self._rule_errors,
-                remarks=() if memory is None else tuple(memory.remarks),
+                remarks=(*self._list_errors, *(() if memory is None else memory.remarks)),
             )
         )
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import click
 
 from otmon.cli import console, options
+from otmon.cli.site import with_advisories
 from otmon.config import Config, load
 from otmon.model.alert import LEVELS
 from otmon.model.document import json_text
@@ -25,6 +26,7 @@ from otmon.runs import known
 @options.state
 @options.config
 @options.segment
+@options.advisories
 @options.baseline
 @options.elastic
 @click.option(
@@ -54,6 +56,7 @@ def analyze(
     state: str | None,
     config: str | None,
     segment: str | None,
+    advisories: tuple[str, ...],
     baselines: tuple[str, ...],
     elastic_url: str | None,
     elastic_dry_run: str | None,
@@ -80,7 +83,7 @@ def analyze(
       otmon analyze --baseline normal.pcapng incident.pcapng
       otmon analyze --elastic https://es.example:9200 plant.pcapng
     """
-    site = load(config)
+    site = with_advisories(load(config), advisories)
     if segment:
         site = dataclasses.replace(site, site=dataclasses.replace(site.site, segment=segment))
     normal = None

@@ -9,9 +9,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from otmon.advisory_lists import read_advisories
 from otmon.cli import console, site
 from otmon.config import Config
 from otmon.errors import UsageError
+from otmon.inventory.advisory import Advisories
 from otmon.inventory.inventory import Inventory
 from otmon.inventory.proposal import Talk
 from otmon.inventory.service import spoken_at
@@ -46,6 +48,10 @@ def of_site(file: SiteFile, settings: Config) -> tuple[Asset, ...]:
         words=remembered.words,
         watched_ns=remembered.watched_ns,
     )
+    read = read_advisories(map(settings.place, settings.advisories.files))
+    for problem in read.problems:
+        console.err().print(f"otmon: {problem}", soft_wrap=True)
+    inventory.advisories = Advisories(read.advisories)
     return inventory.assets(lambda _: "")
 
 

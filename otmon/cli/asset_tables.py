@@ -14,6 +14,7 @@ from rich.text import Text
 
 from otmon.cli.tables import address, clock, grid, heading, identity, role_lines
 from otmon.inventory.diff import Change, Changed, Difference
+from otmon.model.advisory import Match
 from otmon.model.asset import Asset, Words
 
 WIDE = 110
@@ -64,6 +65,11 @@ def shown(console: Console, asset: Asset, gateway: Asset | None, behind: Sequenc
         for one in behind:
             stations.add_row(str(one.unit), one.id, role_lines(one), _who(one))
         console.print(Padding(stations, (0, 0, 0, 2), expand=False))
+    if asset.advisories:
+        console.print()
+        console.print(heading(f"Published weaknesses ({len(asset.advisories)})"))
+        for match in asset.advisories:
+            _print_match(console, match)
     console.print()
     console.print(heading("How it is known"))
     rows = grid("what", ">belief", "value", "source and frame", wrap="source and frame")
@@ -75,6 +81,29 @@ def shown(console: Console, asset: Asset, gateway: Asset | None, behind: Sequenc
         belief, source = f"{row.confidence:.2f}", f"{row.source}{place}{times}"
         rows.add_row(row.attribute, belief, Text(value), Text(source))
     console.print(Padding(rows, (0, 0, 0, 2), expand=False))
+
+
+def advised(console: Console, found: Sequence[tuple[Asset, Match]]) -> None:
+    """Print which published weaknesses devices have, the gravest first."""
+    if not found:
+        console.print("No device is affected by any of them.")
+        return
+    for asset, match in found:
+        name = address(asset) if asset.name is None else f"{asset.name} ({address(asset)})"
+        console.print(Text(f"{name}  {identity(asset)}", style="bold"))
+        _print_match(console, match)
+    affected = len({asset.id for asset, match in found if match.verdict == "affected"})
+    maybe = len({asset.id for asset, match in found if match.verdict == "maybe"})
+    console.print(Text(f"{affected:,} devices are affected, {maybe:,} may be."))
+
+
+def _print_match(console: Console, match: Match) -> None:
+    style = {"affected": "red", "maybe": "yellow"}.get(match.verdict, "dim")
+    names = " ".join(name for name in (match.id, match.cve) if name)
+    score = "" if match.score is None else f", CVSS {match.score:g}"
+    head = Text.assemble((match.verdict, style), f"  {names}{score}  {match.title}")
+    console.print(Padding(head, (0, 0, 0, 2), expand=False))
+    console.print(Padding(Text(f"{match.why} ({match.source})", style="dim"), (0, 0, 0, 4)))
 
 
 def said(console: Console, asset: Asset, words: Words | None) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from otmon.cli import asset_exchange, console, options, site
+from otmon.cli import asset_advisories, asset_exchange, console, options, site
 from otmon.cli.asset_sources import known, meant, of_site
 from otmon.config import load
 from otmon.errors import UsageError
@@ -93,9 +93,16 @@ def list_assets(
 @assets.command("show")
 @click.argument("which", metavar="DEVICE")
 @options.output_format("table", "json")
+@options.advisories
 @options.state
 @options.config
-def show_asset(which: str, output_format: str, state: str | None, config: str | None) -> None:
+def show_asset(
+    which: str,
+    output_format: str,
+    advisories: tuple[str, ...],
+    state: str | None,
+    config: str | None,
+) -> None:
     """Show all that is known of a device, with its evidence.
 
     DEVICE is its id, name, IP or hardware address; `10.20.2.12/3` is station 3
@@ -106,7 +113,7 @@ def show_asset(which: str, output_format: str, state: str | None, config: str | 
       otmon assets show 10.20.2.21
       otmon assets show a-7kxhhhzcza --format json
     """
-    everything = known(state, load(config))
+    everything = known(state, site.with_advisories(load(config), advisories))
     asset = meant(everything, which, {})
     if output_format == "json":
         json.dump(to_document(asset), sys.stdout, indent=1, ensure_ascii=False)
@@ -196,6 +203,7 @@ for command in (
     asset_exchange.diff_assets,
     asset_exchange.export_assets,
     asset_exchange.propose_zones,
+    asset_advisories.list_advisories,
 ):
     assets.add_command(command)
 

@@ -79,6 +79,16 @@ elastic: Decorator = click.option(
 """Where documents are sent."""
 
 
+advisories: Decorator = click.option(
+    "--advisories",
+    metavar="PATH",
+    multiple=True,
+    type=click.Path(exists=True),
+    help="Published weaknesses to hold devices against: CSAF 2.0, a table, or a folder of them. "
+    "[default: [advisories] files of the configuration]",
+)
+"""Lists that a site got from publishers."""
+
 segment: Decorator = click.option(
     "--segment",
     metavar="NAME",

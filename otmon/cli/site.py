@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import datetime
 import getpass
 import os
 import re
 import zoneinfo
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from otmon.config import Config
+from otmon.config import Advisories, Config
 from otmon.errors import UsageError
 from otmon.state import last_analysis
 from otmon.state.site_file import SiteFile
@@ -53,6 +54,15 @@ def writing(state: str | None, config: Config) -> Iterator[SiteFile]:
     """
     with SiteFile.open(place(state, config), create=False) as site:
         yield site
+
+
+def with_advisories(config: Config, named: Sequence[str]) -> Config:
+    """The configuration with the lists of published weaknesses that a command names."""
+    if not named:
+        return config
+    # They are named from where the command is, not from where the configuration is.
+    files = tuple(str(Path(one).resolve()) for one in named)
+    return dataclasses.replace(config, advisories=Advisories(files))
 
 
 def user() -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from otmon.config import Config
+from otmon.inventory.advisory import Advisories
 from otmon.inventory.contest import Contests
 from otmon.inventory.crossing import Crossings
 from otmon.inventory.device import Device
@@ -95,6 +96,8 @@ class Inventory:
         config = config or Config()
         self._site = config.site.name
         self.segments = Segments(config.segments, config.site.segment)
+        self.advisories = Advisories()
+        """The published weaknesses that devices are held against."""
         self._devices: dict[str, Device] = {}
         """Every device but those that were merged into another, by id."""
         self._news = News()
@@ -278,16 +281,18 @@ class Inventory:
         Args:
             file_name: The path of an input file, by its number in frames.
         """
-        return tuple(
-            asset_of(
-                device,
-                self._words.of(device),
-                self._roles(device),
-                self._zones,
-                self.state_of(device),
-                file_name,
-            )
-            for device in in_order(self._everybody())
+        return self.advisories.advise(
+            [
+                asset_of(
+                    device,
+                    self._words.of(device),
+                    self._roles(device),
+                    self._zones,
+                    self.state_of(device),
+                    file_name,
+                )
+                for device in in_order(self._everybody())
+            ]
         )
 
     def state_of(self, device: Device) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from otmon.inventory.claim_book import Told
 from otmon.inventory.device import Device
@@ -67,7 +68,7 @@ def asset_of(
     zone = zones.of(device, words, roles.shown)
     level = zones.level(zone)
     evidence = _evidence(device, words, roles, file_name)
-    shown = {name: _value(device, words, name) for name in _IDENTITY}
+    shown: dict[str, Any] = {name: _value(device, words, name) for name in _IDENTITY}
     return Asset(
         id=device.id,
         name=words.name,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from otmon.model.advisory import Match
 from otmon.model.document import Time
 
 
@@ -102,3 +103,5 @@ class Asset:
     first_seen: Time
     last_seen: Time
     evidence: tuple[Evidence, ...]
+    advisories: tuple[Match, ...] = ()
+    """What the site's lists of published weaknesses mean for it."""

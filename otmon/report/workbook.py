@@ -37,6 +37,7 @@ def workbook(content: Content) -> bytes:
         ("Violations", _VIOLATIONS, _violations(content)),
         ("Devices", _DEVICES, _devices(content)),
         ("Claims", _CLAIMS, _claims(content)),
+        ("Weaknesses", _WEAKNESSES, _weaknesses(content)),
         ("Conversations", _CONVERSATIONS, _conversations(content)),
         ("Transfers", _TRANSFERS, _transfers(content)),
     )
@@ -244,6 +245,27 @@ def _claims(content: Content) -> Rows:
                 claim["count"],
                 claim["file"],
                 claim["frame"],
+            )
+
+
+_WEAKNESSES = (
+    "device", "address", "verdict", "advisory", "CVE", "CVSS", "title", "why", "list",
+)  # fmt: skip
+
+
+def _weaknesses(content: Content) -> Rows:
+    for asset in content.assets:
+        for match in asset["advisories"]:
+            yield (
+                asset["id"],
+                content.addresses[asset["id"]],
+                match["verdict"],
+                match["id"],
+                match["cve"],
+                match["score"],
+                match["title"],
+                match["why"],
+                match["source"],
             )
 
 
