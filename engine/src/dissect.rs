@@ -16,11 +16,12 @@ use dissectors::pdu::{Pdu, Role};
 use dissectors::registry::{FlowState, ProtocolId};
 use dissectors::sink::Carried;
 
-use self::framing::{Recent, Side};
+use self::framing::Side;
 use self::layers::Layer;
 pub(crate) use self::layers::Sinks;
 use crate::counters::Counters;
 use crate::flow::{DIRECTIONS, Identity, Sides};
+use crate::history::{History, Latest};
 use crate::join::Joins;
 use crate::known_servers::KnownServers;
 use crate::limits::Limits;
@@ -56,6 +57,7 @@ pub(crate) struct Work<'a> {
     pub sinks: &'a mut Sinks,
     pub waiting: &'a mut Waits,
     pub servers: &'a mut KnownServers,
+    pub history: &'a mut History,
 }
 
 /// What waits in all flows.
@@ -164,7 +166,8 @@ pub(crate) struct Session {
     /// Whether the latest answer came before a request that it could belong to.
     answered_early: bool,
     pub memo: FlowMemo,
-    recent: Sides<Recent>,
+    /// The bytes that each direction carried last.
+    latest: Sides<Latest>,
     keys: KeyUse,
     /// Bytes of this flow in `Waits::carry`.
     counted: usize,
@@ -206,7 +209,7 @@ impl Session {
             given_up: 0,
             answered_early: false,
             memo: FlowMemo::default(),
-            recent: Sides::default(),
+            latest: Sides::default(),
             keys: KeyUse::default(),
             counted: 0,
             children: Vec::new(),

@@ -23,6 +23,7 @@ use crate::dissect::{Sinks, Waits};
 use crate::duplicate::DuplicateFilter;
 use crate::flow::{DIRECTIONS, FlowTable, Settled};
 use crate::fragment::Defragmenter;
+use crate::history::History;
 use crate::interface::Interfaces;
 use crate::known_servers::KnownServers;
 use crate::limits::Limits;
@@ -86,6 +87,7 @@ pub struct Engine {
     sinks: Sinks,
     waiting: Waits,
     servers: KnownServers,
+    history: History,
     observer: Observer,
 }
 
@@ -144,6 +146,7 @@ impl Engine {
             sinks: Sinks::default(),
             waiting: Waits::default(),
             servers: KnownServers::new(limits.known_servers),
+            history: History::new(limits.history_bytes),
             observer,
             limits,
         }

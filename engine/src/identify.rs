@@ -132,11 +132,19 @@ impl Application {
             Step::Repeat(chunk) => {
                 if let Some(session) = &mut self.session {
                     session.repeat(direction, &chunk, work);
+                } else if let Some(held) = &mut self.held
+                    && let Some(first) = held.differing(direction, &chunk)
+                {
+                    let count = &mut work.counters.tcp_overlap_conflicts;
+                    *count = count.saturating_add(1);
+                    held.conflict(direction, (first, chunk.frame));
                 }
             }
             Step::Conflict(first, copy) => {
                 if let Some(session) = &mut self.session {
                     session.conflict(direction, (first, copy), work);
+                } else if let Some(held) = &mut self.held {
+                    held.conflict(direction, (first, copy));
                 }
             }
         }
@@ -383,6 +391,9 @@ impl Application {
         let first = held.as_ref().and_then(|held| held.payloads.first());
         let time_ns = first.map_or(work.now_ns, |payload| payload.time_ns);
         work.observer.identified(&session.facts, &mut session.memo, time_ns);
+        for (direction, frames) in held.iter().flat_map(|held| &held.conflicts) {
+            session.conflict(*direction, *frames, work);
+        }
         self.session = Some(Box::new(session));
         let Some(held) = held else { return };
         for (payload, bytes) in held.iter() {

@@ -28,6 +28,7 @@ pub mod engine;
 mod exchange;
 mod flow;
 pub mod fragment;
+mod history;
 mod identify;
 mod interface;
 mod join;

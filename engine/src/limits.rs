@@ -18,6 +18,8 @@ pub struct Limits {
     pub out_of_order_bytes: usize,
     /// Bytes of them in all flows.
     pub out_of_order_total: usize,
+    /// Bytes of all flows that copies are held against.
+    pub history_bytes: usize,
     /// Bytes in all flows that wait for the rest of their PDU or fragment.
     pub carry_total: usize,
     /// Payload bytes per direction that wait until a flow is identified.
@@ -111,6 +113,7 @@ impl Default for Limits {
             out_of_order_segments: 32,
             out_of_order_bytes: 65_536,
             out_of_order_total: 32 << 20,
+            history_bytes: 4 << 20,
             carry_total: 16 << 20,
             held_bytes: 4_096,
             held_payloads: 16,

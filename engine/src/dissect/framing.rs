@@ -23,15 +23,6 @@ struct Part {
     len: usize,
 }
 
-/// The digest of a segment that went on, to tell a faithful copy from a forged one.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Recent {
-    sequence: u32,
-    len: u32,
-    digest: u32,
-    frame: FrameId,
-}
-
 /// One direction of an identified flow.
 #[derive(Debug, Default)]
 pub(super) struct Side {
@@ -136,7 +127,7 @@ impl Session {
             return;
         }
         if view.identity.key.transport() == Transport::Tcp {
-            *self.recent.get_mut(direction) = Recent::of(chunk);
+            work.history.add(self.latest.get_mut(direction), chunk);
         }
         if !*self.held_up.get(direction) {
             self.walk(direction, chunk, chunk.bytes, view, work);
@@ -260,15 +251,11 @@ impl Session {
     /// Bytes that went on before came again; other bytes than the first time
     /// are a conflict.
     pub fn repeat(&mut self, direction: Direction, chunk: &Chunk<'_>, work: &mut Work<'_>) {
-        let len = u32::try_from(chunk.bytes.len()).unwrap_or(u32::MAX);
-        let first = *self.recent.get(direction);
-        if first.sequence == chunk.sequence
-            && first.len == len
-            && first.digest != digest(chunk.bytes)
-        {
+        let latest = *self.latest.get(direction);
+        if let Some(first) = work.history.differing(latest, chunk) {
             let count = &mut work.counters.tcp_overlap_conflicts;
             *count = count.saturating_add(1);
-            self.conflict(direction, (first.frame, chunk.frame), work);
+            self.conflict(direction, (first, chunk.frame), work);
         }
         if direction == self.client {
             let Self { facts, memo, .. } = self;
@@ -581,27 +568,4 @@ impl Session {
             self.unsettled = UNSETTLED;
         }
     }
-}
-
-impl Recent {
-    #[inline]
-    fn of(chunk: &Chunk<'_>) -> Self {
-        let len = u32::try_from(chunk.bytes.len()).unwrap_or(u32::MAX);
-        Self { sequence: chunk.sequence, len, digest: digest(chunk.bytes), frame: chunk.frame }
-    }
-}
-
-/// A quick digest that tells copies apart. Whoever forges a copy may also forge
-/// the digest; what is lost then is one anomaly.
-#[inline]
-fn digest(bytes: &[u8]) -> u32 {
-    let (words, rest) = bytes.as_chunks::<8>();
-    let mut sum = 0x9e37_79b9_7f4a_7c15u64;
-    for word in words {
-        sum = (sum.rotate_left(5) ^ u64::from_le_bytes(*word)).wrapping_mul(0x2545_f491_4f6c_dd1d);
-    }
-    for byte in rest {
-        sum = (sum.rotate_left(5) ^ u64::from(*byte)).wrapping_mul(0x2545_f491_4f6c_dd1d);
-    }
-    (sum >> 32) as u32
 }

@@ -172,7 +172,16 @@ impl Engine {
             None
         };
         let Self {
-            limits, pdu_log, reassembly, sinks, waiting, servers, observer, counters, ..
+            limits,
+            pdu_log,
+            reassembly,
+            sinks,
+            waiting,
+            servers,
+            history,
+            observer,
+            counters,
+            ..
         } = self;
         let mut deliver = |application: &mut Application,
                            direction: Direction,
@@ -188,6 +197,7 @@ impl Engine {
                 sinks,
                 waiting,
                 servers,
+                history,
             };
             guarded(application, &mut work, |application, work| {
                 application.step(direction, step, view, work);
@@ -221,6 +231,7 @@ impl Engine {
             sinks: &mut self.sinks,
             waiting: &mut self.waiting,
             servers: &mut self.servers,
+            history: &mut self.history,
         };
         guarded(application, &mut work, |application, work| stage(application, &view, work));
     }

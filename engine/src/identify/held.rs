@@ -3,7 +3,11 @@
 use dissectors::dissector::{Direction, FrameId};
 
 use crate::flow::Sides;
+use crate::history::differs;
 use crate::reassembly::Chunk;
+
+/// Conflicting copies kept of one flow.
+const MOST_CONFLICTS: usize = 4;
 
 /// Payloads that wait until their flow is identified.
 #[derive(Debug, Default)]
@@ -13,6 +17,8 @@ pub(crate) struct Held {
     pub(super) sides: Sides<usize>,
     /// Directions in which bytes are missing before the next payload.
     pub(super) gaps: Sides<bool>,
+    /// Bytes that came twice and differ: the direction, and the frames of both copies.
+    pub(super) conflicts: Vec<(Direction, (FrameId, FrameId))>,
     /// Protocols that one of them may be, as bits in the order of the registry.
     pub(super) candidates: u64,
 }
@@ -45,6 +51,22 @@ impl Held {
             start = payload.end;
             (payload, bytes)
         })
+    }
+
+    /// The frame of the first copy of bytes that come again and are not the same.
+    pub(super) fn differing(&self, direction: Direction, chunk: &Chunk<'_>) -> Option<FrameId> {
+        self.iter()
+            .find(|(payload, bytes)| {
+                payload.direction == direction && differs(bytes, payload.sequence, chunk)
+            })
+            .map(|(payload, _)| payload.frame)
+    }
+
+    /// Keeps that bytes came twice and differ, to be told with the flow.
+    pub(super) fn conflict(&mut self, direction: Direction, frames: (FrameId, FrameId)) {
+        if self.conflicts.len() < MOST_CONFLICTS {
+            self.conflicts.push((direction, frames));
+        }
     }
 
     pub(super) fn push(&mut self, direction: Direction, chunk: &Chunk<'_>) {
