@@ -203,7 +203,7 @@ def _write(known: Config, lifecycle: str, folder: str | None, package_file: str 
 
 
 def event_rules(known: Config) -> list[dict[str, Any]]:
-    """The event rules of the site that a query of Kibana can say."""
+    """The event rules of the site that alert by themselves and that a query of Kibana can say."""
     from otmon._engine import protocols
     from otmon.fields import catalogue
     from otmon.ruleset.convert import RefusedError, kibana_rule
@@ -213,7 +213,8 @@ def event_rules(known: Config) -> list[dict[str, Any]]:
     fields = catalogue(protocols())
     made = []
     for one in described(site_rules(known, fields)):
-        if one.off:
+        # One that only counts for others would drown whoever switches it on.
+        if one.off or not one.alerts:
             continue
         try:
             made.append(kibana_rule(one.found, fields))

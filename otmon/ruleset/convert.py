@@ -31,10 +31,28 @@ from otmon.ruleset.condition import (
     Or,
     Test,
     Within,
+    tests_of,
 )
 
 INDEX = "logs-otmon.operation-*"
-"""Where operations are stored, one document for each notable one."""
+"""Where operations are stored, a document for what was done again and again in a minute."""
+
+_OF_AN_END = "address ip mac asset.id asset.role asset.vendor asset.zone asset.purdue_level"
+STORED = frozenset(
+    [
+        *("@timestamp", "event.outcome", "network.protocol", "network.transport"),
+        *("network.vlan.id", "ot.anomaly", "ot.answered", "ot.function.code", "ot.function.name"),
+        *("ot.object.address_high", "ot.object.address_low", "ot.object.id", "ot.object.type"),
+        *("ot.operation.class", "ot.operation.is_program", "ot.operation.is_write", "ot.role"),
+        *("ot.status.code", "ot.status.name", "ot.unit.id", "destination.port", "server.port"),
+        *(f"{end}.{name}" for end in ("source", "destination") for name in _OF_AN_END.split()),
+        *(f"{end}.asset.{name}" for end in ("source", "destination")
+          for name in ("criticality", "is_new")),
+        *(f"{end}.{name}" for end in ("client", "server") for name in ("address", "ip", "mac")),
+    ]
+)  # fmt: skip
+"""Fields of rules that stored operations have. Of another, a query would find nothing; with
+"not" before it, everything."""
 
 _NAMESPACE = uuid.UUID("6f1f2d0a-0f5f-4a53-9a3e-6c8b0a3b8d51")
 """Makes the id of a converted rule from that of its rule, so that both can be in one Kibana."""
@@ -102,6 +120,9 @@ def query(found: EventRule | CorrelationRule, fields: Mapping[str, Field]) -> st
         raise RefusedError(f"it is a correlation ({found.kind}), which no query can say")
     if found.category not in (None, "ot_operation", "ot_conformance"):
         raise RefusedError(f"events of {found.category} are not stored one by one")
+    lacking = {one.field for one in tests_of(found.condition)} - STORED
+    if lacking:
+        raise RefusedError(f"operations are stored without {', '.join(sorted(lacking))}")
     text = _query(found.condition, fields)
     if found.category == "ot_conformance":
         text = f"_exists_:ot.anomaly AND {text}"

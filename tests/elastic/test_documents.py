@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 from places import ROOT
 from records import START, Behaviour, Conversation
 
+from otmon.fields import FIELDS
 from otmon.model.alert import LEVELS, Alert, AlertEvidence, AlertRule, Violation
 from otmon.model.asset import Asset
 from otmon.model.context import AssetFacts
 from otmon.model.document import Time
+from otmon.ruleset.convert import STORED
 from otmon.sinks.elastic import documents, templates
 from otmon.sinks.elastic.catalogue import ECS, MOST_FIELDS, STREAMS, common, fields_of
 from otmon.sinks.elastic.documents import Draft, Sensor, Talked, Update
@@ -294,6 +296,18 @@ def test_the_id_of_a_device_finds_its_alerts_and_its_history(asset):
 
     for draft in (raised, changed):
         assert asset.id in json.loads(whole(draft).body)["related"]["hosts"]
+
+
+def test_what_a_converted_rule_may_ask_of_stored_operations_is_what_they_have():
+    seen: set[str] = set()
+
+    @given(BEHAVIOURS, FACTS)
+    @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    def collect(one, facts):
+        seen.update(documents.operation(SENSOR, one, 0, lambda *_: facts).fields)
+
+    collect()
+    assert STORED == seen & set(FIELDS)
 
 
 def test_an_update_of_an_alert_is_no_alert():

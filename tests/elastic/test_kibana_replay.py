@@ -23,6 +23,8 @@ from lens import LensPanel, figure, panels, rows
 from places import PCAPS, ROOT
 
 from otmon.cli import main
+from otmon.cli.elastic_setup import event_rules
+from otmon.config import load
 from otmon.fields import CHANGE_CLASSES
 from otmon.sinks.elastic import documents, setup
 from otmon.sinks.elastic.documents import Sensor
@@ -71,6 +73,11 @@ class Plant:
     rich: str
     """That of a site with zones, the internet, sensors, and things that people did."""
 
+    @property
+    def both(self) -> tuple[str, str]:
+        """Both namespaces."""
+        return self.plain, self.rich
+
     def ask(self, panel: LensPanel, *namespaces: str) -> dict[str, Any]:
         """What the server says to a panel."""
         stream = VIEW[panel.view].stream
@@ -118,7 +125,7 @@ def plant(es_server: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         for draft in further():
             made = documents.finished(Sensor("waterworks/tap-1", "waterworks", "tap-1", rich),
                                       draft, 1, now_ns())  # fmt: skip
-            assert isinstance(made, documents.Document)
+            assert not isinstance(made, tuple)
             client.index(index=made.target, id=made.id, op_type="create", document=made.body)
         client.indices.refresh(index="_all")
         yield Plant(client, json.loads(said.getvalue()), plain, rich)
@@ -181,7 +188,7 @@ def further() -> Iterator[documents.Draft]:
 
 @pytest.mark.parametrize("panel", PANELS, ids=[f"{one.board}-{one.id}" for one in PANELS])
 def test_each_panel_shows_something(plant, panel):
-    found = rows(panel, plant.ask(panel, plant.plain, plant.rich))
+    found = rows(panel, plant.ask(panel, *plant.both))
 
     assert found
     if not any(column["isBucketed"] for column in panel.columns.values()):
@@ -336,9 +343,30 @@ class TestFigures:
 
         assert "10.20.1.66" in {row["Client"] for row in found}
         panel = named("otmon-boundary", "With the internet: who, to whom")
-        peers = {end for row in rows(panel, plant.ask(panel, plant.plain, plant.rich))
+        peers = {end for row in rows(panel, plant.ask(panel, *plant.both))
                  for end in (row["Client"], row["Server"])}  # fmt: skip
         assert any(not end.startswith("10.") for end in peers)
+
+
+RULES = event_rules(load(None))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda one: one["name"])
+def test_the_query_of_each_converted_rule_is_taken_by_the_server(plant, rule):
+    query = {"query_string": {"query": rule["query"]}}
+    found = plant.client.count(index=f"logs-otmon.operation-{plant.plain}", query=query)["count"]
+
+    fired = {one["rule"]["title"] for one in plant.result["alerts"]}
+    assert found > 0 or rule["name"] not in fired
+
+
+def test_converted_rules_find_in_stored_operations_what_raised_alerts(plant):
+    """Not all of the alerts come from rules that a query can say: sweeps and orders do not."""
+    fired = {one["rule"]["title"] for one in plant.result["alerts"]}
+
+    assert {"S7 controller stopped", "Controller started", "Program read out of a controller"} <= (
+        fired & {rule["name"] for rule in RULES}
+    )
 
 
 def documented() -> list[str]:
@@ -348,13 +376,13 @@ def documented() -> list[str]:
 
 
 @pytest.mark.parametrize("query", documented())
-def test_documented_kql_names_fields_that_there_are_and_is_taken_by_the_server(plant, query):
+def test_documented_kql_names_fields_that_there_are_and_finds_something(plant, query):
     fields: dict[str, str] = {}
     for view in VIEWS:
         fields |= view.fields
     kql.check(query, fields)
-    indices = ",".join(f"{view.stream}-{plant.rich}" for view in VIEWS)
-    plant.client.count(index=indices, ignore_unavailable=True, query=kql.dsl(query))
+    indices = ",".join(f"{view.stream}-{name}" for view in VIEWS for name in plant.both)
+    assert plant.client.count(index=indices, ignore_unavailable=True, query=kql.dsl(query))["count"]
 
 
 def test_figures_of_an_empty_answer_are_not_made_up():

@@ -24,7 +24,10 @@ from otmon.ruleset.condition import (
     Test,
     Within,
 )
-from otmon.ruleset.convert import RefusedError, kibana_rule, query
+from otmon.ruleset.condition import (
+    tests_of as parts_of,
+)
+from otmon.ruleset.convert import STORED, RefusedError, kibana_rule, query
 from otmon.ruleset.load import load_rules
 
 ROLE = Test("ot.role", Equals(("event",)))
@@ -43,8 +46,8 @@ ROLE = Test("ot.role", Equals(("event",)))
         (Test("ot.object.id", Like((("hr:", None), ()), cased=True)), r"ot.object.id:hr\:?*"),
         (Test("ot.function.code", Compare("gte", 90)), "ot.function.code:>=90"),
         (Test("source.ip", Within("10.0.0.0/8")), 'source.ip:"10.0.0.0/8"'),
-        (Test("ot.phase", Exists(True)), "_exists_:ot.phase"),
-        (Test("ot.phase", Missing()), "(*:* AND NOT _exists_:ot.phase)"),
+        (Test("ot.unit.id", Exists(True)), "_exists_:ot.unit.id"),
+        (Test("ot.unit.id", Missing()), "(*:* AND NOT _exists_:ot.unit.id)"),
         (Not(ROLE), '(*:* AND NOT ot.role:"event")'),
         (
             And((ROLE, Or((ROLE, Not(ROLE))))),
@@ -91,7 +94,16 @@ def test_a_converted_rule_is_off_and_names_what_it_came_from():
     assert document["rule_id"] == kibana_rule(STOPPED, FIELDS)["rule_id"] != "r-1"
 
 
-def test_every_shipped_rule_about_operations_can_be_converted():
+def test_every_shipped_rule_about_what_stored_operations_have_can_be_converted():
     operations = [one for one in load_rules().events if one.category == "ot_operation"]
+    stored = [one for one in operations if {t.field for t in parts_of(one.condition)} <= STORED]
 
-    assert [] == [one.rule.title for one in operations if not query(one, FIELDS)]
+    assert 40 < len(stored) < len(operations)
+    assert [] == [one.rule.title for one in stored if not query(one, FIELDS)]
+
+
+def test_a_rule_about_what_operations_are_stored_without_is_refused():
+    rule = replace(STOPPED, condition=Test("ot.phase", Exists(True)))
+
+    with pytest.raises(RefusedError, match=r"without ot\.phase"):
+        query(rule, FIELDS)
