@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import kql
 import pytest
 from lens import LensPanel, panels
+from places import ROOT
 
 from otmon.fields import FIELDS
 from otmon.inventory.role import ROLES
@@ -296,3 +298,47 @@ def test_the_promotion_rule_is_off_and_takes_alerts_by_the_time_they_came_in():
 def test_kql_that_is_wrong_is_seen(wrong):
     with pytest.raises(kql.KqlError):
         kql.check(wrong, {**ALERTS.fields, "ot.operation.is_write": "boolean"})
+
+
+WORDS = {
+    "FROM",
+    "WHERE",
+    "STATS",
+    "SORT",
+    "LIMIT",
+    "BY",
+    "AND",
+    "OR",
+    "NOT",
+    "DESC",
+    "ASC",
+    "SUM",
+    "MAX",
+    "MIN",
+    "COUNT",
+    "COUNT_DISTINCT",
+    "NOW",
+    "true",
+    "false",
+    "hour",
+}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        part.partition("\n```")[0]
+        for name in ("elastic.md", "kibana.md")
+        for part in (ROOT / "docs" / name).read_text("utf8").split("```esql\n")[1:]
+    ],
+)
+def test_esql_of_the_documentation_names_streams_fields_and_words_that_there_are(text):
+    first, *further = [line.strip("| ") for line in text.splitlines()]
+    (view,) = (one for one in VIEWS if f"FROM {one.pattern}" == first)
+    made: set[str] = set()
+    for line in further:
+        command, _, rest = line.partition(" ")
+        assert command in WORDS
+        names = re.findall(r"[@A-Za-z_][\w.]*", re.sub(r'"[^"]*"', "", rest))
+        made |= set(re.findall(r"(\w+) = ", rest))
+        assert [] == [one for one in names if one not in view.fields and one not in WORDS | made]

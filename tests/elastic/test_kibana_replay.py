@@ -369,13 +369,25 @@ def test_converted_rules_find_in_stored_operations_what_raised_alerts(plant):
     )
 
 
-def documented() -> list[str]:
-    """Each KQL query of the documentation."""
-    text = (ROOT / "docs" / "elastic.md").read_text("utf8")
-    return [part.partition("\n```")[0].strip() for part in text.split("```kql\n")[1:]]
+def documented(language: str) -> list[str]:
+    """Each query of the documentation in a language."""
+    text = "".join((ROOT / "docs" / name).read_text("utf8") for name in ("elastic.md", "kibana.md"))
+    return [part.partition("\n```")[0].strip() for part in text.split(f"```{language}\n")[1:]]
 
 
-@pytest.mark.parametrize("query", documented())
+@pytest.mark.parametrize("text", documented("json"))
+def test_each_search_of_the_documentation_finds_something(plant, text):
+    head, _, body = text.partition("\n")
+    _, path = head.split()
+    pattern = path.removesuffix("-*/_search")
+    index = ",".join(f"{pattern}-{name}" for name in plant.both)
+    answer = plant.client.search(index=index, ignore_unavailable=True, **json.loads(body))
+
+    (found,) = answer["aggregations"].values()
+    assert found["buckets"]
+
+
+@pytest.mark.parametrize("query", documented("kql"))
 def test_documented_kql_names_fields_that_there_are_and_finds_something(plant, query):
     fields: dict[str, str] = {}
     for view in VIEWS:

@@ -205,10 +205,13 @@ def _visualization(panel: Chart, columns: Mapping[str, Any]) -> tuple[str, dict[
             color = {} if metric.color is None else {"color": metric.color}
             return "lnsMetric", {**place, "metricAccessor": _metric_id(metric), **color}
         case Table() | Latest():
+            shown: list[dict[str, Any]]
             shown = [{"columnId": name, "isTransposed": False} for name in columns]
             if isinstance(panel, Latest):
                 # What makes the rows is of no interest itself.
                 shown[0]["hidden"] = True
+            elif panel.opens is not None:
+                shown[0]["oneClickFilter"] = True
             more = {"rowHeight": "single", "headerRowHeight": "single", "density": "compact"}
             return "lnsDatatable", {**place, "columns": shown, **more}
         case Heat(across=across, down=down, metric=metric):
@@ -236,6 +239,8 @@ def _bars(panel: Bars, place: Mapping[str, str]) -> dict[str, Any]:
     layer: dict[str, Any] = {
         **place,
         "seriesType": panel.kind,
+        "position": "top",
+        "showGridlines": False,
         "xAccessor": _bucket_id(panel.by),
         "accessors": [_metric_id(metric) for metric in panel.metrics],
     }
