@@ -20,7 +20,7 @@ from typing import Any
 
 from otmon import _engine
 from otmon.config import Config
-from otmon.errors import CaptureError, OptionsError, OtmonError
+from otmon.errors import CaptureError, OptionsError, OtmonError, StateError
 from otmon.evidence.frames import MAX_FRAMES, make
 from otmon.evidence.store import EvidenceStore
 from otmon.model.alert import Alert, AlertEvidence
@@ -130,6 +130,8 @@ def monitor(
     wishes: Wishes,
     show: Callable[[View], None],
     tell: Callable[[News], None],
+    *,
+    ships: bool = False,
 ) -> None:
     """Watch until somebody wishes to stop; what was found is in the state then.
 
@@ -140,6 +142,8 @@ def monitor(
         wishes: Looked at between two batches.
         show: Called about every second.
         tell: Called for each alert that people have to be told of.
+        ships: Whether what is to be sent is put into the outbox of the state, though the
+            configuration names no server.
 
     Raises:
         CaptureError: An interface cannot be captured, or the process not locked in.
@@ -170,18 +174,20 @@ def monitor(
     )
     with SiteFile.open(state) as site:
         site.claim()
-        _Watch(engine, site, config).watch(load, wishes, show, tell)
+        _Watch(engine, site, config, ships=ships).watch(load, wishes, show, tell)
 
 
 class _Watch(Analysis):
     """A run over interfaces."""
 
-    def __init__(self, engine: _engine.Engine, site: SiteFile, config: Config) -> None:
+    def __init__(
+        self, engine: _engine.Engine, site: SiteFile, config: Config, *, ships: bool
+    ) -> None:
         self._names = [file.path for file in engine.files()]
         self._site = site
         memory = SiteMemory(site, config, nothing_known([]), sensor=",".join(self._names))
         shipping = None
-        if config.elastic.hosts:
+        if ships or config.elastic.hosts:
             shipping = Shipping(config, sensor_of(config, interfaces=self._names))
             shipping.begin(site)
         super().__init__(engine, config, memory, shipping=shipping)
@@ -231,10 +237,10 @@ class _Watch(Analysis):
             if now_s - shown_s >= SHOW_S:
                 shown_s = now_s
                 due = now_s - saved_s >= self._config.state.checkpoint_seconds
-                # What people have to be told of does not wait for its turn.
-                if due or self._aggregator.has_news:
+                # What people have to be told of does not wait for its turn, unless it is in vain.
+                if due or (self._aggregator.has_news and "state" not in self._complaints):
                     saved_s = now_s
-                    self._save(tell)
+                    self._try_to_save(tell)
                 show(self._view(now_s))
             if wishes.stop and not stopping:
                 stopping = True
@@ -247,6 +253,18 @@ class _Watch(Analysis):
         self._ended = True
         self._save(tell)
         show(self._view(time.monotonic()))
+
+    def _try_to_save(self, tell: Callable[[News], None]) -> None:
+        """Write what has changed; a full disk or a locked state never ends the watch.
+
+        What could not be written is in memory, and is written the next time.
+        """
+        try:
+            self._save(tell)
+        except StateError as error:
+            self._complaints["state"] = str(error)
+        else:
+            self._complaints.pop("state", None)
 
     def _save(self, tell: Callable[[News], None]) -> None:
         """Write what has changed into the state, and tell what people have to know."""
@@ -262,6 +280,8 @@ class _Watch(Analysis):
         self._live_memory.save(
             self._aggregator, self._watchers, self._inventory, talks, files, None, others, live=True
         )
+        if self._shipping is not None:
+            self._shipping.saved()
         if now_ns is not None:
             self._aggregator.forget_before(now_ns)
         self._forget()

@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import json
 import socket
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,8 @@ from otmon.state import alerts
 from otmon.state.site_file import SiteFile
 from otmon.state.site_file import now_ns as wall_ns
 
+MOST_DRAFTS = 40_000
+"""Documents that a sensor holds in memory while its state cannot be written."""
 SPOOL_AT = 2_000
 """Documents that a run over files holds in memory before they go into its spool."""
 HOUR_NS = 3_600_000_000_000
@@ -87,6 +89,8 @@ class Shipping:
         self._most_bytes = config.elastic.max_document_kib << 10
         self._spool = spool
         self._drafts: list[Draft] = []
+        self._shed: dict[str, int] = {}
+        """What was dropped since it could not be written, as the outbox counts it."""
         self._operations: Intervals[_engine.Behaviour, int] = Intervals(every_ns, 0)
         self._conversations: Intervals[_engine.Conversation, Talked] = Intervals(every_ns, Talked())
         self._facts: Facts = lambda ip, mac, vlan: None
@@ -141,9 +145,29 @@ class Shipping:
 
     def _add(self, draft: Draft) -> None:
         self._drafts.append(draft)
-        if self._spool is not None and len(self._drafts) >= SPOOL_AT:
+        if self._spool is None:
+            if len(self._drafts) > MOST_DRAFTS:
+                self._make_room()
+        elif len(self._drafts) >= SPOOL_AT:
             with self._spool.transaction() as db:
-                self._put(db)
+                self._put(db, self._drafts)
+            self.saved()
+
+    def _make_room(self) -> None:
+        """Drops what matters least, the oldest first; never alerts."""
+        worst = max(documents.PRIORITIES[one.stream] for one in self._drafts)
+        if worst == 0:
+            return
+        left: list[Draft] = []
+        gone = 0
+        for one in self._drafts:
+            if gone < MOST_DRAFTS // 4 and documents.PRIORITIES[one.stream] == worst:
+                gone += 1
+            else:
+                left.append(one)
+        self._drafts = left
+        name = f"dropped.memory.{worst}"
+        self._shed[name] = self._shed.get(name, 0) + gone
 
     # At checkpoints and at the end
 
@@ -163,22 +187,32 @@ class Shipping:
     ) -> None:
         """Put everything that is to be told into the outbox of a state.
 
+        It is forgotten here when `saved` says that the transaction was kept; else it is put in
+        again the next time.
+
         Args:
             db: A connection inside the transaction that writes the state.
             assets: Gives the devices, where they are to be told.
             now_ns: How far packet time has come.
             ended: Whether nothing more will come: intervals end now.
         """
+        news: list[Draft] = []
         if assets is not None:
             everybody = assets()
             self.know(everybody)
             self._assets_ns = now_ns
-            self._tell_assets(db, everybody)
+            news += self._asset_news(db, everybody)
         self._end_intervals(None if ended else now_ns)
-        self._drafts += tell_changes(db, self.sensor, self._find)
+        news += tell_changes(db, self.sensor, self._find)
         if self._spool is not None:
             _move(self._spool, db, self._bounds)
-        self._put(db)
+        self._put(db, [*self._drafts, *news])
+        outbox.count(db, self._shed)
+
+    def saved(self) -> None:
+        """Forget what was written: it is in the state now."""
+        self._drafts.clear()
+        self._shed.clear()
 
     def write_result(self, found: Iterable[Alert], assets: Sequence[Asset]) -> None:
         """Put everything of a run without a state into the spool, which is its outbox."""
@@ -186,10 +220,10 @@ class Shipping:
         with self._spool.transaction() as db:
             self.know(assets)
             self._end_intervals(None)
-            self._tell_assets(db, assets)
-            for one in found:
-                self._drafts.append(documents.alert(self.sensor, one, self._find))
-            self._put(db)
+            news = [*self._asset_news(db, assets)]
+            news += [documents.alert(self.sensor, one, self._find) for one in found]
+            self._put(db, [*self._drafts, *news])
+        self.saved()
 
     def _end_intervals(self, now_ns: int | None) -> None:
         for done in self._operations.end(now_ns):
@@ -203,20 +237,19 @@ class Shipping:
                 )
             )
 
-    def _tell_assets(self, db: Any, assets: Sequence[Asset]) -> None:
+    def _asset_news(self, db: Any, assets: Sequence[Asset]) -> Iterator[Draft]:
         told = outbox.told(db)
         for one in assets:
             before = told.pop(one.id, None)
-            self._drafts += _news_of(db, self.sensor, one, before)
+            yield from _news_of(db, self.sensor, one, before)
         for text in told.values():
             one = unpack(Asset, json.loads(text)["asset"])
             if one.state != "gone":
                 gone = dataclasses.replace(one, state="gone")
-                self._drafts += _news_of(db, self.sensor, gone, text)
+                yield from _news_of(db, self.sensor, gone, text)
 
-    def _put(self, db: Any) -> None:
-        put(db, self.sensor, self._drafts, self._bounds, self._most_bytes)
-        self._drafts.clear()
+    def _put(self, db: Any, drafts: Sequence[Draft]) -> None:
+        put(db, self.sensor, drafts, self._bounds, self._most_bytes)
 
 
 def put(

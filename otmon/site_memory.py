@@ -159,12 +159,35 @@ class SiteMemory:
         taken = [] if live else [self._taken(file) for file in files if file.packets]
         if not self._adds or self._known_by_facts(taken):
             return
+        try:
+            self._write(aggregator, watchers, inventory, conversations, files, taken, parts, others)
+        except BaseException:
+            # Nothing was kept: the next time everything is written again.
+            self._written.clear()
+            inventory.save_again()
+            raise
+        aggregator.saved()
+        inventory.saved()
+        if self._baseline is not None:
+            self._baseline.saved()
+
+    def _write(
+        self,
+        aggregator: Aggregator,
+        watchers: Watchers,
+        inventory: Inventory,
+        conversations: Iterable[_engine.Conversation],
+        files: Sequence[_engine.CaptureFile],
+        taken: Sequence[Any],
+        parts: Mapping[str, Any] | None,
+        others: Iterable[Callable[[Any], None]],
+    ) -> None:
         ends = [one.last_seen_ns for one in files if one.last_seen_ns is not None]
         with self._site.transaction() as db:
             alerts.save(db, aggregator.changed(lambda number: files[number].path))
             histories.save(db, self._changed_histories(conversations))
             records = inventory.changed_records(lambda number: files[number].path)
-            forgotten = inventory.take_forgotten()
+            forgotten = inventory.forgotten()
             assets.save(db, records, inventory.aliases, inventory.watched_ns, forgotten)
             for write in others:
                 write(db)
@@ -179,9 +202,6 @@ class SiteMemory:
             if parts is not None:
                 results.save(db, parts)
             self.settled = alerts.settled(db)
-        aggregator.saved()
-        if self._baseline is not None:
-            self._baseline.saved()
 
     def _changed_histories(
         self, conversations: Iterable[_engine.Conversation]

@@ -9,16 +9,18 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import click
 
 from otmon.cli import console, options, site
 from otmon.cli.elastic_health import doctor, status
 from otmon.cli.elastic_setup import setup
-from otmon.cli.shipments import send_all, sender, spool
+from otmon.cli.shipments import send_all, sender, spool, write_all, writer
 from otmon.config import Config, load
-from otmon.errors import UsageError
+from otmon.errors import StateError, UsageError
 from otmon.shipping import (
     bounds_of,
     places,
@@ -38,6 +40,8 @@ TELL_S = 10.0
 """How often it looks for what people did to alerts, in seconds."""
 LAST_S = 10.0
 """How long a sender that is told to stop still sends, in seconds."""
+BUSY_WAIT_S = 10.0
+"""How long a sender that follows leaves a state alone that cannot be written, in seconds."""
 AFTER = "They wait in the state; run the command again."
 
 
@@ -67,17 +71,30 @@ elastic.add_command(doctor)
 @options.config
 @options.elastic
 @click.option("--follow", is_flag=True, help="Go on until stopped, as beside `otmon monitor`.")
+@click.option(
+    "--elastic-dry-run",
+    metavar="FOLDER",
+    type=click.Path(file_okay=False),
+    help="Write it into files instead, for `otmon elastic replay`.",
+)
 @click.option("--with-parent", is_flag=True, hidden=True, help="End when standard input ends.")
 def send(
     state: str | None,
     config: str | None,
     elastic_url: str | None,
     follow: bool,
+    elastic_dry_run: str | None,
     with_parent: bool,
 ) -> None:
-    """Send what waits in a state."""
+    """Send what waits in a state.
+
+    Files of --elastic-dry-run are complete at 64 MB, and after 10 minutes with --follow. They
+    may take as much room as the outbox ([elastic] outbox_mib); when nobody takes them away, the
+    rest waits in the outbox.
+    """
     known = load(config)
-    if not (elastic_url or known.elastic.hosts):
+    folder = None if elastic_dry_run is None else Path(elastic_dry_run)
+    if folder is None and not (elastic_url or known.elastic.hosts):
         raise UsageError("No Elasticsearch is named. Give --elastic URL, or [elastic] hosts.")
     sensor = sensor_of(known)
     path = site.place(state, known)
@@ -85,10 +102,18 @@ def send(
         # What was sent and not noted is sent again, and the server has it already.
         file.relax()
         if follow:
-            _follow(file, known, elastic_url, sensor, _waiter(with_parent=with_parent))
+            make = (
+                partial(sender, file, known, elastic_url, sensor)
+                if folder is None
+                else partial(writer, file, known, folder, sensor)
+            )
+            _follow(file, known, make(), sensor, _waiter(with_parent=with_parent))
             return
         _tell(file, known, sensor)
-        line = send_all(file, known, elastic_url, sensor, AFTER)
+        if folder is None:
+            line = send_all(file, known, elastic_url, sensor, AFTER)
+        else:
+            line = write_all(file, known, folder, sensor)
     console.out().print(line)
 
 
@@ -100,31 +125,48 @@ def _tell(file: SiteFile, known: Config, sensor: Sensor) -> None:
         put(db, sensor, drafts, bounds_of(known))
 
 
+class _Sends(Protocol):
+    """What takes documents out of an outbox."""
+
+    def step(self) -> float | None:
+        """Take some, and say how long to wait for more; none where nothing is due."""
+        ...
+
+    def finish(self) -> None:
+        """Take what is left before the end."""
+        ...
+
+
 def _follow(
     file: SiteFile,
     known: Config,
-    url: str | None,
+    one: _Sends,
     sensor: Sensor,
     wait: Callable[[float], bool],
 ) -> None:
-    one = sender(file, known, url, sensor)
     told_s = 0.0
     goes_on = True
     until_s = 0.0
     while True:
-        if time.monotonic() - told_s >= TELL_S:
-            told_s = time.monotonic()
-            with file.reading() as db:
-                has_news = outbox.fact(db, "told_change") is not None
-            if has_news:
-                _tell(file, known, sensor)
-        wait_s = one.step()
+        try:
+            if time.monotonic() - told_s >= TELL_S:
+                told_s = time.monotonic()
+                with file.reading() as db:
+                    has_news = outbox.fact(db, "told_change") is not None
+                if has_news:
+                    _tell(file, known, sensor)
+            wait_s = one.step()
+        except StateError as error:
+            # A full disk or another writer: what was sent and not noted is sent again.
+            console.err().print(f"otmon: elastic: {error}", soft_wrap=True)
+            wait_s = BUSY_WAIT_S
         if wait_s == 0.0 and goes_on:
             continue
         if not goes_on:
             # What the sensor wrote at its end still goes, if the server takes it at once.
             if wait_s == 0.0 and time.monotonic() < until_s:
                 continue
+            one.finish()
             return
         goes_on = wait(IDLE_S if wait_s is None else wait_s)
         until_s = time.monotonic() + LAST_S

@@ -73,6 +73,12 @@ DEFAULT_STATE = "/var/lib/otmon/otmon.sqlite"
     "`otmon elastic send --follow`.",
 )
 @click.option(
+    "--elastic-dry-run",
+    metavar="FOLDER",
+    type=click.Path(file_okay=False),
+    help="Write what would be sent to Elasticsearch into files, for `otmon elastic replay`.",
+)
+@click.option(
     "--plain",
     is_flag=True,
     help="Print lines for a log instead of a screen; so it is where stdout is no terminal.",
@@ -87,6 +93,7 @@ def monitor(
     state: str | None,
     config: str | None,
     no_send: bool,
+    elastic_dry_run: str | None,
     plain: bool,
 ) -> None:
     """Watch interfaces, learn, and alert until stopped.
@@ -116,12 +123,20 @@ def monitor(
     wishes = Wishes()
     place = _state(state, site)
     with contextlib.ExitStack() as stack:
-        if site.elastic.hosts and not no_send:
+        if elastic_dry_run is not None or (site.elastic.hosts and not no_send):
             # Before the capturing socket exists: neither process ever has what the other has.
-            stack.enter_context(_sending(place, config, source.user, plain=plain))
+            stack.enter_context(_sending(place, config, elastic_dry_run, source.user, plain=plain))
         screen = stack.enter_context(_screen(plain))
         stack.enter_context(_signals(wishes))
-        run(source, place, lambda: load(config), wishes, screen.show, screen.tell)
+        run(
+            source,
+            place,
+            lambda: load(config),
+            wishes,
+            screen.show,
+            screen.tell,
+            ships=elastic_dry_run is not None,
+        )
 
 
 def _state(state: str | None, site: Config) -> Path:
@@ -137,13 +152,28 @@ def _state(state: str | None, site: Config) -> Path:
 
 @contextlib.contextmanager
 def _sending(
-    state: Path, config: str | None, user: tuple[int, int] | None, *, plain: bool
+    state: Path,
+    config: str | None,
+    folder: str | None,
+    user: tuple[int, int] | None,
+    *,
+    plain: bool,
 ) -> Iterator[None]:
-    """A process that sends what is in the outbox of the state, as long as this one runs."""
+    """A process that sends what is in the outbox of the state, as long as this one runs.
+
+    Args:
+        state: The state.
+        config: The configuration.
+        folder: Where it writes files instead, if it does.
+        user: Whom it runs as.
+        plain: Whether what it says goes to stderr.
+    """
     command = [sys.executable, "-c", "from otmon.cli import main; main()", "elastic", "send"]
     command += ["--follow", "--with-parent", "--state", str(state)]
     if config is not None:
         command += ["--config", config]
+    if folder is not None:
+        command += ["--elastic-dry-run", folder]
     rights: dict[str, Any] = {}
     if user is not None:
         rights = {"user": user[0], "group": user[1], "extra_groups": []}

@@ -91,9 +91,29 @@ def told(delivered: int, duplicates: int, dead: int) -> str:
     return ", ".join(parts)
 
 
-def write_all(store: SiteFile, folder: Path, sensor: Sensor) -> str:
-    """Write everything that waits into files, and say how much it was."""
-    files = [*bundle.write(store, folder, sensor.name)]
+def writer(store: SiteFile, config: Config, folder: Path, sensor: Sensor) -> bundle.Writer:
+    """What writes the outbox of a store into files."""
+    return bundle.Writer(
+        store,
+        folder,
+        sensor.name,
+        room=bounds_of(config).max_bytes,
+        clock_ns=now_ns,
+        log=lambda line: console.err().print(f"otmon: elastic: {line}", soft_wrap=True),
+    )
+
+
+def write_all(store: SiteFile, config: Config, folder: Path, sensor: Sensor) -> str:
+    """Write everything that waits into files, and say how much it was.
+
+    Raises:
+        SinkError: There is no room for all of it.
+    """
+    one = writer(store, config, folder, sensor)
+    one.finish()
+    files = one.files
+    if one.reason:
+        raise SinkError(one.reason)
     count = sum(file.documents for file in files)
     return f"{count} documents in {len(files)} files of {folder}"
 
@@ -160,5 +180,5 @@ class Shipment:
     def _send(self, store: SiteFile, kept: str) -> str:
         sensor = self.shipping.sensor
         if self._folder is not None:
-            return write_all(store, self._folder, sensor)
+            return write_all(store, self._config, self._folder, sensor)
         return send_all(store, self._config, self._url, sensor, kept)

@@ -323,10 +323,18 @@ class Inventory:
                 device.saved = stamp
                 yield record_of(device, file_name)
 
-    def take_forgotten(self) -> list[str]:
-        """Ids of devices that were forgotten since the last time."""
-        taken, self._forgotten = self._forgotten, []
-        return taken
+    def forgotten(self) -> list[str]:
+        """Ids of devices that were forgotten since the last time that all was saved."""
+        return [*self._forgotten]
+
+    def saved(self) -> None:
+        """What has changed, and who was forgotten, is known to the next run now."""
+        self._forgotten.clear()
+
+    def save_again(self) -> None:
+        """Nothing of it was kept: all of it is what the next run has to know."""
+        for device in self._everybody():
+            device.saved = ()
 
     @property
     def aliases(self) -> Mapping[str, str]:

@@ -316,6 +316,12 @@ def is_empty(db: sqlite3.Connection) -> bool:
     return not db.execute("SELECT EXISTS (SELECT 1 FROM outbox)").fetchone()[0]
 
 
+def waiting(db: sqlite3.Connection) -> tuple[int, int | None]:
+    """How many bytes wait, and when the oldest document was put in; none where nothing waits."""
+    oldest = db.execute("SELECT min(enqueued_at) FROM outbox").fetchone()[0]
+    return _counted(db, "bytes"), oldest
+
+
 def status(db: sqlite3.Connection) -> Status:
     """How the queue is."""
     rows, oldest = db.execute("SELECT count(*), min(enqueued_at) FROM outbox").fetchone()

@@ -6,11 +6,17 @@ import ssl
 from pathlib import Path
 
 import pytest
+from elastic.node import certificates
+from elastic_stub import Stub
 from places import ROOT
 
 from otmon.errors import OptionsError
+from otmon.sinks import outbox
 from otmon.sinks.elastic import connection
 from otmon.sinks.elastic.connection import Server, connect, credentials
+from otmon.sinks.elastic.sender import Sender
+from otmon.sinks.outbox import Document
+from otmon.state.site_file import SiteFile
 
 
 @pytest.mark.parametrize("host", ["http://es.example:9200", "http://10.0.0.5:9200"])
@@ -71,3 +77,41 @@ def test_a_key_comes_from_the_environment_where_there_is_no_file(monkeypatch):
     monkeypatch.setenv(connection.KEY_VARIABLE, "abc")
 
     assert ("abc", None) == credentials(None)
+
+
+@pytest.fixture(scope="module")
+def authorities(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """Folders of two authorities of one name, each with a certificate of this machine."""
+    folders = tmp_path_factory.mktemp("real"), tmp_path_factory.mktemp("forged")
+    for folder in folders:
+        certificates(folder)
+    return folders
+
+
+def spoken_to(tmp_path: Path, chain: str, key: Path, ca: Path) -> tuple[str, list[list[str]]]:
+    """How a sender that trusts a CA is after it met a server with a chain; what was sent."""
+    shown = tmp_path / "chain.crt"
+    shown.write_text(chain)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(shown, key)
+    with Stub(context=context) as stub, SiteFile.open(tmp_path / "s", durable=False) as site:
+        with site.transaction() as db:
+            one = Document(0, "logs-otmon.alert-default", "create", "a", b'{"event":{"id":"a"}}')
+            outbox.put(db, [one])
+        sender = Sender(site, connect(Server((stub.url,), ca_file=ca, api_key="a2V5OmtleQ==")))
+        sender.step()
+        return sender.state, stub.requests
+
+
+def test_a_forged_certificate_with_the_real_ca_appended_is_not_spoken_to(tmp_path, authorities):
+    real, forged = authorities
+    chain = (forged / "node.crt").read_text() + (real / "ca.crt").read_text()
+
+    assert ("paused", []) == spoken_to(tmp_path, chain, forged / "node.key", real / "ca.crt")
+
+
+def test_a_certificate_of_the_ca_is_spoken_to(tmp_path, authorities):
+    real, _ = authorities
+    chain = (real / "node.crt").read_text() + (real / "ca.crt").read_text()
+
+    assert ("sending", [["a"]]) == spoken_to(tmp_path, chain, real / "node.key", real / "ca.crt")

@@ -16,7 +16,7 @@ from records import START, Behaviour, Conversation
 
 from otmon.fields import FIELDS
 from otmon.model.alert import LEVELS, Alert, AlertEvidence, AlertRule, Violation
-from otmon.model.asset import Asset
+from otmon.model.asset import Asset, Evidence
 from otmon.model.context import AssetFacts
 from otmon.model.document import Time
 from otmon.ruleset.convert import STORED
@@ -24,6 +24,7 @@ from otmon.sinks.elastic import documents, templates
 from otmon.sinks.elastic.catalogue import ECS, MOST_FIELDS, STREAMS, common, fields_of
 from otmon.sinks.elastic.documents import Draft, Sensor, Talked, Update
 from otmon.sinks.elastic.tactics import TACTICS, threat_fields
+from otmon.sinks.outbox import Document
 
 SENSOR = Sensor("plant:tap-1", "plant", "tap-1", interfaces=("eth1",))
 TIMES = st.integers(-(2**62), 2**62)
@@ -31,6 +32,7 @@ TEXT = st.text(max_size=8)
 OPTIONAL = st.none() | TEXT
 SMALL = st.integers(0, 2**31)
 NUMBERS = st.floats()
+DURATIONS = st.floats(0, 2.0**63)
 ADDRESSES = st.none() | st.sampled_from(
     ["10.0.0.1", "fe80::1", "00:00:5e:00:53:01", "10.0.0.1%x", "", "plc"]
 )
@@ -41,8 +43,10 @@ def texts(size: int = 3) -> st.SearchStrategy[tuple[str, ...]]:
     return st.lists(TEXT, max_size=size).map(tuple)
 
 
+EVIDENCE = st.builds(Evidence, confidence=st.floats(0, 1))
 ASSETS = st.builds(
     Asset,
+    evidence=st.lists(EVIDENCE, max_size=2).map(tuple),
     ip=st.lists(ADDRESSES.filter(bool), max_size=2).map(tuple),
     mac=st.lists(st.just("00:00:5e:00:53:01"), max_size=1).map(tuple),
     first_seen=TIMES,
@@ -106,8 +110,8 @@ BEHAVIOURS = st.builds(
     client_ip=st.sampled_from([None, "10.0.0.1", "fe80::1"]),
     operation_class=st.sampled_from(["read", "write", "program_download"]),
     values=st.none() | st.builds(Facts, st.none() | NUMBERS, st.none() | NUMBERS),
-    period_ns=st.none() | NUMBERS,
-    latency_ns=st.none() | NUMBERS,
+    period_ns=st.none() | DURATIONS,
+    latency_ns=st.none() | DURATIONS,
     target=OPTIONAL,
     unit=st.none() | SMALL,
     status=st.sampled_from([None, "ok", "illegal_function"]),
@@ -166,7 +170,10 @@ def fits(kind: str, value: Any) -> bool:
                 isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**63
             )
         case "float" | "double":
-            return isinstance(value, int | float) and not isinstance(value, bool)
+            most = 3.4028234e38 if kind == "float" else float("inf")
+            return (
+                isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < most
+            )
         case "date":
             return bool(re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", str(value)))
     return False
@@ -176,8 +183,8 @@ def stream_of(draft: Draft) -> str:
     return documents.target(draft.stream, "").removesuffix("-")
 
 
-def whole(draft: Draft, sequence: int = 1) -> documents.Document:
-    made = documents.finished(SENSOR, draft, sequence, START)
+def whole(draft: Draft, sequence: int = 1, sensor: Sensor = SENSOR) -> Document:
+    made = documents.finished(sensor, draft, sequence, START)
     return made[0] if isinstance(made, tuple) else made
 
 

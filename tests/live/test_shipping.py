@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import subprocess
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,8 +15,10 @@ from elastic_stub import Stub
 from live.frames import frames_of
 from live.test_monitor import STOPPED, Monitor
 from live.wire import Wire
+from places import absent
 
 from otmon.cli import main
+from otmon.runs import analyze
 from otmon.sinks import outbox
 from otmon.state import alerts
 from otmon.state.site_file import SiteFile
@@ -60,8 +66,8 @@ def test_a_sensor_that_goes_on_tells_no_alert_twice(wire: Wire, tmp_path: Path) 
     for _ in range(2):
         monitor = Monitor(wire, state, "--config", str(config), "--no-send")
         wire.send(frames_of(STOPPED))
-        monitor.until(" status:")
         wire.run("sleep", "2")
+        # What came is written at the end at the latest.
         monitor.stop()
 
     with SiteFile.open(state, read_only=True) as site, site.reading() as db:
@@ -78,3 +84,69 @@ def test_a_sensor_that_goes_on_tells_no_alert_twice(wire: Wire, tmp_path: Path) 
         if one["event"]["dataset"] == "otmon.operation"
     ]
     assert [*range(1, len(numbers) + 1)] == sorted(numbers)
+
+
+def test_what_would_be_sent_can_be_written_into_files(
+    wire: Wire, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    state, folder = tmp_path / "site.sqlite", tmp_path / "over"
+    monitor = Monitor(wire, state, "--elastic-dry-run", str(folder))
+    wire.send(frames_of(STOPPED))
+    monitor.until(" alert ")
+    assert 0 == monitor.stop()
+
+    with SiteFile.open(state, read_only=True) as site, site.reading() as db:
+        found = alerts.load(db, folded=False)
+    assert Counter() == kinds(state)
+    with Stub() as stub, pytest.raises(SystemExit) as ended:
+        main(["elastic", "replay", "--elastic", stub.url, str(folder)])
+    assert not ended.value.code
+    sent = [one for one in stub.bodies.values() if one["event"]["kind"] == "alert"]
+    assert sorted(one.rule.title for one in found) == sorted(one["rule"]["name"] for one in sent)
+    capfd.readouterr()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk that a few megabytes fill."""
+    place = tmp_path / "small"
+    place.mkdir()
+    given = ["mount", "-t", "tmpfs", "-o", "size=8m", "otmon-test", str(place)]
+    if os.getuid() != 0 or subprocess.run(given, check=False).returncode != 0:
+        absent("the right to make a small disk (root, and `mount`)", "OTMON_REQUIRE_NETNS")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+
+
+def test_a_full_disk_neither_ends_the_watch_nor_costs_what_was_seen(
+    wire: Wire, tmp_path: Path, small_disk: Path
+) -> None:
+    state, config = small_disk / "site.sqlite", tmp_path / "otmon.toml"
+    config.write_text(
+        '[elastic]\nhosts = ["http://127.0.0.1:9"]\n[state]\ncheckpoint_seconds = 1\n'
+    )
+    monitor = Monitor(wire, state, "--config", str(config), "--no-send")
+    filler = small_disk / "filler"
+    with contextlib.suppress(OSError), filler.open("wb", buffering=0) as file:
+        while True:
+            file.write(bytes(1 << 16))
+    wire.send(frames_of(STOPPED))
+    monitor.until("is full")
+    filler.unlink()
+    monitor.until(" alert ")
+    assert 0 == monitor.stop()
+
+    expected = sorted(one.rule.title for one in analyze(STOPPED).alerts)
+    with SiteFile.open(state, read_only=True) as site, site.reading() as db:
+        found = alerts.load(db, folded=False)
+        rows = outbox.batch(db, at_most=100_000, max_bytes=1 << 30, now_ns=2**62)
+    documents = [json.loads(row.document.body) for row in rows]
+    assert expected == sorted(one.rule.title for one in found)
+    assert expected == sorted(
+        one["rule"]["name"] for one in documents if one["event"]["kind"] == "alert"
+    )
+    assert {"asset", "asset_latest", "operation", "conversation", "sensor"} <= {
+        one["event"]["dataset"].removeprefix("otmon.") for one in documents
+    }

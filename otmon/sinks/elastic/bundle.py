@@ -13,12 +13,12 @@ import json
 import os
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from otmon.errors import OptionsError, SinkError
+from otmon.errors import OptionsError
 from otmon.sinks import outbox
 from otmon.sinks.elastic.catalogue import LATEST, STREAMS
 from otmon.sinks.elastic.documents import MAX_DOCUMENT_BYTES, PRIORITIES
@@ -27,6 +27,13 @@ from otmon.sinks.outbox import Document, Row, Store
 MANIFEST = "MANIFEST.jsonl"
 FILE_BYTES = 64 << 20
 """Size at which a file is complete, before compression."""
+FILE_NS = 600_000_000_000
+"""After so long a document that waits makes a file, however small, in nanoseconds."""
+MOST_ROWS = 40_000
+"""Documents of a file."""
+FULL_WAIT_S = 60.0
+"""How long a folder that is full is left alone, in seconds."""
+_SERIES = "sequence.file"
 _BATCH = 2_000
 _NAME = re.compile(r"otmon-[A-Za-z0-9_.-]+-(\d{6,})\.ndjson\.gz")
 _ID = re.compile(r"[0-9a-f]{32}")
@@ -40,58 +47,111 @@ class File:
     documents: int
 
 
-def write(store: Store, folder: Path, sensor: str) -> Iterator[File]:
-    """Write everything that waits into files, and take it out of the queue.
+class Writer:
+    """Writes what waits into files, and takes it out of the queue.
 
-    Raises:
-        SinkError: The folder cannot be written.
+    Files that nobody takes away have a bound: what is too much waits in the queue,
+    which has a bound of its own and knows what matters least.
     """
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        yield from _written(store, folder, re.sub(r"[^A-Za-z0-9_.-]", "_", sensor))
-    except OSError as error:
-        raise SinkError(
-            f"{folder} cannot be written: {error.strerror}. Name a folder that you may write to; "
-            "what was not written waits in the outbox."
-        ) from error
 
+    def __init__(
+        self,
+        store: Store,
+        folder: Path,
+        sensor: str,
+        *,
+        room: int,
+        clock_ns: Callable[[], int],
+        log: Callable[[str], None] = lambda line: None,
+    ) -> None:
+        """Takes what it needs; `room` is for all files of the folder, in bytes."""
+        self.files: list[File] = []
+        """What was written since the last step began."""
+        self.reason = ""
+        """Why it does not write, where it does not."""
+        self._store = store
+        self._folder = folder
+        self._sensor = re.sub(r"[^A-Za-z0-9_.-]", "_", sensor)
+        self._room = room
+        self._clock_ns = clock_ns
+        self._log = log
 
-def _written(store: Store, folder: Path, sensor: str) -> Iterator[File]:
-    number = _last_number(folder) + 1
-    while True:
-        path = folder / f"otmon-{sensor}-{number:06d}.ndjson.gz"
-        rows, size = _take(store)
-        if not rows:
+    def step(self) -> float | None:
+        """Write a file, if there is enough for one or it has waited for long enough."""
+        self.files.clear()
+        with self._store.reading() as db:
+            size, oldest_ns = outbox.waiting(db)
+        if oldest_ns is None:
+            return None
+        if size < FILE_BYTES and self._clock_ns() - oldest_ns < FILE_NS:
+            return None
+        return 0.0 if self._write_one() else FULL_WAIT_S
+
+    def finish(self) -> None:
+        """Write all that waits."""
+        while self._write_one():
+            pass
+
+    def _write_one(self) -> bool:
+        """Write a file, and say whether there may be more."""
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            used = sum(path.stat().st_size for path in self._folder.glob("*.ndjson.gz"))
+            if used >= self._room:
+                self._become(
+                    f"the files in {self._folder} take {used >> 20} MiB, as much as they may. "
+                    "Take them away, or raise [elastic] outbox_mib; what is not written waits."
+                )
+                return False
+            with self._store.reading() as db:
+                rows = outbox.batch(db, at_most=MOST_ROWS, max_bytes=FILE_BYTES, now_ns=2**62)
+            if rows:
+                self.files.append(_written(self._store, self._folder, self._sensor, rows))
+        except OSError as error:
+            self._become(
+                f"{self._folder} cannot be written: {error.strerror}. Make room, or name a folder "
+                "that you may write to; what was not written waits in the outbox."
+            )
+            return False
+        self._become("")
+        return bool(rows)
+
+    def _become(self, reason: str) -> None:
+        if reason == self.reason:
             return
-        part = folder / f".{path.name}.part"
-        # Without a time in its head the same documents make the same bytes.
-        with part.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as file:
-            for row in rows:
-                file.write(_line(row.document))
-        with part.open("rb") as done:
-            os.fsync(done.fileno())
-            digest = hashlib.file_digest(done, "sha256").hexdigest()
-        entry = {"number": number, "file": path.name, "sha256": digest, "documents": len(rows)}
-        part.replace(path)
-        with (folder / MANIFEST).open("a", encoding="utf-8") as manifest:
-            manifest.write(json.dumps(entry) + "\n")
-            manifest.flush()
-            os.fsync(manifest.fileno())
-        with store.transaction() as db:
-            outbox.acknowledge(db, rows)
-            outbox.count(db, {"written": len(rows)})
-        yield File(path, len(rows))
-        number += 1
-        if size < FILE_BYTES and len(rows) < _BATCH * 20:
-            with store.reading() as db:
-                if outbox.is_empty(db):
-                    return
+        if reason:
+            self._log(reason)
+        self.reason = reason
+        with self._store.transaction() as db:
+            state = "paused" if reason else "writing files"
+            outbox.note(db, state=state, reason=reason, since=str(self._clock_ns()))
 
 
-def _take(store: Store) -> tuple[list[Row], int]:
+def _written(store: Store, folder: Path, sensor: str, rows: list[Row]) -> File:
     with store.reading() as db:
-        rows = outbox.batch(db, at_most=_BATCH * 20, max_bytes=FILE_BYTES, now_ns=2**62)
-    return rows, sum(len(row.document.body) for row in rows)
+        last = outbox.numbers(db).get(_SERIES, 0)
+    # The folder may hold files of others; the state knows of those that were taken away.
+    number = max(last, _last_number(folder)) + 1
+    path = folder / f"otmon-{sensor}-{number:06d}.ndjson.gz"
+    part = folder / f".{path.name}.part"
+    # Without a time in its head the same documents make the same bytes.
+    with part.open("wb") as raw, gzip.GzipFile("", "wb", 6, raw, mtime=0) as file:
+        for row in rows:
+            file.write(_line(row.document))
+    with part.open("rb") as done:
+        os.fsync(done.fileno())
+        digest = hashlib.file_digest(done, "sha256").hexdigest()
+    entry = {"number": number, "file": path.name, "sha256": digest, "documents": len(rows)}
+    part.replace(path)
+    with (folder / MANIFEST).open("a", encoding="utf-8") as manifest:
+        manifest.write(json.dumps(entry) + "\n")
+        manifest.flush()
+        os.fsync(manifest.fileno())
+    with store.transaction() as db:
+        outbox.acknowledge(db, rows)
+        outbox.count(db, {"written": len(rows)})
+        outbox.continue_from(db, {_SERIES: number})
+    return File(path, len(rows))
 
 
 def _line(one: Document) -> bytes:

@@ -164,6 +164,9 @@ class Sender:
         self._become("sending", "")
         return 0.0
 
+    def finish(self) -> None:
+        """Leave at once: what is on its way is sent again if its answer was not seen."""
+
     def drain(self, patience_s: float, sleep: Callable[[float], None] = time.sleep) -> bool:
         """Send until nothing is left, and say whether all of it was taken.
 
