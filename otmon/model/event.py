@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from otmon.fields import NOTABLE_CLASSES
@@ -17,6 +17,7 @@ from otmon.model.layout import (
     BEHAVIOUR,
     CONTENT,
     RELATION_FIELDS,
+    SAID_FIELDS,
     SHAPE_FIELDS,
     TRANSACTION,
     Layout,
@@ -53,6 +54,8 @@ class Likeness:
         "category",
         "context",
         "decided",
+        "derived",
+        "kin",
         "layout",
         "of_relation",
         "operation_class",
@@ -82,6 +85,30 @@ class Likeness:
         """The fields of which all events have the same values, where it is kept for many."""
         self.of_relation = RELATION_FIELDS <= decided
         """Whether all events are of one conversation and unit."""
+        self.kin: Hashable = shape
+        """Likenesses with the same differ in `RELATION_FIELDS` at most; none where not known."""
+        self.derived: dict[tuple[object, ...], Likeness] = {}
+        """Those of events that detectors derive, by what they say."""
+
+    def derive(self, category: str, own: Mapping[str, FieldValue]) -> Likeness:
+        """What such events have in common, as another kind of event with fields of its own."""
+        if not self.decided:
+            # It is not kept, and so its own are not.
+            return Likeness(category, self.service, self.operation_class, self.layout, self.context)
+        said = tuple([own.get(field) for field in SAID_FIELDS])
+        key = (category, *said, *own)
+        known = self.derived.get(key)
+        if known is None:
+            known = self.derived[key] = Likeness(
+                category,
+                self.service,
+                self.operation_class,
+                self.layout,
+                self.context,
+                decided=(self.decided - own.keys()) | (own.keys() & _SAID),
+            )
+            known.kin = (self.shape, key)
+        return known
 
 
 class Event:
@@ -216,13 +243,9 @@ class Event:
             own: Fields that go before those of the record.
             frames: The frames behind it, where they are not just those of the record.
         """
-        like = self.likeness
-        derived = Event(
-            Likeness(category, like.service, like.operation_class, like.layout, like.context),
-            self.record,
-            self.time_ns,
-            own if self._own is None else {**self._own, **own},
-        )
+        own = own if self._own is None else {**self._own, **own}
+        like = self.likeness.derive(category, own)
+        derived = Event(like, self.record, self.time_ns, own)
         derived.verdict = self.verdict
         if frames is not None:
             derived._frames = frames
@@ -412,6 +435,7 @@ def likeness_of_behaviour(
 
 
 _OF_RELATION = SHAPE_FIELDS | RELATION_FIELDS
+_SAID = frozenset(SAID_FIELDS)
 
 
 def stands_alone(behaviour: Behaviour) -> bool:

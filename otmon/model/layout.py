@@ -219,3 +219,6 @@ RELATION_FIELDS: frozenset[str] = frozenset(
     )
 )
 """The fields of which all transactions of one relation have the same values."""
+
+SAID_FIELDS = ("event.provider", "anomaly.type", "ot.anomaly")
+"""The fields, each of a closed list, that tell apart what detectors say."""

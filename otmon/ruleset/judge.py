@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from otmon.model.event import NEVER_NS, Event, Likeness
-from otmon.model.layout import SHAPE_FIELDS, FieldValue
+from otmon.model.layout import RELATION_FIELDS, SAID_FIELDS, SHAPE_FIELDS, FieldValue
 from otmon.model.rule import Match, Rule
 from otmon.ruleset.compile import Predicate, compile_condition, reasons
 from otmon.ruleset.condition import (
@@ -71,8 +71,6 @@ class _Step:
 
 _Lane = tuple[_Step, ...]
 _Key = TypeVar("_Key")
-_SAID = ("event.provider", "anomaly.type", "ot.anomaly")
-"""The fields, each of a closed list, that tell apart what detectors say."""
 _ENDS = frozenset(("client.address", "server.address"))
 
 
@@ -127,6 +125,8 @@ class Judge:
         self._buckets: dict[tuple[str, str | None, str | None], _Bucket] = {}
         self._shapes: dict[tuple[str, int], _Bucket] = {}
         self._lanes: dict[Likeness, _Lane] = {}
+        self._kin: dict[tuple[object, ...], _Bucket] = {}
+        """The rules for what detectors say of operations, by what tells it apart."""
         self._plain: dict[tuple[FieldValue, ...], _Lane] = {}
         """Of likenesses that are not kept, by what tells them apart."""
         self._predicates: dict[Condition, Predicate] = {}
@@ -211,15 +211,19 @@ class Judge:
         """The rules as they are held against events like this one."""
         likeness = event.likeness
         if likeness.decided:
-            further = likeness.decided - SHAPE_FIELDS
-            return self._remember(self._lanes, likeness, self._steps(event, further))
+            if likeness.shape is None:
+                bucket = self._bucket_of_kin(event)
+                lane = tuple([_Step(ready, event) for ready in bucket])
+            else:
+                lane = self._steps(event, likeness.decided - SHAPE_FIELDS)
+            return self._remember(self._lanes, likeness, lane)
         # A likeness that is not kept does not come again; what detectors say does.
-        said = tuple([event.own(field) for field in _SAID])
+        said = tuple([event.own(field) for field in SAID_FIELDS])
         own = (likeness.category, likeness.service, likeness.operation_class, likeness.shape)
         key = (*own, *said)
         lane = self._plain.get(key)
         if lane is None:
-            told = zip(_SAID, said, strict=True)
+            told = zip(SAID_FIELDS, said, strict=True)
             fields = frozenset(field for field, value in told if value is not None)
             lane = self._remember(self._plain, key, self._steps(event, fields))
         return lane
@@ -234,6 +238,19 @@ class Judge:
             bucket = self._bucket_of_shape(event, shape) if known is None else known
         left = self._narrow(bucket, event, fields) if fields else bucket
         return tuple([_Step(ready, event) for ready in left])
+
+    def _bucket_of_kin(self, event: Event) -> _Bucket:
+        """The rules that what is said of an operation does not rule out, whoever took part."""
+        likeness = event.likeness
+        own = (likeness.category, likeness.service, likeness.operation_class)
+        key = (*own, likeness.kin)
+        bucket = self._kin.get(key)
+        if bucket is None:
+            if len(self._kin) >= MAX_SHAPES:
+                self._kin.clear()
+            decided = likeness.decided - RELATION_FIELDS
+            bucket = self._kin[key] = tuple(self._narrow(self._bucket(own), event, decided))
+        return bucket
 
     @staticmethod
     def _remember(lanes: dict[_Key, _Lane], key: _Key, lane: _Lane) -> _Lane:
