@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 
-from otmon.alerts.open_alert import FileNames, OpenAlert
+from otmon.alerts.open_alert import FileNames, OpenAlert, name_of
 from otmon.alerts.related import Span, related
 from otmon.alerts.storm import Storm, Storms
 from otmon.config import Alerts
@@ -135,12 +134,11 @@ class Aggregator:
     def _begin(self, key: _Key, match: Match, before: OpenAlert | None) -> OpenAlert | None:
         """The alert of a match that is not part of one at hand: one of the state, or a new one."""
         now_ns = match.event.time_ns
-        name = _name(*key)
         if not self._adds:
-            return self._name_only(key, name, match)
+            return self._name_only(key, match)
         kept = None
         if self._recall is not None and (before is None or before.number is not None):
-            kept = self._recall(name, now_ns)
+            kept = self._recall(name_of(*key), now_ns)
         goes_on = kept is not None and (
             kept.alert.status in _CONTINUED
             or not self._apart(now_ns, kept.sighted_ns, kept.alert.last_seen)
@@ -151,7 +149,7 @@ class Aggregator:
         if len(self._all) >= MAX_ALERTS:
             self.left_out_count += 1
             return None
-        alert = OpenAlert(name, match, *_ends(match), kept.alert if kept and goes_on else None)
+        alert = OpenAlert(key, match, *_ends(match), kept.alert if kept and goes_on else None)
         if kept is not None and not self._apart(now_ns, kept.sighted_ns, kept.alert.last_seen):
             alert.sighted_ns = kept.sighted_ns
         if not goes_on:
@@ -163,11 +161,11 @@ class Aggregator:
             self._look_for_a_storm(alert)
         return alert
 
-    def _name_only(self, key: _Key, name: str, match: Match) -> OpenAlert:
+    def _name_only(self, key: _Key, match: Match) -> OpenAlert:
         """An alert of its own, with the number that the same one has in the state."""
-        alert = self._open[key] = OpenAlert(name, match, *_ends(match), None)
+        alert = self._open[key] = OpenAlert(key, match, *_ends(match), None)
         self._all.append(alert)
-        kept = None if self._recall is None else self._recall(name, match.event.time_ns)
+        kept = None if self._recall is None else self._recall(alert.key, match.event.time_ns)
         if kept is not None and kept.alert.id not in self._named:
             self._named.add(kept.alert.id)
             alert.number = kept.alert.id
@@ -181,7 +179,7 @@ class Aggregator:
         rule, now_ns = alert.match.rule, alert.sighted_ns
         storm = self._storm_of.get(rule.id)
         if storm is None or self._apart(now_ns, storm.sighted_ns, storm.last_ns):
-            name = _name(rule.id, ("storm",), None, ())
+            name = name_of(rule.id, ("storm",), None, ())
             kept = None if self._recall is None else self._recall(name, now_ns)
             if kept is not None and self._apart(now_ns, kept.sighted_ns, kept.alert.last_seen):
                 kept = kept if kept.alert.status in _CONTINUED else None
@@ -326,8 +324,3 @@ def _key(match: Match) -> _Key:
     if match.group is not None:
         return rule.id, match.group, event.service, further
     return rule.id, event.several(_ENDS), event.service, further
-
-
-def _name(*key: object) -> str:
-    """A key as the state has it: the same in every run."""
-    return hashlib.sha256(repr(key).encode()).hexdigest()[:40]

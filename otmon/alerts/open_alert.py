@@ -48,13 +48,14 @@ class OpenAlert:
     """What was seen of one alert in this run, on top of what the state has of it."""
 
     __slots__ = (
+        "_origin",
+        "alike",
         "client",
         "count",
         "evidence",
         "first_ns",
         "frames",
         "kept",
-        "key",
         "last_ns",
         "left_out",
         "match",
@@ -65,7 +66,6 @@ class OpenAlert:
         "saved_count",
         "server",
         "severity",
-        "shape",
         "sighted_ns",
         "statements",
         "storm",
@@ -73,9 +73,14 @@ class OpenAlert:
     )
 
     def __init__(
-        self, key: str, match: Match, client: str | None, server: str | None, kept: Alert | None
+        self,
+        origin: tuple[object, ...],
+        match: Match,
+        client: str | None,
+        server: str | None,
+        kept: Alert | None,
     ) -> None:
-        self.key = key
+        self._origin = origin
         self.match = match
         self.client = client
         self.server = server
@@ -91,8 +96,8 @@ class OpenAlert:
         self.severity: Severity = severity_of(match)
         self.weighed = {match.event.several(_WEIGHTY)}
         """What severity depends on besides client and server, as far as it was weighed."""
-        self.shape = match.event.shape
-        """The shape that was weighed last: all of it weighs the same."""
+        self.alike = match.event.likeness.kin
+        """What was weighed last, as its kin."""
         self.count = 0
         self.saved_count = 0
         """The count when it was last given to the state."""
@@ -109,6 +114,11 @@ class OpenAlert:
         self.evidence: AlertEvidence | None = None
         """Where its frames were saved, if they are not where they were captured."""
 
+    @property
+    def key(self) -> str:
+        """What all of its matches have in common, as the state has it."""
+        return name_of(*self._origin)
+
     def add(self, match: Match, room: int) -> int:
         """Takes a match in; gives how many rows and frames it took of the `room` there is."""
         before = len(self.rows) + len(self.frames)
@@ -122,10 +132,12 @@ class OpenAlert:
 
     def _weigh(self, match: Match) -> None:
         event = match.event
-        shape = event.shape
-        if shape is not None and shape == self.shape:
+        likeness = event.likeness
+        # All of one shape weighs the same, and so does what is said of it in the same words.
+        alike = likeness.kin
+        if alike is not None and alike == self.alike:
             return
-        self.shape = shape
+        self.alike = alike
         weight = event.several(_WEIGHTY)
         if weight in self.weighed:
             return
@@ -152,8 +164,10 @@ class OpenAlert:
         known = self.rows.get(row)
         if known is not None:
             known[0] += 1
-            known[1] = min(known[1], time_ns)
-            known[2] = max(known[2], time_ns)
+            if time_ns < known[1]:
+                known[1] = time_ns
+            if time_ns > known[2]:
+                known[2] = time_ns
         elif len(self.rows) < MAX_VIOLATIONS and room > 0:
             self.rows[row] = [1, time_ns, time_ns]
         else:
@@ -206,6 +220,11 @@ class OpenAlert:
             storm=_number(self.storm),
             previous=_number(self.previous) if kept is None else kept.previous,
         )
+
+
+def name_of(*key: object) -> str:
+    """A key as the state has it: the same in every run."""
+    return hashlib.sha256(repr(key).encode()).hexdigest()[:40]
 
 
 def _stands_for(match: Match) -> int:

@@ -82,8 +82,11 @@ def severity_of(match: Match) -> Severity:
     if rule.site_level is not None:
         return _as_the_site_says(rule.site_level, rule.confidence)
     client, server = event.facts("source"), event.facts("destination")
-    ends = (("client", "source"), ("server", "destination"))
-    public = next((name for name, end in ends if event.is_outside(end)), None)
+    public = None
+    if event.tells_outside("source", client):
+        public = "client"
+    elif event.tells_outside("destination", server):
+        public = "server"
     surroundings = _Surroundings(
         client_roles=client.confirmed if client else (),
         client_is_new=client is not None and client.is_new,

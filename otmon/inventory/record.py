@@ -128,7 +128,7 @@ def _evidence(
         rows += _assigned(device, file_name)
     for why in roles.reasons:
         source = f"traffic: {why.words}"
-        rows.append(Evidence("role", why.role, source, why.points, None, None, why.count))
+        rows.append(Evidence("role", why.role, source, why.points, None, None, why.times))
     kept: Counter[str] = Counter()
     bounded = []
     for row in sorted(rows, key=lambda row: (row.attribute, -row.confidence)):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from otmon.inventory.maker import makes_controllers
 from otmon.inventory.vendor import vendor
@@ -99,14 +99,13 @@ _DIRECTORY = frozenset(f"serves {name}" for name in ("kerberos", "ldap", "smb"))
 _OFFICE = frozenset(("uses kerberos", "uses ldap", "uses smb"))
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(NamedTuple):
     """One line of evidence for a role."""
 
     role: str
     points: float
     words: str
-    count: int = 1
+    times: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +167,8 @@ def _as_server(device: Device) -> list[Reason]:
         reasons.append(Reason(role, points, f"answers {protocol} requests", count))
         if any(makes_controllers(vendor(mac)) for mac in device.macs):
             reasons.append(Reason(role, 0.1, "its hardware address is of a maker of controllers"))
-    stations = Counter(protocol for protocol, _ in device.nested)
-    if stations:
-        most = max(stations.values())
+    if device.nested:
+        most = max(Counter(protocol for protocol, _ in device.nested).values())
         reasons.append(Reason("gateway", 0.8, "answers for several stations", most))
     for service, role, points in (
         ("serves ntp", "time_server", 0.6),
@@ -186,6 +184,8 @@ def _as_server(device: Device) -> list[Reason]:
 
 def _as_client(device: Device) -> list[Reason]:
     activity = device.activity
+    if not activity.asked:
+        return []
     asked: Counter[str] = Counter()
     for (_, token), count in activity.asked.items():
         asked[token] += count

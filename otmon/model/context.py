@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from otmon.model.event import Event, FieldValue
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
+class Address(NamedTuple):
     """Where an end of a flow is."""
 
     ip: str | None
@@ -24,8 +22,7 @@ class Address:
     vlan: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class AssetFacts:
+class AssetFacts(NamedTuple):
     """What the inventory knew of a device before an event."""
 
     id: str | None = None

@@ -83,11 +83,11 @@ class Likeness:
         """Events of one shape and category have the same `SHAPE_FIELDS`; none where not known."""
         self.decided = decided
         """The fields of which all events have the same values, where it is kept for many."""
-        self.of_relation = RELATION_FIELDS <= decided
+        self.of_relation = bool(decided) and decided >= RELATION_FIELDS
         """Whether all events are of one conversation and unit."""
         self.kin: Hashable = shape
         """Likenesses with the same differ in `RELATION_FIELDS` at most; none where not known."""
-        self.derived: dict[tuple[object, ...], Likeness] = {}
+        self.derived: dict[tuple[object, ...], Likeness] | None = None
         """Those of events that detectors derive, by what they say."""
 
     def derive(self, category: str, own: Mapping[str, FieldValue]) -> Likeness:
@@ -97,6 +97,8 @@ class Likeness:
             return Likeness(category, self.service, self.operation_class, self.layout, self.context)
         said = tuple([own.get(field) for field in SAID_FIELDS])
         key = (category, *said, *own)
+        if self.derived is None:
+            self.derived = {}
         known = self.derived.get(key)
         if known is None:
             known = self.derived[key] = Likeness(
@@ -119,7 +121,6 @@ class Event:
     """
 
     __slots__ = ("_frames", "_own", "likeness", "record", "time_ns", "verdict")
-    _frames: tuple[Frame, ...]
 
     def __init__(
         self,
@@ -133,6 +134,7 @@ class Event:
         """The engine's record, or whatever the event was made from."""
         self.time_ns = time_ns
         self._own = own
+        self._frames: tuple[Frame, ...] | None = None
         self.verdict: Verdict | None = None
         """What the baseline says of it; none where none is used."""
 
@@ -155,6 +157,11 @@ class Event:
     def shape(self) -> int | None:
         """Events of one shape and category have the same `SHAPE_FIELDS`; none where not known."""
         return self.likeness.shape
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether all of its fields are those of its record."""
+        return self._own is None
 
     @property
     def context(self) -> Context | None:
@@ -190,7 +197,7 @@ class Event:
 
     def several(self, fields: tuple[str, ...]) -> tuple[FieldValue, ...]:
         """The values of several fields, each as `get` gives it."""
-        if self._own is None:
+        if self._own is None or self._own.keys().isdisjoint(fields):
             reader = self.likeness.layout.reader(fields)
             if reader is not None:
                 return reader(self.record)
@@ -211,24 +218,27 @@ class Event:
         None where there is no inventory to ask; facts without anything in them
         where it knew nothing.
         """
-        if self.context is None:
+        context = self.likeness.context
+        if context is None:
             return None
-        ip, mac = self.get(f"{end}.ip"), self.get(f"{end}.mac")
-        vlan = self.get("network.vlan.id")
+        ip, mac, vlan = self.several(_PLACES[end])
         address = Address(
             ip if isinstance(ip, str) else None,
             mac if isinstance(mac, str) else None,
             vlan if isinstance(vlan, int) else None,
         )
-        return self.context.asset(address) or AssetFacts()
+        return context.asset(address) or _NOBODY
 
     def is_outside(self, end: str) -> bool:
-        """Whether the `source` or the `destination` is outside the site.
+        """Whether the `source` or the `destination` is outside the site."""
+        return self.tells_outside(end, self.facts(end))
+
+    def tells_outside(self, end: str, facts: AssetFacts | None) -> bool:
+        """The same, by the facts of that end.
 
         A public address may be the site's own: what the inventory knew decides.
         Of who was not known, the address alone tells.
         """
-        facts = self.facts(end)
         if facts is not None and facts.id is not None:
             return facts.public
         return _is_public(self.get(f"{end}.ip"))
@@ -254,7 +264,7 @@ class Event:
     @property
     def frames(self) -> tuple[Frame, ...]:
         """The frames that carried it, in order."""
-        own: tuple[Frame, ...] | None = getattr(self, "_frames", None)
+        own = self._frames
         if own is not None:
             return own
         several: Sequence[Frame] | None = getattr(self.record, "frames", None)
@@ -436,6 +446,9 @@ def likeness_of_behaviour(
 
 _OF_RELATION = SHAPE_FIELDS | RELATION_FIELDS
 _SAID = frozenset(SAID_FIELDS)
+_PLACES = {end: (f"{end}.ip", f"{end}.mac", "network.vlan.id") for end in ("source", "destination")}
+"""The fields that say where an end is."""
+_NOBODY = AssetFacts()
 
 
 def stands_alone(behaviour: Behaviour) -> bool:

@@ -44,7 +44,7 @@ class _Plan:
     threshold: int
     span_ns: int
     of_one_alert: bool
-    """Whether the matches of a group belong to one alert."""
+    """Whether the matches of a group, in one protocol, belong to one alert."""
 
     def reasons(self) -> tuple[str, ...]:
         """Why it holds."""
@@ -133,8 +133,13 @@ class _Values(_Window):
         value = values[plan.place]
         if value is None or value == ():
             return None
-        before = len(seen)
         newest = self._newest
+        if value == newest and len(seen) < plan.threshold:
+            # The same as before it, and not enough: only its time is newer.
+            seen[newest] = now_ns
+            self.grown = 0
+            return False
+        before = len(seen)
         for part in value if isinstance(value, tuple) else (value,):
             # The newest one is in its place already.
             if part != newest:
@@ -175,8 +180,8 @@ class _Group:
         self.newest_ns = -(1 << 63)
         self.number = 0
         """How many events there were."""
-        self.members: deque[tuple[int, Event]] = deque(maxlen=MAX_MEMBERS)
-        """The newest of them, with their numbers."""
+        self.members: list[tuple[int, Event]] = []
+        """The newest of them, at most `MAX_MEMBERS`, with their numbers."""
         self.windows = [_Times(plan) if plan.field is None else _Values(plan) for plan in plans]
 
 
@@ -206,8 +211,7 @@ class Grouping(Untimed):
                 -1 if one.field is None else self._counted.index(one.field),
                 int(one.threshold),
                 one.timespan_s * 1_000_000_000,
-                not one.aliases
-                and {"network.protocol", *one.rule.aggregate_by} <= set(one.group_by),
+                not one.aliases and set(one.rule.aggregate_by) <= set(one.group_by),
             )
             for one in self.correlations
         ]
@@ -260,42 +264,49 @@ class Grouping(Untimed):
     def _count(
         self, key: Key, values: tuple[FieldValue, ...] | None, event: Event
     ) -> Sequence[Match]:
-        group = self._groups.get(key)
+        groups = self._groups
+        group = groups.get(key)
         if group is None:
-            group = self._groups[key] = _Group(self._plans, key)
+            group = groups[key] = _Group(self._plans, key)
             self._make_room()
         else:
-            self._groups.move_to_end(key)
+            groups.move_to_end(key)
         # A late event counts at the newest time: it does not move time back.
         now_ns = event.time_ns
         if now_ns < group.newest_ns:
             now_ns = group.newest_ns
-        group.newest_ns = now_ns
-        group.number += 1
+        else:
+            group.newest_ns = now_ns
+        group.number = number = group.number + 1
         if values is None:
             values = event.several(self._counted)
-        matches: list[Match] = []
+        matches: list[Match] | None = None
         wanted = False
         for window in group.windows:
             holds = window.take(values, now_ns)
             if holds is None:
                 continue
-            self._remembered += window.grown
-            if holds:
-                matches.append(_match(window, group, event))
-            else:
+            if window.grown:
+                self._remembered += window.grown
+            if not holds:
                 wanted = True
+            elif matches is None:
+                matches = [_match(window, group, event)]
+            else:
+                matches.append(_match(window, group, event))
         members = group.members
-        if not wanted:
+        if wanted:
+            if len(members) == MAX_MEMBERS:
+                del members[0]
+                members.append((number, event))
+            elif self._held < MAX_HELD:
+                self._held += 1
+                members.append((number, event))
+        elif members:
             # Every window has counted the event: no match to come wants it.
             self._held -= len(members)
             members.clear()
-        elif len(members) == MAX_MEMBERS:
-            members.append((group.number, event))
-        elif self._held < MAX_HELD:
-            self._held += 1
-            members.append((group.number, event))
-        return matches
+        return matches or ()
 
     def _make_room(self) -> None:
         while len(self._groups) > MAX_GROUPS or (
@@ -315,7 +326,7 @@ def _match(window: _Window, group: _Group, event: Event) -> Match:
     now_ns, counted = group.newest_ns, window.counted
     oldest_ns = now_ns - plan.span_ns
     window.counted = group.number
-    series = window if plan.of_one_alert else None
+    series = (window, event.likeness.service) if plan.of_one_alert else None
     if window.fired_ns is not None:
         # What fired less than a timespan ago: only its alert counts on.
         continues = window.fired_ns > oldest_ns

@@ -213,10 +213,10 @@ class Judge:
         if likeness.decided:
             if likeness.shape is None:
                 bucket = self._bucket_of_kin(event)
-                lane = tuple([_Step(ready, event) for ready in bucket])
+                steps = tuple([_Step(ready, event) for ready in bucket])
             else:
-                lane = self._steps(event, likeness.decided - SHAPE_FIELDS)
-            return self._remember(self._lanes, likeness, lane)
+                steps = self._steps(event, likeness.decided - SHAPE_FIELDS)
+            return self._remember(self._lanes, likeness, steps)
         # A likeness that is not kept does not come again; what detectors say does.
         said = tuple([event.own(field) for field in SAID_FIELDS])
         own = (likeness.category, likeness.service, likeness.operation_class, likeness.shape)

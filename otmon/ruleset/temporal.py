@@ -22,7 +22,7 @@ _Place = tuple[int, tuple[Frame, ...]]
 _BEFORE_ALL = -(1 << 63)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Chain:
     """The first steps of an order, as far as they were taken."""
 
