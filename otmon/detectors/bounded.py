@@ -55,6 +55,14 @@ class Recent(Generic[K, V]):
             self._held.move_to_end(key)
         return value
 
+    def peek(self, key: K) -> V | None:
+        """The value of a key, which does not become more recent by it."""
+        return self._held.get(key)
+
+    def touch(self, key: K) -> None:
+        """Makes a key that is held the most recent."""
+        self._held.move_to_end(key)
+
     def put(self, key: K, value: V) -> None:
         """Holds a value; the key is now the most recent."""
         held = self._held

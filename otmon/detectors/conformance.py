@@ -7,6 +7,7 @@ where the flow has a gap near by.
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import ClassVar
@@ -88,6 +89,8 @@ class Conformance(Detector):
         self.settings = settings or ConformanceThresholds()
         self._every_ns = self.settings.every_s * SECOND
         self._open: Recent[_Key, _Open] = Recent(MAX_OPEN)
+        self._told: deque[tuple[int, _Key]] = deque()
+        """What was told of, the first at the left; some of it was told early since then."""
 
     def observe(self, event: Event) -> Iterable[Event]:
         """Takes an operation with anomalies."""
@@ -110,6 +113,7 @@ class Conformance(Detector):
                 if len(self._open) >= MAX_OPEN and (first := self._open.first()) is not None:
                     yield from self._close(*first)
                 self._open.put(key, _Open(event.time_ns))
+                self._remember(event.time_ns, key)
                 self.due_ns = min(self.due_ns, event.time_ns + self._every_ns)
                 yield self._found(event, code, 1, event.time_ns, event.frames)
             else:
@@ -119,16 +123,30 @@ class Conformance(Detector):
 
     def advance(self, time_ns: int) -> Iterable[Event]:
         """Gives what was counted in minutes that are over."""
-        latest_ns, first_ns = time_ns - self._every_ns, NEVER_NS
-        ended = []
-        for item in self._open.items():
-            told_ns = item[1].told_ns
-            if told_ns <= latest_ns:
-                ended.append(item)
-            elif told_ns < first_ns:
-                first_ns = told_ns
-        self.due_ns = NEVER_NS if first_ns == NEVER_NS else first_ns + self._every_ns
+        latest_ns, told = time_ns - self._every_ns, self._told
+        over: dict[_Key, _Open] = {}
+        while told:
+            told_ns, key = told[0]
+            known = self._open.peek(key)
+            if known is not None and known.told_ns == told_ns:
+                if told_ns > latest_ns:
+                    break
+                over[key] = known
+            told.popleft()
+        self.due_ns = told[0][0] + self._every_ns if told else NEVER_NS
+        # What was seen longest ago is told first.
+        ended = list(over.items()) if len(over) < 2 else self._in_order(over)
         return [event for key, known in ended for event in self._close(key, known)]
+
+    def _remember(self, time_ns: int, key: _Key) -> None:
+        if len(self._told) >= 2 * MAX_OPEN:
+            # Most of it was told early.
+            self._told = deque(sorted((one.told_ns, key) for key, one in self._open.items()))
+        else:
+            self._told.append((time_ns, key))
+
+    def _in_order(self, some: Mapping[_Key, _Open]) -> list[tuple[_Key, _Open]]:
+        return [item for item in self._open.items() if item[0] in some]
 
     def finish(self) -> Iterable[Event]:
         """Gives what was counted in minutes that the end of the input cut short."""

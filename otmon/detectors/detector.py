@@ -46,7 +46,8 @@ class Detector(abc.ABC):
         """Whether it is to be shown events like this one.
 
         May ask for category, service, class and `SHAPE_FIELDS` only: it is asked
-        once for each shape.
+        once for each shape. Of what is no operation it may ask for category, service,
+        and the type and `kind` of the record.
         """
         return True
 

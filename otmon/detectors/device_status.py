@@ -93,7 +93,8 @@ class DeviceStatus(Detector):
         """Takes an operation."""
         record = event.record
         protocol, status = record.protocol, record.status
-        told = [_BY_ANOMALY[code] for code in record.anomalies if code in _BY_ANOMALY]
+        codes = record.anomalies
+        told = [_BY_ANOMALY[code] for code in codes if code in _BY_ANOMALY] if codes else []
         if status in _BY_STATUS:
             told.append(_BY_STATUS[status])
         mode: object = None
@@ -101,7 +102,9 @@ class DeviceStatus(Detector):
         field_of = getattr(record, "field", None)
         if field_of is not None:
             if protocol == "dnp3":
-                told += [words for field, words in _BY_FIELD.items() if field_of(field) is True]
+                for field, words in _BY_FIELD.items():
+                    if field_of(field) is True:
+                        told += (words,)
             elif protocol in _MODES:
                 mode = field_of(_MODES[protocol])
         if not told and mode is None:

@@ -28,6 +28,8 @@ _ASKED = (
     "ot.unit.id",
     "ot.function.name",
     "ot.status.name",
+)
+_HISTORY = (
     "ot.history.read_count",
     "ot.history.change_count",
     "ot.history.first_seen_at",
@@ -79,12 +81,14 @@ class Exceptions(Detector):
         return list(self._judged(event))
 
     def _judged(self, event: Event) -> Iterator[Event]:
-        client, server, unit, operation, status, reads, changes, began_ns = event.several(_ASKED)
+        client, server, unit, operation, status = event.several(_ASKED)
         key = (client, server, unit, event.service, operation, status)
-        novel = self._kinds.get(key) is None
+        novel = key not in self._kinds
         self._kinds.put(key, event.time_ns)
-        if novel and isinstance(reads, int) and isinstance(changes, int):
-            yield from self._novel(event, reads + changes, began_ns)
+        if novel:
+            reads, changes, began_ns = event.several(_HISTORY)
+            if isinstance(reads, int) and isinstance(changes, int):
+                yield from self._novel(event, reads + changes, began_ns)
         yield from self._rate(event, (server, unit, event.service))
 
     def _novel(self, event: Event, count: int, began_ns: object) -> Iterator[Event]:

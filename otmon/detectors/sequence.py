@@ -10,7 +10,7 @@ that channel, and a gap makes the position unknown.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
@@ -18,7 +18,7 @@ from otmon.detectors.bounded import Json, Recent
 from otmon.detectors.detector import Detector
 from otmon.detectors.finding import finding
 from otmon.fields import CHANGE_CLASSES
-from otmon.model.event import Event
+from otmon.model.event import MAX_LIKENESSES, Event, Likeness
 from otmon.thresholds import SequenceThresholds
 
 SECOND = 1_000_000_000
@@ -64,6 +64,9 @@ class Sequence(Detector):
     def __init__(self, settings: SequenceThresholds | None = None) -> None:
         self.settings = settings or SequenceThresholds()
         self._chains: Recent[tuple[object, ...], _Chain] = Recent(MAX_CHANNELS)
+        self._by_likeness: dict[Likeness, tuple[tuple[object, ...], _Chain]] = {}
+        """The channels of likenesses, as long as none was forgotten."""
+        self._evicted_count = 0
 
     def wants(self, event: Event) -> bool:
         """Changes that were asked for."""
@@ -71,56 +74,81 @@ class Sequence(Detector):
 
     def observe(self, event: Event) -> Iterable[Event]:
         """Takes a change."""
-        return list(self._judged(event))
-
-    def _judged(self, event: Event) -> Iterator[Event]:
-        chain = self._chains.make(self._channel(event), _Chain)
+        chain = self._chain_of(event)
         if chain.off:
-            return
-        operation, targets = event.record.operation, event.record.targets
+            return ()
+        record = event.record
+        operation, targets = record.operation, record.targets
         symbol = f"{operation} {targets[0]}" if targets else operation
         last, chain.last, chain.last_ns = chain.last, symbol, event.time_ns
         if last is None:
             chain.first_ns = chain.first_ns or event.time_ns
-            return
-        yield from self._transition(event, chain, last, symbol)
+            return ()
+        return self._transition(event, chain, last, symbol)
 
-    def _transition(self, event: Event, chain: _Chain, last: str, symbol: str) -> Iterator[Event]:
+    def _chain_of(self, event: Event) -> _Chain:
+        """The chain of the channel of an event, found once for all that are like it."""
+        likeness, chains = event.likeness, self._chains
+        if not likeness.of_relation:
+            return chains.make(self._channel(event), _Chain)
+        if self._evicted_count != chains.evicted_count or len(self._by_likeness) >= MAX_LIKENESSES:
+            self._by_likeness.clear()
+            self._evicted_count = chains.evicted_count
+        known = self._by_likeness.get(likeness)
+        if known is None:
+            channel = self._channel(event)
+            known = self._by_likeness[likeness] = channel, chains.make(channel, _Chain)
+        else:
+            chains.touch(known[0])
+        return known[1]
+
+    def _transition(self, event: Event, chain: _Chain, last: str, symbol: str) -> Iterable[Event]:
         own = self.settings
-        followers = chain.follows.get(last, {})
-        known = symbol in followers
+        followers = chain.follows.get(last)
+        known = followers is not None and symbol in followers
         chain.count += 1
         # The first transitions make the chain; those after them show whether it fits.
         judged = chain.count - own.ready_count
-        ready = judged > own.near_count and chain.fitting >= own.fit * (judged - 1)
-        chain.fitting += known and judged > 0 and len(followers) <= MAX_BRANCHES
-        if judged > OFF_COUNT and not ready:
+        found: Iterable[Event] = ()
+        if judged > 0:
+            ready = judged > own.near_count and chain.fitting >= own.fit * (judged - 1)
+            if known and followers is not None and len(followers) <= MAX_BRANCHES:
+                chain.fitting += 1
+            if judged > OFF_COUNT and not ready:
+                self._give_up(chain)
+                return ()
+            if ready and not known and not self._excused(event, chain, last, symbol):
+                found = self._odd(event, chain, last, symbol)
+        if followers is None:
+            if len(chain.follows) >= MAX_SYMBOLS:
+                self._give_up(chain)
+                return found
+            followers = chain.follows[last] = {}
+        if not known and len(followers) >= MAX_FOLLOWERS:
             self._give_up(chain)
-            return
-        if ready and not known and not self._excused(event, chain, last, symbol):
-            odd = f"{symbol} after {last}"
-            if chain.odd is not None and chain.count - chain.odd[1] <= own.near_count:
-                yield finding(
-                    self,
-                    event,
-                    "unknown_transition",
-                    category="ot_anomaly",
-                    expected=f"after {last}: {', '.join(sorted(followers)) or 'nothing'}",
-                    observed=f"{chain.odd[0]}, then {odd}",
-                    since_ns=chain.first_ns,
-                )
-                chain.odd = None
-            else:
-                chain.odd = (odd, chain.count)
-        if symbol not in followers:
-            if len(chain.follows) >= MAX_SYMBOLS and last not in chain.follows:
-                self._give_up(chain)
-                return
-            followers = chain.follows.setdefault(last, {})
-            if len(followers) >= MAX_FOLLOWERS:
-                self._give_up(chain)
-                return
+            return found
         followers[symbol] = followers.get(symbol, 0) + 1
+        return found
+
+    def _odd(self, event: Event, chain: _Chain, last: str, symbol: str) -> Iterable[Event]:
+        """Tells of a transition that was never made, where it is the second one near by."""
+        odd = f"{symbol} after {last}"
+        before = chain.odd
+        if before is None or chain.count - before[1] > self.settings.near_count:
+            chain.odd = (odd, chain.count)
+            return ()
+        chain.odd = None
+        followers = chain.follows.get(last, {})
+        found = finding(
+            self,
+            event,
+            "unknown_transition",
+            category="ot_anomaly",
+            expected=f"after {last}: {', '.join(sorted(followers)) or 'nothing'}",
+            observed=f"{before[0]}, then {odd}",
+            since_ns=chain.first_ns,
+        )
+        return (found,)
 
     def _give_up(self, chain: _Chain) -> None:
         chain.off = True

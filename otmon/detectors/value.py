@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from otmon.detectors.bounded import Json, Recent
 from otmon.detectors.detector import Detector
 from otmon.detectors.finding import finding
 from otmon.fields import CHANGE_CLASSES
-from otmon.model.event import Event
+from otmon.model.event import MAX_LIKENESSES, Event
 from otmon.thresholds import ValueThresholds
 
 SECOND = 1_000_000_000
@@ -27,6 +27,8 @@ _RAW = frozenset(("modbus", "modbus_rtu", "umas"))
 """Protocols whose words have no type."""
 
 _Number = float
+_Place = tuple[tuple[object, ...], str]
+"""An object as it is known here, and as events name it."""
 
 
 @dataclass(slots=True)
@@ -66,6 +68,8 @@ class Value(Detector):
     def __init__(self, settings: ValueThresholds | None = None) -> None:
         self.settings = settings or ValueThresholds()
         self._objects: Recent[tuple[object, ...], _Object] = Recent(MAX_OBJECTS)
+        self._by_likeness: dict[tuple[object, ...], Sequence[_Place]] = {}
+        """Objects by likeness and targets of writes to them."""
         self._limits = {(one.server, one.object): one for one in self.settings.limits}
 
     def wants(self, event: Event) -> bool:
@@ -79,27 +83,46 @@ class Value(Detector):
         values = getattr(event.record, "values", None)
         if not values:
             return ()
-        return list(self._judged(event, values))
-
-    def _judged(self, event: Event, values: list[object]) -> Iterator[Event]:
-        record, service, time_ns, own = event.record, event.service, event.time_ns, self.settings
-        server, vlan, unit = record.server_address, record.vlan, record.unit
-        names = _elements(record.targets, min(len(values), MAX_PER_EVENT))
-        for name, value in zip(names, values[:MAX_PER_EVENT], strict=False):
+        objects, own, time_ns = self._objects, self.settings, event.time_ns
+        found: list[Event] = []
+        for (key, name), value in zip(self._places(event, len(values)), values, strict=False):
             if not isinstance(value, (bool, int, float)):
                 continue
             number = float(value)
-            limit = self._limits.get((str(server), name)) if self._limits else None
-            if limit is not None and not limit.low <= number <= limit.high:
-                yield self._found(
-                    event, name, "limit_crossed", f"{limit.low:g} to {limit.high:g}", number, None
-                )
-            key = (server, vlan, service, unit, name)
-            known = self._objects.make(key, _Object)
+            if self._limits:
+                found += self._against_limits(event, name, number)
+            known = objects.make(key, _Object)
             if known.count >= own.ready_count:
-                typed = service not in _RAW or isinstance(value, float)
-                yield from self._compared(event, name, known, number, typed=typed)
+                typed = event.service not in _RAW or isinstance(value, float)
+                found += self._compared(event, name, known, number, typed=typed)
+                if number == known.last:
+                    # The same again teaches nothing else.
+                    known.count += 1
+                    continue
             _learn(known, number, time_ns, own.set_count)
+        return found
+
+    def _places(self, event: Event, count: int) -> Sequence[_Place]:
+        """The objects of a write in the order of its values, found once for all that are alike."""
+        record, likeness = event.record, event.likeness
+        targets, count = record.targets, min(count, MAX_PER_EVENT)
+        if not likeness.of_relation:
+            return _places(record, event.service, _elements(targets, count))
+        key = (likeness, targets, count)
+        known = self._by_likeness.get(key)
+        if known is None:
+            if len(self._by_likeness) >= MAX_LIKENESSES:
+                self._by_likeness.clear()
+            known = _places(record, event.service, _elements(targets, count))
+            self._by_likeness[key] = known
+        return known
+
+    def _against_limits(self, event: Event, name: str, number: float) -> Iterator[Event]:
+        limit = self._limits.get((str(event.record.server_address), name))
+        if limit is not None and not limit.low <= number <= limit.high:
+            yield self._found(
+                event, name, "limit_crossed", f"{limit.low:g} to {limit.high:g}", number, None
+            )
 
     def _compared(
         self, event: Event, name: str, known: _Object, number: float, *, typed: bool
@@ -198,6 +221,11 @@ def _learn(known: _Object, number: float, time_ns: int, most: int) -> None:
         known.changes += 1
         known.changed_ns = time_ns
         known.last = number
+
+
+def _places(record: Any, service: str | None, names: Sequence[str]) -> Sequence[_Place]:
+    place = (record.server_address, record.vlan, service, record.unit)
+    return [((*place, name), name) for name in names]
 
 
 def _elements(targets: tuple[str, ...], count: int) -> Sequence[str]:

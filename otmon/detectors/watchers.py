@@ -14,6 +14,9 @@ MAX_SHAPES = 4_096
 MAX_LIKENESSES = 16_384
 """Likenesses of which the same is remembered."""
 
+ASK_AGAIN = 8
+"""Events of a likeness after which it is asked again whether a detector is spent."""
+
 _Detectors = tuple[Detector, ...]
 
 
@@ -30,8 +33,9 @@ class Watchers:
         self.detectors = self._detectors = tuple(detectors)
         self._by_shape: dict[tuple[str, int], _Detectors] = {}
         self._by_likeness: dict[Likeness, _Detectors] = {}
-        self._settled: set[Likeness] = set()
-        """Likenesses of which no detector that could be spent is left."""
+        self._by_kind: dict[tuple[object, ...], _Detectors] = {}
+        self._unsettled: dict[Likeness, int] = {}
+        """Likenesses of which a detector may be spent, with how many events until that is asked."""
         self._by_category: dict[str, _Detectors] = {
             category: tuple(one for one in self._detectors if category in one.categories)
             for category in sorted({name for one in self._detectors for name in one.categories})
@@ -53,36 +57,61 @@ class Watchers:
             wanting = self._wanting_likeness(event)
         if not wanting:
             return ()
-        said: list[Event] = []
+        said: list[Event] | None = None
         for detector in wanting:
-            said += detector.observe(event)
+            found = detector.observe(event)
+            if found:
+                said = [*found] if said is None else [*said, *found]
             if detector.due_ns < self.due_ns:
                 self.due_ns = detector.due_ns
-        if likeness.of_relation and likeness not in self._settled:
-            self._leave_out(likeness, wanting, event)
-        return said
+        left = self._unsettled.get(likeness)
+        if left is not None:
+            if left:
+                self._unsettled[likeness] = left - 1
+            else:
+                self._leave_out(likeness, wanting, event)
+        return said or ()
 
     def _leave_out(self, likeness: Likeness, wanting: _Detectors, event: Event) -> None:
         """Leaves out the detectors that have nothing more to say of a likeness."""
         left = tuple([one for one in wanting if not (one.can_be_spent and one.is_spent(event))])
         if len(left) < len(wanting):
             self._by_likeness[likeness] = left
-        if not any(one.can_be_spent for one in left):
-            self._settled.add(likeness)
+        if any(one.can_be_spent for one in left):
+            self._unsettled[likeness] = ASK_AGAIN - 1
+        else:
+            del self._unsettled[likeness]
 
     def _wanting_likeness(self, event: Event) -> _Detectors:
         likeness = event.likeness
         shape = likeness.shape
         if shape is None:
-            return self._wanting(event)
+            return self._wanting_kind(event)
         known = self._by_shape.get((likeness.category, shape))
         wanting = self._wanting_shape(event, shape) if known is None else known
         # Only a likeness that is kept comes again.
         if likeness.decided:
             if len(self._by_likeness) >= MAX_LIKENESSES:
                 self._by_likeness.clear()
-                self._settled.clear()
+                self._unsettled.clear()
             self._by_likeness[likeness] = wanting
+            if likeness.of_relation and any(one.can_be_spent for one in wanting):
+                self._unsettled[likeness] = 0
+        return wanting
+
+    def _wanting_kind(self, event: Event) -> _Detectors:
+        """Who wants events of no shape: they are told apart by what they were made from."""
+        likeness, record = event.likeness, event.record
+        # Of an operation of no known shape, and of what has fields of its own, nothing is known.
+        if likeness.operation_class is not None or not event.is_bare:
+            return self._wanting(event)
+        kind = getattr(record, "kind", None)
+        key = (likeness.category, likeness.service, type(record), kind)
+        wanting = self._by_kind.get(key)
+        if wanting is None:
+            if len(self._by_kind) >= MAX_SHAPES:
+                self._by_kind.clear()
+            wanting = self._by_kind[key] = self._wanting(event)
         return wanting
 
     def _wanting(self, event: Event) -> _Detectors:
