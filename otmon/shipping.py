@@ -374,7 +374,8 @@ def _news_of(db: Any, sensor: Sensor, one: Asset, before: str | None) -> list[Dr
         gone = "state" in changed and one.state == "gone"
         action = "disappeared" if gone else "changed"
         drafts.append(documents.asset_change(sensor, one, revision, action, changed))
-    return drafts
+    before_it = () if told is None else unpack(Asset, told["asset"]).advisories
+    return drafts + documents.vulnerabilities(sensor, one, before_it)
 
 
 def _move(spool: SiteFile, db: Any, bounds: Bounds) -> None:

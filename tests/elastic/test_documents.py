@@ -15,6 +15,7 @@ from places import ROOT
 from records import START, Behaviour, Conversation
 
 from otmon.fields import FIELDS
+from otmon.model.advisory import Match
 from otmon.model.alert import LEVELS, Alert, AlertEvidence, AlertRule, Violation
 from otmon.model.asset import Asset, Evidence
 from otmon.model.context import AssetFacts
@@ -129,6 +130,16 @@ CONVERSATIONS = st.builds(
     last_seen_ns=TIMES,
 )
 UPDATES = st.builds(Update, id=SMALL, time_ns=TIMES, count=SMALL)
+MATCHES = st.builds(
+    Match,
+    id=TEXT,
+    cve=st.none() | TEXT,
+    title=TEXT,
+    score=st.none() | st.floats(0, 10),
+    verdict=st.sampled_from(["affected", "maybe"]),
+    why=TEXT,
+    source=TEXT,
+)
 DRAFTS = st.one_of(
     st.builds(lambda one, asset: documents.alert(SENSOR, one, lambda _: asset),
               ALERTS, st.none() | ASSETS),
@@ -143,6 +154,8 @@ DRAFTS = st.one_of(
     st.builds(lambda one, revision, changed:
               documents.asset_change(SENSOR, one, revision, "changed", changed),
               ASSETS, SMALL, texts()),
+    st.builds(lambda asset, match: documents.vulnerabilities(
+        SENSOR, dataclasses.replace(asset, advisories=(match,)), ())[0], ASSETS, MATCHES),
     st.builds(lambda time_ns, packets: documents.sensor_health(
         SENSOR, time_ns, {"packets": packets, "cpu_pct": 1.5, "capture_interfaces": ["eth1"]}),
         TIMES, SMALL),
@@ -315,6 +328,29 @@ def test_what_a_converted_rule_may_ask_of_stored_operations_is_what_they_have():
 
     collect()
     assert STORED == seen & set(FIELDS)
+
+
+@given(ASSETS)
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_weakness_is_told_once_and_again_when_the_advisory_says_otherwise(device):
+    match = Match("SSA-1", "CVE-2099-1", "t", 9.8, "affected", "firmware V1", "a.csv")
+    weak = dataclasses.replace(device, advisories=(match,))
+    sound = dataclasses.replace(device, advisories=(dataclasses.replace(match, verdict="not"),))
+
+    (found,) = documents.vulnerabilities(SENSOR, weak, ())
+    assert [] == documents.vulnerabilities(SENSOR, weak, weak.advisories)
+    (gone,) = documents.vulnerabilities(SENSOR, sound, weak.advisories)
+    assert [] == documents.vulnerabilities(SENSOR, sound, ())
+    assert [] == documents.vulnerabilities(SENSOR, device, weak.advisories)
+    told = [json.loads(whole(one).body) for one in (found, gone)]
+    assert [("affected", "CVE-2099-1"), ("resolved", "CVE-2099-1")] == [
+        (one["otmon"]["vulnerability"]["status"], one["vulnerability"]["id"]) for one in told
+    ]
+    assert ("Critical", ["CVE-2099-1"]) == (
+        told[0]["vulnerability"]["severity"],
+        told[0]["otmon"]["asset"]["cves"],
+    )
+    assert found.id != gone.id
 
 
 def test_an_update_of_an_alert_is_no_alert():

@@ -61,6 +61,14 @@ namespace = "%s"
 """
 
 
+ADVISORIES = """id,vendor,model,firmware,title,cve,score
+TEST-1,Siemens,CPU 315-2 PN/DP,<3.3,Made for this test,CVE-2099-0001,9.8
+TEST-2,Schneider Electric,BMX P34 2020,<2.0,Made for this test,CVE-2099-0002,5.0
+TEST-3,Schweitzer,SEL-3530,<1.0,Made for this test,CVE-2099-0003,
+"""
+"""Of weaknesses that nobody has published."""
+
+
 @dataclass(frozen=True)
 class Plant:
     """A plant that is in Elasticsearch."""
@@ -119,7 +127,9 @@ def plant(es_server: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator
         given = ("--state", state, "--config", configs[rich])
         for name in ("public_peer", "known", "firmware"):
             run("analyze", *given, *shipped, PCAPS / "inventory" / f"{name}.pcapng")
-        run("analyze", *given, *shipped, PLANT)
+        lists = folder / "lists.csv"
+        lists.write_text(ADVISORIES)
+        run("analyze", *given, "--advisories", lists, *shipped, PLANT)
         run("alerts", "ack", "--state", state, "--author", "kim", "--note", "known work", "1")
         run("elastic", "send", *given, *shipped)
         for draft in further():
@@ -167,22 +177,6 @@ def further() -> Iterator[documents.Draft]:
             "otmon.asset.last_seen_at": documents.Moment(now),
         },
         version=0,
-    )
-    yield dataclasses.replace(
-        new,
-        stream="vulnerability",
-        fields={
-            **new.fields,
-            "data_stream.type": "logs",
-            "data_stream.dataset": "otmon.vulnerability",
-            "vulnerability.id": "CVE-2019-13945",
-            "vulnerability.severity": "Critical",
-            "vulnerability.score.base": 9.1,
-            "otmon.vulnerability.status": "open",
-            "otmon.asset.id": "a-new",
-            "otmon.asset.zone": "stations",
-            "host.name": "pumps",
-        },
     )
 
 

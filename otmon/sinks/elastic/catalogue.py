@@ -121,9 +121,9 @@ ASSET: Mapping[str, str] = {
         "otmon.asset.",
         "id label vendor model order_code serial firmware hardware station roles role_candidates"
         " zone site criticality protocols identified_by state changed_fields gateway_id"
-        " unit_id modules",
+        " unit_id modules cves cves_maybe",
     ),
-    **_of("float", "otmon.asset.", "purdue_level confidence"),
+    **_of("float", "otmon.asset.", "purdue_level confidence worst_score"),
     **_of("long", "otmon.asset.", "revision"),
     **_of("boolean", "otmon.asset.", "safety confirmed routed"),
     **_of("date", "otmon.asset.", "first_seen_at last_seen_at"),
@@ -149,7 +149,7 @@ SENSOR: Mapping[str, str] = {
 VULNERABILITY: Mapping[str, str] = {
     **_of("keyword", "vulnerability.", "id severity category reference description"),
     **_of("float", "vulnerability.", "score.base"),
-    **_of("keyword", "otmon.vulnerability.", "status"),
+    **_of("keyword", "otmon.vulnerability.", "status advisory reason"),
 }
 """Of weaknesses of devices."""
 

@@ -15,6 +15,7 @@ from otmon.sinks.elastic.documents.draft import (
 from otmon.sinks.elastic.documents.parties import Facts, Find
 from otmon.sinks.elastic.documents.sensor import sensor_health
 from otmon.sinks.elastic.documents.traffic import Talked, conversation, operation, talked
+from otmon.sinks.elastic.documents.vulnerability import vulnerabilities
 
 __all__ = [
     "MAX_DOCUMENT_BYTES",
@@ -38,4 +39,5 @@ __all__ = [
     "sensor_health",
     "talked",
     "target",
+    "vulnerabilities",
 ]

@@ -22,7 +22,7 @@ def asset_latest(sensor: Sensor, one: Asset, revision: int) -> Draft:
         category=["host"],
         kinds=["info"],
         fields={
-            **_asset_fields(sensor, one),
+            **asset_fields(sensor, one),
             "event.action": "asset-latest",
             "otmon.asset.revision": revision,
         },
@@ -51,7 +51,7 @@ def asset_change(
         category=["host"],
         kinds=["change"],
         fields={
-            **_asset_fields(sensor, one),
+            **asset_fields(sensor, one),
             "event.action": f"asset-{action}",
             "otmon.asset.revision": revision,
             "otmon.asset.changed_fields": sorted(changed),
@@ -59,8 +59,12 @@ def asset_change(
     )
 
 
-def _asset_fields(sensor: Sensor, one: Asset) -> dict[str, Any]:
+def asset_fields(sensor: Sensor, one: Asset) -> dict[str, Any]:
+    """What a document says of a device."""
     affected = host(one)
+    weak = [match for match in one.advisories if match.verdict == "affected"]
+    maybe = [match for match in one.advisories if match.verdict == "maybe"]
+    scores = [match.score for match in weak if match.score is not None]
     return {
         **affected,
         "network.vlan.id": one.vlan,
@@ -89,6 +93,9 @@ def _asset_fields(sensor: Sensor, one: Asset) -> dict[str, Any]:
         "otmon.asset.state": one.state,
         "otmon.asset.confirmed": one.confirmed,
         "otmon.asset.routed": one.routed,
+        "otmon.asset.cves": unlike(match.cve or match.id for match in weak),
+        "otmon.asset.cves_maybe": unlike(match.cve or match.id for match in maybe),
+        "otmon.asset.worst_score": max(scores, default=None),
         "otmon.asset.first_seen_at": Moment(one.first_seen),
         "otmon.asset.last_seen_at": Moment(one.last_seen),
         "entity.id": one.id,

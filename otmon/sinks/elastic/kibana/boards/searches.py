@@ -10,6 +10,7 @@ from otmon.sinks.elastic.kibana.views import (
     OPERATIONS,
     SENSORS,
     UPDATES,
+    VULNERABILITIES,
 )
 
 NEWEST_ALERTS = Search(
@@ -111,7 +112,28 @@ REMARKS = Search(
     ("observer.name", "otmon.sensor.remarks", "otmon.sensor.dropped_kernel"),
 )
 
+WEAKNESSES = Search(
+    "otmon-search-vulnerabilities",
+    "[OTMON] Weaknesses of devices",
+    "What advisories say of devices: affected, maybe, resolved, and why.",
+    VULNERABILITIES,
+    "event.kind: event",
+    (
+        "otmon.vulnerability.status",
+        "vulnerability.id",
+        "vulnerability.severity",
+        "vulnerability.score.base",
+        "host.name",
+        "otmon.asset.zone",
+        "otmon.asset.firmware",
+        "vulnerability.description",
+        "otmon.vulnerability.advisory",
+        "otmon.vulnerability.reason",
+    ),
+)
+
 SEARCHES = (
+    WEAKNESSES,
     NEWEST_ALERTS,
     UPDATES_OF_ALERTS,
     WRITES,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from otmon.sinks.elastic.kibana.boards.overview import ORANGE, RED
+from otmon.sinks.elastic.kibana.boards import searches
+from otmon.sinks.elastic.kibana.boards.overview import ORANGE, RED, YELLOW
 from otmon.sinks.elastic.kibana.boards.way import VULNERABILITIES as HERE
 from otmon.sinks.elastic.kibana.boards.way import way
 from otmon.sinks.elastic.kibana.panels import (
-    LAST,
     SENSOR,
     SITE,
     Bars,
@@ -18,12 +18,20 @@ from otmon.sinks.elastic.kibana.panels import (
     Terms,
     row,
 )
-from otmon.sinks.elastic.kibana.views import ASSETS, VULNERABILITIES
+from otmon.sinks.elastic.kibana.views import ASSETS
 
-WEAKNESSES = Metric("CVEs", "unique_count", "vulnerability.id")
-HIT = Metric("Devices", "unique_count", "otmon.asset.id")
-SCORE = Metric("Worst score", "max", "vulnerability.score.base")
-OPEN = "otmon.vulnerability.status: open"
+COLUMNS = (
+    ("otmon.vulnerability.status", "Status"),
+    ("vulnerability.id", "CVE"),
+    ("vulnerability.score.base", "Score"),
+    ("host.name", "Device"),
+    ("otmon.asset.firmware", "Firmware"),
+    ("vulnerability.description", "Weakness"),
+    ("otmon.vulnerability.reason", "Why"),
+)
+
+DEVICES = Metric("Devices")
+WEAKNESSES = Metric("CVEs", "unique_count", "otmon.asset.cves")
 
 BOARD = Board(
     id=HERE,
@@ -35,54 +43,48 @@ BOARD = Board(
     rows=(
         way(
             HERE,
-            "Filled by whatever matches advisories to devices and writes "
-            "`logs-otmon.vulnerability-*`. **This version of otmon does not match advisories "
-            "itself**: until something does, only the firmware below has figures; compare it "
-            "with the advisories of the vendors.",
+            "Devices are held against the lists of `[advisories] files` on the sensor. *affected*: "
+            "model and firmware fit; *maybe*: the product fits, the firmware is not known; "
+            "*resolved*: it was, and is not any more. Without lists only the firmware has figures.",
+            searches.WEAKNESSES,
         ),
         row(
             6,
             Number(
-                "Critical weaknesses, open",
-                VULNERABILITIES,
-                Metric(
-                    "CVEs",
-                    "unique_count",
-                    "vulnerability.id",
-                    f"vulnerability.severity: Critical and {OPEN}",
-                    RED,
-                ),
+                "Devices with score 9 or more",
+                ASSETS,
+                Metric("Devices", where="otmon.asset.worst_score >= 9", color=RED),
             ),
             Number(
-                "Devices with open weaknesses",
-                VULNERABILITIES,
-                Metric("Devices", "unique_count", "otmon.asset.id", OPEN, ORANGE),
+                "Devices with a weakness",
+                ASSETS,
+                Metric("Devices", where="otmon.asset.cves: *", color=ORANGE),
             ),
+            Number(
+                "Devices that may have one",
+                ASSETS,
+                Metric("Devices", where="otmon.asset.cves_maybe: *", color=YELLOW),
+            ),
+            Number("Weaknesses in the plant", ASSETS, WEAKNESSES),
         ),
         row(
             12,
-            Bars(
-                "Weaknesses by severity",
-                VULNERABILITIES,
-                Terms("vulnerability.severity", "Severity", 5),
-                (WEAKNESSES,),
-                query=OPEN,
-            ),
             Table(
-                "Weaknesses",
-                VULNERABILITIES,
-                (Terms("vulnerability.id", "CVE", 25), Terms("vulnerability.severity", "Severity")),
-                (SCORE, HIT, LAST),
-                query=OPEN,
-            ),
-            Table(
-                "Devices",
-                VULNERABILITIES,
+                "Devices with weaknesses, worst first",
+                ASSETS,
                 (Terms("host.name", "Device", 25), Terms("otmon.asset.zone", "Zone", 1)),
-                (SCORE, WEAKNESSES),
-                query=OPEN,
+                (Metric("Worst score", "max", "otmon.asset.worst_score"), WEAKNESSES),
+                query="otmon.asset.cves: *",
+            ),
+            Bars(
+                "Weaknesses on most devices",
+                ASSETS,
+                Terms("otmon.asset.cves", "CVE", 10),
+                (DEVICES,),
+                query="otmon.asset.cves: *",
             ),
         ),
+        row(14, searches.latest("Found and resolved", searches.WEAKNESSES, COLUMNS)),
         row(
             14,
             Table(
@@ -93,7 +95,7 @@ BOARD = Board(
                     Terms("otmon.asset.order_code", "Order code", 30),
                     Terms("otmon.asset.firmware", "Firmware", 20),
                 ),
-                (Metric("Devices"),),
+                (DEVICES,),
             ),
         ),
     ),
