@@ -97,12 +97,7 @@ def said(found: Iterable[Alert], name: Name = str) -> Said:
     )
 
 
-FIRST_ANSWER = "the answer to the first request of a flow is not paired if it comes byte by byte"
 WITHOUT_EQUAL = {
-    ("split at every byte", "modbus/stream_overwritten.pcapng"): "bytes are compared by segment",
-    ("split at every byte", "demo/plant.pcapng"): FIRST_ANSWER,
-    ("split at every byte", "modbus/discover.pcapng"): FIRST_ANSWER,
-    ("split at every byte", "modbus/task_list_for_many.pcapng"): FIRST_ANSWER,
     ("over IPv6", "tristation/broadcast.pcapng"): "there is no broadcast in IPv6",
     ("on other ports", "modbus/answered_units.pcapng"): "no unit shows two exchanges",
     ("on other ports", "modbus/exception_storm.pcapng"): "refusals alone do not prove Modbus",

@@ -396,7 +396,10 @@ impl Application {
         }
         self.session = Some(Box::new(session));
         let Some(held) = held else { return };
+        let now_ns = work.now_ns;
         for (payload, bytes) in held.iter() {
+            // What was held long is not late: its answer may be held behind it.
+            work.now_ns = payload.time_ns;
             let chunk = Chunk {
                 bytes,
                 frame: payload.frame,
@@ -411,6 +414,7 @@ impl Application {
             }
             self.payload(payload.direction, &chunk, view, work);
         }
+        work.now_ns = now_ns;
     }
 
     /// The flow stopped following its protocol: the others are tried.

@@ -272,6 +272,33 @@ fn writes_alone_are_found_on_another_port() {
     assert_eq!(29, seen.count("\"status\":\"ok\""));
 }
 
+/// ROC Plus has the checksum of Modbus RTU, and its group 2 in the place of a function:
+/// destination, source, opcode, length, data (ROC Plus Protocol Specification, 2).
+#[test]
+fn messages_of_roc_plus_are_not_modbus_rtu() {
+    let message = |to_device: bool, opcode: u8, data: &[u8]| {
+        let (to, from) = if to_device { ([1, 2], [3, 4]) } else { ([3, 4], [1, 2]) };
+        let head = [&to[..], &from, &[opcode, data.len() as u8], data].concat();
+        let crc = head.iter().fold(0xffffu16, |crc, byte| {
+            (0..8).fold(crc ^ u16::from(*byte), |crc, _| {
+                if crc & 1 == 1 { crc >> 1 ^ 0xa001 } else { crc >> 1 }
+            })
+        });
+        [&head[..], &crc.to_le_bytes()].concat()
+    };
+    // Its requests without data look like reads of bits, its empty answers like their values.
+    for both in [true, false] {
+        let said = (0..40u8).flat_map(|n| {
+            let data: Vec<u8> = (0..20 + n).collect();
+            let opcode = [6, 7, 5, 17][usize::from(n % 4)];
+            let answer = message(both, opcode, if n % 3 == 0 { &[] } else { &data });
+            [asks(message(true, opcode, &[])), tells(answer)]
+        });
+        let seen = replay(&Talk::new(4_000, said.collect()).whole());
+        assert_eq!(0, seen.pdus.len(), "{:?}", seen.pdus);
+    }
+}
+
 /// A sensor may see an answer before its request.
 #[test]
 fn an_answer_seen_early_shifts_no_later_one_to_the_request_before() {

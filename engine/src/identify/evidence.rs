@@ -19,6 +19,8 @@ pub(super) struct Judgement {
     pub(super) strong: bool,
     pub(super) pairs: u32,
     pub(super) pdus: Sides<u32>,
+    /// Bytes of PDUs.
+    pub(super) fitting: usize,
     /// Bytes that are no PDU, or the beginning of one without its end.
     pub(super) misfit: usize,
     pub(super) open_end: bool,
@@ -138,6 +140,7 @@ pub(super) fn weigh(
             match framed {
                 Frame::Pdu(n) if n >= 1 && n <= here.len() && probe != Probe::NeedMore => {
                     let pdu = here.get(..n).unwrap_or_default();
+                    judgement.fitting = judgement.fitting.saturating_add(n);
                     vote(&mut judgement.votes, payload.direction, protocol.sender(pdu, &cx));
                     let count = judgement.pdus.get_mut(payload.direction);
                     *count = count.saturating_add(1);
@@ -187,13 +190,14 @@ pub(super) fn decide(
     place: Place,
     last: bool,
 ) -> Option<(IdentifiedBy, u8)> {
-    let Judgement { strong, pairs, pdus, misfit, open_end, .. } = *judgement;
+    let Judgement { strong, pairs, pdus, fitting, misfit, open_end, .. } = *judgement;
     let total = pdus.a_to_b.saturating_add(pdus.b_to_a);
     // Of both sides one more: some of their PDUs should have fitted.
     let enough = if pdus.a_to_b == 0 || pdus.b_to_a == 0 { 3 } else { 4 };
     let whole = total >= 1 && !open_end;
     let in_a_row = misfit == 0 && (total >= enough || (last && whole));
-    let paired = protocol.registration().off_port == OffPort::Paired;
+    // Messages of another protocol may look like some of this one, but not most of them.
+    let paired = protocol.registration().off_port == OffPort::Paired && misfit < fitting;
     if strong {
         Some((IdentifiedBy::Probe, 90))
     } else {
