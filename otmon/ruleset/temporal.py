@@ -11,13 +11,10 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from otmon.model.event import Event, Frame
+from otmon.model.event import Event
 from otmon.model.rule import Match
 from otmon.ruleset.condition import CorrelationRule
 from otmon.ruleset.group import Counter, Groups, Key, Untimed, member_fields, shared
-
-_Place = tuple[int, tuple[Frame, ...]]
-"""When an event was, and in which frames: what `temporal_ordered` needs to rise."""
 
 _BEFORE_ALL = -(1 << 63)
 
@@ -27,8 +24,14 @@ class _Chain:
     """The first steps of an order, as far as they were taken."""
 
     began_ns: int
-    last: _Place
     events: tuple[Event, ...]
+
+    def is_before(self, event: Event) -> bool:
+        """Whether its last event was before another: at an earlier time, or in earlier frames."""
+        last = self.events[-1]
+        if last.time_ns != event.time_ns:
+            return last.time_ns < event.time_ns
+        return last.frames < event.frames
 
 
 @dataclass(slots=True)
@@ -98,37 +101,38 @@ class Temporal(Untimed):
         times = sorted((time_ns for time_ns, _ in newest.values()), reverse=True)
         events = dict.fromkeys(one for _, one in newest.values())
         began_ns = times[int(self._rule.threshold) - 1]
-        return _Chain(began_ns, (event.time_ns, event.frames), tuple(events))
+        return _Chain(began_ns, tuple(events))
 
     def _take_ordered(self, group: _Group, member: str, event: Event) -> _Chain | None:
         """In order: of each step the chain that began last, which stays in the window longest."""
-        place = (event.time_ns, event.frames)
         completed = None
         for step in range(len(self._members) - 1, -1, -1):
             if self._members[step] != member:
                 continue
-            chain = self._longer(group, step, place, event)
+            chain = self._longer(group, step, event)
             if chain is None:
                 continue
             if step == len(self._members) - 1:
                 completed = chain
             # One event is one step: what it would replace may go on with it.
-            kept = [one for one in group.chains[step] if one.last < place][-1:]
+            kept = [one for one in group.chains[step] if one.is_before(event)][-1:]
             group.chains[step] = [*kept, chain]
         return completed
 
-    def _longer(self, group: _Group, step: int, place: _Place, event: Event) -> _Chain | None:
+    def _longer(self, group: _Group, step: int, event: Event) -> _Chain | None:
         """The chain that an event makes as a step, if the steps before it were taken."""
         if step == 0:
-            return _Chain(group.now_ns, place, (event,))
+            return _Chain(group.now_ns, (event,))
         oldest_ns = group.now_ns - self._span_ns
         before = [
-            one for one in group.chains[step - 1] if one.last < place and one.began_ns >= oldest_ns
+            one
+            for one in group.chains[step - 1]
+            if one.began_ns >= oldest_ns and one.is_before(event)
         ]
         if not before:
             return None
         last = max(before, key=lambda one: one.began_ns)
-        return _Chain(last.began_ns, place, (*last.events, event))
+        return _Chain(last.began_ns, (*last.events, event))
 
     def _fires(self, group: _Group, chain: _Chain) -> bool:
         """Whether a complete chain is news: the condition was false, or has held for a timespan."""
