@@ -102,7 +102,9 @@ def severity_of(match: Match) -> Severity:
         rule.confidence,
         event.operation_class,
         _belief(answered, how),
-        server is not None and "safety_controller" in server.roles,
+        event.operation_class in CHANGE_CLASSES
+        and server is not None
+        and "safety_controller" in server.roles,
         surroundings,
     )
 
@@ -138,8 +140,7 @@ def _severity(
     surroundings: _Surroundings,
 ) -> Severity:
     """The same, by what it depends on: a handful of combinations that come again and again."""
-    safety = to_safety and operation_class in CHANGE_CLASSES
-    impact = "safety" if safety else rule_impact
+    impact = "safety" if to_safety else rule_impact
     believed, known = belief
     confidence = rule_confidence * believed
     score = IMPACTS[impact] * confidence
@@ -148,7 +149,7 @@ def _severity(
         f"confidence of the rule {rule_confidence:g}",
         f"{known} {believed:g}",
     ]
-    if safety and rule_impact != "safety":
+    if to_safety and rule_impact != "safety":
         factors[0] = f"impact safety {IMPACTS[impact]}, the server being a safety controller"
     for factor, reason in _context(operation_class or "", impact, surroundings):
         score *= factor

@@ -7,6 +7,7 @@ absolute, and a later one of the same thing replaces the earlier.
 
 from __future__ import annotations
 
+import functools
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
@@ -22,7 +23,7 @@ from otmon.inventory.identity import asset_id
 from otmon.inventory.memory import Record, device_of, record_of
 from otmon.inventory.news import News
 from otmon.inventory.places import Places
-from otmon.inventory.record import asset_of, facts_of, in_order
+from otmon.inventory.record import asset_of, facts_of, in_order, standing_of
 from otmon.inventory.role import SERVERS, Roles, roles_of
 from otmon.inventory.segment import Frame, Segments, Vlan
 from otmon.inventory.service import service_of
@@ -34,7 +35,7 @@ from otmon.model.event import NEVER_NS
 if TYPE_CHECKING:
     from otmon._engine import Address, Behaviour, Claim, Conversation, Transaction
     from otmon.model.asset import Asset, Words
-    from otmon.model.context import AssetFacts, Context
+    from otmon.model.context import AssetFacts, Context, Standing
     from otmon.model.event import Event
 
 MAX_UNCONFIRMED = 10_000
@@ -385,15 +386,15 @@ class Inventory:
         facts = device.facts
         if facts is None:
             words = self._words.of(device)
-            facts = device.facts = facts_of(device, words, self._roles(device), self._zones)
+            later = functools.partial(self._standing, device)
+            facts = device.facts = facts_of(device, words, _settled(words), later)
         return facts
 
+    def _standing(self, device: Device) -> Standing:
+        return standing_of(device, self._words.of(device), self._roles(device), self._zones)
+
     def _roles(self, device: Device) -> Roles:
-        words = self._words.of(device)
-        settled = words.roles
-        if words.safety and "safety_controller" not in settled:
-            settled = (*settled, "safety_controller") if _is_controller(settled) else settled
-        return roles_of(device, settled)
+        return roles_of(device, _settled(self._words.of(device)))
 
     def _current(self, asset: str) -> str:
         seen = 0
@@ -624,6 +625,14 @@ class Inventory:
             ip=talk.client_ip,
             protocol=talk.protocol,
         )
+
+
+def _settled(words: Words) -> tuple[str, ...]:
+    """The roles that a person settled."""
+    settled = words.roles
+    if words.safety and "safety_controller" not in settled and _is_controller(settled):
+        return (*settled, "safety_controller")
+    return settled
 
 
 def _is_controller(roles: tuple[str, ...]) -> bool:

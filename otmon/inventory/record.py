@@ -13,7 +13,7 @@ from otmon.inventory.role import Roles
 from otmon.inventory.vendor import vendor
 from otmon.inventory.zone import Zones, ip_order
 from otmon.model.asset import Asset, Evidence, Module, Words
-from otmon.model.context import AssetFacts
+from otmon.model.context import AssetFacts, Standing
 from otmon.model.document import Time
 
 MAX_EVIDENCE = 32
@@ -43,20 +43,29 @@ def in_order(devices: Iterable[Device]) -> list[Device]:
     return sorted(devices, key=_order)
 
 
-def facts_of(device: Device, words: Words, roles: Roles, zones: Zones) -> AssetFacts:
-    """What events are told of a device."""
-    zone = zones.of(device, words, roles.shown)
-    level = zones.level(zone)
+def facts_of(
+    device: Device, words: Words, settled: tuple[str, ...], later: Callable[[], Standing]
+) -> AssetFacts:
+    """What events are told of a device; what takes time to work out only if they ask."""
     return AssetFacts(
         id=device.id,
-        roles=roles.shown,
-        confirmed=roles.confirmed,
-        vendor=_value(device, words, "vendor"),
-        zone=zone,
-        purdue_level=roles.purdue_level if level is None else level,
+        confirmed=settled,
         criticality=words.criticality,
         is_new=device.new and not words.accepted,
         public=device.public,
+        later=later,
+    )
+
+
+def standing_of(device: Device, words: Words, roles: Roles, zones: Zones) -> Standing:
+    """What a device is, from all that it does."""
+    zone = zones.of(device, words, roles.shown)
+    level = zones.level(zone)
+    return Standing(
+        roles=roles.shown,
+        vendor=_value(device, words, "vendor"),
+        zone=zone,
+        purdue_level=roles.purdue_level if level is None else level,
     )
 
 

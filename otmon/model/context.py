@@ -22,23 +22,74 @@ class Address(NamedTuple):
     vlan: int | None
 
 
-class AssetFacts(NamedTuple):
-    """What the inventory knew of a device before an event."""
+class Standing(NamedTuple):
+    """What is known of a device from all that it does."""
 
-    id: str | None = None
     roles: tuple[str, ...] = ()
     """What it does, best founded first; never by danger operations alone."""
-    confirmed: tuple[str, ...] = ()
-    """The roles that a person settled."""
     vendor: str | None = None
     zone: str | None = None
     purdue_level: float | None = None
-    criticality: str | None = None
-    """What its loss would mean, by a person's word: high, normal, low."""
-    is_new: bool = False
-    """Whether nobody has accepted it yet, and it appeared while the sensor watched."""
-    public: bool = False
-    """Whether it is outside: a public address behind a router that is not the site's own."""
+
+
+class AssetFacts:
+    """What the inventory knew of a device before an event.
+
+    They are of the moment: who wants to know them later asks for them again.
+    """
+
+    __slots__ = ("_later", "_standing", "confirmed", "criticality", "id", "is_new", "public")
+
+    def __init__(
+        self,
+        id: str | None = None,
+        roles: tuple[str, ...] = (),
+        confirmed: tuple[str, ...] = (),
+        vendor: str | None = None,
+        zone: str | None = None,
+        purdue_level: float | None = None,
+        criticality: str | None = None,
+        is_new: bool = False,
+        public: bool = False,
+        later: Callable[[], Standing] | None = None,
+    ) -> None:
+        """Takes all of it; `later` gives roles, vendor, zone and level if they are asked for."""
+        self.id = id
+        self.confirmed = confirmed
+        """The roles that a person settled."""
+        self.criticality = criticality
+        """What its loss would mean, by a person's word: high, normal, low."""
+        self.is_new = is_new
+        """Whether nobody has accepted it yet, and it appeared while the sensor watched."""
+        self.public = public
+        """Whether it is outside: a public address behind a router that is not the site's own."""
+        self._later = later
+        self._standing = None if later else Standing(roles, vendor, zone, purdue_level)
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """What it does, best founded first; never by danger operations alone."""
+        return self._told().roles
+
+    @property
+    def vendor(self) -> str | None:
+        """Who made it."""
+        return self._told().vendor
+
+    @property
+    def zone(self) -> str | None:
+        """The zone that it stands in."""
+        return self._told().zone
+
+    @property
+    def purdue_level(self) -> float | None:
+        """The Purdue level of its zone, or of its role."""
+        return self._told().purdue_level
+
+    def _told(self) -> Standing:
+        if self._standing is None:
+            self._standing = Standing() if self._later is None else self._later()
+        return self._standing
 
 
 class Context(Protocol):

@@ -223,13 +223,14 @@ def test_facts_are_those_of_the_moment() -> None:
     inventory = Inventory()
     inventory.address(address(PLC, "10.0.0.1"))
     before = inventory.facts("10.0.0.1", PLC, None)
+    assert before is not None
+    roles = before.roles
     talk = conversation("10.0.0.9", "10.0.0.1", "s7comm", server_mac=PLC)
     inventory.conversation(talk)
     after = inventory.facts("10.0.0.1", PLC, None)
 
-    assert before is not None
     assert after is not None
-    assert ((), ("plc",)) == (before.roles, after.roles)
+    assert ((), (), ("plc",)) == (roles, before.roles, after.roles)
 
 
 def test_senders_that_never_answer_stay_within_their_bound() -> None:
