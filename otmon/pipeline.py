@@ -18,6 +18,7 @@ from otmon.baseline.compare import Baseline, Found
 from otmon.baseline.watch import Watch, deviation_event
 from otmon.config import Config
 from otmon.detectors.registry import watchers
+from otmon.detectors.watchers import Watchers
 from otmon.indicator_lists import read_indicators
 from otmon.inventory.advisory import Advisories
 from otmon.inventory.inventory import Inventory
@@ -89,6 +90,7 @@ class Analysis:
         """The packet time from which a detector has to be told of it."""
         self._alone: dict[int, bool] = {}
         """Of each shape of behaviour, whether a new one stands alone."""
+        self._learned_from = before
         self._aggregator = Aggregator(config.alerts)
         if memory is not None:
             memory.begin(self._aggregator)
@@ -131,7 +133,7 @@ class Analysis:
         """Take every observation; Ctrl-C ends the reading and keeps what was found."""
         # Outlives an interrupt, so that the rest of a batch is not lost with it.
         pending: Iterator[_engine.Observation] = iter(())
-        resume = self._memory
+        resume, before = self._memory, self._learned_from
         while True:
             try:
                 self.take_all(pending)
@@ -144,6 +146,9 @@ class Analysis:
                 if batch and resume is not None:
                     resume.resume(self._watchers, self._first_seen_ns())
                     resume = None
+                if batch and before is not None:
+                    before.hand_over(self._watchers, self._first_seen_ns())
+                    before = None
                 pending = iter(batch)
             except KeyboardInterrupt:
                 if self._interrupted:
@@ -208,6 +213,12 @@ class Analysis:
         records = self._inventory.changed_records(lambda number: files[number].path)
         watched_ns = self._inventory.watched_ns
         return Inventory(self._config, remembered=list(records), watched_ns=watched_ns)
+
+    def hand_over(self, watchers: Watchers, first_ns: int) -> None:
+        """Gives the detectors of a later run what those of this one remember."""
+        seen = [file.last_seen_ns for file in self._engine.files()]
+        if all(time_ns is None or time_ns <= first_ns for time_ns in seen):
+            watchers.restore(self._watchers.memories())
 
     def _first_seen_ns(self) -> int:
         """Packet time of the first frame of all."""
@@ -362,14 +373,14 @@ class Analysis:
     def _show(self, event: Event) -> None:
         watchers = self._watchers
         for shown in watchers.show(event):
-            self._judge_event(shown)
+            self._judge_found(shown)
         if watchers.due_ns < self._due_ns:
             self._due_ns = watchers.due_ns
 
     def _advance(self, time_ns: int) -> None:
         """Tell the detectors how far packet time has come: what repeats is only counted."""
         for shown in self._watchers.advance(time_ns):
-            self._judge_event(shown)
+            self._judge_found(shown)
         self._aggregator.add_all(self._judge.advance(time_ns))
         self._due_ns = min(self._judge.due_ns, self._watchers.due_ns)
 
@@ -378,7 +389,7 @@ class Analysis:
         self._inventory.finish()
         self._tell_news()
         for shown in self._watchers.finish():
-            self._judge_event(shown)
+            self._judge_found(shown)
         if self._normal is not None:
             self._normal.finish()
 
@@ -389,6 +400,12 @@ class Analysis:
                 if event.time_ns >= self._due_ns:
                     self._advance(event.time_ns)
                 self._judge_event(event)
+
+    def _judge_found(self, event: Event) -> None:
+        """Judge what a detector says, with what the baseline calls it."""
+        if self._normal is not None:
+            self._normal.complete(event)
+        self._judge_event(event)
 
     def _judge_event(self, event: Event) -> None:
         matches = self._judge.judge(event)

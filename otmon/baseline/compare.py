@@ -466,6 +466,8 @@ class Baseline:
         novel: tuple[str, ...] = ()
         if not learning:
             state, novel = "pending", self._novel_edge(client, server)
+            if "asset" in novel:
+                self._ask_for(client, server, time_ns, frame)
         elif not may_learn:
             state = "pending"
         self.book.add(_statement(key, state, novel, time_ns, frame))
@@ -487,6 +489,13 @@ class Baseline:
                 if time_ns - accepted <= self.settings.asset_learning_days * learn.DAY_NS:
                     return True
         return False
+
+    def _ask_for(self, client: str, server: str, time_ns: int, frame: str | None) -> None:
+        """Makes devices wait for a person who says that they take part."""
+        for asset in (client, server):
+            key = Key("asset", asset, "", "")
+            if not self.book.knows_asset(asset) and self.book.get(key) is None:
+                self.book.add(_statement(key, "pending", ("asset",), time_ns, frame))
 
     def _novel_edge(self, client: str, server: str) -> tuple[str, ...]:
         if self.book.knows_peer(client, server):

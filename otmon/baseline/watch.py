@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -200,6 +201,41 @@ class Watch:
                 found = fact._replace(tell=(*found.tell, *fact.tell))
         return found
 
+    def complete(self, event: Event) -> None:
+        """Gives what a detector found its verdict: values, rhythm and order are habits, too."""
+        kind = NOVEL_OF.get(event.text("anomaly.type") or "")
+        if kind is None:
+            return
+        verdict = event.verdict or self._verdict_on(event)
+        if verdict is None or kind in verdict.novel:
+            return
+        event.verdict = replace(
+            verdict,
+            novel=(*verdict.novel, kind),
+            expected=verdict.expected or event.text("anomaly.expected"),
+            observed=verdict.observed or event.text("anomaly.observed"),
+        )
+
+    def _verdict_on(self, event: Event) -> Verdict | None:
+        """What is known of the conversation of an event that is no operation."""
+        record, book = event.record, self._baseline.book
+        vlan = getattr(record, "vlan", None)
+        ends = [
+            book.who((ip, mac, vlan)) or book.at(ip, vlan)
+            for ip, mac in (
+                (getattr(record, f"{end}_ip", None), getattr(record, f"{end}_mac", None))
+                for end in ("client", "server")
+            )
+        ]
+        client, server = ends
+        if client is None or server is None or event.service is None:
+            return None
+        edge = book.edge((client, server, event.service))
+        if edge is None:
+            return None
+        state = "enforcing" if edge.enforcing else "learning"
+        return Verdict(state, unsaturated=edge.unsaturated)
+
     def conversation(self, record: Conversation) -> Found:
         """Takes a conversation, new or with new counts; gives what is said of it."""
         known = self._flows.get(record.id, 0)
@@ -391,6 +427,15 @@ def _text(value: object) -> str:
     if isinstance(value, bool):
         return "on" if value else "off"
     return str(value)
+
+
+NOVEL_OF = {
+    "value_range": "value_range",
+    "value_set": "value_set",
+    "period_change": "period",
+    "unknown_transition": "sequence",
+}
+"""What detectors with a memory of their own find, by the baseline's word for it."""
 
 
 def deviation_event(event: Event, found: Found, kind: str) -> Event:

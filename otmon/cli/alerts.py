@@ -11,16 +11,17 @@ from typing import Any
 import click
 
 from otmon.alerts.related import Span, related
-from otmon.baseline.review import Word, settle
+from otmon.baseline.review import Word
 from otmon.baseline.words import says
 from otmon.baseline_memory import BaselineMemory
 from otmon.cli import console, options, site
+from otmon.cli.baseline_settling import say
 from otmon.config import Config, load
 from otmon.errors import UsageError
 from otmon.model.alert import LEVELS, STATUSES, Alert
 from otmon.model.document import to_document
 from otmon.state import alerts as kept
-from otmon.state import baseline, journal
+from otmon.state import journal
 from otmon.state.journal import Action, Writer
 from otmon.state.site_file import SiteFile, now_ns
 
@@ -286,9 +287,7 @@ def learn(
             action = Action(who, "learn", note)
             writer = Writer(db, action)
             word = Word("approve", who, now_ns(), note)
-            for change in settle(book, wanted, word):
-                before = None if change.before is None else baseline.facts_of(change.before)
-                baseline.note(writer, before, change.after, change.id)
+            say(book, wanted, word, writer)
             memory.write(db)
             learned = kept.settle(db, numbers, "learned", action, writer=writer)
     _say(learned)

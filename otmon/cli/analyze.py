@@ -16,7 +16,6 @@ from otmon.model.alert import LEVELS
 from otmon.model.document import json_text
 from otmon.model.result import Result
 from otmon.runs import analyze as run
-from otmon.runs import known
 
 
 @click.command()
@@ -86,10 +85,6 @@ def analyze(
     site = with_advisories(load(config), advisories)
     if segment:
         site = dataclasses.replace(site, site=dataclasses.replace(site.site, segment=segment))
-    normal = None
-    if baselines:
-        with console.progress("Learning") as report:
-            normal = known(baselines, keep_duplicates=keep_duplicates, config=site, progress=report)
     with contextlib.ExitStack() as stack:
         shipment = None
         if elastic_url or elastic_dry_run or site.elastic.hosts:
@@ -105,7 +100,7 @@ def analyze(
                 keep=not no_keep,
                 keep_duplicates=keep_duplicates,
                 config=site,
-                baseline=normal,
+                baseline=baselines or None,
                 progress=report,
                 shipping=None if shipment is None else shipment.shipping,
             )

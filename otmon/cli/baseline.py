@@ -2,70 +2,27 @@
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import click
 
 from otmon.baseline.compare import Baseline
-from otmon.baseline.review import Change, Choice, Word, chosen, settle
+from otmon.baseline.review import chosen
 from otmon.baseline.words import says
-from otmon.baseline_memory import BaselineMemory
 from otmon.cli import console, options, site
-from otmon.config import Config, load
-from otmon.errors import UsageError
-from otmon.fields import OPERATION_CLASSES, STATEMENT_STATES
+from otmon.cli.baseline_choice import choice_of, choosing, known
+from otmon.cli.baseline_settling import approve, forget, mute, reject
+from otmon.config import load
 from otmon.model.document import render_time
 from otmon.model.statement import Statement
 from otmon.state import baseline as kept
 from otmon.state.journal import Action, Writer
-from otmon.state.site_file import SiteFile, now_ns
-
-DAY_NS = 86_400 * 1_000_000_000
-WAITING = ("pending", "expired")
-"""States that wait for a person: what is settled in bulk, unless another is named."""
-SHORT = 20
-"""Lines of what was settled that are printed."""
+from otmon.state.site_file import SiteFile
 
 _sources = click.argument("sources", metavar="[SOURCE]...", nargs=-1, type=click.Path())
-
-Command = Callable[..., Any]
-
-
-def _choosing(command: Command) -> Command:
-    """The options by which statements are chosen."""
-    for option in (
-        click.option(
-            "--only",
-            "states",
-            metavar="STATE",
-            multiple=True,
-            type=click.Choice(STATEMENT_STATES),
-            help=f"Only statements that are this: {', '.join(STATEMENT_STATES)}.",
-        ),
-        click.option("--protocol", "protocols", metavar="NAME", multiple=True, help="Only of it."),
-        click.option(
-            "--class",
-            "classes",
-            metavar="CLASS",
-            multiple=True,
-            type=click.Choice(OPERATION_CLASSES),
-            help="Only of this operation class, such as write.",
-        ),
-        click.option(
-            "--zone", "zones", metavar="NAME", multiple=True, help="Only with its devices."
-        ),
-        click.option(
-            "--asset", "assets", metavar="NAME", multiple=True, help="Only with this device."
-        ),
-    ):
-        command = option(command)
-    return command
 
 
 @click.group()
@@ -130,7 +87,7 @@ def learn(
 @options.output_format("table", "json", "jsonl")
 @options.state
 @options.config
-@_choosing
+@choosing
 @_sources
 def show(
     output_format: str,
@@ -151,8 +108,8 @@ def show(
       otmon baseline show normal.pcapng
     """
     settings = load(config)
-    normal = _known(sources, state, settings)
-    wanted = chosen(normal.book, _choice(normal, settings, **choice))
+    normal = known(sources, state, settings)
+    wanted = chosen(normal.book, choice_of(normal, settings, **choice))
     if output_format == "table":
         from otmon.cli import baseline_tables
 
@@ -186,7 +143,7 @@ def compare(output_format: str, config: str | None, before: str, after: str) -> 
     from otmon.baseline.difference import differences
 
     settings = load(config)
-    one, other = (_known((path,), None, settings) for path in (before, after))
+    one, other = (known((path,), None, settings) for path in (before, after))
     found = list(differences(one.book, other.book))
     if output_format == "json":
         json.dump([asdict(row) for row in found], sys.stdout, indent=1, ensure_ascii=False)
@@ -195,80 +152,6 @@ def compare(output_format: str, config: str | None, before: str, after: str) -> 
         from otmon.cli import baseline_tables
 
         baseline_tables.compared(console.out(), found)
-
-
-def _settling(command: Command) -> Command:
-    """What every command has that settles statements."""
-    for option in (
-        options.config,
-        options.state,
-        options.author,
-        click.option("--dry-run", is_flag=True, help="Only say what would be settled."),
-        click.option("--reason", metavar="TEXT", help="Why; kept with the statement."),
-        _choosing,
-        click.argument("ids", metavar="[ID]...", nargs=-1),
-    ):
-        command = option(command)
-    return command
-
-
-_until = click.option("--until", metavar="DATE", help="When that ends: 2026-12-24, or with T06:00.")
-
-
-@baseline.command()
-@_settling
-@_until
-def approve(**told: Any) -> None:
-    """Say that statements are normal.
-
-    Without an id, what waits is approved, as far as the options choose it. An
-    approved device has its conversations learned for a week.
-
-    \b
-    Examples:
-      otmon baseline approve b-3kq7m2xw4a b-jz2m4xq7aa
-      otmon baseline approve --asset 10.20.1.30 --reason "new historian"
-    """
-    _settle("approve", **told)
-
-
-@baseline.command()
-@_settling
-@click.option("--forget", is_flag=True, help="Only unlearn them: the next time is new again.")
-def reject(*, forget: bool, **told: Any) -> None:
-    """Say that statements are bad: each occurrence is an alert, learned or not.
-
-    \b
-    Examples:
-      otmon baseline reject b-3kq7m2xw4a --reason "nobody stops this pump from here"
-      otmon baseline reject b-3kq7m2xw4a --forget
-    """
-    _settle("forget" if forget else "reject", **told)
-
-
-@baseline.command()
-@_settling
-@_until
-def mute(**told: Any) -> None:
-    """Say nothing of statements for a while; they are counted, and do not become normal.
-
-    \b
-    Examples:
-      otmon baseline mute b-3kq7m2xw4a --until 2026-12-24
-    """
-    _settle("mute", **told)
-
-
-@baseline.command()
-@_settling
-def forget(**told: Any) -> None:
-    """Unlearn statements: the next time they are new again.
-
-    \b
-    Examples:
-      otmon baseline forget --asset 10.20.1.66
-    """
-    _settle("forget", **told)
 
 
 @baseline.command()
@@ -292,7 +175,7 @@ def export(
     from otmon.baseline.exchange import export as lines
 
     settings = load(config)
-    normal = _known(sources, state, settings)
+    normal = known(sources, state, settings)
     text = lines(normal.book, normal.site, settings.site.name)
     if output is None:
         sys.stdout.writelines(text)
@@ -349,130 +232,8 @@ def _whole(normal: Baseline) -> kept.Changes:
     return changes_of(normal)
 
 
-def _known(sources: Sequence[str], state: str | None, settings: Config) -> Baseline:
-    if sources:
-        from otmon.runs import known
-
-        with console.progress("Learning") as report:
-            return known(sources, config=settings, progress=report)
-    if state is None and settings.state.path is None:
-        raise UsageError(
-            "Your last analysis says nothing of what is normal. Name captures to learn it from, "
-            "an export, or the state of a site with --state."
-        )
-    with site.reading(state, settings) as place:
-        return BaselineMemory(place, settings.baseline).baseline
-
-
-def _choice(
-    normal: Baseline,
-    settings: Config,
-    *,
-    assets: tuple[str, ...] = (),
-    zones: tuple[str, ...] = (),
-    ids: tuple[str, ...] = (),
-    classes: tuple[str, ...] = (),
-    states: tuple[str, ...] = (),
-    protocols: tuple[str, ...] = (),
-) -> Choice:
-    devices = frozenset((*_named(normal, assets), *_in_zones(normal, settings, zones)))
-    if (assets or zones) and not devices:
-        raise UsageError(
-            "No device of the baseline is meant by that. `otmon baseline show` names them."
-        )
-    return Choice(ids, devices, classes, states, protocols)
-
-
-def _named(normal: Baseline, names: Sequence[str]) -> Iterator[str]:
-    """The ids of devices by name, address or id."""
-    for name in names:
-        found = [
-            party.id
-            for party in normal.book.parties()
-            if name in (party.name, party.id, party.ip, party.mac)
-        ]
-        if not found:
-            raise UsageError(
-                f"No device of the baseline is called {name}. `otmon baseline show` names them."
-            )
-        yield from found
-
-
-def _in_zones(normal: Baseline, settings: Config, names: Sequence[str]) -> Iterator[str]:
-    """The ids of devices in zones of the configuration, by address or name."""
-    zones = {zone.name: zone for zone in settings.zones}
-    for name in names:
-        if name not in zones:
-            raise UsageError(
-                f"There is no zone {name}. Zones are those of the configuration: --config FILE."
-            )
-        zone = zones[name]
-        subnets = [ipaddress.ip_network(subnet, strict=False) for subnet in zone.subnets]
-        for party in normal.book.parties():
-            own = {party.id, party.name, party.ip, party.mac}
-            inside = party.ip is not None and any(
-                ipaddress.ip_address(party.ip) in subnet for subnet in subnets
-            )
-            if inside or not own.isdisjoint(zone.assets):
-                yield party.id
-
-
-def _settle(
-    action: str,
-    *,
-    ids: tuple[str, ...],
-    state: str | None,
-    config: str | None,
-    author: str | None,
-    reason: str | None,
-    dry_run: bool,
-    until: str | None = None,
-    **choosing: Any,
-) -> None:
-    settings = load(config)
-    now = now_ns()
-    until_ns = None if until is None else site.moment(until, settings, end=True)
-    if action == "mute" and until_ns is None:
-        until_ns = now + round(settings.alerts.mute_days * DAY_NS)
-    word = Word(action, author or site.user(), now, reason, until_ns)
-    with site.writing(state, settings) as place, place.transaction() as db:
-        memory = BaselineMemory(place, settings.baseline)
-        normal = memory.baseline
-        choice = _choice(normal, settings, ids=ids, **choosing)
-        if choice.is_empty:
-            raise UsageError(
-                "Nothing is chosen. Name ids, or choose by --asset, --zone, --class, --protocol "
-                "or --only."
-            )
-        if not ids and not choice.states and action != "forget":
-            choice = replace(choice, states=WAITING)
-        wanted = chosen(normal.book, choice)
-        if dry_run:
-            changes = [Change(one.id, one, one) for one in wanted]
-        else:
-            changes = settle(normal.book, wanted, word)
-            writer = Writer(db, Action(word.author, action, reason))
-            for change in changes:
-                before = None if change.before is None else kept.facts_of(change.before)
-                kept.note(writer, before, change.after, change.id)
-            memory.write(db)
-    _print_settled(normal, changes, action, dry_run=dry_run)
-
-
-def _print_settled(
-    normal: Baseline, changes: Sequence[Change], action: str, *, dry_run: bool
-) -> None:
-    out = console.out()
-    for change in changes[:SHORT]:
-        one = change.after or change.before
-        if one is not None:
-            now = "forgotten" if change.after is None else one.state
-            said = f"would {action}" if dry_run else now
-            out.print(f"{said}: {one.id}  {says(one, normal.book.name)}", soft_wrap=True)
-    if len(changes) > SHORT:
-        out.print(f"and {len(changes) - SHORT:,} more", soft_wrap=True)
-    if not changes:
-        out.print("nothing waits that this chooses", soft_wrap=True)
+for command in (approve, reject, mute, forget):
+    baseline.add_command(command)
 
 
 def _document(normal: Baseline, statement: Statement) -> dict[str, Any]:

@@ -29,10 +29,20 @@ Where = tuple[int | None, str]
 class Contests:
     """Notices that an IP has been with two hardware addresses, and tells what it means."""
 
-    def __init__(self, news: News, tells_moves: Callable[[], bool]) -> None:
-        """Takes who is told, and whether a replaced device is news at all."""
+    def __init__(
+        self, news: News, tells_moves: Callable[[], bool], rebinds_below: int | None = None
+    ) -> None:
+        """Takes who is told, and of what.
+
+        Args:
+            news: Who is told.
+            tells_moves: Whether a replaced device is news at all.
+            rebinds_below: With fewer IP addresses of its own, a device that claims another's
+                by ARP is told of by the detector of addresses; none where that is off.
+        """
         self._news = news
         self._tells_moves = tells_moves
+        self._rebinds_below = rebinds_below
         self._holders: dict[Where, list[Pair]] = {}
         self._remembered: list[tuple[Where, Device, Pair]] = []
         self._told: set[tuple[Where, str, str]] = set()
@@ -85,6 +95,8 @@ class Contests:
         self._told.add(key)
         old, new = sorted((first, second), key=lambda pair: pair.first_ns)
         assert old.device is not None and new.device is not None  # rivals are devices
+        if self._is_rebind(old, new):
+            return
         self._news.tell(
             "ip_conflict",
             new.device,
@@ -95,6 +107,13 @@ class Contests:
             frames=(old.frame, new.frame, old.last_frame, new.last_frame),
             ip=where[1],
         )
+
+    def _is_rebind(self, old: Pair, new: Pair) -> bool:
+        """Whether somebody with an address claims another's by ARP: one thing, told once."""
+        if self._rebinds_below is None or new.device is None or not (old.arp and new.arp):
+            return False
+        others = len(new.device.ips.keys() - {new.ip})
+        return 0 < others < self._rebinds_below
 
     def _moved(self, where: Where, old: Pair, new: Pair) -> None:
         key = (where, old.mac, new.mac)

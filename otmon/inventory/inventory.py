@@ -120,7 +120,11 @@ class Inventory:
         """Unconfirmed devices that went because there were too many."""
         self._places = Places(
             self,
-            Contests(self._news, lambda: self.knows),
+            Contests(
+                self._news,
+                lambda: self.knows,
+                config.detectors.address.router_count if config.detectors.address.enabled else None,
+            ),
             lambda ip: self._zones.is_outside(ip),
         )
         self._made = 0

@@ -20,6 +20,11 @@ KIND = "statement"
 """What the journal calls a statement."""
 WHOLE = "baseline"
 """What the journal calls all of it but the statements."""
+EDGE = "conversation"
+"""What the journal calls how two devices are learned in a protocol."""
+
+EdgeKey = tuple[str, str, str]
+"""Client, server and protocol."""
 
 Address = tuple[str | None, str | None, int | None]
 
@@ -114,6 +119,24 @@ def clear(db: sqlite3.Connection) -> None:
 def note(writer: Writer, before: Facts | None, after: Statement | None, identity: str) -> None:
     """Adds to the journal that a person changed a statement."""
     writer.add(KIND, identity, before, None if after is None else facts_of(after))
+
+
+def note_edges(
+    writer: Writer, before: Mapping[EdgeKey, Facts], after: Mapping[EdgeKey, Facts]
+) -> None:
+    """Adds to the journal the conversations that learn again, or are gone, by what was settled."""
+    for key in sorted({*before, *after}):
+        old, new = before.get(key), after.get(key)
+        if old != new:
+            writer.add(EDGE, json.dumps(key), old, new)
+
+
+def restore_edge(db: sqlite3.Connection, subject: str, facts: Facts | None) -> None:
+    """Puts a conversation back to how it was learned: for the journal's undo."""
+    key = json.loads(subject)
+    db.execute("DELETE FROM baseline_edges WHERE client = ? AND server = ? AND protocol = ?", key)
+    if facts is not None:
+        save(db, Changes(edges=[Edge(**facts)]))
 
 
 def settled_since(

@@ -12,6 +12,7 @@ RESTORE: Mapping[str, Restore] = {
     "alert": alerts.restore,
     baseline.KIND: baseline.restore,
     baseline.WHOLE: baseline.restore_surroundings,
+    baseline.EDGE: baseline.restore_edge,
     "asset": assets.restore,
 }
 """What puts back each kind of subject of the journal."""

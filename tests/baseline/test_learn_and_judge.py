@@ -9,14 +9,20 @@ import pytest
 from places import PCAPS
 
 from otmon import runs
+from otmon.baseline.watch import Watch
 from otmon.baseline.words import says
 from otmon.config import Conduit, Config, Zone
+from otmon.model.observed import Ends, event_from_ends
 from otmon.model.result import Result
 
 HABITS = PCAPS / "baseline" / "habits.pcapng"
 DEPARTURES = PCAPS / "baseline" / "departures.pcapng"
 NORMAL = PCAPS / "demo" / "plant_normal.pcapng"
 PLANT = PCAPS / "demo" / "plant.pcapng"
+
+
+def _nobody(_ip: object, _mac: object, _vlan: object) -> None:
+    """Nobody has an address."""
 
 
 @functools.cache
@@ -137,3 +143,22 @@ def test_what_no_conduit_allows_waits_for_a_person_even_if_it_is_said_to_be_norm
     assert {"learned", "pending"} == states
     assert "write" in waits
     assert "read" not in waits
+
+
+def test_what_detectors_know_by_habit_carries_the_word_of_the_baseline() -> None:
+    """The value, the rhythm and the order of things are habits of a conversation."""
+    baseline = runs.learn(HABITS)
+    watch = Watch(baseline, _nobody, _nobody, str, lambda _: False)
+    ends = Ends(client_ip="10.20.1.10", server_ip="10.20.2.11", protocol="modbus")
+    strange = Ends(client_ip="10.20.1.99", server_ip="10.20.2.11", protocol="modbus")
+    found = []
+    for type, where in (("period_change", ends), ("value_set", ends), ("value_set", strange)):
+        event = event_from_ends("ot_anomaly", 0, where, {"anomaly.type": type})
+        watch.complete(event)
+        found.append((event.get("baseline.state"), event.get("baseline.novel")))
+
+    assert [
+        ("enforcing", ("period",)),
+        ("enforcing", ("value_set",)),
+        ("none", None),
+    ] == found

@@ -10,6 +10,7 @@ from inventory.observations import S, address, claim, conversation
 from otmon.config import AssetWords, Config, Segment, Site
 from otmon.inventory.inventory import MAX_UNCONFIRMED, Inventory
 from otmon.model.asset import Words
+from otmon.thresholds import AddressThresholds, Detectors
 
 PLC, SPARE, LAPTOP = "00:1b:1b:00:00:01", "00:1b:1b:00:77:02", "3c:97:0e:00:00:03"
 
@@ -243,3 +244,15 @@ def test_senders_that_never_answer_stay_within_their_bound() -> None:
     assert MAX_UNCONFIRMED == inventory.device_count
     assert 50 == inventory.forgotten_count
     assert None is inventory.asset_id("10.0.0.0", "00:1b:1b:00:00:00", None)
+
+
+def test_who_has_an_address_and_claims_another_by_arp_is_told_once() -> None:
+    """The detector of addresses tells it (`arp_rebind`), with both hardware addresses."""
+    pairs = [
+        address(PLC, "10.0.0.1", arp=True, last_seen_ns=20 * S),
+        address(LAPTOP, "10.0.0.9", arp=True),
+        address(LAPTOP, "10.0.0.1", arp=True, first_seen_ns=5 * S),
+    ]
+    off = Config(detectors=Detectors(address=AddressThresholds(enabled=False)))
+
+    assert ([], ["ip_conflict"]) == (told(Inventory(), pairs), told(Inventory(off), pairs))

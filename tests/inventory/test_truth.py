@@ -86,6 +86,10 @@ def test_the_demo_plant_has_these_devices_and_no_others() -> None:
     assert inventory(PCAPS / "demo" / "plant.pcapng") == PLANT
 
 
+CHECK_POINT_INSIDE, CHECK_POINT_OUTSIDE = (
+    (mac, ("Check Point Software Technologies", *NOTHING), ("network_device",))
+    for mac in ("00:1c:7f:39:de:5b", "00:1c:7f:39:de:5f")
+)
 PUBLIC = {
     "s7comm/cisagov.icsnpp-s7comm__snap7.pcap": {
         "134.217.61.131": ("00:0c:29:c1:49:92", ("VMware", *NOTHING), ()),
@@ -131,6 +135,83 @@ PUBLIC = {
             ("plc",),
         ),
     },
+    # The same traffic before and behind a firewall with two cards: each device once. 10.50.1.253
+    # is what the firewall makes of clients; of it there is nothing but its packets.
+    "modbus/idaholab.Malcolm-Test-Artifacts__Advantech.pcap": {
+        "10.50.1.50": ("00:d0:c9:a6:92:fa", ("Advantech", *NOTHING), ("plc",)),
+        "10.50.1.253": ("", (None, *NOTHING), ()),
+        "10.200.1.124": ("00:c0:ca:32:be:ab", ("ALFA", *NOTHING), ()),
+        "00:1c:7f:39:de:5b": CHECK_POINT_INSIDE,
+        "00:1c:7f:39:de:5f": CHECK_POINT_OUTSIDE,
+    },
+    "modbus/idaholab.Malcolm-Test-Artifacts__Modicon.pcap": {
+        "10.50.1.10": ("00:50:56:b3:bd:bd", ("VMware", *NOTHING), ()),
+        "10.50.1.52": ("00:00:54:14:f2:4f", ("Schneider Electric", *NOTHING), ("plc",)),
+        "10.200.1.86": ("14:10:9f:da:f8:4b", ("Apple", *NOTHING), ()),
+        "10.200.1.174": ("c8:e0:eb:16:5b:bd", ("Apple", *NOTHING), ()),
+        "10.200.1.193": ("78:31:c1:cd:c4:62", ("Apple", *NOTHING), ()),
+        "10.200.1.232": ("00:1f:3b:8f:20:6b", ("Intel", *NOTHING), ()),
+        "10.200.1.252": ("28:cf:e9:16:0f:95", ("Apple", *NOTHING), ()),
+        "00:1c:7f:39:de:5b": CHECK_POINT_INSIDE,
+        "00:1c:7f:39:de:5f": CHECK_POINT_OUTSIDE,
+    },
+    # Units 1, 2, 3 and 7 answer behind a serial gateway; the client reads for 14 minutes.
+    "modbus/ITI.ICS-Security-Tools__modbus_test_2.pcap": {
+        "192.168.0.20": ("00:90:e8:4c:83:db", ("Moxa", *NOTHING), ("gateway", "plc")),
+        **{
+            f"192.168.0.20/{unit}": ("00:90:e8:4c:83:db", (None, *NOTHING), ("plc",))
+            for unit in (1, 2, 3, 7)
+        },
+        "192.168.0.21": ("20:47:47:87:d4:96", ("Dell", *NOTHING), ("hmi",)),
+    },
+    "modbus/apache.plc4x__tcp__manual-test-capture.pcapng": {
+        "192.168.23.30": ("e0:dc:a0:b9:1b:0d", ("Siemens", *NOTHING), ("plc",)),
+        "192.168.23.200": ("48:65:ee:12:d2:c7", ("Gopod Group Limited", *NOTHING), ("hmi",)),
+    },
+    "dnp3/cisagov.icsnpp-dnp3__dnp3_example.pcap": {
+        "10.10.20.5": ("00:0c:29:4f:60:cf", ("VMware", *NOTHING), ("scada_server",)),
+        "10.10.20.8": (
+            "00:30:a7:1c:08:a3",
+            ("Schweitzer Engineering Laboratories", *NOTHING),
+            ("rtu",),
+        ),
+    },
+    # 00:10:18 sends as the master and as the outstation, besides its own address.
+    "dnp3/fkie-cad.ipal_transcriber__dnp3.pcap": {
+        "192.168.10.66": ("00:10:18:cb:8c:13", ("Broadcom", *NOTHING), ()),
+        "192.168.10.221": ("00:18:64:02:2f:a6", ("Eaton", *NOTHING), ("scada_server",)),
+        "192.168.10.222": ("00:18:64:02:30:fc", ("Eaton", *NOTHING), ("rtu",)),
+    },
+    "s7comm/digitalbond.Quickdraw-Snort__s7_test.pcap": {
+        "192.168.10.90": (
+            "08:00:06:01:00:00",
+            ("Siemens", None, "6ES7 312-5AC02-0AB0", "V1.2.0", None, None, None),
+            ("plc",),
+        ),
+        "192.168.10.201": ("3c:97:0e:91:54:ab", ("Wistron", *NOTHING), ()),
+    },
+    # Two frames of the operator come again through another machine, one hop later.
+    "s7comm/ITI.ICS-Security-Tools__s7comm_clean.pcap": {
+        "192.168.0.2": ("00:1c:06:1c:69:e4", ("Siemens", *NOTHING), ("plc",)),
+        "192.168.0.21": ("20:47:47:87:d4:96", ("Dell", *NOTHING), ("hmi",)),
+        "b0:83:fe:75:35:74": ("b0:83:fe:75:35:74", ("Dell", *NOTHING), ("network_device",)),
+    },
+    # Client and server of a simulator in one container, without hardware addresses.
+    "s7comm/cisagov.icsnpp-s7comm__s7ident.pcap": {
+        "172.17.0.2": (
+            "",
+            (
+                "Siemens",
+                "CPU 315-2 PN/DP",
+                "6ES7 315-2EH14-0AB0",
+                "V3.2.6",
+                "S C-C2UR28922012",
+                "SNAP7-SERVER",
+                None,
+            ),
+            ("plc",),
+        ),
+    },
     # A scan of 1,000 ports of two hosts: who never answered is not there.
     "it-scan/ntop.nDPI__tcp_scan.pcapng": {
         "192.168.1.2": ("00:80:8f:9a:ae:bd", ("C. ITOH ELECTRONICS", *NOTHING), ()),
@@ -142,6 +223,34 @@ PUBLIC = {
 @pytest.mark.parametrize("name", PUBLIC)
 def test_a_capture_has_the_devices_that_wireshark_shows(name: str, corpus: Path) -> None:
     assert inventory(corpus / "public" / name) == PUBLIC[name]
+
+
+def test_the_controller_that_triton_changed_is_a_safety_controller(corpus: Path) -> None:
+    """Who loaded it may be an engineering station: a person must say so."""
+    path = corpus / "tristation" / "triton_malware_exec_nozomi_bsd3.pcap"
+    attacker = ("00:0c:29:28:dd:c5", ("VMware", *NOTHING), ())
+
+    assert {
+        "192.168.1.2": ("40:00:00:00:00:02", ("Triconex", *NOTHING), ("safety_controller",)),
+        "192.168.1.88": attacker,
+    } == inventory(path)
+
+
+def test_a_unit_says_who_it_is_and_its_neighbour_behind_the_same_address_does_not(
+    corpus: Path,
+) -> None:
+    """Unit 99, which was asked once and refused, is nobody."""
+    mac = "00:80:f4:10:02:11"
+    said = ("Schneider Electric", "M221-A", "TM221CE24R", "1.10", None, None, None)
+
+    assert {
+        "10.10.1.10": ("00:14:22:10:01:10", ("Dell", *NOTHING), ("hmi",)),
+        "10.10.1.20": ("3c:d9:2b:10:01:20", ("HP", *NOTHING), ()),
+        "10.10.1.30": ("00:50:56:10:01:30", ("VMware", *NOTHING), ()),
+        "10.10.2.11": (mac, ("Schneider Electric", *NOTHING), ("gateway", "plc")),
+        "10.10.2.11/1": (mac, said, ("plc",)),
+        "10.10.2.11/17": (mac, (None, *NOTHING), ("plc",)),
+    } == inventory(corpus / "lab" / "modbus-mixed.pcapng")
 
 
 def test_the_hosts_of_the_lab_are_found_with_their_addresses(corpus: Path) -> None:

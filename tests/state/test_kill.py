@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,6 +13,9 @@ import pytest
 from places import PCAPS, ROOT
 
 import otmon
+from otmon.baseline.exchange import export
+from otmon.baseline_memory import BaselineMemory
+from otmon.config import Baseline as Settings
 from otmon.model.alert import Alert
 from otmon.runs import learn_into
 from otmon.state import alerts, baseline, journal, summary
@@ -36,11 +40,15 @@ def watched(*arguments, **options):
     return db
 site_file._connect = watched
 import otmon
+from otmon.runs import learn_into
 for capture in captures:
-    otmon.analyze(capture, state=state)
+    if sys.argv[5:] == ["learn"]:
+        learn_into(capture, state)
+    else:
+        otmon.analyze(capture, state=state)
 print(statements)
 """
-"""Analyses captures one after the other, and dies when its n-th statement begins."""
+"""Analyses or learns captures one after the other, and dies when its n-th statement begins."""
 
 SETTLE = """
 import itertools, sys
@@ -61,17 +69,17 @@ with SiteFile.open(sys.argv[1]) as site:
 """
 """Settles all alerts and takes it back, for ever, and says so after each."""
 
-LEARN = """
+SAY = """
 import itertools, sys
 from otmon.cli import group
-state, number = sys.argv[1:3]
+state, *command = sys.argv[1:]
 for turn in itertools.count():
-    group.main(["alerts", "learn", "--yes", "--state", state, number], standalone_mode=False)
+    group.main([*command, "--state", state], standalone_mode=False)
     print(turn, "done", flush=True)
     group.main(["undo", "--state", state], standalone_mode=False)
     print(turn, "undone", flush=True)
 """
-"""Has an alert and its statements learned and takes it back, for ever."""
+"""Settles something by a command and takes it back, for ever."""
 
 
 def run(code: str, *arguments: object) -> subprocess.CompletedProcess[str]:
@@ -105,6 +113,32 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Found], int]:
         otmon.analyze(capture, state=folder / "steps.otmon")
         steps.append(kept(folder / "steps.otmon"))
     counted = run(ANALYSE, folder / "counted.otmon", *CAPTURES, 0)
+    assert "" == counted.stderr
+    return steps, int(counted.stdout)
+
+
+Learned = tuple[str, dict[str, int]]
+"""The baseline of a state as an export, and how many rows each of its tables has."""
+
+
+def known(state: Path) -> Learned:
+    """What a state knows to be normal, which is sound."""
+    with SiteFile.open(state) as site:
+        assert [] == site.check()
+        normal = BaselineMemory(site, Settings()).baseline
+        return "".join(export(normal.book, normal.site, "site")), summary.rows(site.db)
+
+
+@pytest.fixture(scope="module")
+def learned_steps(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Learned], int]:
+    """What is known after none, one and both captures, and how many statements that takes."""
+    folder = tmp_path_factory.mktemp("learned")
+    SiteFile.open(folder / "steps.otmon").close()
+    steps = [known(folder / "steps.otmon")]
+    for capture in CAPTURES:
+        learn_into(capture, folder / "steps.otmon")
+        steps.append(known(folder / "steps.otmon"))
+    counted = run(ANALYSE, folder / "counted.otmon", *CAPTURES, 0, "learn")
     assert "" == counted.stderr
     return steps, int(counted.stdout)
 
@@ -168,16 +202,36 @@ def test_settling_that_is_killed_leaves_alerts_and_journal_in_agreement(
         assert len(batches) in (commits, commits + 1)
 
 
+@pytest.fixture(scope="module")
+def judged(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A site that was learned, and then attacked."""
+    state = tmp_path_factory.mktemp("judged") / "site.otmon"
+    learn_into(PCAPS / "demo" / "plant_normal.pcapng", state)
+    otmon.analyze(CAPTURES[1], state=state)
+    return state
+
+
 @pytest.mark.parametrize("words", [1, 4, 7])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("alerts", "learn", "--yes", "ALERT"),
+        ("baseline", "approve", "--only", "pending"),
+        ("baseline", "forget", "--asset", "10.20.2.21"),
+    ],
+    ids=lambda command: "-".join(command[:2]),
+)
 def test_approving_that_is_killed_leaves_statements_and_journal_in_agreement(
-    tmp_path: Path, words: int
+    judged: Path, tmp_path: Path, command: tuple[str, ...], words: int
 ) -> None:
     state = tmp_path / "site.otmon"
-    learn_into(PCAPS / "demo" / "plant_normal.pcapng", state)
-    result = otmon.analyze(CAPTURES[1], state=state)
-    number = next(alert.id for alert in result.alerts if len(alert.statements) > 1)
+    shutil.copy(judged, state)
+    with SiteFile.open(state) as site:
+        known = alerts.load(site.db)
+    number = next(alert.id for alert in known if len(alert.statements) > 1)
+    named = [str(number) if word == "ALERT" else word for word in command]
     process = subprocess.Popen(
-        [sys.executable, "-c", LEARN, str(state), str(number)],
+        [sys.executable, "-c", SAY, str(state), *named],
         stdout=subprocess.PIPE,
         text=True,
         cwd=ROOT,
@@ -194,6 +248,22 @@ def test_approving_that_is_killed_leaves_statements_and_journal_in_agreement(
     settled(state)
     with SiteFile.open(state) as site:
         assert [] == site.check()
+
+
+@pytest.mark.parametrize("part", range(4))
+def test_learning_that_is_killed_is_in_the_state_as_a_whole_or_not_at_all(
+    learned_steps: tuple[list[Learned], int], tmp_path: Path, part: int
+) -> None:
+    steps, statements = learned_steps
+    state = tmp_path / "site.otmon"
+    at = random.Random(part).randint(part * statements // 4 + 1, (part + 1) * statements // 4)
+    killed = run(ANALYSE, state, *CAPTURES, at, "learn")
+
+    assert -signal.SIGKILL == killed.returncode
+    assert known(state) in steps
+    for capture in CAPTURES:
+        learn_into(capture, state)
+    assert steps[2] == known(state)
 
 
 def test_a_second_process_reads_one_state_after_the_other_while_the_first_writes(
