@@ -15,6 +15,7 @@ from typing import Any
 
 from otmon.fields import Field
 from otmon.model.rule import IMPACTS, Rule, round_half_up
+from otmon.model.tactic import FRAMEWORK, SITE, TACTICS, name_of, page_of
 from otmon.ruleset import attack
 from otmon.ruleset.condition import (
     And,
@@ -136,11 +137,15 @@ def _threats(rule: Rule) -> Iterable[dict[str, Any]]:
     """The techniques as Kibana writes them; it knows those of Enterprise only by name."""
     known = attack.techniques()
     for one in rule.techniques:
-        page = f"https://attack.mitre.org/techniques/{one.id.replace('.', '/')}/"
+        page = f"{SITE}/techniques/{one.id.replace('.', '/')}/"
         for tactic in known[one.id].tactics:
             yield {
-                "framework": "MITRE ATT&CK for ICS",
-                "tactic": {"id": tactic, "name": tactic, "reference": "https://attack.mitre.org/"},
+                "framework": FRAMEWORK,
+                "tactic": {
+                    "id": TACTICS[tactic],
+                    "name": name_of(tactic),
+                    "reference": page_of(tactic),
+                },
                 "technique": [
                     {
                         "id": one.id,

@@ -20,11 +20,12 @@ from otmon.model.alert import LEVELS, Alert, AlertEvidence, AlertRule, Violation
 from otmon.model.asset import Asset, Evidence
 from otmon.model.context import AssetFacts
 from otmon.model.document import Time
+from otmon.model.tactic import TACTICS
 from otmon.ruleset.convert import STORED
 from otmon.sinks.elastic import documents, templates
 from otmon.sinks.elastic.catalogue import ECS, MOST_FIELDS, STREAMS, common, fields_of
 from otmon.sinks.elastic.documents import Draft, Sensor, Talked, Update
-from otmon.sinks.elastic.tactics import TACTICS, threat_fields
+from otmon.sinks.elastic.tactics import threat_fields
 from otmon.sinks.outbox import Document
 
 SENSOR = Sensor("plant:tap-1", "plant", "tap-1", interfaces=("eth1",))

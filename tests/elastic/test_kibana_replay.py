@@ -391,6 +391,38 @@ def test_documented_kql_names_fields_that_there_are_and_finds_something(plant, q
     assert plant.client.count(index=indices, ignore_unavailable=True, query=kql.dsl(query))["count"]
 
 
+@pytest.mark.parametrize(
+    ("dataset", "of", "figure", "counted"),
+    [
+        ("otmon.alert", "alerts", "otmon.alert.count", "count"),
+        ("otmon.asset_latest", "assets", None, None),
+        ("otmon.operation", "behaviours", "otmon.behaviour.count", "count"),
+        ("otmon.conversation", "conversations", "network.packets", "packets"),
+    ],
+)
+def test_documented_queries_find_everything_of_the_result_document(
+    plant, dataset, of, figure, counted
+):
+    query = f"event.dataset: {dataset}"
+    assert query in documented("kql")
+    aggregations = {} if figure is None else {"sum": {"sum": {"field": figure}}}
+    answer = plant.client.search(
+        index=",".join(f"{view.stream}-{plant.plain}" for view in VIEWS),
+        ignore_unavailable=True,
+        query=kql.dsl(query),
+        aggs=aggregations,
+        size=0,
+        track_total_hits=True,
+    )
+    if figure is None or of == "alerts":
+        assert len(plant.result[of]) == answer["hits"]["total"]["value"]
+    if figure is not None:
+        assert (
+            sum(one[counted] for one in plant.result[of])
+            == (answer["aggregations"]["sum"]["value"])
+        )
+
+
 def test_figures_of_an_empty_answer_are_not_made_up():
     column = {"operationType": "count", "sourceField": "___records___"}
     assert 0 == figure(column, "x", {"hits": {"total": {"value": 0}}})

@@ -209,7 +209,9 @@ class Sender:
             self._version = None
         try:
             # Without otmon's templates the server would guess types from the first document.
-            self._client.indices.get_index_template(name="logs-otmon.alert")
+            # Of the last only set-up brings one: an integration package cannot.
+            for name in ("logs-otmon.alert", LATEST):
+                self._client.indices.get_index_template(name=name)
         except ApiError as error:
             if error.meta.status == 404:
                 return Verdict(

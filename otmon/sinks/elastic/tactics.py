@@ -8,24 +8,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-FRAMEWORK = "MITRE ATT&CK for ICS"
-_SITE = "https://attack.mitre.org"
-
-TACTICS: Mapping[str, str] = {
-    "collection": "TA0100",
-    "command-and-control": "TA0101",
-    "discovery": "TA0102",
-    "evasion": "TA0103",
-    "execution": "TA0104",
-    "impact": "TA0105",
-    "impair-process-control": "TA0106",
-    "inhibit-response-function": "TA0107",
-    "initial-access": "TA0108",
-    "lateral-movement": "TA0109",
-    "persistence": "TA0110",
-    "privilege-escalation": "TA0111",
-}
-"""Ids of the tactics, by the name that techniques give them. Source: MITRE ATT&CK for ICS [M]."""
+from otmon.model.tactic import FRAMEWORK, SITE, TACTICS, name_of, page_of
 
 
 @functools.cache
@@ -46,15 +29,15 @@ def threat_fields(techniques: Iterable[str]) -> dict[str, Any]:
     fields: dict[str, Any] = {
         "threat.framework": FRAMEWORK,
         "threat.tactic.id": [TACTICS[slug] for slug in tactics],
-        "threat.tactic.name": [slug.replace("-", " ").title() for slug in tactics],
-        "threat.tactic.reference": [f"{_SITE}/tactics/{TACTICS[slug]}/" for slug in tactics],
+        "threat.tactic.name": [name_of(slug) for slug in tactics],
+        "threat.tactic.reference": [page_of(slug) for slug in tactics],
         "otmon.attack.legacy_ids": sorted({old for one in known for old in one["v18_ids"]}),
     }
     for name, entries in (("technique", parents), ("technique.subtechnique", below)):
         fields[f"threat.{name}.id"] = [one["id"] for one in entries]
         fields[f"threat.{name}.name"] = [one["name"] for one in entries]
         fields[f"threat.{name}.reference"] = [
-            f"{_SITE}/techniques/{one['id'].replace('.', '/')}/" for one in entries
+            f"{SITE}/techniques/{one['id'].replace('.', '/')}/" for one in entries
         ]
     return fields
 
