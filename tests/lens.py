@@ -9,6 +9,8 @@ from typing import Any
 
 import kql
 
+MISSING = "__missing__"
+"""What Kibana calls documents without the field."""
 LAYER_REFERENCE = "indexpattern-datasource-layer-"
 
 
@@ -94,11 +96,13 @@ def _bucket(
         elif "filter" in target:
             inner = "._count" if target["operationType"] == "count" else ">metric"
             key = f"{key}{inner}"
+    missing = {"missing": MISSING} if params["missingBucket"] else {}
     return {
         "terms": {
             "field": field,
             "size": params["size"],
             "order": {key: params["orderDirection"]},
+            **missing,
         }
     }
 

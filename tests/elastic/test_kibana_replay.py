@@ -19,7 +19,7 @@ import kql
 import pytest
 from elastic_server import Node
 from elasticsearch import Elasticsearch
-from lens import LensPanel, figure, panels, rows
+from lens import MISSING, LensPanel, figure, panels, rows
 from places import PCAPS, ROOT
 
 from otmon.cli import main
@@ -319,6 +319,24 @@ class TestFigures:
 
         found = plant.rows("otmon-boundary", "From zone to zone, in messages")
         assert messages == {(row["From zone"], row["To zone"]): row["Messages"] for row in found}
+
+    def test_a_row_does_not_vanish_for_what_is_not_known(self, plant):
+        talked: Counter[tuple[str, ...]] = Counter()
+        for one in plant.result["conversations"]:
+            ends = (one["client_ip"], one["server_ip"])
+            talked[(*ends, one["protocol"] or MISSING)] += one["bytes"]
+
+        found = plant.rows("otmon-investigation", "Who talked to whom")
+        assert MISSING in {protocol for _, _, protocol in talked}
+        assert talked == {
+            (row["Client"], row["Server"], row["Protocol"]): row["Bytes"] for row in found
+        }
+        firmware = Counter(one["firmware"] for one in plant.result["assets"] if one["firmware"])
+        found = plant.rows("otmon-assets-board", "Firmware")
+        shown: Counter[str] = Counter()
+        for row in found:
+            shown[row["Firmware"]] += row["Devices"]
+        assert firmware == shown
 
     def test_what_an_analyst_sees_of_one_address(self, plant):
         panel = named("otmon-investigation", "Its alerts")

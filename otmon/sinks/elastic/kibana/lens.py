@@ -21,6 +21,7 @@ from otmon.sinks.elastic.kibana.panels import (
     Table,
     Terms,
     Time,
+    latest,
     slug,
 )
 from otmon.sinks.elastic.kibana.views import View
@@ -111,7 +112,7 @@ def _parts(panel: Chart) -> tuple[Sequence[Bucket], Sequence[Metric]]:
         case Heat(across=across, down=down, metric=metric):
             return (down, across), (metric,)
         case Latest(columns=columns, key=key, size=size):
-            told = (Metric(label, "last_value", field) for field, label in columns)
+            told = (latest(label, field) for field, label in columns)
             return (Terms(key, "Id", size),), (Metric("Time", "max", "@timestamp"), *told)
 
 
@@ -161,8 +162,9 @@ def _bucket(bucket: Bucket, view: View, ordered_by: str) -> dict[str, Any]:
             "size": bucket.size,
             "orderBy": order,
             "orderDirection": "asc" if bucket.by_name else "desc",
-            "otherBucket": bucket.rest,
-            "missingBucket": False,
+            # Lens minds documents without the field only where it minds the rest.
+            "otherBucket": bucket.rest or bucket.missing,
+            "missingBucket": bucket.missing,
             "parentFormat": {"id": "terms"},
             "include": [],
             "exclude": [],

@@ -30,6 +30,8 @@ class Terms:
     """In the order of the values instead."""
     rest: bool = False
     """One more bucket for what is left."""
+    missing: bool = False
+    """One for documents without the field, too: a row must not vanish for what is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,11 @@ class Metric:
 def alerts(label: str = "Alerts", where: str = "", color: str | None = None) -> Metric:
     """How many alerts; one that a replay stored twice counts once."""
     return Metric(label, "unique_count", "event.id", where, color)
+
+
+def latest(label: str, field: str) -> Metric:
+    """The newest value of a field: what is known of the thing that a row is about."""
+    return Metric(label, "last_value", field)
 
 
 WORST = Metric("Worst severity", "max", "event.severity")

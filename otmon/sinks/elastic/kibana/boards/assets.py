@@ -16,6 +16,7 @@ from otmon.sinks.elastic.kibana.panels import (
     Number,
     Table,
     Terms,
+    latest,
     row,
 )
 from otmon.sinks.elastic.kibana.views import ASSETS
@@ -88,12 +89,11 @@ BOARD = Board(
             Table(
                 "Newest devices",
                 ASSETS,
-                (
-                    Terms("related.ip", "Address", 20),
-                    Terms("otmon.asset.vendor", "Vendor", 1),
-                ),
+                (Terms("related.ip", "Address", 20),),
                 (
                     Metric("First seen", "max", "otmon.asset.first_seen_at"),
+                    latest("Vendor", "otmon.asset.vendor"),
+                    latest("Roles", "otmon.asset.roles"),
                     Metric("Last seen", "max", "otmon.asset.last_seen_at"),
                 ),
                 opens=INVESTIGATION,
@@ -102,8 +102,9 @@ BOARD = Board(
                 "Firmware",
                 ASSETS,
                 (
-                    Terms("otmon.asset.vendor", "Vendor", 20),
-                    Terms("otmon.asset.order_code", "Order code", 20),
+                    Terms("otmon.asset.vendor", "Vendor", 20, missing=True),
+                    Terms("otmon.asset.model", "Model", 20, missing=True),
+                    Terms("otmon.asset.order_code", "Order code", 20, missing=True),
                     Terms("otmon.asset.firmware", "Firmware", 20),
                 ),
                 (DEVICES,),

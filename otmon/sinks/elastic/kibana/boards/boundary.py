@@ -19,6 +19,7 @@ from otmon.sinks.elastic.kibana.panels import (
     Table,
     Terms,
     alerts,
+    latest,
     row,
 )
 from otmon.sinks.elastic.kibana.views import ALERTS, CONVERSATIONS, OPERATIONS
@@ -35,9 +36,11 @@ INTERNET = " or ".join(
 """Either end has an address that belongs to nobody's own network."""
 CLIENT = Terms("client.address", "Client", 20)
 SERVER = Terms("server.address", "Server", 20)
+PROTOCOLS = Terms("network.protocol", "Protocol", 5, missing=True)
 TALKS = (
     Metric("Bytes", "sum", "network.bytes"),
     Metric("Messages", "sum", "otmon.conversation.pdu_count"),
+    latest("Port", "server.port"),
     LAST,
 )
 
@@ -98,7 +101,7 @@ BOARD = Board(
             Table(
                 "Between IT and OT: who, to whom",
                 CONVERSATIONS,
-                (CLIENT, SERVER, Terms("server.port", "Port", 5)),
+                (CLIENT, SERVER, PROTOCOLS),
                 TALKS,
                 query=IT_OT,
             ),
@@ -108,14 +111,14 @@ BOARD = Board(
             Table(
                 "With the internet: who, to whom",
                 CONVERSATIONS,
-                (CLIENT, SERVER, Terms("server.port", "Port", 5)),
+                (CLIENT, SERVER, PROTOCOLS),
                 TALKS,
                 query=INTERNET,
             ),
             Table(
                 "Writes over a boundary: who, to whom",
                 OPERATIONS,
-                (CLIENT, SERVER, Terms("ot.function.name", "Function", 10)),
+                (CLIENT, SERVER, Terms("ot.function.name", "Function", 10, missing=True)),
                 (Metric("Times", "sum", "otmon.behaviour.count"), LAST),
                 query=f"ot.operation.is_write: true and {CROSSING}",
             ),

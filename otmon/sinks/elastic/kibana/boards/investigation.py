@@ -17,6 +17,7 @@ from otmon.sinks.elastic.kibana.panels import (
     Terms,
     Time,
     alerts,
+    latest,
     row,
 )
 from otmon.sinks.elastic.kibana.views import ALERTS, ASSETS, CONVERSATIONS, OPERATIONS
@@ -81,12 +82,14 @@ BOARD = Board(
                 (
                     Terms("host.name", "Device", 10),
                     Terms("otmon.asset.id", "Id", 10),
-                    Terms("otmon.asset.zone", "Zone", 1),
-                    Terms("otmon.asset.state", "State", 1),
                 ),
                 (
                     Metric("First seen", "min", "otmon.asset.first_seen_at"),
                     Metric("Last seen", "max", "otmon.asset.last_seen_at"),
+                    latest("Roles", "otmon.asset.roles"),
+                    latest("Vendor", "otmon.asset.vendor"),
+                    latest("Zone", "otmon.asset.zone"),
+                    latest("State", "otmon.asset.state"),
                 ),
             ),
             Bars("Its alerts over time", ALERTS, Time(), BY_SEVERITY, kind="bar_stacked"),
@@ -101,7 +104,7 @@ BOARD = Board(
                     Terms("client.address", "Client", 10),
                     Terms("server.address", "Server", 10),
                     Terms("ot.operation.class", "What", 20),
-                    Terms("ot.function.name", "Function", 10),
+                    Terms("ot.function.name", "Function", 10, missing=True),
                 ),
                 (
                     Metric("Times", "sum", TIMES),
@@ -116,10 +119,11 @@ BOARD = Board(
                 (
                     Terms("client.address", "Client", 20),
                     Terms("server.address", "Server", 20),
-                    Terms("server.port", "Port", 5),
+                    Terms("network.protocol", "Protocol", 5, missing=True),
                 ),
                 (
                     Metric("Bytes", "sum", "network.bytes"),
+                    latest("Port", "server.port"),
                     Metric("First seen", "min", "otmon.conversation.first_seen_at"),
                     LAST,
                 ),

@@ -78,7 +78,7 @@ BOARD = Board(
                     CLIENT,
                     SERVER,
                     Terms("ot.operation.class", "What", 10),
-                    Terms("ot.function.name", "Function", 10),
+                    Terms("ot.function.name", "Function", 10, missing=True),
                 ),
                 (Metric("Times", "sum", TIMES), Metric("Refused", "sum", REFUSED), LAST),
                 query="ot.operation.is_write: true or ot.operation.is_program: true",

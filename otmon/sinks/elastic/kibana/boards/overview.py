@@ -19,6 +19,7 @@ from otmon.sinks.elastic.kibana.panels import (
     Terms,
     Time,
     alerts,
+    latest,
     row,
 )
 from otmon.sinks.elastic.kibana.views import ALERTS, SENSORS
@@ -95,12 +96,14 @@ BOARD = Board(
             Table(
                 "Devices affected most",
                 ALERTS,
+                (Terms("host.name", "Device"),),
                 (
-                    Terms("host.name", "Device"),
-                    Terms("host.type", "Role", 1),
-                    Terms("destination.asset.zone", "Zone", 1),
+                    alerts(),
+                    WORST,
+                    latest("Role", "host.type"),
+                    latest("Zone", "destination.asset.zone"),
+                    LAST,
                 ),
-                (alerts(), WORST, LAST),
             ),
         ),
         row(

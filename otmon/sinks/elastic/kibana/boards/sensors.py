@@ -18,6 +18,7 @@ from otmon.sinks.elastic.kibana.panels import (
     Table,
     Terms,
     Time,
+    latest,
     row,
 )
 from otmon.sinks.elastic.kibana.views import SENSORS
@@ -87,9 +88,10 @@ BOARD = Board(
             Table(
                 "Sensors",
                 SENSORS,
-                (NAME, Terms("observer.version", "Version", 1)),
+                (NAME,),
                 (
                     LAST,
+                    latest("Version", "observer.version"),
                     _most("Frames", "packets"),
                     _most("Lost in the kernel", "dropped_kernel"),
                     _most("Lost in the queue", "dropped_queue"),

@@ -16,6 +16,7 @@ from otmon.sinks.elastic.kibana.panels import (
     Number,
     Table,
     Terms,
+    latest,
     row,
 )
 from otmon.sinks.elastic.kibana.views import ASSETS
@@ -72,8 +73,13 @@ BOARD = Board(
             Table(
                 "Devices with weaknesses, worst first",
                 ASSETS,
-                (Terms("host.name", "Device", 25), Terms("otmon.asset.zone", "Zone", 1)),
-                (Metric("Worst score", "max", "otmon.asset.worst_score"), WEAKNESSES),
+                (Terms("host.name", "Device", 25),),
+                (
+                    Metric("Worst score", "max", "otmon.asset.worst_score"),
+                    WEAKNESSES,
+                    latest("Zone", "otmon.asset.zone"),
+                    latest("Firmware", "otmon.asset.firmware"),
+                ),
                 query="otmon.asset.cves: *",
             ),
             Bars(
@@ -91,8 +97,9 @@ BOARD = Board(
                 "Firmware to compare with advisories",
                 ASSETS,
                 (
-                    Terms("otmon.asset.vendor", "Vendor", 20),
-                    Terms("otmon.asset.order_code", "Order code", 30),
+                    Terms("otmon.asset.vendor", "Vendor", 20, missing=True),
+                    Terms("otmon.asset.model", "Model", 20, missing=True),
+                    Terms("otmon.asset.order_code", "Order code", 20, missing=True),
                     Terms("otmon.asset.firmware", "Firmware", 20),
                 ),
                 (DEVICES,),
