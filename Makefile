@@ -8,7 +8,7 @@ RUST := $(shell find dissectors engine binding -name '*.rs' -not -path '*/target
 OTMON_CAPTURES ?= $(abspath ../shared/corpus)
 export OTMON_CAPTURES
 
-.PHONY: demo test lint golden docs pcaps soak soak-live bench bench-state wheel ci clean
+.PHONY: demo test lint golden docs pcaps soak soak-live lab-live bench bench-state wheel ci clean
 
 demo: .venv/built            ## otmon on the shipped plant capture
 	@$(BIN)/otmon analyze pcaps/demo/plant.pcapng

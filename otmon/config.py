@@ -328,6 +328,8 @@ class Monitor:
     """Room for all of them, in MiB; the oldest go first."""
     evidence_mib: int = 512
     """Room on disk for the frames behind alerts, in MiB; the oldest go first."""
+    disk_free_mib: int = 1024
+    """Free room beside the state below which its disk counts as nearly full, in MiB."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -409,6 +409,12 @@ _DETECTED: tuple[Field, ...] = (
         _ANOMALIES,
     ),
     Field("anomaly.since", Kind.DATE, "Since when the normal held.", _ANOMALIES),
+    Field(
+        "observer.ingress.interface.name",
+        Kind.KEYWORD,
+        "The interface of the sensor that a finding about the sensor itself is about.",
+        frozenset(("ot_sensor",)),
+    ),
 )
 
 _BASELINE: tuple[Field, ...] = (

@@ -24,8 +24,11 @@ from otmon.errors import CaptureError, OptionsError, OtmonError, StateError
 from otmon.evidence.frames import MAX_FRAMES, make
 from otmon.evidence.store import EvidenceStore
 from otmon.model.alert import Alert, AlertEvidence
+from otmon.model.notice import Sight
+from otmon.model.observed import event_from_notice
 from otmon.pdu_log import PduLog
 from otmon.pipeline import Analysis
+from otmon.sensor_watch import SensorWatch
 from otmon.shipping import Shipping, delivery, sensor_of
 from otmon.site_memory import SiteMemory, nothing_known
 from otmon.state import alerts
@@ -53,25 +56,6 @@ class Wishes:
 
     stop: bool = False
     reload: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Sight:
-    """What an interface showed lately, and since the run began."""
-
-    name: str
-    running: bool
-    packets: int
-    packet_rate: float
-    """Frames per second, over the last second."""
-    bit_rate: float
-    """Bits per second on the wire, over the last second."""
-    dropped: int
-    """Frames that the kernel or the driver lost."""
-    sent: int
-    """Frames that this machine sent through it."""
-    quiet_s: float | None
-    """Seconds since its last frame; none before the first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +92,9 @@ class View:
     left_out: int
     """Observations that Python was too slow for."""
     remarks: tuple[str, ...]
-    """What is wrong with the sensor itself."""
+    """What could not be read or written."""
+    problems: tuple[tuple[str, str], ...]
+    """What else is wrong with the sensor, by what it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +139,6 @@ def monitor(
     own = [Path(state).absolute().parent]
     if config.monitor.pdu_log is not None:
         own.append(config.place(config.monitor.pdu_log).absolute())
-    # SQLite sorts what is large in files of its own: they have to be where it may write.
-    os.environ["SQLITE_TMPDIR"] = str(own[0])
     # The state is opened by who uses it: where another user is named, that one.
     engine = _engine.Engine.live(
         source.interfaces,
@@ -190,13 +174,15 @@ class _Watch(Analysis):
         if ships or config.elastic.hosts:
             shipping = Shipping(config, sensor_of(config, interfaces=self._names))
             shipping.begin(site)
-        super().__init__(engine, config, memory, shipping=shipping)
+        super().__init__(engine, config, memory, shipping=shipping, interfaces=self._names)
         self._live_memory = memory
         self._ended = False
         engine.know(memory.known())
         self._began_s = self._looked_s = time.monotonic()
-        self._before = dict.fromkeys(self._names, (0, 0))
-        """Of each interface its packets and bytes at the last look."""
+        self._before = dict.fromkeys(self._names, (0, 0, 0))
+        """Of each interface its packets, bytes and lost frames at the last look."""
+        self._lost_ns: dict[str, int | None] = {}
+        """When each interface lost frames last."""
         with site.reading() as db:
             self._told = alerts.last_change(db)
         folder = site.path.with_name(f"{site.path.name}.evidence")
@@ -210,6 +196,13 @@ class _Watch(Analysis):
             )
         self._complaints: dict[str, str] = {}
         """What cannot be written, by what it is."""
+        self._sensor_watch = SensorWatch(
+            self._names,
+            config.detectors.sensor,
+            site.path.absolute().parent,
+            config.monitor.disk_free_mib << 20,
+        )
+        self._resumed = False
         self._latest: deque[News] = deque(maxlen=LATEST)
         self._remarks: tuple[str, ...] = (*self._rule_errors, *self._list_errors)
 
@@ -222,11 +215,10 @@ class _Watch(Analysis):
     ) -> None:
         """Take batches until the engine ends, which it does when somebody wishes to stop."""
         saved_s = shown_s = self._began_s
-        resumed = stopping = False
+        stopping = False
         while (batch := self._engine.read_batch(timeout_s=WAIT_S)) is not None:
-            if batch and not resumed:
-                resumed = True
-                self._live_memory.resume(self._watchers, self._first_seen_ns())
+            if batch:
+                self._resume(self._first_seen_ns())
             for observation in batch:
                 self._take[type(observation)](observation)
             self._write_log()
@@ -236,12 +228,14 @@ class _Watch(Analysis):
             now_s = time.monotonic()
             if now_s - shown_s >= SHOW_S:
                 shown_s = now_s
+                view = self._view(now_s)
+                self._look(view)
                 due = now_s - saved_s >= self._config.state.checkpoint_seconds
                 # What people have to be told of does not wait for its turn, unless it is in vain.
                 if due or (self._aggregator.has_news and "state" not in self._complaints):
                     saved_s = now_s
                     self._try_to_save(tell)
-                show(self._view(now_s))
+                show(view)
             if wishes.stop and not stopping:
                 stopping = True
                 # What is in the ring and on its way still comes.
@@ -253,6 +247,27 @@ class _Watch(Analysis):
         self._ended = True
         self._save(tell)
         show(self._view(time.monotonic()))
+
+    def _resume(self, first_ns: int) -> None:
+        """Give the detectors what they remembered, before they are shown anything."""
+        if not self._resumed:
+            self._resumed = True
+            self._live_memory.resume(self._watchers, first_ns)
+
+    def _health(self, health: _engine.Health) -> None:
+        self._sensor_watch.take(health)
+        super()._health(health)
+
+    def _look(self, view: View) -> None:
+        """Judge what the sensor notices of itself."""
+        now_ns = self._engine.now_ns()
+        if now_ns is None:
+            return
+        for notice in self._sensor_watch.look(
+            time.monotonic(), now_ns, view.interfaces, view.left_out, self._complaints
+        ):
+            self._resume(now_ns)
+            self._sensor(event_from_notice(notice, self._context))
 
     def _try_to_save(self, tell: Callable[[News], None]) -> None:
         """Write what has changed; a full disk or a locked state never ends the watch.
@@ -318,7 +333,11 @@ class _Watch(Analysis):
             "capture_interfaces": self._names,
             "rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10,
             "disk_free_bytes": disk.f_bavail * disk.f_frsize,
-            "remarks": [*self._remarks, *self._complaints.values()],
+            "remarks": [
+                *self._remarks,
+                *self._complaints.values(),
+                *(words for _, words in self._sensor_watch.problems(self._engine.now_ns())),
+            ],
             **delivery(db),
         }
 
@@ -400,13 +419,18 @@ class _Watch(Analysis):
             latest=tuple(self._latest),
             left_out=counters.get("suppressed_backlog", 0),
             remarks=(*self._remarks, *self._complaints.values()),
+            problems=tuple(self._sensor_watch.problems(self._engine.now_ns())),
         )
 
     def _sights(self, elapsed_s: float) -> Iterator[Sight]:
         now_ns = self._engine.now_ns()
-        for file, interface in zip(self._engine.files(), self._engine.interfaces(), strict=False):
-            packets, volume = self._before[file.path]
-            self._before[file.path] = (file.packets, file.bytes)
+        facts = zip(self._engine.files(), self._engine.interfaces(), strict=False)
+        for file, interface in facts:
+            packets, volume, lost_before = self._before[file.path]
+            lost = interface.ring_drops + interface.driver_drops
+            self._before[file.path] = (file.packets, file.bytes, lost)
+            if lost > lost_before:
+                self._lost_ns[file.path] = now_ns
             quiet_s = None
             if file.last_seen_ns is not None and now_ns is not None:
                 quiet_s = max(0.0, (now_ns - file.last_seen_ns) / 1e9)
@@ -416,7 +440,8 @@ class _Watch(Analysis):
                 packets=file.packets,
                 packet_rate=(file.packets - packets) / elapsed_s,
                 bit_rate=8 * (file.bytes - volume) / elapsed_s,
-                dropped=interface.ring_drops + interface.driver_drops,
+                dropped=lost,
+                lost_ns=self._lost_ns.get(file.path),
                 sent=interface.sent,
                 quiet_s=quiet_s,
             )

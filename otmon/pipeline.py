@@ -69,6 +69,7 @@ class Analysis:
         baseline: Baseline | None = None,
         before: Analysis | None = None,
         shipping: Shipping | None = None,
+        interfaces: Sequence[str] = (),
     ) -> None:
         # Imported here: pySigma takes most of the time that otmon needs to start.
         from otmon.ruleset.site import site_rules
@@ -85,6 +86,7 @@ class Analysis:
             config.detectors,
             ports=_own_ports(),
             indicators=read_indicators(map(config.place, config.indicators.files)),
+            interfaces=interfaces,
         )
         self._due_ns = self._watchers.due_ns
         """The packet time from which a detector has to be told of it."""

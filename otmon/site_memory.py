@@ -119,10 +119,7 @@ class SiteMemory:
         """Gives the detectors what they remembered, unless the run begins before they ended."""
         with self._site.reading() as db:
             position = captures.position(db, self._sensor)
-            if position is None:
-                self._resumes = self._adds
-                return
-            if first_ns < position:
+            if position is not None and first_ns < position:
                 if self._adds:
                     self.remarks.append(
                         "these captures begin before others that the state has seen: "

@@ -134,19 +134,21 @@ class SensorThresholds:
     rhythm_count: int = 3
     """Steady rhythms that an interface must have, so that its silence means something."""
     drop_share: float = 0.001
-    """Share of the frames of a minute that were lost."""
+    """Share of the frames of a minute that a mirror port lost."""
     min_dropped: int = 10
-    """Lost frames below which nothing is said."""
+    """Frames lost within a minute below which nothing is said."""
     gap_share: float = 0.01
     """Share of the bytes of a minute that were not seen."""
     min_gap_bytes: int = 20_000
     """Bytes not seen below which nothing is said."""
     one_sided_share: float = 0.8
     """Share of the frames of TCP flows without the other direction."""
-    most_share: float = 0.5
+    most_share: float = 0.3
     """Share of the frames of ten seconds that are copies, or cut short."""
-    min_frames: int = 1_000
+    min_frames: int = 100
     """Frames in ten seconds below which shares are not judged."""
+    captures: bool = False
+    """Whether captures are judged like a live sensor: one direction, copies, cut frames, clocks."""
     repeat_s: int = 3_600
     """Seconds until the same is told again of an interface."""
 

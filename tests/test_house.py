@@ -38,7 +38,9 @@ LAYERS = {
     "site_calendar": {"model", "config"},
     "surroundings": {"site_calendar", "model", "inventory", "_engine"},
     "shipping": {"model", "config", "fields", "errors", "_engine", *PARTS},
+    "sensor_watch": {"model", "thresholds", "_engine", *PARTS},
     "monitor": {
+        "sensor_watch",
         "shipping",
         "pipeline",
         "site_memory",

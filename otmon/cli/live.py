@@ -14,7 +14,8 @@ from rich.text import Text
 from otmon.cli.tables import LEVEL_STYLE, grid
 from otmon.model.alert import LEVELS
 from otmon.model.document import render_time
-from otmon.monitor import News, Sight, View
+from otmon.model.notice import Sight
+from otmon.monitor import News, View
 
 STATUS_S = 60.0
 """How often a log is told that all is well, in seconds."""
@@ -136,11 +137,18 @@ def complaints_of(view: View) -> dict[str, str]:
         elif (view.uptime_s if sight.quiet_s is None else sight.quiet_s) > QUIET_S:
             found[f"{name} quiet"] = f"{name} shows no frame: check the mirror port of the switch"
         if sight.dropped:
-            found[f"{name} lost"] = f"{name} lost frames: {_share(sight)}; see `otmon doctor`"
+            at = (
+                ""
+                if sight.lost_ns is None
+                else f", the last at {render_time(sight.lost_ns)[11:19]}"
+            )
+            found[f"{name} lost"] = f"{name} lost frames: {_share(sight)}{at}; see `otmon doctor`"
         if sight.sent:
             found[f"{name} sends"] = (
                 f"{name} sends: this machine has an address or a service on it; see `otmon doctor`"
             )
+    # What is said in the same words is said once.
+    found |= {key: words for key, words in view.problems if words not in view.remarks}
     if view.left_out:
         words = f"{view.left_out:,} observations were left out: this machine is too slow"
         found["left out"] = words
@@ -160,7 +168,7 @@ def status_of(view: View) -> str:
 
 def _share(sight: Sight) -> str:
     seen = sight.packets + sight.dropped
-    return f"{sight.dropped:,} of {seen:,} ({100 * sight.dropped / seen:.2g} %)"
+    return f"{sight.dropped:,} of {seen:,} ({100 * sight.dropped / seen:.3g} %)"
 
 
 def _counts(view: View) -> str:

@@ -65,6 +65,9 @@ class Quality:
                 low, high = sorted((health.from_ns, health.until_ns))
                 if health.kind != "silent" or high - low >= SILENT_NS:
                     spans.append((low, high, "blind"))
+            case "dropped" if health.until_ns - health.from_ns <= NEAR_NS:
+                # Of a longer time nobody knows when it was.
+                spans.append((health.from_ns, health.until_ns + 1, "lossy"))
             case "window":
                 grade = grade_of(health)
                 if grade != "good":
@@ -119,7 +122,7 @@ def grade_of(health: Health) -> str:
     """The quality of ten seconds of an interface."""
     if health.tcp_frames and health.one_sided_frames > ONE_SIDED_SHARE * health.tcp_frames:
         return "one_sided"
-    lost = health.dropped_packets + health.mirror_gap_frames
+    lost = health.mirror_gap_frames
     if lost > DROP_SHARE * max(health.frames, 1):
         return "lossy"
     if health.gap_bytes > GAP_SHARE * max(health.bytes, 1):

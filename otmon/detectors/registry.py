@@ -33,6 +33,7 @@ def watchers(
     *,
     ports: Mapping[str, frozenset[tuple[str, int]]] | None = None,
     indicators: Sequence[Indicator] = (),
+    interfaces: Sequence[str] = (),
 ) -> Watchers:
     """One of each that is not switched off, that has seen nothing yet.
 
@@ -40,10 +41,11 @@ def watchers(
         thresholds: What the site says of them.
         ports: Transports and ports of each dissected protocol.
         indicators: What stands on the site's lists.
+        interfaces: Those that are watched live.
     """
     own, quality = thresholds or Detectors(), Quality()
     every: tuple[tuple[bool, Detector], ...] = (
-        (own.sensor.enabled, Sensor(own.sensor)),
+        (own.sensor.enabled, Sensor(own.sensor, interfaces)),
         (own.first_change.enabled, FirstChange()),
         (own.newcomer.enabled, Newcomer()),
         (own.report_disabled.enabled, ReportDisabled(quality)),

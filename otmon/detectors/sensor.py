@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
@@ -11,6 +11,7 @@ from otmon.detectors.bounded import Json, Told, WindowCount
 from otmon.detectors.detector import Detector
 from otmon.detectors.finding import finding_between
 from otmon.model.event import Event
+from otmon.model.notice import Notice
 from otmon.model.observed import Ends
 from otmon.thresholds import SensorThresholds
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 SECOND = 1_000_000_000
 MINUTE_NS = 60 * SECOND
 MAX_INTERFACES = 1_024
+OF_A_SENSOR = frozenset(("one_sided", "duplicates", "truncated_frames", "clock_jump"))
+"""What is told of a live sensor, and of captures only where a site wants it."""
 
 
 @dataclass(slots=True)
@@ -28,9 +31,24 @@ class _Interface:
 
     frames: WindowCount = field(default_factory=lambda: WindowCount(MINUTE_NS))
     bytes: WindowCount = field(default_factory=lambda: WindowCount(MINUTE_NS))
+    missed: WindowCount = field(default_factory=lambda: WindowCount(MINUTE_NS))
     dropped: WindowCount = field(default_factory=lambda: WindowCount(MINUTE_NS))
     gap: WindowCount = field(default_factory=lambda: WindowCount(MINUTE_NS))
-    silent: bool = False
+
+
+def faults_of(health: Health, limits: SensorThresholds) -> Iterator[tuple[str, str, str]]:
+    """What is wrong with ten seconds of an interface: its type, what would be well, what is so."""
+    if health.frames < limits.min_frames:
+        return
+    if health.one_sided_frames > limits.one_sided_share * max(health.tcp_frames, 1):
+        share = health.one_sided_frames / max(health.tcp_frames, 1)
+        yield "one_sided", "both directions of TCP flows", f"one direction alone in {share:.0%}"
+    for count, type, expected, what in (
+        (health.duplicate_frames, "duplicates", "each frame once", "came twice"),
+        (health.truncated_frames, "truncated_frames", "whole frames", "were cut short"),
+    ):
+        if count > limits.most_share * health.frames:
+            yield type, expected, f"{count} of {health.frames} frames {what}"
 
 
 class Sensor(Detector):
@@ -42,14 +60,22 @@ class Sensor(Detector):
         "traffic_none": "No frame came to an interface for much longer than usual.",
         "traffic_back": "Frames come again.",
         "capture_loss": "The sensor misses frames or bytes that passed.",
+        "frames_lost": "Frames came to the sensor and were lost in it.",
         "one_sided": "The sensor sees one direction of most flows alone.",
         "duplicates": "Most frames come to the sensor twice.",
         "truncated_frames": "Frames come to the sensor cut short.",
-        "clock_jump": "The clock of the capture jumped back.",
+        "clock_jump": "The clock of the capture jumped.",
+        "falling_behind": "The sensor was too slow for all there was to see.",
+        "disk_low": "The disk of the sensor is nearly full, or cannot be written.",
+        "sensor_sends": "The machine of the sensor sends through an interface that should watch.",
     }
 
-    def __init__(self, settings: SensorThresholds | None = None) -> None:
+    def __init__(
+        self, settings: SensorThresholds | None = None, interfaces: Sequence[str] = ()
+    ) -> None:
+        """Takes when to speak, and the names of the interfaces that are watched live."""
         self.settings = settings or SensorThresholds()
+        self._names = tuple(interfaces)
         self._interfaces: dict[int, _Interface] = {}
         self._rhythms: Counter[int] = Counter()
         """Steady rhythms of each interface."""
@@ -60,7 +86,8 @@ class Sensor(Detector):
     def wants(self, event: Event) -> bool:
         """What is known of interfaces, and which have rhythms."""
         if event.category == "ot_sensor":
-            return hasattr(event.record, "one_sided_frames")
+            record = event.record
+            return isinstance(record, Notice) or hasattr(record, "one_sided_frames")
         return getattr(event.record, "kind", None) == "periodic"
 
     def observe(self, event: Event) -> Iterable[Event]:
@@ -68,7 +95,10 @@ class Sensor(Detector):
         if event.category == "ot_anomaly":
             self._rhythms.update((event.record.interface,))
             return ()
-        return list(self._judged(event, event.record))
+        record = event.record
+        if isinstance(record, Notice):
+            return list(self._tell(event, record, record.kind, record.expected, record.observed))
+        return list(self._judged(event, record))
 
     def _judged(self, event: Event, health: Health) -> Iterator[Event]:
         if len(self._interfaces) >= MAX_INTERFACES and health.interface not in self._interfaces:
@@ -92,6 +122,12 @@ class Sensor(Detector):
                 yield from self._tell(
                     event, health, "clock_jump", "time goes on", f"back by {back_s:.1f} s"
                 )
+            case "dropped":
+                lost = own.dropped.add(health.until_ns, health.dropped_packets)
+                if lost >= self.settings.min_dropped:
+                    yield from self._tell(
+                        event, health, "frames_lost", "no frame lost", f"{lost} frames lost"
+                    )
             case "window":
                 yield from self._window(event, health, own)
 
@@ -106,15 +142,15 @@ class Sensor(Detector):
         at_ns, limits = health.from_ns, self.settings
         frames = own.frames.add(at_ns, health.frames)
         total = own.bytes.add(at_ns, health.bytes)
-        dropped = own.dropped.add(at_ns, health.dropped_packets + health.mirror_gap_frames)
+        missed = own.missed.add(at_ns, health.mirror_gap_frames)
         gap = own.gap.add(at_ns, health.gap_bytes)
-        if dropped > limits.drop_share * max(frames, 1) and dropped >= limits.min_dropped:
+        if missed > limits.drop_share * max(frames, 1) and missed >= limits.min_dropped:
             yield from self._tell(
                 event,
                 health,
                 "capture_loss",
                 f"at most {limits.drop_share:.1%} of the frames lost",
-                f"{dropped} of {frames + dropped} frames lost within a minute",
+                f"{missed} of {frames + missed} frames lost within a minute",
             )
         elif gap > limits.gap_share * max(total, 1) and gap >= limits.min_gap_bytes:
             yield from self._tell(
@@ -124,27 +160,20 @@ class Sensor(Detector):
                 f"at most {limits.gap_share:.0%} of the bytes not seen",
                 f"{gap} bytes not seen of {total + gap} within a minute",
             )
-        if health.frames < limits.min_frames:
-            return
-        if health.one_sided_frames > limits.one_sided_share * max(health.tcp_frames, 1):
-            share = health.one_sided_frames / max(health.tcp_frames, 1)
-            yield from self._tell(
-                event, health, "one_sided", "both directions", f"one alone in {share:.0%} of TCP"
-            )
-        for count, type, what in (
-            (health.duplicate_frames, "duplicates", "second copies"),
-            (health.truncated_frames, "truncated_frames", "cut short"),
-        ):
-            if count > limits.most_share * health.frames:
-                yield from self._tell(
-                    event, health, type, "each frame once and whole", f"{count} frames {what}"
-                )
+        for type, expected, observed in faults_of(health, limits):
+            yield from self._tell(event, health, type, expected, observed)
 
     def _tell(
-        self, event: Event, health: Health, type: str, expected: str, observed: str
+        self, event: Event, record: Health | Notice, type: str, expected: str, observed: str
     ) -> Iterator[Event]:
-        if not self._told.may((health.interface, type), event.time_ns):
+        # Who records a few minutes by hand knows what he mirrored.
+        if type in OF_A_SENSOR and not (self._names or self.settings.captures):
             return
+        # Files that follow one another are one interface.
+        place = record.file if self._names else getattr(record, "interface", 0)
+        if not self._told.may((place, type), event.time_ns):
+            return
+        name = self._name(record)
         yield finding_between(
             self,
             Ends(frames=()),
@@ -152,10 +181,17 @@ class Sensor(Detector):
             type,
             category="ot_sensor",
             expected=expected,
-            observed=f"interface {health.interface}: {observed}",
-            since_ns=min(health.from_ns, health.until_ns),
+            observed=f"{name}: {observed}",
+            since_ns=min(record.from_ns, record.until_ns),
+            own={"observer.ingress.interface.name": name},
             near=event,
         )
+
+    def _name(self, record: Health | Notice) -> str:
+        """The name of an interface; of a capture, which interface of it."""
+        if self._names:
+            return self._names[record.file]
+        return f"interface {getattr(record, 'interface', 0)}"
 
     def memory(self) -> Json:
         """What was told, by interface."""

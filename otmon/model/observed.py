@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Rhythm,
     )
     from otmon.model.context import Context
+    from otmon.model.notice import Notice
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,11 @@ def event_from_health(health: Health, context: Context | None = None) -> Event:
     """How well an interface was seen for a time; at the end of it."""
     time_ns = max(health.from_ns, health.until_ns)
     return event_of("ot_sensor", None, time_ns, health, _SENSOR, context=context)
+
+
+def event_from_notice(notice: Notice, context: Context | None = None) -> Event:
+    """What the sensor says of itself; when it noticed it."""
+    return event_of("ot_sensor", None, notice.until_ns, notice, _SENSOR, context=context)
 
 
 def event_from_loss(loss: Loss, context: Context | None = None) -> Event:

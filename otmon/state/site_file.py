@@ -342,6 +342,8 @@ def _connect(path: Path, *, read_only: bool) -> sqlite3.Connection:
     db = sqlite3.connect(uri, uri=True, timeout=BUSY_S, isolation_level=None)
     db.execute("PRAGMA foreign_keys = ON")
     db.execute("PRAGMA trusted_schema = OFF")
+    # A sensor can write no file but its own: what is sorted stays in memory.
+    db.execute("PRAGMA temp_store = MEMORY")
     return db
 
 

@@ -205,6 +205,44 @@ def tap_fails(cable: Cable) -> None:
     cable.frames = [one for one in cable.frames if not 90.0 <= one[0] < 150.0]
 
 
+def busy(cable: Cable, seconds: int) -> None:
+    """The operator station reads five controllers, each twice a second."""
+    pollers = [Poller(cable, HMI, plant(11 + turn), 0.2 + turn / 50) for turn in range(5)]
+    for turn in range(seconds * 2):
+        for number, poller in enumerate(pollers):
+            poller.read(1.0 + turn / 2 + number / 20)
+
+
+@case("network")
+def mirror_one_sided(cable: Cable) -> None:
+    """The switch mirrors what stations send to controllers, and no answer."""
+    busy(cable, 35)
+    cable.frames = [
+        one for one in cable.frames if one[2][6:12] == bytes.fromhex(HMI.mac.replace(":", ""))
+    ]
+
+
+@case("network")
+def mirror_doubled(cable: Cable) -> None:
+    """The switch mirrors each frame where it comes in and where it goes out."""
+    busy(cable, 35)
+    cable.frames += [(at + 0.00002, number, frame) for at, number, frame in cable.frames]
+
+
+@case("network")
+def clock_back(cable: Cable) -> None:
+    """The clock of the sensor is set back by half a minute."""
+    normal(cable, 90)
+    cable.step = (60.0, -30.0)
+
+
+@case("network")
+def recorder_drops(cable: Cable) -> None:
+    """The program that recorded says that it lost 120 frames."""
+    normal(cable, 60)
+    cable.lost_count = 120
+
+
 @case("network")
 def poll_stopped(cable: Cable) -> None:
     """The operator station stops reading one of four controllers, which others still read."""

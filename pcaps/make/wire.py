@@ -7,6 +7,7 @@ depend on the script alone, so that the same script gives the same bytes.
 from __future__ import annotations
 
 import datetime
+import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,6 +34,10 @@ class Cable:
 
     start: datetime.datetime
     frames: list[tuple[float, int, bytes]] = field(default_factory=list)
+    step: tuple[float, float] | None = None
+    """When the clock of who records is set, and by how many seconds."""
+    lost_count: int = 0
+    """Frames that who records says it lost."""
     _ids: dict[str, int] = field(default_factory=dict)
     _next_port: int = 49_152
 
@@ -80,10 +85,24 @@ class Cable:
         try:
             for at, _, frame in sorted(self.frames):
                 packet = Ether(frame)
-                packet.time = origin + round(at, 6)
+                packet.time = origin + round(self._clock(at), 6)
                 writer.write(packet)
         finally:
             writer.close()
+        if self.lost_count:
+            with path.open("ab") as file:
+                file.write(_statistics(self.lost_count))
+
+    def _clock(self, at: float) -> float:
+        """What the clock of who records says."""
+        return at + self.step[1] if self.step is not None and at >= self.step[0] else at
+
+
+def _statistics(lost_count: int) -> bytes:
+    """An interface statistics block of pcapng that says how many frames were lost."""
+    option = struct.pack("<HHQHH", 5, 8, lost_count, 0, 0)
+    length = 24 + len(option)
+    return struct.pack("<IIIII", 5, length, 0, 0, 0) + option + struct.pack("<I", length)
 
 
 class Session:

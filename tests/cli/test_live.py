@@ -10,9 +10,10 @@ import pytest
 from rich.console import Console
 
 from otmon.cli.live import Lines, complaints_of, drawn
-from otmon.monitor import Sight, View
+from otmon.model.notice import Sight
+from otmon.monitor import View
 
-SIGHT = Sight("eth1", True, 12_345_678, 1_234.0, 8e6, 0, 0, 0.0)
+SIGHT = Sight("eth1", True, 12_345_678, 1_234.0, 8e6, 0, None, 0, 0.0)
 VIEW = View(
     site="waterworks",
     state="/var/lib/otmon/eth1.sqlite",
@@ -27,6 +28,7 @@ VIEW = View(
     latest=(),
     left_out=0,
     remarks=(),
+    problems=(),
 )
 
 

@@ -13,11 +13,18 @@ from otmon.detectors.registry import watchers
 from otmon.detectors.sensor import Sensor
 from otmon.errors import ConfigError
 from otmon.indicator_lists import read_indicators
+from otmon.model.event import Event
 from otmon.model.indicator import Indicator
-from otmon.model.observed import event_from_address, event_from_health, event_from_rhythm
+from otmon.model.notice import Notice
+from otmon.model.observed import (
+    event_from_address,
+    event_from_health,
+    event_from_notice,
+    event_from_rhythm,
+)
 from otmon.thresholds import Detectors, ScanThresholds, Switch
 from tests.detectors.seeing import at, operation, said, talk, transfer, types
-from tests.records import Health, Pair, Rhythm
+from tests.records import SECOND, START, Health, Pair, Rhythm
 
 PORTS = {"modbus": frozenset([("tcp", 502)])}
 
@@ -200,11 +207,35 @@ def test_silence_where_nothing_is_regular_means_nothing():
     assert [] == types(Sensor(), *rhythms(2), silence(100))
 
 
-def test_loss_is_told_from_a_share_of_a_minute_on():
-    lossy = Health(dropped_packets=20, frames=10_000)
+def test_loss_of_a_mirror_port_is_told_from_a_share_of_a_minute_on():
+    lossy = Health(mirror_gap_frames=20, frames=10_000)
 
     assert ["capture_loss"] == types(Sensor(), event_from_health(lossy))
-    assert [] == types(Sensor(), event_from_health(Health(dropped_packets=5, frames=10_000)))
+    assert [] == types(Sensor(), event_from_health(Health(mirror_gap_frames=5, frames=10_000)))
+
+
+def test_frames_that_the_sensor_lost_are_told_once_an_hour_and_since_when():
+    lost = [
+        event_from_health(Health(kind="dropped", from_ns=START + at, until_ns=START + at + SECOND,
+                                 dropped_packets=8, frames=0))
+        for at in (0, SECOND, 2 * SECOND)
+    ]  # fmt: skip
+    sensor = Sensor(interfaces=("eth1",))
+    (said,) = [one for event in lost for one in sensor.observe(event)]
+
+    assert ("frames_lost", "eth1: 16 frames lost", START + SECOND) == tuple(
+        said.get(name) for name in ("anomaly.type", "anomaly.observed", "anomaly.since")
+    )
+
+
+def test_what_a_sensor_says_of_itself_is_told_once_of_each_interface():
+    def notice(file: int) -> Event:
+        return event_from_notice(Notice("disk_low", file, START, START, "room", "none"))
+
+    sensor = Sensor(interfaces=("eth1", "eth2"))
+    told = [one.get("anomaly.observed") for n in (0, 0, 1) for one in sensor.observe(notice(n))]
+
+    assert ["eth1: none", "eth2: none"] == told
 
 
 def test_a_detector_that_is_off_is_not_there():

@@ -1,0 +1,136 @@
+"""What is not well with a sensor is shown, stored, and told once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from live.frames import frames_of, numbered
+from live.test_monitor import STOPPED, Monitor
+from live.wire import Wire
+from places import PCAPS
+
+from otmon.model.alert import Alert
+from otmon.state import alerts
+from otmon.state.site_file import SiteFile
+
+ONE_SIDED = PCAPS / "network" / "mirror_one_sided.pcapng"
+DOUBLED = PCAPS / "network" / "mirror_doubled.pcapng"
+
+
+def of_the_sensor(state: Path) -> list[Alert]:
+    """The alerts of a state that are about the sensor itself."""
+    with SiteFile.open(state, read_only=True) as site, site.reading() as db:
+        return [one for one in alerts.load(db) if one.rule.title.startswith("Sensor ")]
+
+
+def test_a_mirror_port_that_shows_nothing_is_one_alert_over_restarts(
+    wire: Wire, tmp_path: Path
+) -> None:
+    state, config = tmp_path / "site.sqlite", tmp_path / "otmon.toml"
+    config.write_text("[detectors.sensor]\nsilent_s = 1\n", encoding="utf-8")
+    monitor = Monitor(wire, state, "--config", str(config))
+    monitor.until(" alert ")
+    monitor.stop()
+    again = Monitor(wire, state, "--config", str(config))
+    wire.run("sleep", "4")
+    again.stop()
+
+    (alert,) = of_the_sensor(state)
+    assert ("Sensor saw no traffic", 1) == (alert.rule.title, alert.count)
+    assert "tap0: no frame for" in alert.message
+    assert [] == again.alerts
+
+
+def test_one_direction_alone_and_doubled_frames_are_told_of_their_interface(
+    wire: Wire, tmp_path: Path
+) -> None:
+    state = tmp_path / "site.sqlite"
+    wire.connect("tap1", "src1")
+    monitor = Monitor(wire, state, "-i", "tap1")
+    # Of a time of ten seconds it is known how it was when the next one begins.
+    for _ in range(2):
+        wire.send(frames_of(ONE_SIDED))
+        wire.send_into(("src1", frame) for frame in frames_of(DOUBLED))
+        wire.run("sleep", "10")
+    wire.send(numbered(1))
+    wire.send_into([("src1", numbered(1)[0])])
+    monitor.until("sensor: tap1")
+    monitor.until(" alert ")
+    monitor.stop()
+
+    found = [one for one in of_the_sensor(state) if one.rule.title == "Sensor sees traffic badly"]
+    messages = sorted(one.message for one in found)
+    assert 2 == len(messages), messages
+    assert "tap0: one direction alone" in messages[0]
+    assert "tap1" in messages[1]
+    assert "came twice" in messages[1]
+    assert 1 == sum(" sensor: tap0: one direction alone" in line for line in monitor.lines)
+
+
+def test_frames_that_found_no_room_are_shown_and_one_alert(wire: Wire, tmp_path: Path) -> None:
+    state = tmp_path / "site.sqlite"
+    monitor = Monitor(wire, state, "--ring-mib", "2")
+    wire.send(numbered(10))
+    for _ in range(2):
+        os.kill(monitor.process.pid, signal.SIGSTOP)
+        wire.send(numbered(15_000, length=200))
+        os.kill(monitor.process.pid, signal.SIGCONT)
+        wire.run("sleep", "2")
+    line = monitor.until("sensor: tap0 lost frames")
+    monitor.until(" alert ")
+    wire.run("sleep", "1.5")
+    monitor.stop()
+
+    (alert,) = of_the_sensor(state)
+    assert ("Sensor cannot keep up", 1) == (alert.rule.title, alert.count)
+    assert "tap0:" in alert.message
+    assert ", the last at " in line
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A folder with room for 24 MB."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "none", folder], check=True)
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def test_a_full_disk_is_told_and_everything_is_written_once_there_is_room(
+    wire: Wire, small_disk: Path, tmp_path: Path
+) -> None:
+    state, config = small_disk / "site.sqlite", tmp_path / "otmon.toml"
+    config.write_text(
+        f'[monitor]\ndisk_free_mib = 1\npdu_log = "{small_disk}/pdus"\n'
+        "[state]\ncheckpoint_seconds = 1\n",
+        encoding="utf-8",
+    )
+    monitor = Monitor(wire, state, "--config", str(config))
+    filler = small_disk / "filler"
+    handle = os.open(filler, os.O_WRONLY | os.O_CREAT)
+    with pytest.raises(OSError, match="No space"):
+        while True:
+            os.write(handle, bytes(4096))
+    os.close(handle)
+    wire.send(frames_of(STOPPED))
+    monitor.until("sensor: ")
+    wire.run("sleep", "2")
+    filler.unlink()
+    monitor.until(" alert ")
+    wire.run("sleep", "12")
+    ended = monitor.stop()
+
+    with SiteFile.open(state, read_only=True) as site:
+        assert [] == site.check()
+    assert 0 == ended
+    assert ["Sensor cannot keep up"] == [one.rule.title for one in of_the_sensor(state)]
+    assert any("stopped the controller" in line for line in monitor.alerts)
+    assert any("no longer" in line for line in monitor.lines)
