@@ -200,6 +200,9 @@ class TestAirGap:
         lines = (tmp_path / "kibana" / "otmon.ndjson").read_text().splitlines()
 
         assert [*kibana.objects.values()] == [json.loads(line) for line in lines]
+        lines = (tmp_path / "kibana" / "rules.ndjson").read_text().splitlines()
+        assert [*kibana.rules.values()] == [json.loads(line) for line in lines]
+        assert {"event.ingested"} == {one["timestamp_override"] for one in kibana.rules.values()}
 
 
 def test_an_analyst_reads_and_changes_nothing(secure_server: Node, namespace: str):

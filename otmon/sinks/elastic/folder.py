@@ -74,8 +74,8 @@ after an update; ids stay.
 
 ## 1. Elasticsearch
 
-**Before** the first document, in this order; each body is the file. In Kibana's Dev Tools the
-requests can be pasted as they are, or with curl:
+**Before** the first document, in this order; each body is the file. In Kibana's Dev Tools put the
+text of the file below the line, or use curl:
 
     curl --cacert http_ca.crt -u USER -X PUT https://es.example:9200/PATH \\
       -H 'Content-Type: application/json' --data-binary @FILE

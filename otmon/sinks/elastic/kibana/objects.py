@@ -18,7 +18,7 @@ from otmon.sinks.elastic.kibana import lens
 from otmon.sinks.elastic.kibana.boards import BOARDS, SEARCHES
 from otmon.sinks.elastic.kibana.panels import Board, Control, Panel, Search, Table, Words
 from otmon.sinks.elastic.kibana.panels import slug as slug_of
-from otmon.sinks.elastic.kibana.rules import promotion_rule
+from otmon.sinks.elastic.kibana.rules import detection_rules
 from otmon.sinks.elastic.kibana.views import FORMATS, VIEWS, View
 
 CORE_VERSION = "8.8.0"
@@ -74,7 +74,7 @@ def ndjson(objects: Iterable[Mapping[str, Any]]) -> str:
 def files() -> Iterator[tuple[str, str]]:
     """What `assets/` holds for a Kibana that no otmon reaches, by name."""
     yield "kibana/otmon.ndjson", ndjson(saved_objects())
-    yield "kibana/promotion-rule.ndjson", ndjson([promotion_rule()])
+    yield "kibana/promotion-rule.ndjson", ndjson(detection_rules([]))
 
 
 def data_view(view: View) -> SavedObject:

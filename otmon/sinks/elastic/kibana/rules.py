@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -58,10 +60,21 @@ def promotion_rule() -> dict[str, Any]:
     }
 
 
-def detection_rules(event_rules: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Every rule for the import: the promotion rule, then those of events.
+def detection_rules(event_rules: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Every rule for the import, with a hash by which a later set-up sees whether it differs.
+
+    The promotion rule comes first. All look at what came in since they ran last,
+    however late a sensor sent it.
 
     Args:
         event_rules: As `otmon rules convert` makes them.
     """
-    return [promotion_rule(), *event_rules]
+    events = ({**one, "timestamp_override": "event.ingested"} for one in event_rules)
+    return [_signed(one) for one in (promotion_rule(), *events)]
+
+
+def _signed(rule: Mapping[str, Any]) -> dict[str, Any]:
+    text = json.dumps(rule, sort_keys=True, ensure_ascii=False)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    meta = {**rule.get("meta", {}).get("otmon", {}), "content_hash": digest}
+    return {**rule, "meta": {"otmon": meta}}
