@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -282,6 +282,24 @@ def test_a_server_that_dies_in_the_middle_and_comes_back_has_everything_once(
     assert 3000 == client.count(index=target)["count"]
 
 
+def bulk(client: Elasticsearch, action: dict[str, dict[str, Any]], *body: str) -> None:
+    """One action in a bulk request, which raises as if it were asked alone."""
+    ((op, where),) = action.items()
+    lines = [json.dumps({op: {**where, "_id": "a" * 32}}), *body]
+    (item,) = client.bulk(operations="\n".join(lines) + "\n")["items"]
+    if item[op]["status"] == 403:
+        raise PermissionError
+
+
+def refused(asked: Callable[[], object]) -> bool:
+    """Whether a key may not do it."""
+    try:
+        asked()
+    except (AuthorizationException, PermissionError):
+        return True
+    return False
+
+
 class TestSecure:
     """With TLS, users and API keys."""
 
@@ -303,17 +321,52 @@ class TestSecure:
         server = Server((secure_server.url,), ca_file=secure_server.ca, api_key=key)
         assert Sender(site, connect(server)).drain(30)
 
+        latest = f"otmon-asset-latest-{namespace}"
+        other = one("c" * 32, target).body.decode()
+        with secure_server.client() as admin:
+            (behind,) = admin.indices.get(index=target)
         with secure_server.client(api_key=key) as sensor:
-            for refused in (
-                lambda: sensor.search(index=target),
-                lambda: sensor.delete(index=f"otmon-asset-latest-{namespace}", id="b" * 32),
-                lambda: sensor.indices.delete(index=f"otmon-asset-latest-{namespace}"),
-                lambda: sensor.index(index="else", document={}),
-            ):
-                with pytest.raises(AuthorizationException):
-                    refused()
+            took = {
+                name: refused(asked)
+                for name, asked in {
+                    "search": lambda: sensor.search(index=target),
+                    "search of devices": lambda: sensor.search(index=latest),
+                    "count": lambda: sensor.count(index=target),
+                    "one document": lambda: sensor.get(index=latest, id="b" * 32),
+                    "some documents": lambda: sensor.mget(index=latest, ids=["b" * 32]),
+                    "mapping": lambda: sensor.indices.get_mapping(index=target),
+                    "delete a document": lambda: sensor.delete(index=latest, id="b" * 32),
+                    "delete an index": lambda: sensor.indices.delete(index=latest),
+                    "delete a stream": lambda: sensor.indices.delete(index=behind),
+                    "delete in bulk": lambda: bulk(sensor, {"delete": {"_index": latest}}),
+                    "replace in a stream": lambda: bulk(
+                        sensor,
+                        {"index": {"_index": behind, "if_seq_no": 0, "if_primary_term": 1}},
+                        other,
+                    ),
+                    "update in bulk": lambda: bulk(
+                        sensor, {"update": {"_index": behind}}, '{"doc":{}}'
+                    ),
+                    "close": lambda: sensor.indices.close(index=latest),
+                    "settings": lambda: sensor.indices.put_settings(
+                        index=latest, settings={"index.blocks.write": True}
+                    ),
+                    "roll over": lambda: sensor.indices.rollover(alias=target),
+                    "another index": lambda: sensor.index(index="else", document={}),
+                    "another stream": lambda: sensor.create(
+                        index="logs-other-default", id="1", document={"@timestamp": 0}
+                    ),
+                    "templates": lambda: sensor.indices.put_index_template(
+                        name="logs-otmon.alert", index_patterns=["x"]
+                    ),
+                    "another key": lambda: sensor.security.create_api_key(name="more"),
+                    "users": lambda: sensor.security.get_user(),
+                }.items()
+            }
+        assert dict.fromkeys(took, True) == took
         with secure_server.client() as admin:
             assert ["a" * 32] == [one["event"]["id"] for one in stored(admin, target)]
+            assert ["b" * 32] == [one["event"]["id"] for one in stored(admin, latest)]
 
     def test_a_wrong_key_pauses_and_loses_nothing(self, secure_server, site, namespace):
         put(site, one("a" * 32, f"logs-otmon.alert-{namespace}"))
