@@ -338,6 +338,7 @@ class TestSecure:
                     "delete a document": lambda: sensor.delete(index=latest, id="b" * 32),
                     "delete an index": lambda: sensor.indices.delete(index=latest),
                     "delete a stream": lambda: sensor.indices.delete(index=behind),
+                    "delete in a stream": lambda: bulk(sensor, {"delete": {"_index": behind}}),
                     "delete in bulk": lambda: bulk(sensor, {"delete": {"_index": latest}}),
                     "replace in a stream": lambda: bulk(
                         sensor,
