@@ -292,8 +292,12 @@ class Elastic:
     """What this sensor is called; the name of the machine, if left out."""
     interval_seconds: float = 60.0
     """Over how much packet time operations and conversations are counted together."""
+    operations: str = "summary"
+    """`summary` sends operations as counts of each interval; `notable` also sends each one that
+    changes something, was refused, had no answer or is odd, as far as the engine tells of it."""
     outbox_mib: int = 2048
-    """Room for what waits to be sent; alerts are never dropped for lack of it."""
+    """Room for what waits to be sent; alerts are never dropped for lack of it. On disk documents
+    take up to half as much again."""
     outbox_max_age_hours: float = 720.0
     """After so long what could not be sent is dropped, and counted."""
     max_document_kib: int = 256
@@ -304,6 +308,8 @@ class Elastic:
             raise ValueError(
                 f"namespace {self.namespace!r} has to be lower case letters, digits, _ and ."
             )
+        if self.operations not in ("summary", "notable"):
+            raise ValueError(f"operations {self.operations!r} has to be summary or notable")
         if not 1 <= self.interval_seconds <= 86_400:
             raise ValueError("interval_seconds has to be from 1 to 86400")
 

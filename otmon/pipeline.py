@@ -77,6 +77,7 @@ class Analysis:
         rules = site_rules(config)
         self._engine = engine
         self._shipping = shipping
+        self._ships_each = shipping is not None and shipping.tells_each
         self._config = config
         self._memory = memory
         calendar = self._calendar = SiteCalendar(config)
@@ -228,6 +229,8 @@ class Analysis:
         return min((time_ns for time_ns in seen if time_ns is not None), default=0)
 
     def _transaction(self, transaction: _engine.Transaction) -> None:
+        if self._ships_each:
+            self._ship_alone(transaction)
         operation, conformance = self._likenesses.of_transaction(transaction)
         time_ns = transaction.time_ns
         event = Event(operation, transaction, time_ns)
@@ -245,6 +248,13 @@ class Analysis:
             self._hold_against(event, self._normal.transaction(transaction))
         if conformance is not None:
             self._watch(Event(conformance, transaction, time_ns))
+
+    def _ship_alone(self, transaction: _engine.Transaction) -> None:
+        """Send an operation by itself, where people wish it."""
+        number = transaction.behaviour
+        behaviour = None if number is None else self._behaviours.get(number)
+        if self._shipping is not None:
+            self._shipping.transaction(transaction, None if behaviour is None else behaviour.id)
 
     def _behaviour(self, behaviour: _engine.Behaviour) -> None:
         self._behaviours[behaviour.behaviour] = behaviour

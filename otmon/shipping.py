@@ -16,6 +16,7 @@ from typing import Any
 
 from otmon import _engine
 from otmon.config import Config
+from otmon.fields import NOTABLE_CLASSES
 from otmon.model.alert import Alert
 from otmon.model.asset import Asset
 from otmon.model.document import pack, unpack
@@ -85,6 +86,8 @@ class Shipping:
         every_ns = round(config.elastic.interval_seconds * 1e9)
         self.sensor = sensor
         self.interval_ns = every_ns
+        self.tells_each = config.elastic.operations == "notable"
+        """Whether it wants operations one by one, too."""
         self._bounds = bounds_of(config)
         self._most_bytes = config.elastic.max_document_kib << 10
         self._spool = spool
@@ -94,6 +97,9 @@ class Shipping:
         self._operations: Intervals[_engine.Behaviour, int] = Intervals(every_ns, 0)
         self._conversations: Intervals[_engine.Conversation, Talked] = Intervals(every_ns, Talked())
         self._facts: Facts = lambda ip, mac, vlan: None
+        self._place = (-1, -1)
+        self._index = 0
+        """Flow and packet time of the last operation that was told by itself, and its number."""
         self._assets_ns: int | None = None
         """The packet time at which devices were told last."""
         self._places: dict[str, Asset] = {}
@@ -127,6 +133,16 @@ class Shipping:
                     self.sensor, over.now, over.before, self._facts, new=over.new
                 )
             )
+
+    def transaction(self, one: _engine.Transaction, behaviour: str | None) -> None:
+        """Take one operation, where its class is notable or it is no plain success."""
+        plain = one.status == "ok" and not one.anomalies
+        if plain and one.operation_class not in NOTABLE_CLASSES:
+            return
+        place = (one.flow_id, one.time_ns)
+        self._index = self._index + 1 if place == self._place else 0
+        self._place = place
+        self._add(documents.notable(self.sensor, one, behaviour, self._index, self._facts))
 
     def health(self, time_ns: int, figures: Mapping[str, Any]) -> None:
         """Take how the sensor is."""

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from places import ROOT
-from records import START, Behaviour, Conversation
+from records import START, Behaviour, Conversation, Transaction
 
 from otmon.fields import FIELDS
 from otmon.model.advisory import Match
@@ -130,6 +130,23 @@ CONVERSATIONS = st.builds(
     first_seen_ns=TIMES,
     last_seen_ns=TIMES,
 )
+TRANSACTIONS = st.builds(
+    Transaction,
+    time_ns=TIMES,
+    latency_ns=st.none() | st.integers(0, 2**40),
+    client_ip=st.sampled_from([None, "10.0.0.1", "fe80::1"]),
+    operation_class=st.sampled_from(["read", "write", "program_download"]),
+    targets=texts(),
+    values=st.lists(
+        st.booleans() | st.integers(-(2**63), 2**64) | NUMBERS | TEXT | st.binary(max_size=4),
+        max_size=3,
+    ),
+    quantity=st.none() | SMALL,
+    unit=st.none() | SMALL,
+    status=st.sampled_from([None, "ok", "illegal_function"]),
+    status_code=st.none() | SMALL,
+    anomalies=texts(),
+)
 UPDATES = st.builds(Update, id=SMALL, time_ns=TIMES, count=SMALL)
 MATCHES = st.builds(
     Match,
@@ -152,6 +169,9 @@ DRAFTS = st.one_of(
     st.builds(lambda one, facts: documents.conversation(SENSOR, one, Talked(), lambda *_: facts),
               CONVERSATIONS, FACTS),
     st.builds(lambda one, revision: documents.asset_latest(SENSOR, one, revision), ASSETS, SMALL),
+    st.builds(lambda one, index, facts:
+              documents.notable(SENSOR, one, "b-1", index, lambda *_: facts),
+              TRANSACTIONS, st.integers(0, 3), FACTS),
     st.builds(lambda one, revision, changed:
               documents.asset_change(SENSOR, one, revision, "changed", changed),
               ASSETS, SMALL, texts()),

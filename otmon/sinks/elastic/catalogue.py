@@ -104,6 +104,7 @@ OPERATION: Mapping[str, str] = {
     **_of("double", "otmon.behaviour.", "value_low value_high"),
     **_of("float", "otmon.behaviour.", "period_ms jitter_ms latency_ms"),
     **_of("date", "otmon.behaviour.", "first_seen_at"),
+    **_of("long", "otmon.evidence.", "frame_numbers"),
 }
 """Of what was done in an interval."""
 

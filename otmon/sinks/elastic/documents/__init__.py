@@ -14,7 +14,7 @@ from otmon.sinks.elastic.documents.draft import (
 )
 from otmon.sinks.elastic.documents.parties import Facts, Find
 from otmon.sinks.elastic.documents.sensor import sensor_health
-from otmon.sinks.elastic.documents.traffic import Talked, conversation, operation, talked
+from otmon.sinks.elastic.documents.traffic import Talked, conversation, notable, operation, talked
 from otmon.sinks.elastic.documents.vulnerability import vulnerabilities
 
 __all__ = [
@@ -35,6 +35,7 @@ __all__ = [
     "conversation",
     "encode",
     "finished",
+    "notable",
     "operation",
     "sensor_health",
     "talked",

@@ -17,7 +17,9 @@ Facts = Callable[[str | None, str | None, int | None], AssetFacts | None]
 """What is known of the device of an IP address, hardware address and VLAN."""
 
 
-def ends(one: _engine.Behaviour | _engine.Conversation, facts: Facts) -> dict[str, Any]:
+def ends(
+    one: _engine.Behaviour | _engine.Conversation | _engine.Transaction, facts: Facts
+) -> dict[str, Any]:
     """Both ends of something that the engine counts, and the boundary between them."""
     client = facts(one.client_ip, one.client_mac, one.vlan)
     server = facts(one.server_ip, one.server_mac, one.vlan)

@@ -74,6 +74,66 @@ def operation(
     )
 
 
+def notable(
+    sensor: Sensor, one: _engine.Transaction, behaviour: str | None, index: int, facts: Facts
+) -> Draft:
+    """The document of one operation that changes something, or was refused, or is odd.
+
+    Args:
+        sensor: Who sends.
+        one: The operation.
+        behaviour: The id of its behaviour.
+        index: Its number among those of its flow at one packet time.
+        facts: Gives what is known of devices.
+    """
+    target = one.targets[0] if one.targets else None
+    number = one.values[0] if one.values else None
+    is_number = isinstance(number, int | float) and not isinstance(number, bool)
+    fields: dict[str, Any] = {
+        "event.action": "operation",
+        "event.start": Moment(one.time_ns),
+        "event.end": Moment(one.time_ns + (one.latency_ns or 0)),
+        "event.duration": one.latency_ns,
+        "event.outcome": one.outcome,
+        "network.transport": one.transport,
+        "network.protocol": one.protocol,
+        "network.vlan.id": one.vlan,
+        "ot.operation.class": one.operation_class,
+        "ot.operation.is_write": one.operation_class in CHANGE_CLASSES,
+        "ot.operation.is_program": one.operation_class in PROGRAM_CLASSES,
+        "ot.function.code": one.function_code,
+        "ot.function.name": one.operation,
+        "ot.role": one.role,
+        "ot.answered": one.answered,
+        "ot.unit.id": one.unit_text,
+        "ot.object.id": [*one.targets],
+        "ot.object.type": [target.partition(":")[0]] if target else [],
+        "ot.object.quantity": one.quantity,
+        "ot.value": [*one.value_texts[:MAX_LISTED]],
+        "ot.value_number": float(number) if is_number and number is not None else None,
+        "ot.status.name": one.status,
+        "ot.status.code": one.status_text,
+        "ot.anomaly": [*one.anomalies],
+        "otmon.behaviour.id": behaviour,
+        "otmon.behaviour.latency_ms": _milliseconds(one.latency_ns),
+        "otmon.evidence.frame_numbers": [frame for _, frame in one.frames[:MAX_LISTED]],
+        **ends(one, facts),
+        "source.port": one.client_port or None,
+        "client.port": one.client_port or None,
+    }
+    key = (one.client_address, one.client_port, one.server_address, one.server_port)
+    return draft(
+        sensor,
+        "operation",
+        ("pdu", *key, one.transport, one.vlan, one.time_ns, index),
+        one.time_ns,
+        kind="event",
+        category=["network"],
+        kinds=["protocol", "info"],
+        fields=fields,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Talked:
     """What a conversation had come to when an interval began."""
