@@ -10,8 +10,10 @@ from typing import Any
 
 import click
 
+from otmon.baseline.review import Word
 from otmon.cli import asset_advisories, asset_exchange, console, options, site
 from otmon.cli.asset_sources import known, meant, of_site
+from otmon.cli.baseline_settling import accept
 from otmon.config import load
 from otmon.errors import UsageError
 from otmon.inventory.role import ROLES
@@ -19,6 +21,7 @@ from otmon.model.asset import Asset, Words
 from otmon.model.document import to_document
 from otmon.state import assets as kept
 from otmon.state.journal import Action
+from otmon.state.site_file import now_ns
 
 _MANY = ("merge", "apart")
 
@@ -176,6 +179,9 @@ def set_asset(
     given = {name: value for name, value in said.items() if value not in (None, ())}
     if not given and not forget:
         raise UsageError("Nothing was said. See `otmon assets set --help` for what can be.")
+    for name, value in given.items():
+        if isinstance(value, str) and not value.isprintable():
+            raise UsageError(f"--{name} has characters that cannot be printed. Leave them out.")
     with site.writing(state, settings) as file:
         everything = of_site(file, settings)
         with file.reading() as db:
@@ -193,10 +199,15 @@ def set_asset(
             words = dataclasses.replace(words, author=person)
         action = Action(person, "forget" if forget else "set", given.get("note"))
         with file.transaction() as db:
-            kept.say(db, action, {asset.id: words})
+            writer = kept.say(db, action, {asset.id: words})
+            accepted = given.get("accepted") is True and accept(
+                file, settings, asset.id, Word("approve", person, now_ns(), action.note), writer, db
+            )
     from otmon.cli import asset_tables
 
     asset_tables.said(console.out(), asset, words)
+    if accepted:
+        console.out().print("Its conversations are learned for a while.", soft_wrap=True)
 
 
 for command in (

@@ -15,12 +15,12 @@ from otmon.baseline.words import says
 from otmon.baseline_memory import BaselineMemory
 from otmon.cli import console, options, site
 from otmon.cli.baseline_choice import Command, choice_of, choosing
-from otmon.config import load
+from otmon.config import Config, load
 from otmon.errors import UsageError
-from otmon.model.statement import Statement
+from otmon.model.statement import Key, Statement
 from otmon.state import baseline as kept
 from otmon.state.journal import Action, Facts, Writer
-from otmon.state.site_file import now_ns
+from otmon.state.site_file import SiteFile, now_ns
 
 DAY_NS = 86_400 * 1_000_000_000
 WAITING = ("pending", "expired")
@@ -112,6 +112,19 @@ def say(book: Book, statements: Iterable[Statement], word: Word, writer: Writer)
         kept.note(writer, facts, change.after, change.id)
     kept.note_edges(writer, before, _edges(book))
     return changes
+
+
+def accept(
+    file: SiteFile, settings: Config, asset: str, word: Word, writer: Writer, db: Any
+) -> bool:
+    """Says that a device takes part, where it waits for that; whether it did."""
+    memory = BaselineMemory(file, settings.baseline)
+    waits = memory.baseline.book.get(Key("asset", asset, "", ""))
+    if waits is None or waits.state not in WAITING:
+        return False
+    say(memory.baseline.book, [waits], word, writer)
+    memory.write(db)
+    return True
 
 
 def _edges(book: Book) -> dict[kept.EdgeKey, Facts]:

@@ -57,6 +57,8 @@ NETBOX_COLUMNS = (
 status and site must be there."""
 
 _NETBOX_STATUS = {"active": "active", "stale": "offline", "gone": "offline"}
+NETBOX_NAME, NETBOX_SERIAL = 64, 50
+"""Characters that NetBox has for a name and for a serial number [D]."""
 UNKNOWN = "Unknown"
 """What NetBox is told where a name must be and none is known."""
 SEPARATOR = "; "
@@ -69,11 +71,17 @@ def rows(assets: Iterable[Asset]) -> list[list[Any]]:
 
 def netbox_rows(assets: Iterable[Asset], site: str) -> list[list[str]]:
     """The cells of NetBox's import; devices that are no part of the site are left out."""
-    return [
-        _netbox(asset, site)
-        for asset in assets
-        if asset.confirmed and "public_peer" not in asset.roles
-    ]
+    rows, names = [], set()
+    for asset in assets:
+        if not asset.confirmed or "public_peer" in asset.roles:
+            continue
+        row = _netbox(asset, site)
+        if row[0] in names:
+            # NetBox wants a name once in a site; that of the project may be everybody's.
+            row[0] = f"{row[0][: NETBOX_NAME - len(asset.id) - 1]} {asset.id}"
+        names.add(row[0])
+        rows.append(row)
+    return rows
 
 
 def csv_text(columns: Sequence[str], cells: Iterable[Sequence[Any]]) -> str:
@@ -110,11 +118,11 @@ def _netbox(asset: Asset, site: str) -> list[str]:
         "otmon id": asset.id,
     }
     return [
-        name,
+        name[:NETBOX_NAME],
         asset.roles[0] if asset.roles else UNKNOWN,
         asset.vendor or UNKNOWN,
         asset.model or asset.order_code or UNKNOWN,
-        asset.serial or "",
+        (asset.serial or "")[:NETBOX_SERIAL],
         _NETBOX_STATUS.get(asset.state, "decommissioning"),
         site,
         ", ".join(addresses)[:200],

@@ -91,8 +91,10 @@ def words(db: sqlite3.Connection) -> dict[str, Words]:
     }
 
 
-def say(db: sqlite3.Connection, action: Action, said: Mapping[str, Words | None]) -> None:
+def say(db: sqlite3.Connection, action: Action, said: Mapping[str, Words | None]) -> Writer:
     """Keeps what a person said of assets; None takes all of it back.
+
+    Gives the writer of the journal, for what else the same command does.
 
     Args:
         db: A connection inside a transaction.
@@ -105,6 +107,7 @@ def say(db: sqlite3.Connection, action: Action, said: Mapping[str, Words | None]
         after = None if own is None else _facts(own)
         restore(db, asset, after)
         writer.add("asset", asset, None if before is None else json.loads(before[0]), after)
+    return writer
 
 
 def restore(db: sqlite3.Connection, asset: str, facts: Facts | None) -> None:

@@ -117,3 +117,27 @@ def test_an_import_is_taken_back_but_for_what_was_seen_later(learned: Path, tmp_
     assert len(before["statements"]) != len(between["statements"])
     assert len(before["statements"]) == len(after["statements"])
     assert before["surroundings"] == after["surroundings"]
+
+
+def test_a_device_that_is_accepted_has_its_conversations_learned(
+    learned: Path, tmp_path: Path
+) -> None:
+    state = tmp_path / "site.otmon"
+    shutil.copy(learned, state)
+    before = content(state)
+    said = say("assets", "set", "10.20.1.66", "--accept", "--state", str(state))
+    with SiteFile.open(state) as site:
+        learning = {edge.protocol for edge in baseline.load_edges(site.db) if not edge.enforcing}
+    say("undo", "--state", str(state))
+
+    assert "learned for a while" in said
+    assert {"modbus", "s7comm"} <= learning
+    assert before == content(state)
+
+
+def test_what_cannot_be_printed_is_no_name(learned: Path) -> None:
+    ran = CliRunner().invoke(
+        group, ["assets", "set", "10.20.1.66", "--name", "a\x1b[31mb", "--state", str(learned)]
+    )
+
+    assert "cannot be printed" in str(ran.exception)

@@ -59,3 +59,14 @@ def test_netbox_gets_every_column_that_it_must_have() -> None:
 
 def test_netbox_is_told_of_no_peers_outside_and_of_nobody_seen_once() -> None:
     assert [] == netbox_rows(one(packets=1, last_seen_ns=0), "works")
+
+
+def test_netbox_gets_every_name_once_and_no_longer_than_it_takes() -> None:
+    inventory = Inventory()
+    for number in (1, 2):
+        inventory.address(address(f"00:1b:1b:00:00:0{number}", f"10.0.0.{number}"))
+        inventory.claim(claim(f"10.0.0.{number}", "station_name", "PLC_1 " * 20))
+    first, second = (row[0] for row in netbox_rows(inventory.assets(str), "works"))
+
+    assert first != second
+    assert (64, 64) == (len(first), len(second))
