@@ -165,9 +165,9 @@ def known(
     if kinds == {"state"}:
         with SiteFile.open(path, read_only=True) as site:
             return BaselineMemory(site, config.baseline).baseline
-    from otmon.baseline import exchange
+    from otmon.baseline import reading
 
-    said = exchange.read(Path(path).read_text(encoding="utf-8"), os.fspath(path))
+    said = reading.read(Path(path).read_text(encoding="utf-8"), os.fspath(path))
     baseline = Baseline(said.book, said.site, config.baseline)
     baseline.sources = (os.fspath(path),)
     return baseline

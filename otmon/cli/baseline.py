@@ -199,10 +199,10 @@ def import_(state: str | None, config: str | None, author: str | None, file: str
     Examples:
       otmon baseline import waterworks.yml --state site.otmon
     """
-    from otmon.baseline import exchange
+    from otmon.baseline import reading
 
     settings = load(config)
-    known = exchange.read(Path(file).read_text(encoding="utf-8"), file)
+    known = reading.read(Path(file).read_text(encoding="utf-8"), file)
     with SiteFile.open(site.place(state, settings)) as place, place.transaction() as db:
         before = {one.id: one for one in kept.load_statements(db)}
         after = {one.id: one for one in known.book.statements()}

@@ -6,7 +6,7 @@ import pytest
 from places import PCAPS
 
 from otmon import runs
-from otmon.baseline import exchange
+from otmon.baseline import exchange, reading
 from otmon.errors import UsageError
 
 NORMAL = PCAPS / "demo" / "plant_normal.pcapng"
@@ -20,7 +20,7 @@ def text() -> str:
 
 def again(text: str) -> str:
     """The export of what an export says."""
-    known = exchange.read(text, "plant.yml")
+    known = reading.read(text, "plant.yml")
     return "".join(exchange.export(known.book, known.site, known.name))
 
 
@@ -80,7 +80,7 @@ def test_each_statement_opens_with_its_sentence(text: str):
 )
 def test_what_is_not_so_is_an_error_that_says_where(text: str, old: str, new: str, said: str):
     with pytest.raises(UsageError) as caught:
-        exchange.read(text.replace(old, new, 1), "plant.yml")
+        reading.read(text.replace(old, new, 1), "plant.yml")
 
     assert said in str(caught.value)
     assert str(caught.value).startswith("plant.yml")
@@ -88,4 +88,4 @@ def test_what_is_not_so_is_an_error_that_says_where(text: str, old: str, new: st
 
 def test_another_yaml_file_is_no_export():
     with pytest.raises(UsageError, match="is no export of a baseline"):
-        exchange.read("title: a rule\n", "rule.yml")
+        reading.read("title: a rule\n", "rule.yml")
