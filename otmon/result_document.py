@@ -9,7 +9,8 @@ from typing import Any
 
 from otmon import _engine
 from otmon.baseline.book import is_known
-from otmon.baseline.compare import Baseline, Deviation
+from otmon.baseline.compare import Baseline
+from otmon.baseline.deviation import Deviation
 from otmon.baseline.learn import learned
 from otmon.inventory.inventory import Inventory
 from otmon.model import result as document

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import NamedTuple
 
 from otmon.baseline import hours, learn
 from otmon.baseline.book import Book, EdgeKey, is_known, statement_id
 from otmon.baseline.deed import LINK_CLASSES, Deed
+from otmon.baseline.deviation import Deviation, Deviations, Frame, Telling
 from otmon.baseline.learn import Site
 from otmon.baseline.nearest import expected_of
 from otmon.baseline.ranges import merged, outside
@@ -16,15 +17,6 @@ from otmon.baseline.words import says_key
 from otmon.config import Baseline as Settings
 from otmon.fields import DANGER_CLASSES
 from otmon.model.statement import Edge, Key, Range, Statement, Verdict
-
-MAX_DEVIATIONS = 10_000
-"""Deviations of a run that are listed; what comes after them is counted."""
-MAX_FRAMES = 16
-"""Frames of one deviation."""
-MAX_TOLD = 100_000
-"""Deviations of a run of which it is remembered that they were told."""
-
-Frame = tuple[int, int]
 
 NO_NEWS = Verdict("enforcing")
 """What is said of things that no statement covers and that are no news."""
@@ -38,35 +30,6 @@ class Found(NamedTuple):
     """Types of the events to be made of it: what was not told before in this run."""
     statement: Statement | None = None
     """The statement that covers it."""
-
-
-@dataclass(slots=True)
-class Deviation:
-    """A difference from what is normal, with how often it was seen in this run."""
-
-    statement: Statement
-    novel: tuple[str, ...]
-    expected: str | None
-    observed: str
-    nearest: str | None
-    """Id of the statement that is nearest to it."""
-    first_ns: int
-    last_ns: int
-    count: int = 0
-    frames: dict[Frame, None] = field(default_factory=dict)
-
-
-_EVENT_OF = {
-    "asset": "novel_peer",
-    "peer": "novel_peer",
-    "service": "novel_service",
-    "operation": "novel_operation",
-    "object": "novel_object",
-    "read_range": "novel_read_range",
-    "session": "novel_session",
-    "exception": "novel_exception",
-}
-"""The event that tells of each kind of novelty."""
 
 
 class Baseline:
@@ -85,9 +48,8 @@ class Baseline:
         self.hour_of_week: Callable[[int], int] = _hour_of_week
         """The hour of the week at a time, by the clocks of the site; 0 is Monday's first."""
         self._verdicts: dict[Key, Verdict] = {}
-        self._told: set[tuple[object, ...]] = set()
-        self._deviations: dict[Key, Deviation] = {}
-        self.deviations_left_out = 0
+        self._telling = Telling()
+        self._deviations = Deviations()
         self.now_ns = 0
         self.said_normal = False
         """Whether a person has said that what this run sees is normal."""
@@ -102,9 +64,8 @@ class Baseline:
     def begin_run(self) -> None:
         """Forgets what was told and found: a new run over other captures begins."""
         self._verdicts.clear()
-        self._told.clear()
-        self._deviations.clear()
-        self.deviations_left_out = 0
+        self._telling = Telling()
+        self._deviations = Deviations()
 
     def rename(self, ids: Mapping[str, str]) -> None:
         """Takes other ids for devices."""
@@ -246,7 +207,9 @@ class Baseline:
             expected=f"usual hours are {hours.usual(edge.hours[doing])}",
             observed=f"{says_key(statement.key, self.book.name)}, {hours.name(hour)}",
         )
-        return Found(verdict, self._once(("novel_time_of_day", *edge_of(edge), doing)), statement)
+        return Found(
+            verdict, self._telling.once(("novel_time_of_day", *edge_of(edge), doing)), statement
+        )
 
     def talked(self, key: EdgeKey, flows: int, last_ns: int) -> None:
         """Counts flows of an edge."""
@@ -260,7 +223,7 @@ class Baseline:
                 head.count += flows
                 head.last_seen_ns = max(head.last_seen_ns, last_ns)
                 self.book.seen_again(head)
-                self._count_deviation(head, flows, last_ns)
+                self._deviations.count(head.key, flows, last_ns)
             self.book.changed_edges[key] = None
 
     def count(self, statement: Statement, count: int, first_ns: int, last_ns: int) -> None:
@@ -280,38 +243,24 @@ class Baseline:
                 head.count += count
                 head.last_seen_ns = max(head.last_seen_ns, last_ns)
                 self.book.seen_again(head)
-                self._count_deviation(head, count, last_ns)
-        self._count_deviation(statement, count, last_ns)
+                self._deviations.count(head.key, count, last_ns)
+        self._deviations.count(statement.key, count, last_ns)
 
     def noted(self, statement: Statement, time_ns: int) -> None:
         """Counts once what is counted elsewhere, too: a read beyond what was read before."""
         statement.count += 1
         statement.last_seen_ns = max(statement.last_seen_ns, time_ns)
         self.book.seen_again(statement)
-        self._count_deviation(statement, 1, time_ns)
-
-    def _count_deviation(self, statement: Statement, count: int, last_ns: int) -> None:
-        deviation = self._deviations.get(statement.key)
-        if deviation is not None:
-            deviation.count += count
-            deviation.last_ns = max(deviation.last_ns, last_ns)
+        self._deviations.count(statement.key, 1, time_ns)
 
     def show(self, found: Found, frames: tuple[Frame, ...]) -> None:
         """Adds frames to the deviation that a deed is."""
         if found.statement is not None:
-            deviation = self._deviations.get(found.statement.key)
-            if deviation is not None:
-                self._add_frames(deviation, frames)
+            self._deviations.show(found.statement.key, frames)
 
     def deviations(self) -> Iterator[Deviation]:
         """Every deviation of this run, in the order of first sight."""
-        return iter(self._deviations.values())
-
-    @staticmethod
-    def _add_frames(deviation: Deviation, frames: tuple[Frame, ...]) -> None:
-        room = MAX_FRAMES - len(deviation.frames)
-        for frame in frames[: max(room, 0)]:
-            deviation.frames[frame] = None
+        return iter(self._deviations)
 
     def _watch(self, time_ns: int) -> None:
         if time_ns > self.now_ns:
@@ -331,7 +280,7 @@ class Baseline:
             verdict = self._verdicts[key] = self._judge(statement, time_ns)
         if not verdict.novel and verdict.statement_state != "rejected":
             return Found(verdict, (), statement)
-        return Found(verdict, self._tell(statement, verdict) if tells else (), statement)
+        return Found(verdict, self._telling.events(statement, verdict) if tells else (), statement)
 
     def _judge(self, statement: Statement, time_ns: int) -> Verdict:
         edge = self.book.edge(statement.key[1:4])
@@ -360,12 +309,9 @@ class Baseline:
                 expected += f" ({statement.author})"
         elif statement.state == "expired":
             expected = f"not any more: last seen {_day(statement.last_seen_ns)}"
-        if len(self._deviations) >= MAX_DEVIATIONS:
-            self.deviations_left_out += 1
-        else:
-            self._deviations[statement.key] = Deviation(
-                statement, novel, expected, observed, nearest, time_ns, time_ns
-            )
+        self._deviations.add(
+            Deviation(statement, novel, expected, observed, nearest, time_ns, time_ns)
+        )
         return Verdict(
             state,
             novel,
@@ -377,42 +323,6 @@ class Baseline:
             statement.count,
             unsaturated,
         )
-
-    def _tell(self, statement: Statement, verdict: Verdict) -> tuple[str, ...]:
-        """The events that a deviation is worth, each once in a run."""
-        key = statement.key
-        if statement.state == "rejected":
-            return ("rejected",)
-        if statement.state == "muted":
-            return ()
-        if statement.state == "expired":
-            return self._once(("returned_after_absence", key))
-        novel = verdict.novel
-        events: list[str] = []
-        if "peer" in novel:
-            # Whoever looks for open ports first is told of again when a protocol answers.
-            dissected = "/" not in key.protocol
-            events += self._once(("novel_peer", key.client, key.server, dissected))
-        elif "service" in novel:
-            events += self._once(("novel_service", *key[1:4]))
-        if "operation" in novel:
-            operation = (key.unit, key.operation_class, key.operation)
-            if not self._once(("novel_operation", *key[1:4], operation)):
-                events += self._once(("novel_object", key))
-            else:
-                events.append("novel_operation")
-                self._once(("novel_object", key))
-        for kind in novel:
-            if kind in ("object", "read_range", "exception", "session"):
-                events += self._once((_EVENT_OF[kind], key))
-        return tuple(events)
-
-    def _once(self, told: tuple[object, ...]) -> tuple[str, ...]:
-        """The event of something that was not told before; nothing else."""
-        if told in self._told or len(self._told) >= MAX_TOLD:
-            return ()
-        self._told.add(told)
-        return (str(told[0]),)
 
     def _age(self, statement: Statement, time_ns: int) -> None:
         """Lets end what a person gave an end, and what was not seen for long."""

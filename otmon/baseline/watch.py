@@ -8,8 +8,9 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from otmon.baseline.book import Address as Place
-from otmon.baseline.compare import Baseline, Deviation, Found, Frame
+from otmon.baseline.compare import Baseline, Found
 from otmon.baseline.deed import CARRIERS, FOLDED_CLASSES, Deed, folded
+from otmon.baseline.deviation import Deviation, Frame
 from otmon.baseline.learn import note_period, note_value, note_values
 from otmon.fields import CHANGE_CLASSES
 from otmon.model.event import Event, FieldValue
