@@ -73,6 +73,13 @@ def test_what_is_wrong_with_an_interface_is_said(changes: dict[str, object], wor
     assert words in complaint
 
 
+def test_what_python_was_too_slow_for_is_said() -> None:
+    view = dataclasses.replace(VIEW, left_out=1_234)
+    assert ["1,234 observations were left out: this machine is too slow"] == [
+        *complaints_of(view).values()
+    ]
+
+
 def test_a_log_is_told_once_when_something_begins_and_once_when_it_ends() -> None:
     file = io.StringIO()
     lines = Lines(Console(file=file, width=200, markup=False), journal=True)

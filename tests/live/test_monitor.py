@@ -12,8 +12,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from live.frames import frames_of
-from live.wire import Wire
+from live.frames import frames_of, numbered
+from live.wire import HERE, Sensor, Wire
 from places import PCAPS
 
 from otmon.model.alert import Alert
@@ -99,6 +99,41 @@ def test_live_alerts_are_those_of_the_capture_and_told_once(
     assert (0, 0) == (ended, ended_again)
     assert expected == kept(state)
     assert [] == again.alerts
+
+
+def remembered(state: Path) -> dict[str, list[tuple[str, ...]]]:
+    """Devices and what is normal, as a state has them."""
+    with SiteFile.open(state, read_only=True) as site, site.reading() as db:
+        return {
+            "assets": sorted(db.execute("SELECT id FROM assets")),
+            "statements": sorted(db.execute("SELECT id FROM baseline_statements")),
+        }
+
+
+@pytest.mark.parametrize("capture", CASES, ids=lambda path: path.stem)
+def test_live_devices_behaviours_and_alerts_are_those_of_the_capture(
+    wire: Wire, tmp_path: Path, capture: Path
+) -> None:
+    live, read = tmp_path / "live.sqlite", tmp_path / "read.sqlite"
+    expected = known([*analyze(capture, state=read).alerts])
+    monitor = Monitor(wire, live)
+    wire.send(frames_of(capture))
+    monitor.until(" alert ")
+    monitor.stop()
+
+    assert remembered(read) == remembered(live)
+    assert all(remembered(live).values())
+    assert expected == kept(live)
+
+
+def test_who_is_slow_to_be_told_costs_no_frame(wire: Wire, tmp_path: Path) -> None:
+    program = [sys.executable, str(HERE / "slow_sink.py"), str(tmp_path / "site.sqlite"), "2"]
+    sensor = Sensor(["ip", "netns", "exec", wire.namespace, *program])
+    sent = [*frames_of(STOPPED), *numbered(60_000)]
+    wire.send(sent)
+    seen = sensor.stop()
+
+    assert {"packets": len(sent), "lost": 0, "left_out": 0} == seen
 
 
 def test_a_sensor_that_is_killed_goes_on_where_it_was(wire: Wire, tmp_path: Path) -> None:
