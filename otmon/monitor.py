@@ -7,6 +7,7 @@ network: frames are read by the engine's own thread, whatever Python does.
 
 from __future__ import annotations
 
+import heapq
 import itertools
 import os
 import resource
@@ -26,6 +27,7 @@ from otmon.evidence.store import EvidenceStore
 from otmon.model.alert import Alert, AlertEvidence
 from otmon.model.notice import Sight
 from otmon.model.observed import event_from_notice
+from otmon.model.statement import Edge
 from otmon.pdu_log import PduLog
 from otmon.pipeline import Analysis
 from otmon.sensor_watch import SensorWatch
@@ -40,6 +42,9 @@ WAIT_S = 0.25
 """How long one look at the engine lasts at most, in seconds: signals wait as long."""
 DELTA_S = 10.0
 """Packet time after which counts of what goes on are told again."""
+MAX_EDGES = 8
+"""Edges whose learning is shown, those with the latest news."""
+HOUR_NS = 3_600 * 1_000_000_000
 LATEST = 20
 """Alerts that are shown, the latest."""
 MAX_BEHAVIOURS = 300_000
@@ -56,6 +61,19 @@ class Wishes:
 
     stop: bool = False
     reload: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an edge is learned that is not learned yet."""
+
+    client: str
+    server: str
+    protocol: str
+    share: float
+    """From 0 to 1, which is learned."""
+    new_ns: int
+    """Packet time at which something new was seen on it last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +103,12 @@ class View:
     """Those from which every departure is told."""
     protocols: tuple[tuple[str, int], ...]
     """Each industrial protocol with its PDUs so far, most first."""
+    learned: Mapping[str, tuple[int, int]]
+    """Of each protocol the edges that are learned, and all."""
+    edges: tuple[Progress, ...]
+    """Edges that are still learned, the one with the latest news first."""
+    confined: bool
+    """Whether the kernel refuses the sensor every file but its own."""
     open_by_level: Mapping[str, int]
     """Alerts of the state that nobody has settled, by level."""
     latest: tuple[News, ...]
@@ -403,8 +427,12 @@ class _Watch(Analysis):
         pdus = [(name[5:], count) for name, count in counters.items() if name[:5] == "pdus."]
         with self._site.reading() as db:
             counts = alerts.counts(db)
-        normal = self._baseline
-        enforcing = [] if normal is None else [edge.enforcing for edge in normal.book.edges()]
+        edges = [] if self._baseline is None else [*self._baseline.book.edges()]
+        learned: dict[str, tuple[int, int]] = {}
+        for edge in edges:
+            done, every = learned.get(edge.protocol, (0, 0))
+            learned[edge.protocol] = (done + edge.enforcing, every + 1)
+        enforcing_count = sum(done for done, _ in learned.values())
         return View(
             site=self._config.site.name,
             state=str(self._site.path),
@@ -412,15 +440,32 @@ class _Watch(Analysis):
             interfaces=tuple(self._sights(elapsed_s)),
             device_count=self._inventory.device_count,
             conversation_count=len(self._conversations),
-            learning_count=enforcing.count(False),
-            enforcing_count=enforcing.count(True),
+            learning_count=len(edges) - enforcing_count,
+            enforcing_count=enforcing_count,
             protocols=tuple(sorted(pdus, key=lambda one: (-one[1], one[0]))),
+            learned=learned,
+            edges=tuple(self._progress(edges)),
+            confined=self._engine.confined,
             open_by_level={level: n for (status, level), n in counts.items() if status == "open"},
             latest=tuple(self._latest),
             left_out=counters.get("suppressed_backlog", 0),
             remarks=(*self._remarks, *self._complaints.values()),
             problems=tuple(self._sensor_watch.problems(self._engine.now_ns())),
         )
+
+    def _progress(self, edges: Sequence[Edge]) -> Iterator[Progress]:
+        """The edges with the latest news, of those that are still learned."""
+        if self._baseline is None:
+            return
+        name = self._baseline.book.name
+        settings = self._config.baseline
+        learning = (edge for edge in edges if not edge.enforcing)
+        for edge in heapq.nlargest(MAX_EDGES, learning, key=lambda one: one.new_ns):
+            quiet = edge.quiet_ns / max(settings.quiet_hours * HOUR_NS, 1)
+            lasted = (edge.last_seen_ns - edge.first_seen_ns) / HOUR_NS
+            share = max(quiet, lasted / max(settings.learning_days * 24, 1e-9))
+            ends = name(edge.client), name(edge.server)
+            yield Progress(*ends, edge.protocol, min(share, 1.0), edge.new_ns)
 
     def _sights(self, elapsed_s: float) -> Iterator[Sight]:
         now_ns = self._engine.now_ns()

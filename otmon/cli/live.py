@@ -115,16 +115,75 @@ def drawn(view: View, height: int) -> RenderableType:
             no_wrap=True,
         ),
         _interfaces(view.interfaces),
-        Text(_counts(view)),
+        Text(f"{view.device_count:,} devices, {view.conversation_count:,} conversations"),
+        _site(view),
     ]
     complaints = complaints_of(view).values()
+    used = 8 + len(view.interfaces) + max(1, len(complaints))
+    # Half of what is left is for what is learned, the rest for alerts.
+    room = max(0, (height - used) // 2)
+    if view.protocols and room > 2:
+        parts.append(_protocols(view, min(room - 1, 6)))
+        used += 1 + min(room - 1, 6, len(view.protocols))
+        room -= 1 + min(room - 1, 6, len(view.protocols))
+    if view.edges and room > 2:
+        parts.append(_edges(view, room - 1))
+        used += 1 + min(room - 1, len(view.edges))
     parts += [Text(f"! {line}", style="yellow") for line in complaints]
     if not complaints:
-        parts.append(Text("sensor: nothing lost, nothing left out", style="dim"))
+        parts.append(Text(f"sensor: nothing lost, nothing left out; {_locked(view)}", style="dim"))
     parts += [Rule(style="dim"), _open(view)]
-    used = 7 + len(view.interfaces) + max(1, len(complaints))
     parts.append(_latest(view, max(1, height - used)))
     return Group(*parts)
+
+
+def _locked(view: View) -> str:
+    return "cannot send" + (", changes no file but its own" if view.confined else "")
+
+
+def _site(view: View) -> Text:
+    """How much of the site is learned."""
+    every = view.learning_count + view.enforcing_count
+    if not every:
+        return Text("Learned: nothing yet", style="dim")
+    share = view.enforcing_count / every
+    text = Text("Learned: ")
+    text.append_text(_bar(share, 20))
+    return text.append(f" {view.enforcing_count:,} of {every:,} edges ({share:.0%})")
+
+
+def _bar(share: float, width: int) -> Text:
+    done = round(share * width)
+    return Text.assemble(("━" * done, "green"), ("─" * (width - done), "dim"))
+
+
+def _protocols(view: View, rows: int) -> Table:
+    table = grid("Protocol", ">Messages", ">Edges", "Learned", "")
+    shown = view.protocols if len(view.protocols) <= rows else view.protocols[: rows - 1]
+    for name, count in shown:
+        done, every = view.learned.get(name, (0, 0))
+        share = done / every if every else 0.0
+        if every:
+            edges = (f"{every:,}", _bar(share, 12), f"{done:,} of {every:,}")
+            table.add_row(name, _many(count), *edges)
+        else:  # it only carries another one
+            table.add_row(name, _many(count))
+    if len(shown) < len(view.protocols):
+        table.add_row(Text(f"and {len(view.protocols) - len(shown)} more", style="dim"))
+    return table
+
+
+def _edges(view: View, rows: int) -> Table:
+    table = grid("Still learned", "Protocol", "", ">Done", "New last (UTC)", wrap="Still learned")
+    for one in view.edges[:rows]:
+        table.add_row(
+            Text(f"{one.client} → {one.server}", overflow="ellipsis", no_wrap=True),
+            one.protocol,
+            _bar(one.share, 12),
+            f"{one.share:.0%}",
+            render_time(one.new_ns)[:19].replace("T", " "),
+        )
+    return table
 
 
 def complaints_of(view: View) -> dict[str, str]:

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from otmon.cli.live import Lines, complaints_of, drawn
 from otmon.model.notice import Sight
-from otmon.monitor import View
+from otmon.monitor import Progress, View
 
 SIGHT = Sight("eth1", True, 12_345_678, 1_234.0, 8e6, 0, None, 0, 0.0)
 VIEW = View(
@@ -24,6 +24,9 @@ VIEW = View(
     learning_count=3,
     enforcing_count=9,
     protocols=(("modbus", 1_000), ("s7comm", 10), ("dnp3", 3), ("cotp", 2), ("umas", 1)),
+    learned={"modbus": (6, 8), "s7comm": (3, 4)},
+    edges=(Progress("HMI 1", "PLC 2", "modbus", 0.5, 1_772_431_200_000_000_000),),
+    confined=True,
     open_by_level={"high": 2},
     latest=(),
     left_out=0,
@@ -37,20 +40,22 @@ def seen(**changes: object) -> View:
     return dataclasses.replace(VIEW, interfaces=(dataclasses.replace(SIGHT, **changes),))
 
 
-@pytest.mark.parametrize("width", [80, 120])
-def test_the_screen_fits_its_width_and_says_what_matters(width: int) -> None:
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (80, 30), (120, 40)])
+def test_the_screen_fits_and_says_what_matters(width: int, height: int) -> None:
     console = Console(file=io.StringIO(), width=width, markup=False)
-    console.print(drawn(VIEW, 24))
+    console.print(drawn(VIEW, height))
     assert isinstance(console.file, io.StringIO)
     lines = console.file.getvalue().splitlines()
 
-    assert max(map(len, lines)) <= width
+    assert (True, True) == (max(map(len, lines)) <= width, len(lines) <= height)
     text = "\n".join(lines)
     for words in (
         "up 1 d 01:01:01",
         "12.3 M",
         "34 devices",
-        "and 1 more",
+        "9 of 12 edges (75%)",
+        "6 of 8",
+        "changes no file but its own",
         "2 high",
         "No alert yet",
     ):
