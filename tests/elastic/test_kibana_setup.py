@@ -221,6 +221,26 @@ def test_an_analyst_reads_and_changes_nothing(secure_server: Node, namespace: st
             reader.delete(index=index, id="any")
 
 
+def test_the_role_for_set_up_is_enough_for_it(secure_server: Node, namespace: str):
+    with secure_server.client() as admin:
+        [*setup.install(admin, "none")]
+        [*setup.install_roles(admin)]
+        index = f"logs-otmon.alert-{namespace}"
+        admin.index(index=index, document={"@timestamp": "2026-03-02T06:00:00Z"}, refresh=True)
+        admin.security.put_user(username="sam", password="otmon-test-only", roles=["otmon_setup"])
+        worker = admin.options(basic_auth=("sam", "otmon-test-only"))
+        (own,) = (one.body for one in templates("none") if one.name == "logs-otmon.alert")
+        older = {**own, "_meta": {"otmon_version": "0.0.1"}}
+        admin.indices.put_index_template(name="logs-otmon.alert", body=older)
+
+        did = {step.name: step.did for step in setup.install(worker, "none")}
+        assert "updated" == did.pop("logs-otmon.alert")
+        assert {"unchanged"} == set(did.values())
+        assert index in [step.name for step in setup.roll_over(worker, namespace)]
+        with pytest.raises(AuthorizationException):
+            worker.search(index=index)
+
+
 def test_templates_of_the_integration_package_are_left_alone(es_server: Node):
     with es_server.client() as client:
         [*setup.install(client, "none")]
