@@ -468,7 +468,10 @@ class Analysis:
         return dataclasses.replace(result, capture=capture, alerts=self._alerts())
 
     def keep_in(self, site: SiteFile, result: Result) -> None:
-        """Write the result into a new state file."""
+        """Write the result of a run that has ended into a new state file."""
+        # What correlations hold on to waits for more input: there is none, and room is needed.
+        self._judge = Judge(())
+        self._likenesses = Likenesses(self._context)
         self._memory = SiteMemory(site, self._config, nothing_known([]))
         self.checkpoint(result)
 

@@ -302,7 +302,9 @@ def _told(row: _Row) -> _Told:
 
 def _text(value: FieldValue) -> str | None:
     """A field as text; of a list the first parts."""
-    if value is None or value == ():
+    if value is None or isinstance(value, str):
+        return value
+    if value == ():
         return None
     parts = value if isinstance(value, tuple) else (value,)
     shown = ", ".join(map(str, parts[:MAX_VALUES]))
