@@ -35,7 +35,7 @@ pcaps: .venv/built           ## make the shipped captures anew
 	$(BIN)/python -m pcaps.make
 
 soak: .venv/built            ## mutated captures for longer than the suite does
-	OTMON_SOAK=50 cargo test --release --quiet -p engine --test soak
+	OTMON_SOAK_ROUNDS=4000 cargo test --release --quiet -p engine --test soak
 
 bench: .venv/built           ## packets per second, as ratios to other tools in the same run
 	cargo build --release --quiet -p engine --benches

@@ -89,8 +89,15 @@ const WITHOUT_EQUAL: &[(&str, &str, &str)] = &[
     ),
     ("bytes", "idaholab.Malcolm-Test-Artifacts__DNP3.pcap", "merged flows of one address"),
     ("reordered", "idaholab.Malcolm-Test-Artifacts__DNP3.pcap", "merged flows of one address"),
+    ("cut", "OISF.suricata-verify__dnp3-max-points__test.pcap", NEVER),
+    ("cut", "OISF.suricata-verify__dnp3-too-long-reassembly-request__input.pcap", NEVER),
+    ("cut", "OISF.suricata-verify__dnp3-too-long-reassembly-response__input.pcap", NEVER),
+    ("cut", "zeek.zeek__dnp3-flowbuffer-overflow-assert.pcap", NEVER),
     ("1 bytes", "OISF.suricata-verify__dnp3-max-points__test.pcap", "more crumbs than are held"),
 ];
+
+/// The beginning is read where the frame is cut, and nothing where the rest never comes.
+const NEVER: &str = "its whole never comes";
 
 fn has_equal(form: &str, name: &str) -> bool {
     !WITHOUT_EQUAL.iter().any(|(end, own, _)| form.ends_with(end) && *own == name)
@@ -181,6 +188,51 @@ fn packets_in_fragments_say_the_same() {
             packets.iter().flat_map(|packet| wire::fragments(packet, form, size, random)).collect()
         }));
     }
+}
+
+/// What a PDU is: its first frame, protocol, role, function and unit.
+fn kinds(seen: &Seen) -> BTreeSet<String> {
+    let names = ["frames\":", "protocol\"", "role\"", "function_code\"", "unit\""];
+    let kind = |line: &String| -> String {
+        let parts = line.trim_start_matches("{\"").split(",\"");
+        let own = parts.filter(|part| names.iter().any(|name| part.starts_with(name)));
+        let own: Vec<_> = own.take(names.len()).collect();
+        // Of several frames the first.
+        own.join(" ").replace(']', ",").split(',').enumerate().fold(
+            String::new(),
+            |all, (at, part)| {
+                if at == 0 || part.contains('"') { all + part } else { all }
+            },
+        )
+    };
+    seen.pdus.iter().map(kind).collect()
+}
+
+/// Frames of which only the beginning was captured.
+#[test]
+fn frames_that_are_cut_invent_nothing() {
+    let mut wrong = Vec::new();
+    let (mut whole, mut found) = (0, 0);
+    for path in all() {
+        let frames = frames_of(&path, MOST);
+        let expected = kinds(&replay(&frames));
+        whole += expected.len();
+        for length in [64, 68, 96, 128] {
+            let mut cut = frames.clone();
+            cut.iter_mut().for_each(|frame| frame.bytes.truncate(length));
+            let seen = replay(&cut);
+            let other = kinds(&seen).difference(&expected).cloned().collect::<Vec<_>>();
+            // An answer of UMAS has the code of its request, which may have been cut off.
+            let other: Vec<_> = other.into_iter().filter(|kind| !kind.contains("umas")).collect();
+            found += if length == 96 { kinds(&seen).len() - other.len() } else { 0 };
+            let name = path.file_name().unwrap().to_string_lossy();
+            if !other.is_empty() && has_equal("cut", &name) {
+                wrong.push(format!("{length}: {}: {other:?}", path.display()));
+            }
+        }
+    }
+    println!("{found} of {whole} PDUs with 96 bytes of each frame");
+    assert_same(&wrong);
 }
 
 /// A mirror port that shows every frame twice.

@@ -16,6 +16,8 @@
 
 mod traffic;
 
+use engine::dissectors::registry::ProtocolId;
+use engine::wanted::Wanted;
 use engine::{Options, PduLogging};
 use traffic::{Owned, Random, captures_of, dnp3, frames_of, modbus, replay_with, s7comm};
 
@@ -95,6 +97,7 @@ fn soak(name: &str, frames: &[Owned], rounds: u64) {
             ranges: seed.is_multiple_of(2),
             spoof: seed.is_multiple_of(4),
             delta_ns: seed.is_multiple_of(4).then_some(10_000_000),
+            wanted: ProtocolId::ALL.iter().map(|own| Wanted::all_of(*own)).collect(),
             ..Options::default()
         };
         let seen = replay_with(&mutated, options);
@@ -128,8 +131,21 @@ fn mutated_talks_break_nothing() {
 #[test]
 fn mutated_captures_break_nothing() {
     let rounds = setting("OTMON_SOAK_ROUNDS").map_or(2, |rounds| rounds / 20);
-    let folders = ["public/modbus", "public/s7comm", "public/dnp3", "public/umas", "lab"];
+    let folders = [
+        "public/modbus",
+        "public/s7comm",
+        "public/dnp3",
+        "public/umas",
+        "tristation",
+        "lab",
+        "public/tunnel-vlan-l2",
+        "public/tcp-ip-edge",
+        "public/malformed",
+    ];
     for path in folders.iter().flat_map(|folder| captures_of(folder)) {
-        soak(&path.display().to_string(), &frames_of(&path, FRAMES), rounds);
+        let frames = frames_of(&path, FRAMES);
+        if !frames.is_empty() {
+            soak(&path.display().to_string(), &frames, rounds);
+        }
     }
 }

@@ -83,7 +83,9 @@ pub(super) fn decode(
     if found.challenges {
         step_aside(pdu);
     }
-    settle(code, request.filter(|_| !found.challenges), &found, pdu);
+    // A challenge is no answer to what is asked, also where its object was cut off.
+    let answers = !found.challenges && code != function::AUTHENTICATION_RESPONSE;
+    settle(code, request.filter(|_| answers), &found, pdu);
     if role == Role::Request && !function::is_aside(code) {
         let previous = flow.asked(link.pair(), code, sequence, found.digest);
         if code == function::OPERATE && previous.is_missing_select() {

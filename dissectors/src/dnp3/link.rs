@@ -78,7 +78,8 @@ impl LinkHeader {
     }
 }
 
-/// Copies the user data of `frame` without its checksums.
+/// Copies the user data of `frame` without its checksums; of a frame that was cut, the
+/// blocks that are there whole.
 pub(super) fn user_data<'b>(
     frame: &[u8],
     length: usize,
@@ -86,15 +87,19 @@ pub(super) fn user_data<'b>(
 ) -> Result<&'b [u8], Anomaly> {
     let mut reader = Reader::new(frame.get(HEADER..).unwrap_or_default());
     let data = buffer.get_mut(..length).ok_or(Anomaly::LengthMismatch)?;
+    let mut read = 0usize;
     for block in data.chunks_mut(16) {
-        let bytes = reader.take(block.len()).ok_or(Anomaly::LengthMismatch)?;
-        let crc = reader.u16_le().ok_or(Anomaly::LengthMismatch)?;
+        let (Some(bytes), Some(crc)) = (reader.take(block.len()), reader.u16_le()) else { break };
         if crc::crc(bytes) != crc {
             return Err(Anomaly::BadChecksum);
         }
         block.copy_from_slice(bytes);
+        read = read.saturating_add(block.len());
     }
-    Ok(data)
+    if read == 0 && length > 0 {
+        return Err(Anomaly::LengthMismatch);
+    }
+    data.get(..read).ok_or(Anomaly::LengthMismatch)
 }
 
 /// Who talks to whom on the link.

@@ -4,7 +4,7 @@ use dissectors::anomaly::{Anomalies, Anomaly};
 use dissectors::dissector::{Context, Direction, OpenRequest, Sender};
 use dissectors::operation::Class;
 use dissectors::registry::{FlowState, ProtocolId};
-use dissectors::sink::{Carried, Sink};
+use dissectors::sink::{Carried, Part, Sink};
 
 use super::{Carrier, Session, View, Work, count_bytes_u64};
 use crate::join::{Arrival, Joined};
@@ -69,29 +69,43 @@ impl Session {
             }
             self.emit(pdu, origin, view, work);
         }
-        if self.truncated {
-            // Half a name or half a file would be a false one.
-            return self.children(layer, bytes, sink, origin, budget, view, work);
-        }
         let told_by = Origin {
             protocol: layer.protocol,
             from_client: origin.direction == self.client,
             frame: origin.last,
             time_ns: origin.time_ns,
         };
-        for claim in sink.claims() {
-            work.observer.claim(&self.facts, claim, told_by, work.counters);
+        // Half a name or half a file would be a false one.
+        if !self.truncated {
+            for claim in sink.claims() {
+                work.observer.claim(&self.facts, claim, told_by, work.counters);
+            }
+            for content in sink.contents() {
+                let piece = sink.copied(&content.bytes);
+                work.observer.content(&self.facts, content, piece, told_by, work.counters);
+            }
         }
-        for content in sink.contents() {
-            let piece = sink.copied(&content.bytes);
-            work.observer.content(&self.facts, content, piece, told_by, work.counters);
-        }
+        self.fragments(layer, sink, origin, budget, view, work);
+        self.children(layer, bytes, sink, origin, budget, view, work);
+    }
+
+    /// Joins the fragments that a message hands on, and reads what is whole.
+    fn fragments(
+        &mut self,
+        layer: Layer,
+        sink: &Sink,
+        origin: &Carrier<'_>,
+        budget: &mut usize,
+        view: &View<'_>,
+        work: &mut Work<'_>,
+    ) {
         for fragment in sink.fragments() {
             let arrival = Arrival {
                 protocol: layer.protocol,
                 direction: origin.direction,
                 key: fragment.key,
-                part: fragment.part,
+                // Behind what was cut off nothing fits any more: what is there is read.
+                part: Part { last: fragment.part.last || self.truncated, ..fragment.part },
                 frame: origin.last,
                 time_ns: origin.time_ns,
             };
@@ -117,13 +131,13 @@ impl Session {
                     work.counters.joins_dropped = work.counters.joins_dropped.saturating_add(1);
                     // The sensor may have missed the part; only on a whole
                     // flow was it the sender who left it out.
-                    if view.complete && !view.midstream && self.unsettled == 0 {
+                    let whole = view.complete && !view.midstream && !self.truncated;
+                    if whole && self.unsettled == 0 {
                         self.pending.add(Anomaly::FragmentMissing);
                     }
                 }
             }
         }
-        self.children(layer, bytes, sink, origin, budget, view, work);
     }
 
     /// Reads what is inside a message.
