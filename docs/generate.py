@@ -28,9 +28,11 @@ from otmon.model.indicator import Indicator
 from otmon.model.result import Result
 from otmon.ruleset.coverage import Covered, navigator, techniques, titles
 from otmon.ruleset.load import load_rules
+from otmon.ruleset.wanted import wishes
 from otmon.sinks.elastic import templates
 from otmon.sinks.elastic.kibana import objects
 from otmon.toml_tables import keys, meanings
+from otmon.wanted import given, protocol_names
 
 DOCS = Path(__file__).resolve().parent
 NOTE = "<!-- Written by docs/generate.py: change the source, then `make docs`. -->\n"
@@ -213,6 +215,12 @@ def layer() -> str:
     return json.dumps(made, indent=1, ensure_ascii=False) + "\n"
 
 
+def shipped_wishes() -> str:
+    """What the shipped rules have to see one by one."""
+    asked = wishes(load_rules().events, protocol_names())
+    return json.dumps([given(one) for one in asked], indent=1) + "\n"
+
+
 def documents() -> Iterator[tuple[Path, str]]:
     """Every generated document."""
     yield DOCS / "cli.md", cli()
@@ -223,6 +231,7 @@ def documents() -> Iterator[tuple[Path, str]]:
     yield DOCS / "result.schema.json", schema()
     yield DOCS / "coverage.md", coverage()
     yield DOCS / "attack-navigator.json", layer()
+    yield DOCS.parent / "otmon" / "ruleset" / "shipped_wishes.json", shipped_wishes()
     for name, text in (*templates.files(), *objects.files()):
         yield DOCS.parent / "otmon" / "sinks" / "elastic" / "assets" / name, text
 

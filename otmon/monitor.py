@@ -35,6 +35,7 @@ from otmon.shipping import Shipping, delivery, sensor_of
 from otmon.site_memory import SiteMemory, nothing_known
 from otmon.state import alerts
 from otmon.state.site_file import SiteFile
+from otmon.wanted import wanted_from_the_start
 
 SHOW_S = 1.0
 """How often the screen is told how things are, in seconds."""
@@ -179,6 +180,7 @@ def monitor(
         health=True,
         spoof=True,
         ranges=True,
+        wanted=wanted_from_the_start(config),
     )
     with SiteFile.open(state) as site:
         site.claim()
@@ -202,6 +204,7 @@ class _Watch(Analysis):
         self._live_memory = memory
         self._ended = False
         engine.know(memory.known())
+        engine.watch(self._wanted)
         self._began_s = self._looked_s = time.monotonic()
         self._before = dict.fromkeys(self._names, (0, 0, 0))
         """Of each interface its packets, bytes and lost frames at the last look."""
@@ -276,7 +279,7 @@ class _Watch(Analysis):
         """Give the detectors what they remembered, before they are shown anything."""
         if not self._resumed:
             self._resumed = True
-            self._live_memory.resume(self._watchers, first_ns)
+            self._live_memory.resume(partial(self._restore, live=True), first_ns)
 
     def _health(self, health: _engine.Health) -> None:
         self._sensor_watch.take(health)
@@ -317,7 +320,15 @@ class _Watch(Analysis):
         talks = self._conversations.values()
         others = [] if self._shipping is None else [partial(self._ship, self._shipping, now_ns)]
         self._live_memory.save(
-            self._aggregator, self._watchers, self._inventory, talks, files, None, others, live=True
+            self._aggregator,
+            self._memories,
+            self._inventory,
+            talks,
+            files,
+            None,
+            others,
+            file_name=self._file_name,
+            live=True,
         )
         if self._shipping is not None:
             self._shipping.saved()
@@ -418,6 +429,7 @@ class _Watch(Analysis):
         except OtmonError as error:
             self._remarks = (f"the reload changed nothing: {error}",)
             return
+        self._engine.watch(self._wanted)
         self._remarks = (*self._rule_errors, *self._list_errors)
 
     def _view(self, now_s: float) -> View:

@@ -19,6 +19,7 @@ from otmon.baseline.watch import Watch, deviation_event
 from otmon.config import Config
 from otmon.detectors.registry import watchers
 from otmon.detectors.watchers import Watchers
+from otmon.file_names import FileNames
 from otmon.indicator_lists import read_indicators
 from otmon.inventory.advisory import Advisories
 from otmon.inventory.inventory import Inventory
@@ -45,15 +46,18 @@ from otmon.pdu_lines import Progress
 from otmon.result_document import Taken, kept_parts, result_of
 from otmon.ruleset.judge import Judge
 from otmon.site_calendar import SiteCalendar
-from otmon.site_memory import SiteMemory, nothing_known
+from otmon.site_memory import Memories, SiteMemory, nothing_known
 from otmon.state.site_file import SiteFile
 from otmon.surroundings import Surroundings
+from otmon.wanted import wanted_by
 
 if TYPE_CHECKING:
     from otmon.shipping import Shipping
 
 MAX_SHAPES = 4096
 """Shapes of behaviours of which it is remembered whether they stand alone."""
+CORRELATIONS = "correlations"
+"""The name under which a state keeps what correlations have counted."""
 WAIT_S = 0.1
 """How long a wait for the engine lasts before progress is drawn and Ctrl-C noticed."""
 
@@ -82,6 +86,8 @@ class Analysis:
         self._memory = memory
         calendar = self._calendar = SiteCalendar(config)
         self._judge = Judge(rules.events, rules.correlations, calendar.zone)
+        self._wanted = wanted_by(rules.events)
+        """What the rules have to see one by one."""
         self._rule_errors = tuple(str(error) for error in rules.errors)
         self._watchers = watchers(
             config.detectors,
@@ -89,6 +95,7 @@ class Analysis:
             indicators=read_indicators(map(config.place, config.indicators.files)),
             interfaces=interfaces,
         )
+        self._file_name = FileNames(lambda: [file.path for file in engine.files()])
         self._due_ns = self._watchers.due_ns
         """The packet time from which a detector has to be told of it."""
         self._alone: dict[int, bool] = {}
@@ -147,7 +154,7 @@ class Analysis:
                     self._finish()
                     break
                 if batch and resume is not None:
-                    resume.resume(self._watchers, self._first_seen_ns())
+                    resume.resume(self._restore, self._first_seen_ns())
                     resume = None
                 if batch and before is not None:
                     before.hand_over(self._watchers, self._first_seen_ns())
@@ -178,6 +185,7 @@ class Analysis:
         rules = site_rules(config)
         calendar = SiteCalendar(config)
         self._judge = Judge(rules.events, rules.correlations, calendar.zone, before=self._judge)
+        self._wanted = wanted_by(rules.events)
         self._rule_errors = tuple(str(error) for error in rules.errors)
         self._inventory.configure(config)
         self._context = Surroundings(self._inventory, calendar, self._watchers.quality.of)
@@ -212,8 +220,7 @@ class Analysis:
 
     def known_devices(self) -> Inventory:
         """An inventory for another run that knows the devices of this one."""
-        files = self._engine.files()
-        records = self._inventory.changed_records(lambda number: files[number].path)
+        records = self._inventory.changed_records(self._file_name)
         watched_ns = self._inventory.watched_ns
         return Inventory(self._config, remembered=list(records), watched_ns=watched_ns)
 
@@ -289,14 +296,11 @@ class Analysis:
     def _watch_of(self, baseline: Baseline) -> Watch:
         baseline.hour_of_week = self._calendar.hour_of_week
 
-        def file_name(number: int) -> str:
-            return self._engine.files()[number].path
-
         return Watch(
             baseline,
             self._inventory.asset_id,
             self._inventory.name,
-            file_name,
+            self._file_name,
             self._inventory.is_outside,
             in_window=self._context.forbids_learning if self._calendar.has_windows else None,
             mode=self._calendar.mode,
@@ -438,8 +442,34 @@ class Analysis:
             talks = self._conversations.values()
             others = [] if result is None else [*self._shipments(result)]
             self._memory.save(
-                self._aggregator, self._watchers, self._inventory, talks, files, parts, others
+                self._aggregator,
+                self._memories,
+                self._inventory,
+                talks,
+                files,
+                parts,
+                others,
+                file_name=self._file_name,
             )
+
+    def _memories(self, now_ns: int) -> Memories:
+        """What detectors and correlations must not forget."""
+        counted = self._judge.memory(self._file_name, now_ns)
+        return {**self._watchers.memories(), CORRELATIONS: (1, counted)}
+
+    def _restore(self, memories: Memories, *, live: bool = False) -> None:
+        """Gives detectors and correlations what they knew.
+
+        Args:
+            memories: What `_memories` gave.
+            live: Whether frames are those of interfaces, which are gone.
+        """
+        self._watchers.restore(memories)
+        version, counted = memories.get(CORRELATIONS, (0, None))
+        if version == 1:
+            place_of = None if live else self._file_name.earlier
+            self._judge.restore(counted, place_of, self._context)
+            self._due_ns = min(self._due_ns, self._judge.due_ns)
 
     def _shipments(self, result: Result) -> Iterator[Callable[[Any], None]]:
         """What puts into the outbox of a state, at the end, what is to be sent."""
@@ -496,9 +526,8 @@ class Analysis:
         )
 
     def _alerts(self) -> Sequence[Alert]:
-        names = [file.path for file in self._engine.files()]
         settled = {} if self._memory is None else self._memory.settled
-        return self._aggregator.alerts(names.__getitem__, settled)
+        return self._aggregator.alerts(self._file_name, settled)
 
     def _counters(self) -> Iterator[tuple[str, int]]:
         """What the engine counted, and what rules and alerts left out past their bounds."""

@@ -23,6 +23,7 @@ from otmon.pipeline import Analysis
 from otmon.site_memory import SiteMemory, look_up
 from otmon.state import last_analysis
 from otmon.state.site_file import SiteFile
+from otmon.wanted import wanted_from_the_start
 
 if TYPE_CHECKING:
     from otmon.shipping import Shipping
@@ -74,6 +75,7 @@ def analyze(
     if state is None:
         engine = _engine_of(
             listed(paths),
+            config,
             keep_duplicates=keep_duplicates,
             ranges=baseline is not None,
             shipping=shipping,
@@ -88,7 +90,7 @@ def analyze(
         inputs = look_up(site, listed(paths))
         memory = SiteMemory(site, config, inputs)
         engine = _engine_of(
-            inputs.paths, keep_duplicates=keep_duplicates, memory=memory, shipping=shipping
+            inputs.paths, config, keep_duplicates=keep_duplicates, memory=memory, shipping=shipping
         )
         if shipping is not None:
             shipping.begin(site)
@@ -99,6 +101,7 @@ def analyze(
 
 def _engine_of(
     paths: Sequence[str | os.PathLike[str]],
+    config: Config,
     *,
     keep_duplicates: bool,
     memory: SiteMemory | None = None,
@@ -109,6 +112,7 @@ def _engine_of(
 
     Args:
         paths: The input.
+        config: What the site says.
         keep_duplicates: Count frames that a mirror port delivered twice.
         memory: What is known of the site from before.
         ranges: Whether it is of interest which addresses were never read before.
@@ -122,6 +126,7 @@ def _engine_of(
         health=True,
         spoof=True,
         ranges=ranges,
+        wanted=wanted_from_the_start(config),
         delta_s=None if shipping is None else shipping.interval_ns / 1e9,
     )
 
@@ -209,7 +214,7 @@ def learn_into(
         site.claim()
         inputs = look_up(site, listed(paths))
         memory = SiteMemory(site, config, inputs)
-        engine = _engine_of(inputs.paths, keep_duplicates=keep_duplicates, memory=memory)
+        engine = _engine_of(inputs.paths, config, keep_duplicates=keep_duplicates, memory=memory)
         analysis = Analysis(engine, config, memory)
         analysis.learn_all(progress)
         return analysis.finish()
@@ -234,7 +239,7 @@ def _learned(
     paths: Paths, keep_duplicates: bool, config: Config, progress: Progress | None
 ) -> Analysis:
     """A run that has learned what is normal, and who is there."""
-    engine = _engine_of(listed(paths), keep_duplicates=keep_duplicates)
+    engine = _engine_of(listed(paths), config, keep_duplicates=keep_duplicates)
     baseline = Baseline(settings=config.baseline)
     baseline.sources = tuple(map(str, listed(paths)))
     analysis = Analysis(engine, config, baseline=baseline)

@@ -16,7 +16,6 @@ from otmon.alerts.aggregate import Aggregator
 from otmon.baseline.compare import Baseline
 from otmon.baseline_memory import BaselineMemory
 from otmon.config import Config
-from otmon.detectors.watchers import Watchers
 from otmon.fields import CHANGE_CLASSES
 from otmon.inventory.inventory import Inventory
 from otmon.model.alert import KeptAlert
@@ -29,6 +28,8 @@ MINUTE_NS = 60 * 1_000_000_000
 DAY_NS = 24 * 60 * MINUTE_NS
 RETAIN_NS = 60 * MINUTE_NS
 """How often a long run looks for what is over and old."""
+Memories = Mapping[str, tuple[int, Any]]
+"""What parts of a run leave for the next, by name, with the version of its form."""
 NEVER_BEFORE_NS = -(2**63)
 
 
@@ -115,49 +116,61 @@ class SiteMemory:
         if last:
             aggregator.continue_from(recall, last, adds=self._adds)
 
-    def resume(self, watchers: Watchers, first_ns: int) -> None:
-        """Gives the detectors what they remembered, unless the run begins before they ended."""
+    def resume(self, restore: Callable[[Memories], None], first_ns: int) -> None:
+        """Gives parts what they remembered, unless the run begins before that of then ended."""
         with self._site.reading() as db:
             position = captures.position(db, self._sensor)
             if position is not None and first_ns < position:
                 if self._adds:
                     self.remarks.append(
                         "these captures begin before others that the state has seen: "
-                        "detectors with a memory began afresh for them"
+                        "detectors and correlations began afresh for them"
                     )
                 return
             self._resumes = self._adds
-            watchers.restore(memories.load(db))
+            restore(memories.load(db))
 
     def save(
         self,
         aggregator: Aggregator,
-        watchers: Watchers,
+        remembered: Callable[[int], Memories],
         inventory: Inventory,
         conversations: Iterable[_engine.Conversation],
         files: Sequence[_engine.CaptureFile],
         parts: Mapping[str, Any] | None = None,
         others: Iterable[Callable[[Any], None]] = (),
         *,
+        file_name: Callable[[int], str],
         live: bool = False,
     ) -> None:
         """Writes what has changed since it was last called, in one transaction.
 
         Args:
             aggregator: The alerts.
-            watchers: The detectors.
+            remembered: Gives what parts must not forget, at a packet time.
             inventory: The devices.
             conversations: Those of the run so far.
             files: The captures that have been read to their end, or the interfaces.
             parts: The document of the run, at its end.
             others: What else to write, given the connection.
+            file_name: Gives the path of a capture by its place in the input.
             live: Whether `files` are interfaces: they never come in twice.
         """
         taken = [] if live else [self._taken(file) for file in files if file.packets]
         if not self._adds or self._known_by_facts(taken):
             return
         try:
-            self._write(aggregator, watchers, inventory, conversations, files, taken, parts, others)
+            self._write(
+                aggregator,
+                remembered,
+                inventory,
+                conversations,
+                files,
+                taken,
+                parts,
+                others,
+                file_name,
+            )
         except BaseException:
             # Nothing was kept: the next time everything is written again.
             self._written.clear()
@@ -171,27 +184,28 @@ class SiteMemory:
     def _write(
         self,
         aggregator: Aggregator,
-        watchers: Watchers,
+        remembered: Callable[[int], Memories],
         inventory: Inventory,
         conversations: Iterable[_engine.Conversation],
         files: Sequence[_engine.CaptureFile],
         taken: Sequence[Any],
         parts: Mapping[str, Any] | None,
         others: Iterable[Callable[[Any], None]],
+        file_name: Callable[[int], str],
     ) -> None:
         ends = [one.last_seen_ns for one in files if one.last_seen_ns is not None]
         with self._site.transaction() as db:
-            alerts.save(db, aggregator.changed(lambda number: files[number].path))
+            alerts.save(db, aggregator.changed(file_name))
             histories.save(db, self._changed_histories(conversations))
-            records = inventory.changed_records(lambda number: files[number].path)
+            records = inventory.changed_records(file_name)
             forgotten = inventory.forgotten()
             assets.save(db, records, inventory.aliases, inventory.watched_ns, forgotten)
             for write in others:
                 write(db)
             if self._baseline is not None:
                 self._baseline.save(db)
-            if self._resumes:
-                memories.save(db, watchers.memories())
+            if self._resumes and ends:
+                memories.save(db, remembered(max(ends)))
             captures.add(db, taken)
             if ends:
                 captures.set_position(db, self._sensor, max(ends))

@@ -42,6 +42,7 @@ LAYERS = {
     "monitor": {
         "sensor_watch",
         "shipping",
+        "wanted",
         "pipeline",
         "site_memory",
         "model",
@@ -55,6 +56,7 @@ LAYERS = {
     "baseline_memory": {"model", "config", "fields", "errors", "_engine", *PARTS},
     "runs": {
         "shipping",
+        "wanted",
         "pipeline",
         "baseline_memory",
         "site_memory",
@@ -67,6 +69,8 @@ LAYERS = {
     "result_document": {"model", "_engine", *PARTS},
     "pipeline": {
         "shipping",
+        "wanted",
+        "file_names",
         "result_document",
         "site_memory",
         "site_calendar",
@@ -80,6 +84,8 @@ LAYERS = {
         "_engine",
         *PARTS,
     },
+    "wanted": {"config", "_engine", "ruleset"},
+    "file_names": set(),
     "interface_checks": {"model", "doctor"},
     "doctor": {"model", "config", "fields", "errors", "_engine", *PARTS},
     "model": {"errors", "fields", "_engine"},

@@ -102,7 +102,7 @@ def test_an_older_capture_is_taken_in_and_says_that_detectors_begin_afresh(state
     otmon.analyze(second, state=state)
     result = otmon.analyze(first, state=state)
 
-    assert "detectors with a memory began afresh" in result.capture.remarks[0]
+    assert "detectors and correlations began afresh" in result.capture.remarks[0]
     with SiteFile.open(state) as site:
         assert 2 == site.db.execute("SELECT count(*) FROM captures").fetchone()[0]
 

@@ -111,12 +111,17 @@ class Aggregator:
         alert = self._open.get(key)
         if alert is not None and not self._apart(now_ns, alert.sighted_ns, alert.last_ns):
             return alert
-        if match.continues:
+        if match.continues and not self._may_go_on(alert):
             return None
         begun = self._begin(key, match, alert)
         if alert is not None and begun is not alert:
             alert.replaced = True
         return begun
+
+    def _may_go_on(self, alert: OpenAlert | None) -> bool:
+        """Whether a match that only continues may belong to an alert of an earlier run."""
+        known = self._recall is not None and self._adds and alert is None
+        return known and len(self._all) < MAX_ALERTS
 
     def add_all(self, matches: Iterable[Match]) -> None:
         """Takes several matches, in order."""
@@ -146,6 +151,8 @@ class Aggregator:
         if kept is not None and goes_on and before is not None and before.number == kept.alert.id:
             before.sighted_ns = now_ns
             return before
+        if match.continues and not goes_on:
+            return None
         if len(self._all) >= MAX_ALERTS:
             self.left_out_count += 1
             return None

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from otmon.fields import NOTABLE_CLASSES
@@ -194,6 +194,16 @@ class Event:
     def own(self, field: str) -> FieldValue:
         """The value of a field that goes before those of the record, or None."""
         return None if self._own is None else self._own.get(field)
+
+    @property
+    def own_fields(self) -> Iterable[str]:
+        """The fields that go before those of the record."""
+        return () if self._own is None else self._own
+
+    def with_frames(self, frames: tuple[Frame, ...]) -> Event:
+        """Itself, with the frames behind it where no record has them."""
+        self._frames = frames
+        return self
 
     def several(self, fields: tuple[str, ...]) -> tuple[FieldValue, ...]:
         """The values of several fields, each as `get` gives it."""

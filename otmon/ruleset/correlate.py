@@ -7,19 +7,18 @@ timespan while it holds. Everything that traffic can fill has a bound.
 
 from __future__ import annotations
 
-import abc
 import functools
-import itertools
-from collections import OrderedDict, deque
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
 from otmon.model.event import Event, FieldValue
-from otmon.model.rule import Match, Rule
+from otmon.model.kept_event import Json, Reader, Writer, values
+from otmon.model.rule import Match
 from otmon.ruleset.condition import CorrelationRule
 from otmon.ruleset.group import MAX_GROUPS, Correlator, Counter, Key, Untimed, member_fields, shared
 from otmon.ruleset.measure import Measure
 from otmon.ruleset.temporal import Temporal
+from otmon.ruleset.window import Plan, Times, Values, Window
 
 MAX_COUNT = 10_000
 """The highest threshold for which each time or value is remembered; above, see `measure`."""
@@ -31,158 +30,19 @@ MAX_HELD = 10_000
 """Events that one grouping holds on to for its matches, over all groups."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Plan:
-    """One correlation, as it is counted."""
-
-    rule: Rule
-    group_by: tuple[str, ...]
-    field: str | None
-    """Whose different values are counted; none where events are."""
-    place: int
-    """Where the value stands among those that the grouping asks for."""
-    threshold: int
-    span_ns: int
-    of_one_alert: bool
-    """Whether the matches of a group, in one protocol, belong to one alert."""
-
-    def reasons(self) -> tuple[str, ...]:
-        """Why it holds."""
-        what = "events" if self.field is None else f"different values of {self.field}"
-        return (f"{self.threshold} {what} within {self.span_ns // 1_000_000_000} s",)
-
-
-class _Window(abc.ABC):
-    """What one correlation remembers of a group: no more than it takes to fire.
-
-    Its condition holds if so many of the newest times, or values, are in the
-    window.
-    """
-
-    __slots__ = ("counted", "fired_ns", "grown", "plan", "told")
-
-    def __init__(self, plan: _Plan) -> None:
-        self.plan = plan
-        self.grown = 0
-        """How many more times or values the last event made it remember."""
-        self.told: tuple[tuple[str, str], ...] | None = None
-        """What the events of the group share, in words, from the first match on."""
-        self.fired_ns: int | None = None
-        """When it fired last; None while its condition does not hold."""
-        self.counted = 0
-        """The number of the last event that a match has counted."""
-
-    @abc.abstractmethod
-    def __len__(self) -> int:
-        """How many times or values it remembers."""
-
-    @abc.abstractmethod
-    def take(self, values: tuple[FieldValue, ...], now_ns: int) -> bool | None:
-        """Counts an event; tells whether its condition holds, None where it lacks the value."""
-
-
-class _Times(_Window):
-    """A window that counts events."""
-
-    __slots__ = ("_times",)
-
-    def __init__(self, plan: _Plan) -> None:
-        super().__init__(plan)
-        self._times: deque[int] = deque()
-        """When they were, the oldest first."""
-
-    def __len__(self) -> int:
-        return len(self._times)
-
-    def take(self, values: tuple[FieldValue, ...], now_ns: int) -> bool | None:
-        times, plan = self._times, self.plan
-        times.append(now_ns)
-        self.grown = 1
-        missing = plan.threshold - len(times)
-        if missing > 0:
-            return False
-        if missing < 0:
-            times.popleft()
-            self.grown = 0
-        oldest_ns = now_ns - plan.span_ns
-        if times[0] >= oldest_ns:
-            return True
-        while times[0] < oldest_ns:
-            times.popleft()
-            self.grown -= 1
-        self.fired_ns = None
-        return False
-
-
-class _Values(_Window):
-    """A window that counts different values."""
-
-    __slots__ = ("_newest", "_seen")
-
-    def __init__(self, plan: _Plan) -> None:
-        super().__init__(plan)
-        self._seen: dict[FieldValue, int] = {}
-        """When each was seen last, the longest unseen first."""
-        self._newest: FieldValue = None
-
-    def __len__(self) -> int:
-        return len(self._seen)
-
-    def take(self, values: tuple[FieldValue, ...], now_ns: int) -> bool | None:
-        plan, seen = self.plan, self._seen
-        value = values[plan.place]
-        if value is None or value == ():
-            return None
-        newest = self._newest
-        if value == newest and len(seen) < plan.threshold:
-            # The same as before it, and not enough: only its time is newer.
-            seen[newest] = now_ns
-            self.grown = 0
-            return False
-        before = len(seen)
-        for part in value if isinstance(value, tuple) else (value,):
-            # The newest one is in its place already.
-            if part != newest:
-                if part in seen:
-                    del seen[part]
-                newest = part
-            seen[part] = now_ns
-        self._newest = newest
-        threshold = plan.threshold
-        after = len(seen)
-        if after < threshold:
-            self.grown = after - before
-            return False
-        while len(seen) > threshold:
-            del seen[next(iter(seen))]
-        holds = self._is_recent(now_ns - plan.span_ns)
-        self.grown = len(seen) - before
-        return holds
-
-    def _is_recent(self, oldest_ns: int) -> bool:
-        """Whether all of a full window is recent; forgets what is not."""
-        seen = self._seen
-        if next(iter(seen.values())) >= oldest_ns:
-            return True
-        for value in [*itertools.takewhile(lambda value: seen[value] < oldest_ns, seen)]:
-            del seen[value]
-        self.fired_ns = None
-        return False
-
-
 class _Group:
     """Events that share the values of `group-by`."""
 
     __slots__ = ("key", "members", "newest_ns", "number", "windows")
 
-    def __init__(self, plans: Iterable[_Plan], key: Key) -> None:
+    def __init__(self, plans: Iterable[Plan], key: Key) -> None:
         self.key = key
         self.newest_ns = -(1 << 63)
         self.number = 0
         """How many events there were."""
         self.members: list[tuple[int, Event]] = []
         """The newest of them, at most `MAX_MEMBERS`, with their numbers."""
-        self.windows = [_Times(plan) if plan.field is None else _Values(plan) for plan in plans]
+        self.windows = [Times(plan) if plan.field is None else Values(plan) for plan in plans]
 
 
 class Grouping(Untimed):
@@ -204,7 +64,7 @@ class Grouping(Untimed):
         fielded = [one.field for one in self.correlations if one.field is not None]
         self._counted = tuple(dict.fromkeys(fielded))
         self._plans = [
-            _Plan(
+            Plan(
                 one.rule,
                 one.group_by,
                 one.field,
@@ -242,6 +102,40 @@ class Grouping(Untimed):
             self._remembered += sum(map(len, group.windows))
             self._held += len(group.members)
         return True
+
+    def memory(self, write: Writer, now_ns: int) -> Json:
+        """What it counted that a window can still hold, the longest untouched group first."""
+        longest_ns = max(plan.span_ns for plan in self._plans)
+        return [
+            {
+                "key": group.key,
+                "newest": group.newest_ns,
+                "number": group.number,
+                "members": [
+                    [number, place]
+                    for number, event in group.members
+                    if (place := write.place(event)) is not None
+                ],
+                "windows": [[one.fired_ns, one.counted, one.written()] for one in group.windows],
+            }
+            for group in self._groups.values()
+            if group.newest_ns >= now_ns - longest_ns
+        ]
+
+    def restore(self, memory: Json, read: Reader) -> None:
+        """Takes what `memory` gave."""
+        for one in memory:
+            key = values(one["key"])
+            group = self._groups[key] = _Group(self._plans, key)
+            group.newest_ns, group.number = one["newest"], one["number"]
+            group.members.extend((number, read.event(place)) for number, place in one["members"])
+            for window, (fired_ns, counted, held) in zip(
+                group.windows, one["windows"], strict=True
+            ):
+                window.fired_ns, window.counted = fired_ns, counted
+                window.read(held)
+            self._remembered += sum(map(len, group.windows))
+            self._held += len(group.members)
 
     def observe(self, member: str, event: Event) -> Sequence[Match]:
         """Counts an event on which a member rule held.
@@ -318,7 +212,7 @@ class Grouping(Untimed):
             self.evicted_count += 1
 
 
-def _match(window: _Window, group: _Group, event: Event) -> Match:
+def _match(window: Window, group: _Group, event: Event) -> Match:
     """The match of a condition that holds; its first one has the events before it."""
     plan, told = window.plan, window.told
     if told is None:

@@ -15,6 +15,7 @@ from fractions import Fraction
 from typing import Any, Protocol
 
 from otmon.model.event import FieldValue
+from otmon.model.kept_event import Json, values
 
 MAX_VALUES = 10_000
 """Values that a window remembers one by one; those after them are left out."""
@@ -33,6 +34,14 @@ class Gauge(Protocol):
 
     def drop(self, part: Any) -> None:
         """Takes a part away."""
+        ...
+
+    def written(self, part: Any) -> Json:
+        """A part as JSON."""
+        ...
+
+    def read(self, written: Json) -> Any:
+        """Takes a part that was written down; gives it."""
         ...
 
     def measure(self) -> float:
@@ -58,6 +67,15 @@ class Events:
     def drop(self, part: int) -> None:
         """Counts so many less."""
         self._count -= part
+
+    def written(self, part: int) -> Json:
+        """The number."""
+        return part
+
+    def read(self, written: Json) -> int:
+        """Counts as many."""
+        self._count += written
+        return int(written)
 
     def measure(self) -> float:
         """The count."""
@@ -91,6 +109,14 @@ class Different:
             if self._counts[one] <= 0:
                 del self._counts[one]
 
+    def written(self, part: list[FieldValue]) -> Json:
+        """The values."""
+        return part
+
+    def read(self, written: Json) -> list[FieldValue]:
+        """Takes the values."""
+        return self.take([values(one) for one in written])
+
     def measure(self) -> float:
         """The number of different values."""
         return len(self._counts)
@@ -121,6 +147,17 @@ class Total:
         self._sum -= part[0]
         self._count -= part[1]
 
+    def written(self, part: tuple[Fraction, int]) -> Json:
+        """The sum as a fraction, and of how many."""
+        return [part[0].numerator, part[0].denominator, part[1]]
+
+    def read(self, written: Json) -> tuple[Fraction, int]:
+        """Adds the sum."""
+        part = Fraction(written[0], written[1]), written[2]
+        self._sum += part[0]
+        self._count += part[1]
+        return part
+
     def measure(self) -> float:
         """The sum or average of what is left."""
         if not self._count:
@@ -150,6 +187,14 @@ class Rank:
         """Takes numbers out again."""
         for one in part:
             del self._ordered[bisect.bisect_left(self._ordered, one)]
+
+    def written(self, part: list[float]) -> Json:
+        """The numbers."""
+        return part
+
+    def read(self, written: Json) -> list[float]:
+        """Puts the numbers in their order."""
+        return self.take(written)
 
     def measure(self) -> float:
         """The percentile, by nearest rank."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Generic, Protocol, TypeVar
 
 from otmon.model.event import NEVER_NS, Event, FieldValue
+from otmon.model.kept_event import Json, Reader, Writer, values
 from otmon.model.rule import Match
 from otmon.ruleset.condition import CorrelationRule
 
@@ -55,6 +56,14 @@ class Correlator(Protocol):
 
     def advance(self, time_ns: int) -> Sequence[Match]:
         """Learns that packet time has come this far; gives what held in windows that ended."""
+        ...
+
+    def memory(self, write: Writer, now_ns: int) -> Json:
+        """What it counted that can still matter, as JSON."""
+        ...
+
+    def restore(self, memory: Json, read: Reader) -> None:
+        """Goes on with what `memory` gave in an earlier run; called before the first event."""
         ...
 
 
@@ -109,9 +118,23 @@ class Groups(Generic[Group]):
             self.evicted_count += 1
         return key, group
 
+    def items(self) -> Iterable[tuple[Key, Group]]:
+        """Every group with its key, the longest untouched first."""
+        return self._groups.items()
+
     def known(self, key: Key) -> Group | None:
         """The group of a key, unless it was forgotten."""
         return self._groups.get(key)
+
+    def written(self, write: Callable[[Group], Json]) -> Json:
+        """Every group with its key, the longest untouched first; those that are nothing not."""
+        pairs = ((key, write(group)) for key, group in self._groups.items())
+        return [[key, written] for key, written in pairs if written is not None]
+
+    def read(self, written: Json, read: Callable[[Json, Group], None]) -> None:
+        """Takes what `written` gave; `read` fills a group that has seen nothing yet."""
+        for key, held in written:
+            read(held, self.at(values(key))[1])
 
     def drop(self, key: Key) -> None:
         """Forgets a group that has nothing more to say."""

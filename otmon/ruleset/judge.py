@@ -5,11 +5,14 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import functools
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
+from otmon.model.context import Context
 from otmon.model.event import NEVER_NS, Event, Likeness
+from otmon.model.kept_event import Json, Reader, Writer
 from otmon.model.layout import RELATION_FIELDS, SAID_FIELDS, SHAPE_FIELDS, FieldValue
 from otmon.model.rule import Match, Rule
 from otmon.ruleset.compile import Predicate, compile_condition, reasons
@@ -144,6 +147,45 @@ class Judge:
             if isinstance(one, Grouping) and isinstance(fresh, Grouping) and fresh.inherit(one):
                 return fresh
         return fresh
+
+    def memory(self, file_name: Callable[[int], str], now_ns: int) -> Json:
+        """What correlations counted that can still matter, for a run that goes on with it."""
+        write = Writer(file_name)
+        told = [
+            [self._marks(one), one.memory(write, now_ns)]
+            for one in self._groupings
+            if one.correlations
+        ]
+        return {"counted": [one for one in told if one[1]], "events": write.written()}
+
+    def restore(
+        self,
+        memory: Json,
+        place_of: Callable[[str], int] | None,
+        context: Context | None = None,
+    ) -> None:
+        """Goes on with what an earlier run counted, before the first event.
+
+        What was counted by a rule that is another now, or whose members are, is forgotten.
+
+        Args:
+            memory: What `memory` gave.
+            place_of: Gives a place in the input to the path of an earlier capture; none
+                where frames of earlier runs are gone.
+            context: What answers the fields that events do not carry themselves.
+        """
+        read = Reader(memory["events"], place_of, context)
+        known = {json.dumps(self._marks(one)): one for one in self._groupings}
+        for marks, held in memory["counted"]:
+            one = known.get(json.dumps(marks))
+            if one is not None:
+                one.restore(held, read)
+
+    def _marks(self, correlator: Correlator) -> Json:
+        """What has to be the same, so that what was counted still holds."""
+        rules = [[one.rule.id, one.rule.version] for one in correlator.correlations]
+        members = {member for one in correlator.correlations for member in one.members}
+        return [rules, sorted([one, self._versions.get(one)] for one in members)]
 
     @property
     def evicted_count(self) -> int:

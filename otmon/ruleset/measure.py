@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from otmon.model.event import NEVER_NS, Event, FieldValue
+from otmon.model.kept_event import Json, Reader, Writer
 from otmon.model.rule import Match
 from otmon.ruleset.condition import CorrelationRule
 from otmon.ruleset.gauge import Different, Events, Gauge, Rank, Total
@@ -82,6 +83,33 @@ class Measure:
         """When the first window ends that does not slide."""
         return next(iter(self._open.values()), NEVER_NS)
 
+    def memory(self, write: Writer, now_ns: int) -> Json:
+        """Of each group what is in its window."""
+        oldest_ns = now_ns - self._span_ns
+
+        def written(window: _Window) -> Json:
+            if window.due_ns is None and window.now_ns < oldest_ns:
+                return None
+            moments = [[one.time_ns, window.gauge.written(one.part)] for one in window.moments]
+            state = [window.fired_ns, window.due_ns, window.now_ns]
+            return {"moments": moments, "members": write.places(window.members), "state": state}
+
+        return self._groups.written(written)
+
+    def restore(self, memory: Json, read: Reader) -> None:
+        """Takes what `memory` gave."""
+
+        def fill(held: Json, window: _Window) -> None:
+            for time_ns, part in held["moments"]:
+                window.moments.append(_Moment(time_ns, window.gauge.read(part)))
+            window.members.extend(read.events(held["members"]))
+            window.fired_ns, window.due_ns, window.now_ns = held["state"]
+
+        self._groups.read(memory, fill)
+        due = [(key, window.due_ns) for key, window in self._groups.items()]
+        ended = sorted((due_ns, at) for at, (_, due_ns) in enumerate(due) if due_ns is not None)
+        self._open = OrderedDict((due[at][0], due_ns) for due_ns, at in ended)
+
     def observe(self, member: str, event: Event) -> Sequence[Match]:
         """Takes an event on which a member rule held; gives what holds since then."""
         ended = self.advance(event.time_ns)
@@ -141,6 +169,9 @@ class Measure:
         now_ns = window.now_ns
         while window.moments[0].time_ns < now_ns - self._span_ns:
             window.gauge.drop(window.moments.popleft().part)
+        members = window.members
+        while len(members) > 1 and members[0].time_ns < now_ns - self._span_ns:
+            members.popleft()
         if not self._holds(window.gauge.measure(), self._rule.threshold):
             window.fired_ns = None
             return ()

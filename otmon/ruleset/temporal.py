@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from otmon.model.event import Event
+from otmon.model.kept_event import Json, Reader, Writer
 from otmon.model.rule import Match
 from otmon.ruleset.condition import CorrelationRule
 from otmon.ruleset.group import Counter, Groups, Key, Untimed, member_fields, shared
@@ -62,6 +63,42 @@ class Temporal(Untimed):
     def evicted_count(self) -> int:
         """Groups that were forgotten because there were too many."""
         return self._groups.evicted_count
+
+    def memory(self, write: Writer, now_ns: int) -> Json:
+        """Of each group its steps that a window can still hold."""
+        oldest_ns = now_ns - self._span_ns
+
+        def written(group: _Group) -> Json:
+            if max(group.now_ns, group.holds_until_ns) < oldest_ns:
+                return None
+            newest = {
+                member: [time_ns, place]
+                for member, (time_ns, event) in group.newest.items()
+                if (place := write.place(event)) is not None
+            }
+            chains = [
+                [[one.began_ns, write.places(one.events)] for one in some] for some in group.chains
+            ]
+            state = [group.fired_ns, group.holds_until_ns, group.now_ns]
+            return {"newest": newest, "chains": chains, "state": state}
+
+        return self._groups.written(written)
+
+    def restore(self, memory: Json, read: Reader) -> None:
+        """Takes what `memory` gave."""
+
+        def fill(held: Json, group: _Group) -> None:
+            for member, (time_ns, place) in held["newest"].items():
+                group.newest[member] = (time_ns, read.event(place))
+            for step, some in enumerate(held["chains"]):
+                for began_ns, places in some:
+                    events = tuple(read.events(places))
+                    # Steps without room for their events were not kept whole.
+                    if len(events) == step + 1:
+                        group.chains[step].append(_Chain(began_ns, events))
+            group.fired_ns, group.holds_until_ns, group.now_ns = held["state"]
+
+        self._groups.read(memory, fill)
 
     def observe(self, member: str, event: Event) -> Sequence[Match]:
         """Takes an event on which a member rule held; gives the match that it completes."""

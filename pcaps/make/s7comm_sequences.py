@@ -91,3 +91,27 @@ def stopped_often(cable: Cable) -> None:
     for turn in range(6):
         client.ask(1.0 + turn * 120, s7.STOP, b"\x29")
         client.ask(61.0 + turn * 120, s7.service("P_PROGRAM"), b"\x28")
+
+
+@case("s7comm")
+def info_script(cable: Cable) -> None:
+    """A stranger asks a controller twice what it is, all with message number 0, and is gone.
+
+    So does the script s7-info of nmap, whose messages are the same each time.
+    """
+    operator = Client(cable, HMI, PLC, 0.1, OP)
+    for turn in range(20):
+        read_cycle(operator, 1.0 + turn, turn)
+    client = Client(cable, STRANGER, PLC, 12.0)
+    for turn, list_id in enumerate((0x0011, 0x0011, 0x001C)):
+        client.reference = -1
+        client.user(12.1 + turn * 0.02, 4, 1, s7.szl_request(list_id, 1), szl_of(list_id))
+    client.session.close(12.3)
+
+
+def szl_of(list_id: int) -> bytes:
+    """What the controller says of its modules, or of its names."""
+    if list_id == 0x001C:
+        return s7.szl(list_id, 0, [s7.component(1, "Filters"), s7.component(7, "CPU 315-2 PN/DP")])
+    order = "6ES7 315-2EH14-0AB0"
+    return s7.szl(list_id, 0, [s7.module_identification(1, order, (0, 4, 1))])
