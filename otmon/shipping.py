@@ -292,7 +292,7 @@ def put(
         else:
             ready.append(made)
     outbox.put(db, ready, bounds)
-    outbox.lament(db, dead)
+    outbox.lament(db, dead, bounds)
 
 
 def delivery(db: Any) -> dict[str, Any]:

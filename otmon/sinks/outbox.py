@@ -240,29 +240,17 @@ def bury(
     db: sqlite3.Connection, rows: Sequence[tuple[Row, Failure]], bounds: Bounds | None = None
 ) -> None:
     """Moves documents that the sink will never take to the dead letters; the oldest make room."""
-    if not rows:
-        return
-    now = time.time_ns()
     acknowledge(db, [row for row, _ in rows])
-    lament(db, [(row.document, failure) for row, failure in rows], now)
-    room = (bounds or Bounds()).max_bytes // DEAD_SHARE
-    size = db.execute("SELECT coalesce(sum(length(body)), 0) FROM dead_letter").fetchone()[0]
-    while size > room:
-        gone = db.execute(
-            "DELETE FROM dead_letter WHERE seq IN (SELECT seq FROM dead_letter ORDER BY seq"
-            " LIMIT 100) RETURNING length(body)"
-        ).fetchall()
-        if not gone:
-            return
-        size -= sum(length for (length,) in gone)
-        count(db, {"dead_letter_dropped": len(gone)})
+    lament(db, [(row.document, failure) for row, failure in rows], bounds)
 
 
 def lament(
-    db: sqlite3.Connection, dead: Sequence[tuple[Document, Failure]], now_ns: int | None = None
+    db: sqlite3.Connection, dead: Sequence[tuple[Document, Failure]], bounds: Bounds | None = None
 ) -> None:
-    """Notes documents among the dead letters."""
-    at = time.time_ns() if now_ns is None else now_ns
+    """Notes documents among the dead letters; the oldest make room."""
+    if not dead:
+        return
+    at = time.time_ns()
     db.executemany(
         "INSERT INTO dead_letter (prio, target, op, doc_id, version, body, at, status, error_type,"
         " reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -283,6 +271,17 @@ def lament(
         ],
     )
     count(db, {"dead_letter": len(dead)})
+    room = (bounds or Bounds()).max_bytes // DEAD_SHARE
+    size = db.execute("SELECT coalesce(sum(length(body)), 0) FROM dead_letter").fetchone()[0]
+    while size > room:
+        gone = db.execute(
+            "DELETE FROM dead_letter WHERE seq IN (SELECT seq FROM dead_letter ORDER BY seq"
+            " LIMIT 100) RETURNING length(body)"
+        ).fetchall()
+        if not gone:
+            return
+        size -= sum(length for (length,) in gone)
+        count(db, {"dead_letter_dropped": len(gone)})
 
 
 def revive(db: sqlite3.Connection) -> int:

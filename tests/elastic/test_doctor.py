@@ -340,6 +340,14 @@ def test_what_is_said_of_an_outbox(how, check, sort, word):
     assert word in f"{told[0].says} {told[0].advice}"
 
 
+@pytest.mark.parametrize(("ago_s", "sorts"), [(60, ["failure"]), (7_200, [])])
+def test_a_flood_of_dead_letters_is_a_failure_for_an_hour(ago_s, sorts):
+    how = status(facts={"many_dead_at": str(NOW_NS - ago_s * 10**9)})
+    told = [*backlog.examine(how, [], Bounds(), NOW_NS)]
+
+    assert sorts == [one.status for one in told if "within a minute" in one.says]
+
+
 def test_each_kind_of_dead_letter_is_a_finding_with_advice():
     dead = [Buried(413, "too_big", "", 3, ("logs-otmon.alert-default",), 0, 0, "a")]
     (told,) = [one for one in backlog.examine(status(), dead, Bounds(), NOW_NS)

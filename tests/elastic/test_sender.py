@@ -377,6 +377,32 @@ def test_a_sender_that_dies_between_answer_and_delete_sends_again_and_nothing_do
     assert 2 == len(stub.bodies)
 
 
+def test_a_flood_of_dead_letters_is_told_once(site, stub, clock):
+    fill(site, *map(str, range(101)))
+    stub.judge = lambda ids: items(*((400, "document_parsing_exception", "bad"),) * len(ids))
+    lines: list[str] = []
+    sender = Sender(site, connect(Server((stub.url,))), clock_ns=clock, log=lines.append)
+    assert sender.drain(0)
+    fill(site, "another")
+    assert sender.drain(0)
+
+    assert 1 == sum("documents a minute" in line for line in lines)
+    with site.reading() as db:
+        assert "many_dead_at" in outbox.status(db).facts
+
+
+def test_dead_letters_are_forgotten_as_a_flood_after_a_minute(site, stub, clock):
+    stub.judge = lambda ids: items(*((400, "document_parsing_exception", "bad"),) * len(ids))
+    sender = Sender(site, connect(Server((stub.url,))), clock_ns=clock)
+    for first in (0, 60):
+        fill(site, *map(str, range(first, first + 60)))
+        assert sender.drain(0)
+        clock.sleep(61)
+
+    with site.reading() as db:
+        assert "many_dead_at" not in outbox.status(db).facts
+
+
 def test_how_the_sender_is_stands_in_the_state(site, stub, make):
     fill(site, "a")
     stub.script = [error(401)]

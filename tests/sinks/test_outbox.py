@@ -213,6 +213,14 @@ def test_dead_letters_have_a_tenth_of_the_room_and_the_oldest_go_first(site):
     assert {"dead_letter": 150, "dead_letter_dropped": 100} == status(site).counts
 
 
+def test_dead_letters_that_were_never_in_the_queue_have_the_same_room(site):
+    dead = [(document(str(n), body=b"x" * 100), Failure(0, "too_big", "big")) for n in range(150)]
+    with site.transaction() as db:
+        outbox.lament(db, dead, Bounds(max_bytes=100_000))
+
+    assert 50 == status(site).dead_letters
+
+
 def test_numbers_of_a_series_are_given_once(site):
     with site.transaction() as db:
         assert 1 == outbox.next_in(db, "alert", 3)

@@ -12,6 +12,8 @@ from otmon.sinks.outbox import Bounds, Buried, Status
 LONG_S = 3_600.0
 """After so many seconds in the outbox somebody should look why."""
 NEARLY_FULL = 0.8
+RECENT_NS = 3_600_000_000_000
+"""A flood of dead letters is told of for so long."""
 REPLAY = "otmon elastic replay --dead-letter"
 KINDS: Mapping[int, str] = {
     0: "alerts",
@@ -128,6 +130,14 @@ def examine(
         yield Finding("outbox", OK, says)
     yield from _sender(status)
     yield from _losses(status, bounds)
+    many_at = status.facts.get("many_dead_at")
+    if many_at is not None and now_ns - int(many_at) < RECENT_NS:
+        yield Finding(
+            "dead letters",
+            FAILURE,
+            f"more than 100 within a minute, last at {render_time(int(many_at))}",
+            "Something is wrong with more than a document: see below.",
+        )
     for one in dead:
         told = explain(one)
         yield Finding("dead letters", WARNING, f"{told.what}. {told.why}", told.advice)

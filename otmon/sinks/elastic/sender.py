@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from json.encoder import encode_basestring_ascii as _quoted
@@ -40,6 +41,9 @@ FIRST_WAIT_S = 1.0
 LONGEST_WAIT_S = 60.0
 PAUSE_S = 60.0
 """After how long a paused sender looks whether it may go on."""
+MANY_DEAD = 100
+"""Dead letters within a minute beyond which something is wrong with more than a document."""
+MINUTE_NS = 60_000_000_000
 _FILTER = (
     "took,errors,items.*.status,items.*._id,items.*.error.type,items.*.error.reason,"
     "items.*.failure_store"
@@ -132,6 +136,9 @@ class Sender:
         self._version: tuple[int, int] | None = None
         self._ready = False
         self._flight: _Flight | None = None
+        self._deaths: deque[tuple[int, int]] = deque()
+        """When documents were given up within the last minute, and how many."""
+        self._told_of_many = False
 
     def step(self) -> float | None:
         """Send one batch, and say how long to wait before the next in seconds.
@@ -353,7 +360,9 @@ class Sender:
             outbox.acknowledge(db, took.done)
             outbox.put_off(db, took.put_off)
             outbox.bury(db, took.dead, self._bounds)
-            outbox.lament(db, took.fallen)
+            outbox.lament(db, took.fallen, self._bounds)
+            if self._die_quickly(len(took.dead) + len(took.fallen)):
+                outbox.note(db, many_dead_at=str(self._clock_ns()))
             outbox.count(
                 db,
                 {
@@ -364,6 +373,23 @@ class Sender:
             )
             if took.done:
                 outbox.note(db, last_ack_at=str(self._clock_ns()))
+
+    def _die_quickly(self, count: int) -> bool:
+        """Whether so many documents were given up within a minute that somebody has to look."""
+        if not count:
+            return False
+        now_ns = self._clock_ns()
+        self._deaths.append((now_ns, count))
+        while self._deaths[0][0] < now_ns - MINUTE_NS:
+            self._deaths.popleft()
+        many = sum(died for _, died in self._deaths) > MANY_DEAD
+        if many and not self._told_of_many:
+            self._log(
+                f"more than {MANY_DEAD} documents a minute will never be taken. "
+                "See why: otmon elastic status"
+            )
+        self._told_of_many = many
+        return many
 
     # Waiting
 
