@@ -165,8 +165,10 @@ def special(client: Elasticsearch, namespace: str) -> Special:
 
     def make(stream: str, **template: Any) -> None:
         (entry,) = client.indices.get_index_template(name=stream)["index_templates"]
+        parts = ("composed_of", "ignore_missing_component_templates")
         body = {
-            **entry["index_template"],
+            **{name: entry["index_template"][name] for name in parts},
+            "data_stream": {},
             "index_patterns": [f"{stream}-{namespace}"],
             "priority": 900,
             "template": template,
