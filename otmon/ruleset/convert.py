@@ -42,6 +42,7 @@ _OF_AN_END = "address ip mac asset.id asset.role asset.vendor asset.zone asset.p
 STORED = frozenset(
     [
         *("@timestamp", "event.outcome", "network.protocol", "network.transport"),
+        "observer.ingress.interface.name",
         *("network.vlan.id", "ot.anomaly", "ot.answered", "ot.function.code", "ot.function.name"),
         *("ot.object.address_high", "ot.object.address_low", "ot.object.id", "ot.object.type"),
         *("ot.operation.class", "ot.operation.is_program", "ot.operation.is_write", "ot.role"),

@@ -103,7 +103,7 @@ def draft(
         "observer.name": sensor.name,
         "observer.hostname": sensor.hostname,
         "observer.serial_number": sensor.id,
-        "observer.ingress.interface.name": ", ".join(sensor.interfaces) or None,
+        "observer.ingress.interface.name": [*sensor.interfaces],
         "observer.geo.name": sensor.site,
         **fields,
     }
