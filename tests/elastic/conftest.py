@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 from elastic_server import VERSIONS, Node, node
+from kibana_plant import Plant, shipped_plant
 
 
 @pytest.fixture(scope="session", params=VERSIONS)
@@ -31,3 +32,10 @@ _numbers = itertools.count(1)
 def namespace() -> str:
     """One of its own for each test."""
     return f"t{os.getpid()}x{next(_numbers)}"
+
+
+@pytest.fixture(scope="session")
+def plant(es_server: Node, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plant]:
+    """The plant of the demo in a plain server."""
+    with shipped_plant(es_server, tmp_path_factory.mktemp("kibana")) as shipped:
+        yield shipped
