@@ -89,6 +89,9 @@ const WITHOUT_EQUAL: &[(&str, &str, &str)] = &[
     ),
     ("bytes", "idaholab.Malcolm-Test-Artifacts__DNP3.pcap", "merged flows of one address"),
     ("reordered", "idaholab.Malcolm-Test-Artifacts__DNP3.pcap", "merged flows of one address"),
+    ("one side", "arkime.arkime__modbus.pcap", "a user code fits both sides"),
+    ("one side", "idaholab.Malcolm-Test-Artifacts__DNP3.pcap", "merged flows of one address"),
+    ("late", "ntop.nDPI__dnp3.pcap", "begins between a message and its copy"),
     ("cut", "OISF.suricata-verify__dnp3-max-points__test.pcap", NEVER),
     ("cut", "OISF.suricata-verify__dnp3-too-long-reassembly-request__input.pcap", NEVER),
     ("cut", "OISF.suricata-verify__dnp3-too-long-reassembly-response__input.pcap", NEVER),
@@ -208,6 +211,13 @@ fn kinds(seen: &Seen) -> BTreeSet<String> {
     seen.pdus.iter().map(kind).collect()
 }
 
+/// Answers of UMAS, and acknowledgements of S7comm, have the code of their request,
+/// which was not seen.
+fn takes_code(kind: &str) -> bool {
+    kind.contains("role\":\"response")
+        && (kind.contains("umas") || kind.contains("function_code\":0 "))
+}
+
 /// Frames of which only the beginning was captured.
 #[test]
 fn frames_that_are_cut_invent_nothing() {
@@ -222,8 +232,7 @@ fn frames_that_are_cut_invent_nothing() {
             cut.iter_mut().for_each(|frame| frame.bytes.truncate(length));
             let seen = replay(&cut);
             let other = kinds(&seen).difference(&expected).cloned().collect::<Vec<_>>();
-            // An answer of UMAS has the code of its request, which may have been cut off.
-            let other: Vec<_> = other.into_iter().filter(|kind| !kind.contains("umas")).collect();
+            let other: Vec<_> = other.into_iter().filter(|kind| !takes_code(kind)).collect();
             found += if length == 96 { kinds(&seen).len() - other.len() } else { 0 };
             let name = path.file_name().unwrap().to_string_lossy();
             if !other.is_empty() && has_equal("cut", &name) {
@@ -233,6 +242,70 @@ fn frames_that_are_cut_invent_nothing() {
     }
     println!("{found} of {whole} PDUs with 96 bytes of each frame");
     assert_same(&wrong);
+}
+
+/// Frames of which those that `seen` refuses are not there; numbers stay.
+fn without(frames: &[Owned], seen: impl Fn(usize, &Owned) -> bool) -> Vec<Owned> {
+    let blank = |frame: &Owned| Owned { bytes: Vec::new(), original_len: 0, ..frame.clone() };
+    let frames = frames.iter().enumerate();
+    frames.map(|(at, frame)| if seen(at, frame) { frame.clone() } else { blank(frame) }).collect()
+}
+
+/// A sensor that sees one side, or joins late: it may know less, and nothing else.
+#[test]
+fn what_is_seen_in_part_invents_nothing() {
+    let mut wrong = Vec::new();
+    let (mut there, mut found) = (0, 0);
+    for path in all() {
+        let frames = frames_of(&path, MOST);
+        let expected = kinds(&replay(&frames));
+        let side = |low: bool| {
+            move |_: usize, frame: &Owned| {
+                let ends = frame.bytes.get(26..30).zip(frame.bytes.get(30..34));
+                ends.is_none_or(|(source, target)| (source < target) == low)
+            }
+        };
+        let third = frames.len() / 3;
+        for (form, part) in [
+            ("one side", without(&frames, side(true))),
+            ("other side", without(&frames, side(false))),
+            ("late", without(&frames, |at, _| at >= third)),
+        ] {
+            let seen = kinds(&replay(&part));
+            let other: Vec<_> = seen.difference(&expected).filter(|own| !takes_code(own)).collect();
+            if form != "late" {
+                found += seen.len() - other.len();
+            }
+            let name = path.file_name().unwrap().to_string_lossy();
+            if !other.is_empty() && has_equal(form, &name) {
+                wrong.push(format!("{form}: {name}: {} {other:?}", other.len()));
+            }
+        }
+        there += expected.len();
+    }
+    println!("{found} of {there} PDUs with one side at a time");
+    assert!(found * 10 >= there * 9, "{found} of {there}");
+    assert_same(&wrong);
+}
+
+/// Servers away from the ports of their protocols.
+#[test]
+fn most_is_found_on_other_ports() {
+    let (mut there, mut found) = (0, 0);
+    for path in all() {
+        let packets = packets(&frames_of(&path, MOST));
+        let plain: Vec<Owned> = packets.iter().map(|packet| written(packet, Form::Plain)).collect();
+        let moved: Vec<Owned> =
+            packets.iter().map(|packet| written(&packet.on_other_ports(), Form::Plain)).collect();
+        let (expected, moved) = (kinds(&replay(&plain)), kinds(&replay(&moved)));
+        there += expected.len();
+        found += moved.intersection(&expected).count();
+        if moved.len() * 20 < expected.len() * 19 {
+            println!("{}: {} of {}", path.display(), moved.len(), expected.len());
+        }
+    }
+    println!("{found} of {there} PDUs on other ports");
+    assert!(found * 100 >= there * 95, "{found} of {there}");
 }
 
 /// A mirror port that shows every frame twice.

@@ -133,6 +133,17 @@ fn packet(frame: &Owned) -> Option<Packet> {
 }
 
 impl Packet {
+    /// The same with ports that no protocol has for its own.
+    pub fn on_other_ports(&self) -> Self {
+        let mut other = self.clone();
+        for at in [0, 2] {
+            let port = u16::from_be_bytes([self.header[at], self.header[at + 1]]);
+            let moved = if port < 32_000 { port + 30_000 } else { port };
+            other.header[at..at + 2].copy_from_slice(&moved.to_be_bytes());
+        }
+        other
+    }
+
     pub const fn is_tcp(&self) -> bool {
         self.protocol == TCP
     }
