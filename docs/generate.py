@@ -31,6 +31,7 @@ from otmon.ruleset.load import load_rules
 from otmon.ruleset.wanted import wishes
 from otmon.sinks.elastic import templates
 from otmon.sinks.elastic.kibana import objects
+from otmon.thresholds import Detectors
 from otmon.toml_tables import keys, meanings
 from otmon.wanted import given, protocol_names
 
@@ -96,7 +97,20 @@ def detectors() -> str:
         parts += ["| `anomaly.type` | meaning |", "|---|---|"]
         said = ((*item,) for item in one.says.items())
         parts += [f"| `{type_}` | {meaning} |" for type_, meaning in said]
+        parts.append(f"\n- Watches: {one.watches}")
+        parts.append(f"- Says nothing {one.silent[0].lower()}{one.silent[1:]}")
+        limits = list(_limits(one.name))
+        if limits:
+            parts.append(f"- Thresholds, in `[detectors.{one.name}]`: {'; '.join(limits)}")
     return "\n".join(parts) + "\n"
+
+
+def _limits(name: str) -> Iterator[str]:
+    """The thresholds of a detector with their defaults."""
+    for table in keys(Detectors):
+        if table.name == name:
+            plain = (key for key in keys(table.kind) if not isinstance(key.default, bool))
+            yield from (f"`{key.name}` {_toml(key.default)}" for key in plain)
 
 
 def every_detector() -> tuple[Detector, ...]:

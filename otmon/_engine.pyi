@@ -731,6 +731,15 @@ class Health:
     @property
     def mirror_gap_frames(self) -> int:
         """Mirrored packets that are missing by the sequence numbers of their tunnel."""
+    @property
+    def fault_count(self) -> int:
+        """Faults of dissectors; each cost a flow what it remembered."""
+    @property
+    def unread_bytes(self) -> int:
+        """Bytes of identified flows in which no PDU could be read."""
+    @property
+    def left_out_count(self) -> int:
+        """What was forgotten, or not kept, because a table was full."""
 
 @final
 class Loss(_OfFlow):

@@ -23,6 +23,10 @@ class ScanThresholds:
     """Ports of one host that one client tries within `port_s`."""
     port_s: int = 60
     """Seconds."""
+    fast_port_count: int = 10
+    """Ports of one host that one client tries within `fast_port_s`."""
+    fast_port_s: int = 5
+    """Seconds."""
     arp_count: int = 20
     """Addresses that one device asks for by ARP within `arp_s`, and nobody has."""
     arp_s: int = 60
@@ -85,6 +89,8 @@ class ProgramThresholds:
     """Whether it runs at all."""
     programs: int = 20_000
     """Transferred things of which the digest is remembered."""
+    block_lists: int = 4_096
+    """Lists of blocks of controllers that are remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +130,24 @@ class WatchdogThresholds:
 
 
 @dataclass(frozen=True, slots=True)
+class JobsThresholds:
+    """When a transfer that comes regularly is missed."""
+
+    enabled: bool = True
+    """Whether it runs at all."""
+    run_count: int = 5
+    """Runs from which on the next is expected."""
+    period_s: int = 3_000
+    """Seconds between two runs below which they are no job."""
+    pause_s: int = 900
+    """Seconds without a part of it from which on the next part begins another run."""
+    spread: float = 0.1
+    """Share of the period by which each interval may differ from it."""
+    late_s: int = 900
+    """Seconds that a run may be late at least."""
+
+
+@dataclass(frozen=True, slots=True)
 class SensorThresholds:
     """When the sensor says that it does not see well."""
 
@@ -141,6 +165,12 @@ class SensorThresholds:
     """Share of the bytes of a minute that were not seen."""
     min_gap_bytes: int = 20_000
     """Bytes not seen below which nothing is said."""
+    min_gap_frames: int = 500
+    """Frames of a minute below which nothing is said of bytes that were not seen."""
+    unread_share: float = 0.05
+    """Share of the bytes of a minute that could not be read as the protocol of their flow."""
+    min_unread_bytes: int = 2_000
+    """Such bytes below which nothing is said."""
     one_sided_share: float = 0.8
     """Share of the frames of TCP flows without the other direction."""
     most_share: float = 0.3
@@ -282,6 +312,7 @@ class Detectors:
     sensor: SensorThresholds = field(default_factory=SensorThresholds)
     periodicity: PeriodicityThresholds = field(default_factory=PeriodicityThresholds)
     watchdog: WatchdogThresholds = field(default_factory=WatchdogThresholds)
+    jobs: JobsThresholds = field(default_factory=JobsThresholds)
     boundary: BoundaryThresholds = field(default_factory=BoundaryThresholds)
     auth: AuthThresholds = field(default_factory=AuthThresholds)
     address: AddressThresholds = field(default_factory=AddressThresholds)

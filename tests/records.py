@@ -236,6 +236,18 @@ class NoReply(Flow):
 
 
 @dataclass(frozen=True)
+class HeaderShift(Flow):
+    """A packet of a flow that looks as if another machine had sent it."""
+
+    kind: str = "ttl"
+    from_client: bool = True
+    time_ns: int = START
+    values: tuple[int, int] | None = (64, 128)
+    frames: tuple[tuple[int, int], tuple[int, int]] = ((0, 1), (0, 2))
+    count: int = 4
+
+
+@dataclass(frozen=True)
 class Health:
     """How well an interface was seen."""
 
@@ -254,6 +266,9 @@ class Health:
     one_sided_frames: int = 0
     late_frames: int = 0
     mirror_gap_frames: int = 0
+    fault_count: int = 0
+    unread_bytes: int = 0
+    left_out_count: int = 0
 
 
 @dataclass(frozen=True)

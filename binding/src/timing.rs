@@ -274,6 +274,18 @@ impl Health {
     fn mirror_gap_frames(&self) -> u64 {
         self.0.mirror_gap_frames
     }
+    #[getter]
+    fn fault_count(&self) -> u64 {
+        self.0.fault_count
+    }
+    #[getter]
+    fn unread_bytes(&self) -> u64 {
+        self.0.unread_bytes
+    }
+    #[getter]
+    fn left_out_count(&self) -> u64 {
+        self.0.left_out_count
+    }
     fn __repr__(&self) -> String {
         format!("<Health {} of interface {}>", self.0.kind.as_str(), self.0.interface)
     }

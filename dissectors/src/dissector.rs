@@ -253,6 +253,10 @@ pub trait Dissector {
     /// repeats and is folded elsewhere: those that rules count one by one.
     const SINGLY: &'static [u16] = &[];
 
+    /// Bytes of the longest whole that fragments of it can make; what is longer is
+    /// no message of the protocol.
+    const LONGEST_JOINED: usize = usize::MAX;
+
     /// What it remembers of a flow; at most 256 bytes, no heap.
     type Flow: Default + Copy + core::fmt::Debug;
 

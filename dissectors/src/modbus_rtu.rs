@@ -111,6 +111,9 @@ const FIELDS: &[Field] = match pdu::FIELDS.split_last() {
 };
 
 impl Dissector for ModbusRtu {
+    /// What a device says of itself, with whether it runs.
+    const SINGLY: &'static [u16] = &[17];
+
     const REGISTRATION: Registration = Registration {
         id: ProtocolId::ModbusRtu,
         name: "modbus_rtu",

@@ -60,6 +60,15 @@ macro_rules! dissectors {
                 codes.contains(&code)
             }
 
+            /// See [`Dissector::LONGEST_JOINED`].
+            #[must_use]
+            pub const fn longest_joined(self) -> usize {
+                match self {
+                    ProtocolId::$first => <$first_type as Dissector>::LONGEST_JOINED,
+                    $(ProtocolId::$variant => <$type as Dissector>::LONGEST_JOINED,)*
+                }
+            }
+
             /// See [`Dissector::probe`].
             #[must_use]
             pub fn probe(self, bytes: &[u8], cx: &Context<'_>) -> Probe {

@@ -132,12 +132,15 @@ impl Entry {
             self.history.first_seen_ns = counted.time_ns;
         }
         let before = self.history;
-        let side = if counted.class.is_change() {
-            &mut self.history.change_count
-        } else {
-            &mut self.history.read_count
+        let side = match counted.class {
+            // Whoever acknowledges neither only looks nor changes anything yet.
+            Class::AlarmAck => None,
+            class if class.is_change() => Some(&mut self.history.change_count),
+            _ => Some(&mut self.history.read_count),
         };
-        *side = side.saturating_add(1);
+        if let Some(side) = side {
+            *side = side.saturating_add(1);
+        }
         let operations = before.read_count.saturating_add(before.change_count).saturating_add(1);
         self.due |= TOLD_AGAIN.contains(&operations);
         self.pdus = self.pdus.saturating_add(counted.pdus);

@@ -450,10 +450,16 @@ impl Session {
 
     /// Says, as a record of its own, that the flow stopped following its protocol.
     pub fn violation(&mut self, frame: FrameId, time_ns: i64, work: &mut Work<'_>) {
+        self.unreadable(Anomaly::ProtocolViolation, frame, time_ns, work);
+    }
+
+    /// Says, as a record of its own, why bytes of the flow could not be read.
+    #[cold]
+    fn unreadable(&mut self, why: Anomaly, frame: FrameId, time_ns: i64, work: &mut Work<'_>) {
         const UNREADABLE: Operation = Operation::new("unreadable_bytes", Class::Unknown);
         let mut pdu = Pdu::new(self.protocol, Role::Unknown, 0, UNREADABLE);
         pdu.anomalies = std::mem::take(&mut self.pending);
-        pdu.anomalies.add(Anomaly::ProtocolViolation);
+        pdu.anomalies.add(why);
         count_anomalies(work.counters, pdu.anomalies);
         let frames = Frames { last: frame, earlier: Vec::new() };
         let answer = Answer { pdu: &pdu, frames: &frames, time_ns };

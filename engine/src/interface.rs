@@ -52,16 +52,31 @@ struct Counted {
     truncated_frames: u64,
     late_frames: u64,
     mirror_gap_frames: u64,
+    fault_count: u64,
+    unread_bytes: u64,
+    left_out_count: u64,
 }
 
 impl Counted {
-    const fn of(counters: &Counters) -> Self {
+    fn of(counters: &Counters) -> Self {
+        let left_out = [
+            counters.flows_evicted,
+            counters.flows_refused,
+            counters.sessions_evicted,
+            counters.behaviours_evicted,
+            counters.behaviours_overflow,
+            counters.claims_overflow,
+            counters.contents_dropped,
+        ];
         Self {
             gap_bytes: counters.tcp_gap_bytes,
             duplicate_frames: counters.duplicate_frames,
             truncated_frames: counters.frames_truncated,
             late_frames: counters.time_backwards,
             mirror_gap_frames: counters.mirror_gaps,
+            fault_count: counters.panics.iter().sum(),
+            unread_bytes: counters.skipped_bytes,
+            left_out_count: left_out.iter().sum(),
         }
     }
 }
@@ -116,6 +131,9 @@ impl Interface {
             (&mut own.truncated_frames, now.truncated_frames, before.truncated_frames),
             (&mut own.late_frames, now.late_frames, before.late_frames),
             (&mut own.mirror_gap_frames, now.mirror_gap_frames, before.mirror_gap_frames),
+            (&mut own.fault_count, now.fault_count, before.fault_count),
+            (&mut own.unread_bytes, now.unread_bytes, before.unread_bytes),
+            (&mut own.left_out_count, now.left_out_count, before.left_out_count),
         ] {
             *sum = sum.saturating_add(now.saturating_sub(before));
         }
@@ -146,7 +164,10 @@ const fn is_news(window: &Health) -> bool {
         | window.duplicate_frames
         | window.truncated_frames
         | window.late_frames
-        | window.mirror_gap_frames;
+        | window.mirror_gap_frames
+        | window.fault_count
+        | window.unread_bytes
+        | window.left_out_count;
     bad > 0 || window.one_sided_frames.saturating_mul(10) > window.tcp_frames
 }
 
@@ -173,6 +194,9 @@ const fn empty(interface: u32, file: u32, from_ns: i64, until_ns: i64) -> Health
         one_sided_frames: 0,
         late_frames: 0,
         mirror_gap_frames: 0,
+        fault_count: 0,
+        unread_bytes: 0,
+        left_out_count: 0,
     }
 }
 

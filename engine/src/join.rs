@@ -45,6 +45,8 @@ pub(crate) enum Joined {
     Repeated,
     /// It belongs to nothing that was seen from its start on.
     Missing,
+    /// The whole is longer than its protocol allows.
+    TooLong,
 }
 
 /// A fragment on its way.
@@ -116,8 +118,13 @@ impl Joins {
             }
         }
         let late = time_ns.saturating_sub(join.time_ns) > limits.fragment_ns;
+        let length = join.bytes.len().saturating_add(bytes.len());
+        if !late && length > protocol.longest_joined() {
+            self.give_up(at, total);
+            return Joined::TooLong;
+        }
         if late
-            || join.bytes.len().saturating_add(bytes.len()) > limits.join_bytes
+            || length > limits.join_bytes
             || total.saturating_add(bytes.len()) > limits.carry_total
         {
             self.give_up(at, total);
@@ -191,6 +198,21 @@ mod tests {
             outcome = joins.fragment(&arrival, &[], &byte, &Limits::default(), &mut total);
         }
         (outcome, total)
+    }
+
+    #[test]
+    fn a_whole_that_is_longer_than_its_protocol_allows_is_given_up_and_told() {
+        let (mut joins, mut total) = (Joins::default(), 0);
+        let mut fragment = |first, number: u64| {
+            let arrival =
+                Arrival { protocol: ProtocolId::Dnp3, ..arrival(first, false, None, number) };
+            joins.fragment(&arrival, &[], &[0; 249], &Limits::default(), &mut total)
+        };
+        let outcomes: Vec<_> = (1..=51).map(|number| fragment(number == 1, number)).collect();
+
+        assert_eq!(Joined::Waiting { dropped: false }, outcomes[48]);
+        assert_eq!([Joined::TooLong, Joined::Missing], outcomes[49..]);
+        assert_eq!(0, total);
     }
 
     fn frame(number: u64) -> FrameId {

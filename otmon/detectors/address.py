@@ -22,6 +22,13 @@ if TYPE_CHECKING:
     from otmon._engine import Address, Arp, HeaderShift
 
 SECOND = 1_000_000_000
+TWICE_SHARE = 0.25
+"""Share of second copies from which the sensor sees both sides of something."""
+TWICE_NS = 300 * SECOND
+"""For how long that is taken to go on."""
+MAX_HOPS = 3
+"""Routers between the two sides."""
+MAX_INTERFACES = 1_024
 MAX_BINDINGS = 20_000
 """Pairs of hardware and IP address that are known; the longest unheard goes first."""
 MAX_OWNED = 8
@@ -43,7 +50,7 @@ class AddressMoves(Detector):
     """Speaks when an address that somebody holds is claimed by somebody else."""
 
     name = "address"
-    categories = frozenset(("ot_asset", "ot_anomaly", "ot_operation"))
+    categories = frozenset(("ot_asset", "ot_anomaly", "ot_operation", "ot_sensor"))
     says: ClassVar[Mapping[str, str]] = {
         "arp_rebind": "A device claims by ARP the IP address of another that is still there.",
         "gratuitous_arp_rate": "A device sends many ARP messages that nobody asked for.",
@@ -51,6 +58,14 @@ class AddressMoves(Detector):
         "tcp_overlap_conflict": "Bytes of a flow were sent twice and differ.",
         "link_address_moved": "A station address of the link layer comes from another device.",
     }
+    watches = (
+        "Senders of ARP and of frames, the headers of packets within a flow, and the link "
+        "addresses of DNP3 masters. Who holds an address must have been seen with it first."
+    )
+    silent = (
+        "Of routers and of devices that answer for others; of an address whose holder was "
+        "not heard for a day (`held_s`): it was handed over."
+    )
 
     def __init__(self, settings: AddressThresholds | None = None) -> None:
         self.settings = settings or AddressThresholds()
@@ -58,6 +73,9 @@ class AddressMoves(Detector):
         self._owned: Recent[tuple[str, int | None], tuple[str, ...]] = Recent(MAX_BINDINGS)
         self._masters: Recent[tuple[object, ...], str] = Recent(MAX_BINDINGS)
         self._told: Told[tuple[object, ...]] = Told(self.settings.repeat_s * SECOND, MAX_BINDINGS)
+
+        self._twice_ns: dict[int, int] = {}
+        """Of each interface when most frames last came twice."""
 
     can_be_spent = True
 
@@ -69,6 +87,8 @@ class AddressMoves(Detector):
         """Addresses that send, and DNP3 requests."""
         if event.category == "ot_asset":
             return hasattr(event.record, "arp") or hasattr(event.record, "gratuitous_count")
+        if event.category == "ot_sensor":
+            return hasattr(event.record, "duplicate_frames")
         if event.category == "ot_anomaly":
             return hasattr(event.record, "from_client")
         if event.service != "dnp3" or event.get("ot.role") != "request":
@@ -77,6 +97,11 @@ class AddressMoves(Detector):
 
     def observe(self, event: Event) -> Iterable[Event]:
         """Takes a pair of addresses, or an operation that names its link address."""
+        if event.category == "ot_sensor":
+            health = event.record
+            if health.duplicate_frames > TWICE_SHARE * health.frames:
+                self._twice_ns[health.interface % MAX_INTERFACES] = health.until_ns
+            return ()
         if event.category == "ot_anomaly":
             return list(self._shift(event, event.record))
         if event.category == "ot_asset":
@@ -141,6 +166,8 @@ class AddressMoves(Detector):
         overlap = shift.kind == "overlap"
         if not overlap and shift.count < self.settings.shift_count:
             return
+        if shift.kind == "ttl" and self._is_past_a_router(shift):
+            return
         type = "tcp_overlap_conflict" if overlap else "header_shift"
         key = (type, shift.client_address, shift.server_address, shift.server_port)
         if not self._told.may(key, event.time_ns):
@@ -155,6 +182,14 @@ class AddressMoves(Detector):
             expected=f"{what} {before}",
             observed=f"{after}, {shift.count} times",
         )
+
+    def _is_past_a_router(self, shift: HeaderShift) -> bool:
+        """Whether the sensor sees both sides of a router, and a packet of the other side."""
+        before, after = shift.values or (0, 0)
+        twice_ns = self._twice_ns.get(shift.interface % MAX_INTERFACES)
+        if twice_ns is None or shift.time_ns - twice_ns > TWICE_NS:
+            return False
+        return abs(before - after) <= MAX_HOPS
 
     def _link(self, event: Event) -> Iterator[Event]:
         # The fields are those of the answer, where there is one.

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from otmon._engine import Conversation
 
 SECOND = 1_000_000_000
+_ON_ANY_PORT = frozenset(("modbus_rtu",))
+"""Protocols of serial lines: each terminal server has them on another port."""
+HANDSHAKES = 6
+"""Packets that open and close a flow."""
 MAX_TOLD = 20_000
 """Conversations that were told of; the longest quiet goes first."""
 
@@ -32,6 +36,11 @@ class Boundary(Detector):
         "ot_on_unusual_port": "An industrial protocol runs on a port that is not its own.",
         "guess": "A protocol that is not dissected, guessed by its port.",
     }
+    watches = "Each conversation, with its ports and peers, once both sides have sent something."
+    silent = (
+        "Of attempts that came to nothing, of a few messages, of conversations with holes, "
+        "and of peers inside the site."
+    )
 
     def __init__(
         self,
@@ -52,6 +61,8 @@ class Boundary(Detector):
         port = (talk.transport, talk.server_port)
         if talk.protocol is not None:
             own = self._ports.get(talk.protocol)
+            if talk.protocol in _ON_ANY_PORT:
+                return
             if own and port not in own and talk.pdus >= self.settings.min_pdus:
                 usual = ", ".join(map(str, sorted({number for _, number in own})))
                 yield from self._tell(
@@ -104,4 +115,5 @@ def _exchanged(talk: Conversation) -> bool:
 
 def _is_much(talk: Conversation, packets: int) -> bool:
     """Whether there is enough of it, and all of it was seen, to say what it is not."""
-    return talk.packets >= packets and not talk.gap_bytes
+    carrying = talk.packets - HANDSHAKES * talk.flow_count
+    return carrying >= packets and not talk.gap_bytes

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import itertools
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar
@@ -219,6 +220,10 @@ class WindowSet(Generic[K]):
     def members(self) -> Iterator[K]:
         """The members, the one seen longest ago first."""
         return iter(self._seen)
+
+    def at(self, place: int) -> int:
+        """When the member at a place was seen last; the one seen longest ago is at 0."""
+        return next(itertools.islice(self._seen.values(), place, None))
 
     @property
     def since_ns(self) -> int | None:

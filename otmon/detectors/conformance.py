@@ -84,6 +84,11 @@ class Conformance(Detector):
         if code not in STATUS_CODES
     }
     loss_sensitive = True
+    watches = "Every anomaly that the dissectors and the engine note."
+    silent = (
+        "Of departures that a lost frame can cause, next to a gap; of states, refusals and "
+        "places, which others tell of."
+    )
 
     def __init__(self, settings: ConformanceThresholds | None = None) -> None:
         self.settings = settings or ConformanceThresholds()

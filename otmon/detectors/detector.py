@@ -30,6 +30,10 @@ class Detector(abc.ABC):
     """The kinds of event that it is shown."""
     says: ClassVar[Mapping[str, str]]
     """Every `anomaly.type` that it gives, with its meaning in one sentence."""
+    watches: ClassVar[str]
+    """What it looks at, and what it needs to have seen before it speaks."""
+    silent: ClassVar[str]
+    """Of what it says nothing."""
     loss_sensitive: ClassVar[bool] = False
     """Whether packets that the sensor missed could make it speak, but for its guards."""
 

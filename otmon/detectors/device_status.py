@@ -36,11 +36,20 @@ _BY_STATUS = {
     "server_device_busy": ("device_busy", "is busy with something long"),
 }
 _MODES = {
-    "s7comm": "s7comm.operating_mode",
-    "modbus": "modbus.running",
-    "modbus_rtu": "modbus_rtu.running",
+    "s7comm": (
+        ("s7comm.operating_mode", "mode_changed"),
+        ("s7comm.mode_selector", "key_switch_turned"),
+    ),
+    "modbus": (("modbus.running", "mode_changed"),),
+    "modbus_rtu": (("modbus_rtu.running", "mode_changed"),),
+    "tristation": (
+        ("tristation.run_state", "mode_changed"),
+        ("tristation.key_state", "key_switch_turned"),
+    ),
 }
-"""Of each protocol the field that tells of the operating mode."""
+"""Of each protocol the fields that tell of the operating mode, and of the switch at the device."""
+_TELLING = frozenset(("read_szl", "report_server_id", "get_cp_status"))
+"""Operations whose answers tell of it."""
 _MODE_CLASSES = frozenset(("mode_start", "mode_stop", "mode_other", "restart"))
 
 
@@ -56,6 +65,7 @@ class DeviceStatus(Detector):
     """Speaks when a device begins to report a condition, or changes its operating mode."""
 
     name = "device_status"
+    version = 2
     categories = frozenset(("ot_operation",))
     says: ClassVar[Mapping[str, str]] = {
         "device_restarted": "A device says that it restarted.",
@@ -68,7 +78,18 @@ class DeviceStatus(Detector):
         "memory_error": "A device reports an error of its memory.",
         "device_busy": "A device is busy with something that takes long.",
         "mode_changed": "A device says that its operating mode is another than before.",
+        "key_switch_turned": "The mode switch at a device is in another position than before.",
     }
+    watches = (
+        "Internal indications of DNP3 outstations, failures that devices report, and "
+        "operating mode and mode switch as S7 controllers (lists 0x0424 and 0x0232, "
+        "transitions that they send), Modbus servers (function 17) and Triconex controllers "
+        "say them."
+    )
+    silent = (
+        "While a condition lasts, and when it comes back within five minutes (`flap_s`). A "
+        "mode is only compared with the one that was told before."
+    )
 
     def __init__(self, settings: DeviceStatusThresholds | None = None) -> None:
         self.settings = settings or DeviceStatusThresholds()
@@ -87,7 +108,9 @@ class DeviceStatus(Detector):
             return event.get("ot.role") != "request" or event.get("ot.answered") is True
         if event.operation_class in _MODE_CLASSES:
             return True
-        return event.service == "s7comm" and event.get("ot.role") == "event"
+        if event.service == "s7comm" and event.get("ot.role") == "event":
+            return True
+        return event.get("ot.function.name") in _TELLING
 
     def observe(self, event: Event) -> Iterable[Event]:
         """Takes an operation."""
@@ -97,7 +120,7 @@ class DeviceStatus(Detector):
         told = [_BY_ANOMALY[code] for code in codes if code in _BY_ANOMALY] if codes else []
         if status in _BY_STATUS:
             told.append(_BY_STATUS[status])
-        mode: object = None
+        modes: list[tuple[str, object]] = []
         # Most of the operations of DNP3 come here, so only what is wanted is read.
         field_of = getattr(record, "field", None)
         if field_of is not None:
@@ -106,20 +129,24 @@ class DeviceStatus(Detector):
                     if field_of(field) is True:
                         told += (words,)
             elif protocol in _MODES:
-                mode = field_of(_MODES[protocol])
-        if not told and mode is None:
+                said = [(type, field_of(field)) for field, type in _MODES[protocol]]
+                modes = [(type, mode) for type, mode in said if mode not in (None, "unknown")]
+        if not told and not modes:
             return ()
-        return list(self._judged(event, told, mode))
+        return list(self._judged(event, told, modes))
 
     def _judged(
-        self, event: Event, told: Sequence[tuple[str, str]], mode: object
+        self,
+        event: Event,
+        told: Sequence[tuple[str, str]],
+        modes: Sequence[tuple[str, object]],
     ) -> Iterator[Event]:
         record = event.record
         device = (record.server_address, record.vlan, record.protocol, record.unit)
         for type, words in told:
             yield from self._condition(event, device, type, words)
-        if mode is not None:
-            yield from self._mode(event, device, _mode_text(mode))
+        for type, mode in modes:
+            yield from self._mode(event, device, type, _mode_text(mode))
 
     def _condition(
         self, event: Event, device: tuple[object, ...], type: str, words: str
@@ -144,20 +171,24 @@ class DeviceStatus(Detector):
             since_ns=time_ns,
         )
 
-    def _mode(self, event: Event, device: tuple[object, ...], mode: str) -> Iterator[Event]:
-        known = self._modes.get(device)
+    def _mode(
+        self, event: Event, device: tuple[object, ...], type: str, mode: str
+    ) -> Iterator[Event]:
+        key = (*device, type)
+        known = self._modes.get(key)
         if known is not None and known[0] == mode:
             return
-        self._modes.put(device, (mode, event.time_ns))
+        self._modes.put(key, (mode, event.time_ns))
         if known is None:
             return
+        what = "mode" if type == "mode_changed" else "position"
         yield finding(
             self,
             event,
-            "mode_changed",
+            type,
             category="ot_process",
-            expected=f"mode {known[0]}",
-            observed=f"mode {mode}",
+            expected=f"{what} {known[0]}",
+            observed=f"{what} {mode}",
             since_ns=known[1],
         )
 

@@ -54,11 +54,19 @@ class Exceptions(Detector):
     """Speaks on a kind of refusal that an old conversation never had, and on rates never seen."""
 
     name = "exceptions"
+    version = 2
     categories = frozenset(("ot_operation",))
     says: ClassVar[Mapping[str, str]] = {
         "novel_exception": "A server refuses what it has never refused this client before.",
         "exception_rate": "A server refuses far more often than it ever did.",
     }
+    watches = (
+        "Refusals. A conversation must have been watched for an hour and have done 200 operations."
+    )
+    silent = (
+        "Of refusals that a device gives every day; with a baseline, which tells of new "
+        "refusals itself."
+    )
 
     def __init__(self, settings: ExceptionsThresholds | None = None) -> None:
         self.settings = settings or ExceptionsThresholds()
@@ -146,9 +154,11 @@ class Exceptions(Detector):
             "rates": self._rates.written(
                 lambda rate: [
                     rate.window.written(),
-                    max(rate.highest, rate.current),
+                    rate.highest,
+                    rate.current,
                     rate.since_ns,
                     rate.window_ends_ns,
+                    rate.told,
                 ]
             ),
         }
@@ -160,10 +170,5 @@ class Exceptions(Detector):
         self._kinds.read(memory["kinds"], int)
         self._rates.read(
             memory["rates"],
-            lambda one: _Rate(
-                WindowCount(span_ns).read(one[0]),
-                highest=one[1],
-                since_ns=one[2],
-                window_ends_ns=one[3],
-            ),
+            lambda one: _Rate(WindowCount(span_ns).read(one[0]), *one[1:]),
         )

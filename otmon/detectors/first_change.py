@@ -15,6 +15,8 @@ from otmon.model.event import Event
 MIN_READS = 20
 """Looks that make a habit of looking."""
 
+_CHANGES = CHANGE_CLASSES - {"alarm_ack"}
+
 _ASKED = ("ot.history.read_count", "ot.history.change_count", "ot.history.first_seen_at")
 
 
@@ -31,13 +33,18 @@ class FirstChange(Detector):
     says: ClassVar[Mapping[str, str]] = {
         "first_change": "A client that had only looked changes something."
     }
+    watches = (
+        "Changes that clients ask for, and how often they only looked before: 20 times at "
+        "least, with a minute of watching."
+    )
+    silent = "Of clients that changed something before, or have just appeared; of acknowledgements."
 
     def __init__(self) -> None:
         self._watched_since_ns: int | None = None
 
     def wants(self, event: Event) -> bool:
-        """Changes that were asked for."""
-        return event.operation_class in CHANGE_CLASSES and event.get("ot.role") == "request"
+        """Changes that were asked for; who only acknowledges has changed nothing yet."""
+        return event.operation_class in _CHANGES and event.get("ot.role") == "request"
 
     def observe(self, event: Event) -> Iterable[Event]:
         """Gives `first_change` where the operation is one."""

@@ -25,6 +25,11 @@ class IndicatorMatch(Detector):
     says: ClassVar[Mapping[str, str]] = {
         "indicator_match": "Something is seen that stands on a list of the site.",
     }
+    watches = (
+        "Conversations, addresses by ARP, names, digests and first bytes of transfers, held "
+        "against the lists of `[indicators]`."
+    )
+    silent = "Without a list: then it does not run. Nothing is ever downloaded."
 
     def __init__(
         self,
@@ -41,6 +46,9 @@ class IndicatorMatch(Detector):
 
     def observe(self, event: Event) -> Iterable[Event]:
         """Takes a conversation, an address, a claim or a transfer."""
+        # Of addresses that flows show, their conversations say more.
+        if not getattr(event.record, "arp", True):
+            return ()
         return list(self._judged(event))
 
     def _judged(self, event: Event) -> Iterator[Event]:

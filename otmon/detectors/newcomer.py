@@ -33,6 +33,10 @@ class Newcomer(Detector):
     says: ClassVar[Mapping[str, str]] = {
         "newcomer_change": "A client that has only just appeared changes something."
     }
+    watches = (
+        "Changes by a client whose conversation began after the sensor had watched for a minute."
+    )
+    silent = "Once the conversation is ten minutes old, and after each class of change was told."
 
     def __init__(self) -> None:
         self._watched_since_ns: int | None = None

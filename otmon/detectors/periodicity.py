@@ -30,6 +30,8 @@ class Periodicity(Detector):
         "burst": "Far more of something within ten seconds than ever.",
     }
     loss_sensitive = True
+    watches = "What the engine says of rhythms: from 20 even intervals on."
+    silent = "Where the sensor did not see well within the window; of what events send unasked."
 
     def __init__(
         self, settings: PeriodicityThresholds | None = None, quality: Quality | None = None

@@ -2,7 +2,8 @@
 
 The digest of each is kept per server and name, for each direction: what a
 server gives out may carry other headers than what it was given. A transfer that
-was not seen whole is told and marked, and never compared.
+was not seen whole is told and marked, and never compared. Beside the transfers stand
+the lists of its blocks that a controller gives out.
 """
 
 from __future__ import annotations
@@ -37,6 +38,23 @@ _TEST_FILE = b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR"
 """How the harmless test file of virus scanners begins [D: eicar.org]."""
 
 
+_LISTS = frozenset(("list_blocks", "list_blocks_of_type"))
+"""Operations that ask a controller for its blocks: how many of each type, or which of one."""
+MAX_LISTED = 256
+"""Blocks of one list that are compared; a longer one is not."""
+_SHOWN = 8
+"""Blocks that a finding names."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Blocks:
+    """What a controller said that it holds."""
+
+    blocks: dict[str, int]
+    """Numbers of blocks; or how many there are of each type."""
+    time_ns: int
+
+
 @dataclass(frozen=True, slots=True)
 class _Known:
     """What was transferred last under a name."""
@@ -51,23 +69,67 @@ class Program(Detector):
     """Tells of every transfer, and of those whose bytes are not those of the last one."""
 
     name = "program"
-    categories = frozenset(("ot_file",))
+    version = 2
+    categories = frozenset(("ot_file", "ot_operation"))
     says: ClassVar[Mapping[str, str]] = {
         "program_image": "A program or a block of one was transferred.",
         "firmware_image": "Firmware was transferred.",
         "file_image": "A file was transferred.",
         "program_changed": "What was transferred differs from what was last under its name.",
+        "block_list_changed": "A controller says that it holds other blocks than it said before.",
         "executable": "What was transferred can be run by a computer, by its first bytes.",
         "test_file": "What was transferred is the test file of virus scanners.",
     }
+    watches = (
+        "Transfers, put together and hashed, and the lists of blocks that S7 controllers "
+        "give out. Something must have been transferred or listed before under the same "
+        "name."
+    )
+    silent = (
+        "Of transfers that were not seen whole, of lists that come in parts or have more "
+        "than 256 blocks."
+    )
 
     def __init__(self, settings: ProgramThresholds | None = None) -> None:
         self.settings = settings or ProgramThresholds()
         self._known: Recent[tuple[object, ...], _Known] = Recent(self.settings.programs)
+        self._blocks: Recent[tuple[object, ...], _Blocks] = Recent(self.settings.block_lists)
+
+    def wants(self, event: Event) -> bool:
+        """Transfers, and lists of blocks that were given."""
+        if event.category == "ot_file":
+            return True
+        if event.get("ot.function.name") not in _LISTS or event.get("ot.first_seen"):
+            return False
+        return event.get("ot.role") == "request" and event.get("event.outcome") == "success"
 
     def observe(self, event: Event) -> Iterable[Event]:
-        """Takes a transfer that has ended."""
+        """Takes a transfer that has ended, or a list of blocks."""
+        if event.category == "ot_operation":
+            return list(self._listed(event))
         return list(self._judged(event, event.record))
+
+    def _listed(self, event: Event) -> Iterator[Event]:
+        record = event.record
+        listed = _listed(record.operation, record.targets, record.values, record.value_count)
+        # What comes in parts would have to be put together first: the counts tell of it.
+        if listed is None or record.field("s7comm.more_follows"):
+            return
+        what, blocks = listed
+        key = (record.server_address, record.vlan, record.protocol, record.unit, what)
+        last = self._blocks.get(key)
+        self._blocks.put(key, _Blocks(blocks, event.time_ns))
+        if last is None or last.blocks == blocks:
+            return
+        yield finding(
+            self,
+            event,
+            "block_list_changed",
+            category="ot_file",
+            expected=f"the blocks of the list before, of {what}",
+            observed=_changes(last.blocks, blocks),
+            since_ns=last.time_ns,
+        )
 
     def _judged(self, event: Event, content: Content) -> Iterator[Event]:
         whole = "whole" if content.complete else "not seen whole"
@@ -122,9 +184,43 @@ class Program(Detector):
         )
 
     def memory(self) -> Json:
-        """The digests."""
-        return self._known.written(lambda one: [one.sha256, one.size, one.time_ns, one.client])
+        """The digests, and the lists of blocks."""
+        return {
+            "known": self._known.written(
+                lambda one: [one.sha256, one.size, one.time_ns, one.client]
+            ),
+            "blocks": self._blocks.written(lambda one: [one.blocks, one.time_ns]),
+        }
 
     def restore(self, memory: Json) -> None:
         """Takes them."""
-        self._known.read(memory, lambda one: _Known(*one))
+        self._known.read(memory["known"], lambda one: _Known(*one))
+        self._blocks.read(memory["blocks"], lambda one: _Blocks(*one))
+
+
+def _listed(
+    operation: str, targets: tuple[str, ...], values: list[object], count: int
+) -> tuple[str, dict[str, int]] | None:
+    """What a list is of, and the blocks in it; none where it cannot be told."""
+    if operation == "list_blocks":
+        kinds = [kind for space, _, kind in (one.partition(":") for one in targets) if kind]
+        if len(kinds) != len(values) or not kinds:
+            return None
+        counts = zip(kinds, values, strict=True)
+        return "blocks", {kind: one for kind, one in counts if isinstance(one, int)}
+    if len(targets) != 1 or count > MAX_LISTED or len(values) != count:
+        return None
+    space, _, kind = targets[0].partition(":")
+    if space != "blocks":
+        return None
+    return kind, {f"{kind}{number}": 1 for number in values}
+
+
+def _changes(before: dict[str, int], now: dict[str, int]) -> str:
+    """What is new, gone, or there in another number."""
+    changed = [f"{name} new" for name in now if name not in before]
+    changed += [f"{name} gone" for name in before if name not in now]
+    both = (name for name in now if before.get(name, now[name]) != now[name])
+    changed += [f"{now[name]} {name}, before {before[name]}" for name in both]
+    more = f"; {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
+    return "; ".join(changed[:_SHOWN]) + more

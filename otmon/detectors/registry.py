@@ -13,6 +13,7 @@ from otmon.detectors.device_status import DeviceStatus
 from otmon.detectors.exceptions import Exceptions
 from otmon.detectors.first_change import FirstChange
 from otmon.detectors.indicator import IndicatorMatch
+from otmon.detectors.jobs import Jobs
 from otmon.detectors.newcomer import Newcomer
 from otmon.detectors.periodicity import Periodicity
 from otmon.detectors.program import Program
@@ -56,6 +57,7 @@ def watchers(
         (own.program.enabled, Program(own.program)),
         (own.periodicity.enabled, Periodicity(own.periodicity, quality)),
         (own.watchdog.enabled, Watchdog(own.watchdog, quality)),
+        (own.jobs.enabled, Jobs(own.jobs, quality)),
         (own.boundary.enabled, Boundary(own.boundary, ports)),
         (own.auth.enabled, Auth(own.auth)),
         (own.address.enabled, AddressMoves(own.address)),

@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import ClassVar
 
 from otmon.detectors.bounded import Recent
 from otmon.detectors.detector import Detector
 from otmon.detectors.finding import finding
-from otmon.detectors.quality import Quality
+from otmon.detectors.quality import Quality, conversation_of
 from otmon.model.event import NEVER_NS, Event, FieldValue
 
-DEADLINE_NS = 30 * 1_000_000_000
+SECOND = 1_000_000_000
+DEADLINE_NS = 30 * SECOND
 """A master that starts switches reports off, polls everything, and switches them on again."""
+CERTAIN_NS = 40 * SECOND
+"""Time after the deadline in which a hole shows, that the switch on may have been lost in: the
+next message of a quiet conversation reveals it, and what was missed is told every ten seconds."""
 MAX_PENDING = 10_000
 """Conversations that can wait at the same time; the oldest goes first."""
 
 _Conversation = tuple[FieldValue, FieldValue, str | None, FieldValue]
+
+
+@dataclass(slots=True)
+class _Off:
+    """Reports that are off."""
+
+    event: Event
+    overdue: bool = False
+    """Whether the deadline has passed, and only the certainty is waited for."""
 
 
 class ReportDisabled(Detector):
@@ -24,8 +38,8 @@ class ReportDisabled(Detector):
 
     Nothing is said of a deadline past the end of the capture, nor where the
     sensor missed something of the conversation meanwhile: that may have been the
-    message that switches reports on. What waits is forgotten over a restart, for
-    the same reason.
+    message that switches reports on. A hole shows late, so it is waited for. What
+    waits is forgotten over a restart, for the same reason.
     """
 
     name = "report_disabled"
@@ -34,10 +48,15 @@ class ReportDisabled(Detector):
         "report_disabled": "Reports of a device were switched off and not on again."
     }
     loss_sensitive = True
+    watches = "`report_disable` and `report_enable` of each conversation and station."
+    silent = (
+        "Of a deadline past the end of the capture, and where the interface or the "
+        "conversation was not seen well."
+    )
 
     def __init__(self, quality: Quality | None = None) -> None:
         self._quality = quality or Quality()
-        self._pending: Recent[_Conversation, Event] = Recent(MAX_PENDING)
+        self._pending: Recent[_Conversation, _Off] = Recent(MAX_PENDING)
 
     def wants(self, event: Event) -> bool:
         """Switching reports off and on."""
@@ -50,37 +69,59 @@ class ReportDisabled(Detector):
         if event.operation_class == "report_enable":
             self._pending.drop(conversation)
         elif event.get("event.outcome") != "failure" and conversation not in self._pending:
-            self._pending.put(conversation, event)
+            self._pending.put(conversation, _Off(event))
         self._set_due()
         return due
 
     def advance(self, time_ns: int) -> Iterable[Event]:
-        """Gives every switch off whose deadline has passed."""
+        """Gives every switch off of which it is certain that no switch on followed."""
         found = list(self._passed(time_ns))
         self._set_due()
         return found
 
+    def finish(self) -> Iterable[Event]:
+        """Gives those whose deadline has passed: all that was missed is known now."""
+        found: list[Event] = []
+        for conversation, off in list(self._pending.items()):
+            if off.overdue:
+                self._pending.drop(conversation)
+                found += self._told(off.event, off.event.time_ns + DEADLINE_NS)
+        return found
+
     def _set_due(self) -> None:
-        first = self._pending.first()
-        self.due_ns = NEVER_NS if first is None else first[1].time_ns + DEADLINE_NS
+        self.due_ns = min((_due_ns(off) for _, off in self._pending.items()), default=NEVER_NS)
 
     def _passed(self, time_ns: int) -> Iterator[Event]:
-        while (first := self._pending.first()) is not None:
-            conversation, event = first
-            if time_ns - event.time_ns < DEADLINE_NS:
-                return
-            self._pending.drop(conversation)
-            if not self._quality.good(event.record, event.time_ns, time_ns):
-                continue
-            yield finding(
-                self,
-                event,
-                "report_disabled",
-                category="ot_anomaly",
-                expected="reports switched on again soon after",
-                observed=f"off for {DEADLINE_NS // 1_000_000_000} s and more",
-                since_ns=event.time_ns,
-            )
+        for conversation, off in list(self._pending.items()):
+            age_ns = time_ns - off.event.time_ns
+            off.overdue = age_ns >= DEADLINE_NS
+            if age_ns >= DEADLINE_NS + CERTAIN_NS:
+                self._pending.drop(conversation)
+                yield from self._told(off.event, time_ns)
+
+    def _told(self, event: Event, time_ns: int) -> Iterator[Event]:
+        record, off_ns = event.record, event.time_ns
+        interface: int = getattr(record, "interface", 0)
+        if self._quality.over(interface, off_ns, off_ns + DEADLINE_NS) != "good":
+            return
+        # A hole is known from the message after it on.
+        if self._quality.lost(conversation_of(record), off_ns, time_ns):
+            return
+        yield finding(
+            self,
+            event,
+            "report_disabled",
+            category="ot_anomaly",
+            expected="reports switched on again soon after",
+            observed=f"off for {(time_ns - event.time_ns) // SECOND} s and more",
+            since_ns=event.time_ns,
+        )
+
+
+def _due_ns(off: _Off) -> int:
+    """The packet time at which something is to be decided of it."""
+    wait_ns = DEADLINE_NS + CERTAIN_NS if off.overdue else DEADLINE_NS
+    return off.event.time_ns + wait_ns
 
 
 def _conversation(event: Event) -> _Conversation:

@@ -22,15 +22,19 @@ from otmon.model.observed import Ends
 from otmon.thresholds import ScanThresholds
 
 if TYPE_CHECKING:
-    from otmon._engine import Conversation
+    from otmon._engine import Conversation, NoReply
 
 SECOND = 1_000_000_000
 MAX_SOURCES = 4_096
 """Clients that are watched; the longest quiet goes first."""
+MAX_WRITTEN, MAX_MEMBERS = 256, 512
+"""Clients, and members of each of their sets, that are known over a restart."""
 MAX_PAIRS = 16_384
 """Pairs of client and host of which the ports are counted."""
 MIN_TWO_WAY = 3
 """Conversations with both directions from which the sensor is known to see answers."""
+MIN_ATTEMPTS = 500
+"""Attempts to connect to one port in a row below which they are no flood."""
 MINUTE_NS = 60 * SECOND
 
 _Target = tuple[str | None, int | None]
@@ -50,19 +54,42 @@ class _Source:
     """All hosts that it tried in vain."""
     frames: tuple[Frame, ...] = ()
 
+    def written(self) -> Json:
+        """It as JSON; its latest members alone, where there are very many."""
+        sets = (self.hosts, self.slow_hosts, self.spoken, self.services)
+        members = [one.written()[-MAX_MEMBERS:] for one in sets]
+        return [*members, self.opened.written(), self.total.written()[:MAX_MEMBERS]]
+
+    def read(self, written: Json) -> _Source:
+        """Takes what `written` gave; gives itself. Frames have other numbers then."""
+        sets = (self.hosts, self.slow_hosts, self.spoken, self.services)
+        for one, members in zip(sets, written, strict=False):
+            one.read(members)
+        self.opened.read(written[4])
+        self.total.read(written[5])
+        return self
+
 
 class Scan(Detector):
     """Speaks when a client tries many hosts, ports or industrial services in vain."""
 
     name = "scan"
-    categories = frozenset(("ot_flow", "ot_asset"))
+    version = 2
+    categories = frozenset(("ot_flow", "ot_asset", "ot_anomaly"))
     says: ClassVar[Mapping[str, str]] = {
         "address_scan": "One client tries many hosts, and most do not answer.",
         "arp_scan": "One device asks by ARP for many addresses that nobody has.",
         "port_scan": "One client tries many ports of one host.",
         "service_sweep": "A client that speaks to none tries industrial ports of several hosts.",
-        "novelty_flood": "One client opens more new conversations than any real one.",
+        "novelty_flood": "More new conversations, or attempts at one, than any real client makes.",
     }
+    watches = (
+        "Conversations that came to nothing, ARP, and attempts to connect that nobody answers."
+    )
+    silent = (
+        "Of clients most of whose contacts lead to an exchange, and of datagrams where one "
+        "direction alone is seen."
+    )
 
     def __init__(self, settings: ScanThresholds | None = None) -> None:
         self.settings = settings or ScanThresholds()
@@ -78,13 +105,17 @@ class Scan(Detector):
         )
 
     def wants(self, event: Event) -> bool:
-        """Conversations, senders of ARP, and what they do."""
+        """Conversations, senders of ARP, what they do, and calls that nobody answers."""
+        if event.category == "ot_anomaly":
+            return hasattr(event.record, "open_count")
         return event.category == "ot_flow" or hasattr(event.record, "arp") or _is_arp(event)
 
     def observe(self, event: Event) -> Iterable[Event]:
-        """Takes a conversation, an address, or what a sender did by ARP."""
+        """Takes a conversation, an address, what a sender did by ARP, or calls in vain."""
         if event.category == "ot_asset":
             return self._arp(event)
+        if event.category == "ot_anomaly":
+            return list(self._calls(event))
         talk: Conversation = event.record
         source = self._sources.make((talk.client_address, talk.vlan), self._new)
         return self._judged(event, talk, source)
@@ -117,7 +148,30 @@ class Scan(Detector):
         ports = self._ports.make((talk.client_address, host), self._new_ports)
         count = ports.add((talk.transport, talk.server_port), began_ns)
         if count >= own.port_count:
-            yield from self._port_scan(event, talk, source, count)
+            yield from self._port_scan(event, talk, source, count, own.port_s)
+        elif count >= own.fast_port_count:
+            since_ns = ports.at(count - own.fast_port_count)
+            if began_ns - since_ns <= own.fast_port_s * SECOND:
+                yield from self._port_scan(event, talk, source, count, own.fast_port_s)
+
+    def _calls(self, event: Event) -> Iterator[Event]:
+        """Attempts to connect to one port, which are one conversation however many there are."""
+        call: NoReply = event.record
+        lasted_s = max(call.time_ns - call.since_ns, SECOND) / SECOND
+        if call.answered or call.open_count < self.settings.flood_count * lasted_s / 60:
+            return
+        key = ("novelty_flood", call.client_address, call.server_address)
+        if call.open_count < MIN_ATTEMPTS or not self._told.may(key, event.time_ns):
+            return
+        yield finding(
+            self,
+            event,
+            "novelty_flood",
+            category="ot_anomaly",
+            expected=f"fewer than {self.settings.flood_count} attempts to connect a minute",
+            observed=f"{call.open_count} within {lasted_s:.0f} s that nobody answers",
+            since_ns=call.since_ns,
+        )
 
     def _arp(self, event: Event) -> Iterator[Event]:
         record = event.record
@@ -181,19 +235,18 @@ class Scan(Detector):
         )
 
     def _port_scan(
-        self, event: Event, talk: Conversation, source: _Source, count: int
+        self, event: Event, talk: Conversation, source: _Source, count: int, within: int
     ) -> Iterator[Event]:
         if not self._told.may(
             ("port_scan", talk.client_address, talk.server_address), talk.first_seen_ns
         ):
             return
-        within = self.settings.port_s
         yield self._found(
             event,
             talk,
             source,
             "port_scan",
-            f"fewer than {self.settings.port_count} ports of one host tried in vain",
+            f"fewer than {count} ports of one host tried in vain",
             f"{count} ports within {within} s",
             server=True,
         )
@@ -267,12 +320,22 @@ class Scan(Detector):
         )
 
     def memory(self) -> Json:
-        """What was told: the windows themselves are shorter than a restart."""
-        return self._told.written()
+        """What was told, and what the latest of those who tried something in vain tried."""
+        sources = [(key, one) for key, one in self._sources.items() if len(one.slow_hosts)]
+        pairs = [(key, one) for key, one in self._ports.items() if len(one) > 1]
+        return {
+            "told": self._told.written(),
+            "two_way": self._two_way,
+            "sources": [[key, one.written()] for key, one in sources[-MAX_WRITTEN:]],
+            "ports": [[key, one.written()[-MAX_MEMBERS:]] for key, one in pairs[-MAX_WRITTEN:]],
+        }
 
     def restore(self, memory: Json) -> None:
-        """Takes what was told."""
-        self._told.read(memory)
+        """Takes it."""
+        self._told.read(memory["told"])
+        self._two_way = memory["two_way"]
+        self._sources.read(memory["sources"], lambda one: self._new().read(one))
+        self._ports.read(memory["ports"], lambda one: self._new_ports().read(one))
 
 
 def _is_arp(event: Event) -> bool:

@@ -1,4 +1,4 @@
-"""What the sensor itself says: loss, one direction, silence, clocks; once an hour and interface."""
+"""What the sensor says of itself: loss, silence, clocks, limits; once an hour and interface."""
 
 from __future__ import annotations
 
@@ -34,6 +34,7 @@ class _Interface:
     missed: WindowCount = field(default_factory=lambda: WindowCount(MINUTE_NS))
     dropped: WindowCount = field(default_factory=lambda: WindowCount(MINUTE_NS))
     gap: WindowCount = field(default_factory=lambda: WindowCount(MINUTE_NS))
+    unread: WindowCount = field(default_factory=lambda: WindowCount(MINUTE_NS))
 
 
 def faults_of(health: Health, limits: SensorThresholds) -> Iterator[tuple[str, str, str]]:
@@ -68,7 +69,17 @@ class Sensor(Detector):
         "falling_behind": "The sensor was too slow for all there was to see.",
         "disk_low": "The disk of the sensor is nearly full, or cannot be written.",
         "sensor_sends": "The machine of the sensor sends through an interface that should watch.",
+        "dissector_quarantined": "A dissector failed: it began a flow anew, or let it go.",
+        "parse_gap": "Much of what conversations carried could not be read as their protocol.",
+        "table_overflow": "A table of the sensor was full: what was kept is not all there was.",
     }
+    watches = (
+        "What the engine says of interfaces, every ten seconds in which something was not good."
+    )
+    silent = (
+        "Of a silent interface that has fewer than three rhythms; of bytes that could not "
+        "be read behind a hole."
+    )
 
     def __init__(
         self, settings: SensorThresholds | None = None, interfaces: Sequence[str] = ()
@@ -130,6 +141,7 @@ class Sensor(Detector):
                     )
             case "window":
                 yield from self._window(event, health, own)
+                yield from self._limits(event, health, own)
 
     def _means_something(self, health: Health) -> bool:
         """Whether a silence is long, on an interface that is never silent."""
@@ -152,7 +164,11 @@ class Sensor(Detector):
                 f"at most {limits.drop_share:.1%} of the frames lost",
                 f"{missed} of {frames + missed} frames lost within a minute",
             )
-        elif gap > limits.gap_share * max(total, 1) and gap >= limits.min_gap_bytes:
+        elif (
+            gap > limits.gap_share * max(total, 1)
+            and gap >= limits.min_gap_bytes
+            and frames >= limits.min_gap_frames
+        ):
             yield from self._tell(
                 event,
                 health,
@@ -162,6 +178,32 @@ class Sensor(Detector):
             )
         for type, expected, observed in faults_of(health, limits):
             yield from self._tell(event, health, type, expected, observed)
+
+    def _limits(self, event: Event, health: Health, own: _Interface) -> Iterator[Event]:
+        limits = self.settings
+        unread = own.unread.add(health.from_ns, health.unread_bytes)
+        total, gap = own.bytes.at(health.from_ns), own.gap.at(health.from_ns)
+        much = unread >= limits.min_unread_bytes and unread > limits.unread_share * max(total, 1)
+        # Behind a hole the next message has to be looked for: that is loss, and told as such.
+        if much and not gap:
+            yield from self._tell(
+                event,
+                health,
+                "parse_gap",
+                f"at most {limits.unread_share:.0%} of the bytes unreadable",
+                f"{unread} of {total} bytes of a minute could not be read as their protocol",
+            )
+        if health.fault_count:
+            faults = f"{health.fault_count} faults of dissectors"
+            yield from self._tell(event, health, "dissector_quarantined", "no fault", faults)
+        if health.left_out_count:
+            yield from self._tell(
+                event,
+                health,
+                "table_overflow",
+                "room for all that passes",
+                f"{health.left_out_count} flows, behaviours, claims or transfers left out",
+            )
 
     def _tell(
         self, event: Event, record: Health | Notice, type: str, expected: str, observed: str

@@ -59,6 +59,11 @@ class Sequence(Detector):
         "unknown_transition": "Changes come in an order in which they never came.",
     }
     loss_sensitive = True
+    watches = (
+        "Changes of each channel in their order: 40 transitions, of which 95 % must have "
+        "been known when they came."
+    )
+    silent = "Where the order does not settle, and across a gap."
     can_be_spent = True
 
     def __init__(self, settings: SequenceThresholds | None = None) -> None:

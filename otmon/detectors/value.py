@@ -64,6 +64,14 @@ class Value(Detector):
         "value_stuck": "The same value is written for far longer than ever before.",
         "limit_crossed": "A value outside the limits that a person set.",
     }
+    watches = (
+        "Values of accepted writes and commands, object by object; ten writes over an hour, "
+        "unless a limit is set. Words of Modbus have no type and are judged as sets."
+    )
+    silent = (
+        "Of objects that are only read, of refused writes, and of more than 64 elements of "
+        "one write."
+    )
 
     def __init__(self, settings: ValueThresholds | None = None) -> None:
         self.settings = settings or ValueThresholds()

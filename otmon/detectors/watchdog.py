@@ -78,6 +78,15 @@ class Watchdog(Detector):
         "watchdog_suspended": "Silence cannot be judged: the sensor did not see well enough.",
     }
     loss_sensitive = True
+    watches = (
+        "Rhythms that stay away and calls that nobody answers, also where a gateway answers "
+        "for the station behind it. What is missed must have come at its pace for a minute, "
+        "or have answered before."
+    )
+    silent = (
+        "Where the sensor did not see well around the silence, where nobody else went on "
+        "talking, and past the end of a capture."
+    )
 
     def __init__(
         self, settings: WatchdogThresholds | None = None, quality: Quality | None = None

@@ -6,7 +6,15 @@ import struct
 
 from pcaps.make import dnp3_bytes as dnp
 from pcaps.make.case import case
-from pcaps.make.dnp3 import MASTER, RTU, STRANGER, Master
+from pcaps.make.dnp3 import (
+    MASTER,
+    RTU,
+    STRANGER,
+    Master,
+    file_opened,
+    file_status,
+    write_file,
+)
 from pcaps.make.wire import Cable
 
 TRIP = 0x81
@@ -99,3 +107,37 @@ def reserved_bits(cable: Cable) -> None:
     master = Master(cable, MASTER, RTU, 0.1)
     for turn in range(10):
         master.ask(1.0 + turn * 2, 1, dnp.EVENTS, iin=0x00C0)
+
+
+@case("dnp3")
+def test_file(cable: Cable) -> None:
+    """A stranger writes the harmless test file of virus scanners to an outstation."""
+    master = Master(cable, STRANGER, RTU, 0.1)
+    head, tail = b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$", b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE!$H+H*"
+    write_file(master, 1.0, b"/tmp/test.com", head + tail)
+
+
+@case("dnp3")
+def file_without_password(cable: Cable) -> None:
+    """A stranger names a user, gives no password, and is let in to the files all the same."""
+    master = Master(cable, STRANGER, RTU, 0.1)
+    name = b"admin"
+    asked = struct.pack("<HHHHI", 12, len(name), 12 + len(name), 0, 0) + name
+    given = struct.pack("<HHHHI", 12, 0, 12, 0, 0x5EED)
+    master.ask(1.0, 29, free_format(70, 2, asked), free_format(70, 2, given))
+
+
+@case("dnp3")
+def backup_missed(cable: Cable) -> None:
+    """A master reads the event file of an outstation every hour, six times, and then no more."""
+    master = Master(cable, MASTER, RTU, 0.1)
+    for turn in range(480):
+        master.events(1.0 + turn * 60)
+    for turn in range(6):
+        at = 300.0 + turn * 3_600
+        name, size = b"/events.log", 40
+        master.ask(at, 25, file_opened(name, 1, size), file_status(1, size))
+        block = struct.pack("<II", 1, 0x8000_0000)
+        part = free_format(70, 5, block + bytes([65 + turn]) * size)
+        master.ask(at + 1, 1, free_format(70, 5, block), part)
+        master.ask(at + 2, 26, file_status(1, 0), file_status(1, 0))

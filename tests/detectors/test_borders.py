@@ -21,10 +21,11 @@ from otmon.model.observed import (
     event_from_health,
     event_from_notice,
     event_from_rhythm,
+    event_from_shift,
 )
 from otmon.thresholds import Detectors, ScanThresholds, Switch
-from tests.detectors.seeing import at, operation, said, talk, transfer, types
-from tests.records import SECOND, START, Health, Pair, Rhythm
+from tests.detectors.seeing import at, operation, restarted, said, talk, transfer, types
+from tests.records import SECOND, START, HeaderShift, Health, Pair, Rhythm
 
 PORTS = {"modbus": frozenset([("tcp", 502)])}
 
@@ -33,6 +34,50 @@ def test_remote_access_is_told_once_a_day():
     events = [talk(n, server_port=3389, packets=40, pdus=0) for n in range(3)]
 
     assert ["remote_access"] == types(Boundary(ports=PORTS), *events)
+
+
+def protection(seconds: float, level: int, **facts):
+    """A controller says how it is protected."""
+    return operation(
+        seconds,
+        protocol="s7comm",
+        operation="read_szl",
+        operation_class="identify",
+        fields={"s7comm.protection_level": level},
+        **facts,
+    )
+
+
+def test_a_device_that_is_less_protected_than_before_is_told():
+    (found,) = said([Auth()], protection(0, 3), protection(60, 3), protection(120, 1))
+
+    assert ("weak_security", "a password for everything", "no protection", at(60)) == (
+        found.get("anomaly.type"),
+        found.get("anomaly.expected"),
+        found.get("anomaly.observed"),
+        found.get("anomaly.since"),
+    )
+
+
+def test_a_device_that_never_was_protected_is_no_news():
+    levels = [protection(0, 1), protection(9, 2), protection(18, 1, server_ip="10.0.0.12")]
+
+    assert [] == types(Auth(), *levels)
+
+
+def test_the_protection_is_known_over_a_restart():
+    old = Auth()
+    said([old], protection(0, 2))
+
+    assert ["weak_security"] == types(restarted(old, Auth()), protection(60, 1))
+
+
+def test_a_password_that_is_built_in_is_told_as_such():
+    secret = {"pcom.auth_secret": "hardcoded:maintenance"}
+
+    assert ["login_ok", "hardcoded_credential"] == types(
+        Auth(), operation(0, protocol="pcom", operation_class="auth_login", fields=secret)
+    )
 
 
 def test_what_came_to_nothing_is_no_access():
@@ -45,7 +90,7 @@ def test_what_came_to_nothing_is_no_access():
 
 
 def test_something_else_on_an_industrial_port_is_told_if_there_is_enough_of_it():
-    few, many = talk(0, packets=19), talk(1, packets=20)
+    few, many = talk(0, packets=25), talk(1, packets=26)
 
     assert ["guess", "protocol_port_mismatch"] == types(Boundary(ports=PORTS), few, many)
 
@@ -56,12 +101,61 @@ def test_a_protocol_on_another_port_is_told():
     )
 
 
+def test_a_protocol_of_serial_lines_has_no_port_of_its_own():
+    ports = {"modbus_rtu": frozenset([("tcp", 502)])}
+    line = talk(0, protocol="modbus_rtu", server_port=4_001, pdus=99, packets=300)
+
+    assert [] == types(Boundary(ports=ports), line)
+
+
 def test_cloud_services_are_those_at_public_addresses():
     broker = {"server_port": 8883, "packets": 20}
 
     assert ["cloud_service"] == types(
         Boundary(), talk(0, **broker), talk(1, server_ip="93.184.216.34", **broker)
     )
+
+
+def shift(seconds: float, before: int, after: int, count: int = 4):
+    """A packet of a flow has another time to live than those before it."""
+    facts = {"values": (before, after), "count": count, "time_ns": at(seconds)}
+    return event_from_shift(HeaderShift(**facts))
+
+
+def test_packets_with_another_time_to_live_are_told():
+    assert ["header_shift"] == types(AddressMoves(), shift(0, 64, 63), shift(9, 64, 128, 8))
+
+
+def test_where_both_sides_of_a_router_are_seen_a_hop_less_is_none():
+    twice = event_from_health(Health(until_ns=at(10), duplicate_frames=400))
+
+    assert [] == types(AddressMoves(), twice, shift(20, 128, 127))
+    assert ["header_shift"] == types(AddressMoves(), twice, shift(20, 128, 64))
+    assert ["header_shift"] == types(AddressMoves(), twice, shift(400, 128, 127))
+
+
+@pytest.mark.parametrize(
+    ("facts", "type"),
+    [
+        ({"fault_count": 1}, "dissector_quarantined"),
+        ({"left_out_count": 9}, "table_overflow"),
+        ({"unread_bytes": 6_000}, "parse_gap"),
+    ],
+)
+def test_the_limits_of_the_sensor_are_told_once_an_hour(facts, type):
+    events = [
+        event_from_health(Health(from_ns=at(10 * n), until_ns=at(10 * n + 10), **facts))
+        for n in range(5)
+    ]
+
+    assert [type] == types(Sensor(), *events)
+
+
+@pytest.mark.parametrize(
+    "facts", [{"unread_bytes": 1_000}, {"unread_bytes": 6_000, "gap_bytes": 100}]
+)
+def test_little_that_cannot_be_read_and_what_follows_a_hole_is_no_gap(facts):
+    assert [] == types(Sensor(), event_from_health(Health(**facts)))
 
 
 def arp(seconds: float, ip: str, mac: str):

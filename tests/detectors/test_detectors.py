@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from otmon.detectors.first_change import FirstChange
+from otmon.detectors.quality import Quality
 from otmon.detectors.registry import watchers
 from otmon.detectors.report_disabled import ReportDisabled
+from otmon.detectors.watchers import Watchers
 from otmon.fields import FIELDS
 from otmon.model.event import Event, event_from_transaction
+from otmon.model.observed import event_from_loss
 from tests.detectors.seeing import said
-from tests.records import SECOND, START, History, Transaction
+from tests.records import SECOND, START, Flow, History, Transaction
 
 
 def operation(at_s: float, operation_class: str, reads: int = 0, changes: int = 0, **more) -> Event:
@@ -63,8 +66,34 @@ def test_reports_of_a_device_are_no_changes():
 
 def test_reports_switched_off_and_not_on_again_are_told_after_a_while():
     assert ["report_disabled"] == shown(
-        ReportDisabled(), operation(0, "report_disable"), operation(30, "read")
+        ReportDisabled(), operation(0, "report_disable"), operation(70, "read")
     )
+
+
+def test_at_the_end_of_the_input_the_deadline_alone_must_have_passed():
+    detector = ReportDisabled()
+    before = shown(detector, operation(0, "report_disable"), operation(31, "read"))
+
+    assert ([], 1) == (before, len(list(detector.finish())))
+
+
+def test_a_hole_that_shows_late_may_hold_the_switch_on():
+    class Loss(Flow):
+        from_ns, until_ns = START + 50 * SECOND, START + 60 * SECOND
+        gap_count, gap_bytes = 1, 30
+
+    quality = Quality()
+    detector = ReportDisabled(quality)
+    switched_off = operation(0, "report_disable")
+    told = said(
+        Watchers([detector], quality),
+        switched_off,
+        operation(35, "read"),
+        event_from_loss(Loss()),
+        operation(80, "read"),
+    )
+
+    assert [] == told
 
 
 def test_reports_switched_on_again_in_time_are_routine():
@@ -92,8 +121,8 @@ def test_time_alone_makes_a_deadline_pass():
     detector = ReportDisabled()
     list(detector.observe(operation(0, "report_disable")))
 
-    assert 1 == len(list(detector.advance(START + 31 * SECOND)))
-    assert 0 == len(list(detector.advance(START + 62 * SECOND)))
+    counts = [len(list(detector.advance(START + s * SECOND))) for s in (31, 62, 71, 142)]
+    assert [0, 0, 1, 0] == counts
 
 
 def test_silent_conversations_are_told_apart_by_their_unit():
@@ -103,7 +132,7 @@ def test_silent_conversations_are_told_apart_by_their_unit():
         detector,
         operation(0, "report_disable", unit=1),
         operation(1, "report_disable", unit=2),
-        operation(40, "read"),
+        operation(90, "read"),
     )
 
 
@@ -113,7 +142,8 @@ def test_what_detectors_say_is_in_the_catalogue():
         operation(1, "read", anomalies=("restart_seen",)),
         operation(61, "write", reads=120),
     ]
-    found = said(watchers(), *events)
+    all_of_them = watchers()
+    found = [*said(all_of_them, *events), *all_of_them.finish()]
 
     assert {"report_disabled", "device_restarted", "first_change"} == {
         one.get("anomaly.type") for one in found

@@ -50,6 +50,43 @@ def test_another_operating_mode_is_told_with_the_one_before():
     )
 
 
+def test_the_switch_at_the_device_is_told_apart_from_the_mode():
+    positions = ("run", "unknown", "run", "stop")
+    events = [
+        operation(
+            n,
+            protocol="s7comm",
+            operation="read_szl",
+            operation_class="identify",
+            fields={"s7comm.operating_mode": "run", "s7comm.mode_selector": one},
+        )
+        for n, one in enumerate(positions)
+    ]
+    (found,) = said([DeviceStatus()], *events)
+
+    assert ("key_switch_turned", "position run", "position stop") == (
+        found.get("anomaly.type"),
+        found.get("anomaly.expected"),
+        found.get("anomaly.observed"),
+    )
+
+
+def test_a_mode_is_known_over_a_restart():
+    def answer(seconds: float, state: str):
+        return operation(
+            seconds,
+            protocol="tristation",
+            operation="get_cp_status",
+            operation_class="config_read",
+            fields={"tristation.run_state": state},
+        )
+
+    old = DeviceStatus()
+    said([old], answer(0, "running"))
+
+    assert ["mode_changed"] == types(restarted(old, DeviceStatus()), answer(60, "halted"))
+
+
 def test_what_was_told_is_not_told_again_after_a_restart():
     old = DeviceStatus()
     said([old], answer(0, "device_trouble"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from otmon.detectors.program import Program
-from tests.detectors.seeing import restarted, said, transfer, types
+from tests.detectors.seeing import operation, restarted, said, transfer, types
 
 
 def test_other_bytes_under_the_same_name_are_a_change():
@@ -55,3 +55,61 @@ def test_the_test_file_of_virus_scanners_is_told_as_such():
     head = b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$" + b"EICAR-STANDARD"
 
     assert ["file_image", "test_file"] == types(Program(), transfer(0, kind="file", head=head))
+
+
+def listed(seconds: float, *numbers: int, kind: str = "FC", **facts):
+    """A controller lists its blocks of one type."""
+    more = {
+        "protocol": "s7comm",
+        "operation": "list_blocks_of_type",
+        "operation_class": "browse",
+        "targets": (f"blocks:{kind}",),
+        "values": list(numbers),
+        "value_count": len(numbers),
+    }
+    return operation(seconds, **(more | facts))
+
+
+def test_another_list_of_blocks_names_what_is_new_and_what_is_gone():
+    (found,) = said([Program()], listed(0, 1, 2, 7), listed(9, 1, 2, 1869))
+
+    assert ("ot_file", "block_list_changed", "FC1869 new; FC7 gone") == (
+        found.category,
+        found.get("anomaly.type"),
+        found.get("anomaly.observed"),
+    )
+
+
+def test_the_same_blocks_in_another_order_are_no_change():
+    assert [] == types(Program(), listed(0, 1, 2), listed(9, 2, 1))
+
+
+def test_lists_of_other_types_and_controllers_are_told_apart():
+    others = ({"kind": "DB"}, {"server_ip": "10.0.0.12"})
+
+    assert [] == types(Program(), listed(0, 1), *[listed(9, 2, **other) for other in others])
+
+
+def test_a_list_in_parts_or_too_long_is_not_compared():
+    part = {"fields": {"s7comm.more_follows": True}}
+
+    assert [] == types(
+        Program(), listed(0, 1), listed(1, 2, **part), listed(2, 1, 2, value_count=300)
+    )
+
+
+def test_how_many_blocks_there_are_is_compared_as_well():
+    def counts(seconds: float, blocks: int):
+        targets = ("blocks:OB", "blocks:FC")
+        return listed(seconds, 2, blocks, operation="list_blocks", targets=targets)
+
+    (found,) = said([Program()], counts(0, 30), counts(9, 31))
+
+    assert "31 FC, before 30" == found.get("anomaly.observed")
+
+
+def test_the_blocks_are_known_over_a_restart():
+    old = Program()
+    said([old], listed(0, 1))
+
+    assert ["block_list_changed"] == types(restarted(old, Program()), listed(9, 1, 9999))

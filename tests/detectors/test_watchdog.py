@@ -130,7 +130,7 @@ def test_a_channel_of_which_neither_end_is_heard_is_silent():
 @pytest.mark.parametrize(
     ("start", "end", "facts"),
     [
-        (80, 90, {"dropped_packets": 10}),
+        (80, 90, {"kind": "dropped", "dropped_packets": 10}),
         (100, 110, {"gap_bytes": 50_000}),
         (104, 116, {"kind": "silent"}),
         (95, 97, {"kind": "hole"}),

@@ -94,7 +94,7 @@ def test_a_protocol_with_words_of_its_own_has_one_rule_and_not_two(
     ("protocol", "operation_class", "facts"),
     [
         ("dnp3", "time_set", {"values": [1_700_000_000 * SECOND]}),
-        ("dnp3", "diag_clear", {}),
+        ("dnp3", "alarm_ack", {}),
         ("dnp3", "config_write", {"operation": "assign_class"}),
         ("dnp3", "report_disable", {}),
         ("dnp3", "report_enable", {}),

@@ -32,12 +32,13 @@ pub(super) fn read(variation: u8, reader: &mut Reader<'_>, pdu: &mut Pdu) -> Opt
             pdu.field(field::AUTH_REASON, reader.u8()?);
             rest(reader);
         }
-        // Reply to it; session key change; update key change.
-        2 => {
+        // Reply to it; session key change, which is routine of every quarter of an hour.
+        2 | 6 => {
             sequence_and_user(reader, pdu)?;
             rest(reader);
         }
-        6 | 13 => {
+        // Update key change.
+        13 => {
             sequence_and_user(reader, pdu)?;
             rest(reader);
             facts.class = Some(Class::AuthChange);

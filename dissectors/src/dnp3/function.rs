@@ -132,7 +132,8 @@ pub(super) const fn object_class(code: u8, group: u8) -> Option<Class> {
         (READ, 85 | 86) => Some(Class::Browse),
         (READ, _) => Some(Class::Read),
         (WRITE, 50 | 51) => Some(Class::TimeSet),
-        (WRITE, 80) => Some(Class::DiagClear),
+        // Clearing the restart bit says that the restart was noticed.
+        (WRITE, 80) => Some(Class::AlarmAck),
         (WRITE, 0 | 34 | 82 | 85 | 86) => Some(Class::ConfigWrite),
         (WRITE, 70) => Some(Class::FileWrite),
         (WRITE, _) => Some(Class::Write),

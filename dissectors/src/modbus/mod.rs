@@ -40,6 +40,9 @@ const MAX_PDU: usize = 1024;
 pub struct Modbus;
 
 impl Dissector for Modbus {
+    /// What a device says of itself, with whether it runs.
+    const SINGLY: &'static [u16] = &[17];
+
     const REGISTRATION: Registration = Registration {
         id: ProtocolId::Modbus,
         name: "modbus",

@@ -178,6 +178,10 @@ pub struct Flow {
 pub struct S7comm;
 
 impl Dissector for S7comm {
+    /// Lists of blocks, and system status lists: whether they say another thing than
+    /// before is told from each.
+    const SINGLY: &'static [u16] = &userdata::LISTS;
+
     const REGISTRATION: Registration = Registration {
         id: ProtocolId::S7comm,
         name: "s7comm",

@@ -45,6 +45,13 @@ const NC: u8 = 15;
 const READ_SZL: u8 = 1;
 const MESSAGE_SERVICE: u8 = 2;
 
+/// The codes of what lists blocks, and of the system status lists.
+pub(super) const LISTS: [u16; 3] = [code(BLOCK, 1), code(BLOCK, 2), code(CPU, READ_SZL)];
+
+const fn code(group: u8, subfunction: u8) -> u16 {
+    (group as u16) << 8 | subfunction as u16
+}
+
 /// The parameter of user data.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Head {
@@ -88,7 +95,7 @@ impl Head {
     }
 
     const fn code(&self) -> u16 {
-        (self.group as u16) << 8 | self.subfunction as u16
+        code(self.group, self.subfunction)
     }
 
     /// Which side must have sent it. Blocks of data (BSEND) go both ways.

@@ -127,6 +127,10 @@ impl Session {
                     self.whole(layer, fragment.key, &whole, &origin, &mut budget, view, work);
                 }
                 Joined::Waiting { dropped: false } | Joined::Repeated => {}
+                Joined::TooLong => {
+                    work.counters.joins_dropped = work.counters.joins_dropped.saturating_add(1);
+                    self.unreadable(Anomaly::Oversize, origin.last, origin.time_ns, work);
+                }
                 Joined::Waiting { dropped: true } | Joined::Missing => {
                     work.counters.joins_dropped = work.counters.joins_dropped.saturating_add(1);
                     // The sensor may have missed the part; only on a whole

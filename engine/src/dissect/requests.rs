@@ -3,7 +3,7 @@
 use dissectors::anomaly::Anomaly;
 use dissectors::dissector::{Direction, Frames, OpenRequest};
 use dissectors::operation::Class;
-use dissectors::pdu::{Pdu, Role};
+use dissectors::pdu::{Pdu, Role, Status};
 use dissectors::registry::ProtocolId;
 
 use super::{Carrier, Session, View, Work, count_anomalies};
@@ -132,7 +132,9 @@ impl Session {
         self.answered_early = false;
         if let Some(open) = self.ring.open().get(index) {
             inherit(pdu, open);
-            work.observer.answer(&self.facts, &mut self.memo, pdu.unit, origin.time_ns);
+            // A gateway that says so answers itself; the station behind it does not.
+            let unit = pdu.unit.filter(|_| !is_absent(pdu.status));
+            work.observer.answer(&self.facts, &mut self.memo, unit, origin.time_ns);
             count_anomalies(work.counters, pdu.anomalies);
             let facts = &self.facts;
             let memo = &mut self.memo;
@@ -195,6 +197,16 @@ impl Session {
 fn with_answer(pdu: &Pdu, origin: &Carrier<'_>, use_it: impl FnOnce(Answer<'_>)) {
     let frames = Frames { last: origin.last, earlier: origin.earlier.to_vec() };
     use_it(Answer { pdu, frames: &frames, time_ns: origin.time_ns });
+}
+
+/// Whether a gateway says that the station behind it does not answer.
+#[inline]
+fn is_absent(status: Status) -> bool {
+    status.is_failure()
+        && matches!(
+            status.as_str(),
+            Some("gateway_path_unavailable" | "gateway_target_failed_to_respond")
+        )
 }
 
 /// Gives an answer what its request says and it does not.

@@ -76,6 +76,12 @@ pub struct Health {
     pub late_frames: u64,
     /// Mirrored packets that are missing by the sequence numbers of their tunnel.
     pub mirror_gap_frames: u64,
+    /// Faults of dissectors; each cost a flow what it remembered.
+    pub fault_count: u64,
+    /// Bytes of identified flows in which no PDU could be read.
+    pub unread_bytes: u64,
+    /// What was forgotten, or not kept, because a table was full.
+    pub left_out_count: u64,
 }
 
 /// Bytes of a conversation that the sensor did not see, in one window.

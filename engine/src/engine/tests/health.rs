@@ -51,6 +51,37 @@ fn what_is_good_has_no_row_between_start_and_end() {
     assert!(losses.is_empty());
 }
 
+#[test]
+fn bytes_that_could_not_be_read_are_told() {
+    let mut wire = watched();
+    wire.handshake();
+    wire.client(1, 1, ACK, &read(1));
+    wire.server(1, 13, ACK, &answer(1));
+    wire.client(13, 12, ACK, &[0xff; 20]);
+    wire.pause(20);
+    let (health, _) = wire.health();
+    let told: u64 = health.iter().map(|own| own.unread_bytes).sum();
+
+    assert_eq!((20, 20), (told, wire.count("skipped_bytes")));
+}
+
+#[test]
+fn flows_that_were_forgotten_are_told() {
+    let mut wire = watched();
+    let limits = Limits { flows: 4, ..Limits::default() };
+    wire.engine = Engine::new(Options { health: true, limits, ..Options::default() });
+    for port in 0..40 {
+        wire.packet(17, (7, 8), &[0, 99, 0, 200 + port, 0, 12, 0, 0, 1, 2, 3, 4], 0);
+    }
+    wire.pause(20);
+    let (health, _) = wire.health();
+    let told: u64 = health.iter().map(|own| own.left_out_count).sum();
+    let counted = wire.count("flows_evicted") + wire.count("flows_refused");
+
+    assert!(counted > 0);
+    assert_eq!(counted, told);
+}
+
 fn kinds_of(health: &[Health]) -> Vec<HealthKind> {
     health.iter().map(|own| own.kind).collect()
 }

@@ -213,6 +213,26 @@ fn a_silent_station_is_told_beside_those_that_answer() {
 }
 
 #[test]
+fn a_gateway_that_refuses_for_a_station_is_no_answer_of_the_station() {
+    let mut plant = Plant::new();
+    for turn in 0..30u8 {
+        plant.ask();
+        if turn < 10 {
+            plant.reply();
+        } else {
+            let refusal = [0, plant.id, 0, 0, 0, 3, answer(1)[6], 0x83, 0x0b];
+            plant.wire.server(plant.answered, plant.asked, ACK, &refusal);
+            plant.answered += 9;
+        }
+        plant.others(1);
+    }
+    let calls: Vec<_> =
+        plant.unanswered().iter().map(|own| (own.unit.is_some(), own.request_count)).collect();
+
+    assert_eq!(vec![(true, 11)], calls);
+}
+
+#[test]
 fn attempts_to_connect_are_calls() {
     let mut plant = Plant::new();
     for port in 0..12 {

@@ -1,0 +1,149 @@
+"""A detector that goes on with its memory says what it would have said without a restart."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Iterator
+from functools import cache
+
+import pytest
+from places import PCAPS
+
+from otmon.config import Config, load
+from otmon.detectors.registry import watchers
+from otmon.detectors.watchers import Watchers
+from otmon.indicator_lists import read_indicators
+from otmon.model.event import Event
+from otmon.ruleset import site
+from otmon.thresholds import Detectors
+
+pytestmark = pytest.mark.skipif(
+    importlib.util.find_spec("otmon._engine") is None, reason="the engine is not built"
+)
+
+EXACT = {
+    "network/arp_rebind": "address",
+    "dnp3/master_moved": "address",
+    "s7comm/password": "auth",
+    "s7comm/protection_lifted": "auth",
+    "network/remote_access": "boundary",
+    "network/cloud": "boundary",
+    "dnp3/trouble": "device_status",
+    "s7comm/mode_changed": "device_status",
+    "modbus/exception_after_hours": "exceptions",
+    "modbus/write_after_reads": "first_change",
+    "network/indicator": "indicator",
+    "dnp3/backup_missed": "jobs",
+    "modbus/newcomer": "newcomer",
+    "network/period_change": "periodicity",
+    "s7comm/program_changed": "program",
+    "s7comm/blocks_changed": "program",
+    "network/address_scan": "scan",
+    "network/port_scan": "scan",
+    "network/service_sweep": "scan",
+    "network/flood": "scan",
+    "modbus/odd_order": "sequence",
+    "modbus/odd_values": "value",
+    "modbus/stuck": "value",
+    "modbus/over_limit": "value",
+}
+"""Captures with a detector that speaks on them, and is to say the same over a restart."""
+FORGETS = {
+    "modbus/malformed": "conformance",
+    "dnp3/disable_unsolicited": "report_disabled",
+    "network/capture_loss": "sensor",
+    "network/device_returns": "watchdog",
+}
+"""The same of those that forget what waits: what is told is told once."""
+PARTS = (0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95)
+
+LIMITS = load(PCAPS / "sites" / "limits.toml").detectors
+LISTED = read_indicators([PCAPS / "sites" / "indicators.txt"])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def rules_read_once() -> Iterator[None]:
+    rules = site.site_rules(Config())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(site, "site_rules", lambda _config: rules)
+        yield
+
+
+def detector(name: str) -> Watchers:
+    """One detector that has seen nothing yet, with the quality that it asks."""
+    from otmon import _engine
+
+    ports = {
+        info.name: frozenset(("tcp", port) for port in info.tcp_ports)
+        for info in _engine.protocols()
+    }
+    found = watchers(LIMITS if name == "value" else Detectors(), ports=ports, indicators=LISTED)
+    return Watchers([one for one in found.detectors if one.name == name], found.quality)
+
+
+@cache
+def shown(capture: str) -> tuple[Event, ...]:
+    """Every event that a run over a capture shows to detectors, in its order."""
+    import otmon
+
+    events: list[Event] = []
+    show = Watchers.show
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(
+            Watchers, "show", lambda own, event: (events.append(event), show(own, event))[1]
+        )
+        otmon.analyze(PCAPS / f"{capture}.pcapng")
+    return tuple(events)
+
+
+def told(own: Watchers, events: tuple[Event, ...]) -> list[tuple[str, str]]:
+    """What is said of events."""
+    found = []
+    for event in events:
+        if event.time_ns >= own.due_ns:
+            found += own.advance(event.time_ns)
+        found += own.show(event)
+    return [(str(one.get("anomaly.type")), str(one.get("anomaly.observed"))) for one in found]
+
+
+def over_a_restart(name: str, events: tuple[Event, ...], part: float) -> list[tuple[str, str]]:
+    """The same, with a restart where a part of them has passed.
+
+    How well the sensor saw is known anew: the engine tells it from the beginning of a run.
+    """
+    cut = round(part * len(events))
+    first = detector(name)
+    before = told(first, events[:cut])
+    second = detector(name)
+    second.restore(json.loads(json.dumps(first.memories())))
+    for event in events[:cut]:
+        if event.category == "ot_sensor":
+            second.quality.take(event)
+    return before + told(second, events[cut:])
+
+
+@pytest.mark.parametrize("capture", EXACT)
+def test_a_restart_at_any_place_changes_nothing(capture: str) -> None:
+    name, events = EXACT[capture], shown(capture)
+    whole = told(detector(name), events)
+
+    assert whole
+    assert dict.fromkeys(PARTS, whole) == {
+        part: over_a_restart(name, events, part) for part in PARTS
+    }
+
+
+@pytest.mark.parametrize("capture", FORGETS)
+def test_what_waits_may_be_forgotten_but_nothing_is_told_twice(capture: str) -> None:
+    name, events = FORGETS[capture], shown(capture)
+    own = detector(name)
+    whole = {type_ for type_, _ in told(own, events)}
+    whole |= {str(one.get("anomaly.type")) for one in own.finish()}
+
+    assert whole
+    for part in PARTS:
+        types = [type_ for type_, _ in over_a_restart(name, events, part)]
+        # Who else talks, which silence is held against, has to be learned anew.
+        assert set() == set(types) - whole - {"watchdog_suspended"}
+        assert name == "conformance" or len(types) == len(set(types))
