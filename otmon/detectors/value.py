@@ -15,12 +15,14 @@ from otmon.detectors.bounded import Json, Recent
 from otmon.detectors.detector import Detector
 from otmon.detectors.finding import finding
 from otmon.fields import CHANGE_CLASSES
-from otmon.model.event import MAX_LIKENESSES, Event
+from otmon.model.event import Event
 from otmon.thresholds import ValueThresholds
 
 SECOND = 1_000_000_000
 MAX_OBJECTS = 20_000
 """Objects of which the written values are known; the longest unwritten goes first."""
+MAX_PLACES = 4_096
+"""Likenesses and targets of which the objects are at hand; past that all are found anew."""
 MAX_PER_EVENT = 64
 """Elements of one write that are looked at."""
 _RAW = frozenset(("modbus", "modbus_rtu", "umas"))
@@ -119,7 +121,7 @@ class Value(Detector):
         key = (likeness, targets, count)
         known = self._by_likeness.get(key)
         if known is None:
-            if len(self._by_likeness) >= MAX_LIKENESSES:
+            if len(self._by_likeness) >= MAX_PLACES:
                 self._by_likeness.clear()
             known = _places(record, event.service, _elements(targets, count))
             self._by_likeness[key] = known
