@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from otmon.fields import CHANGE_CLASSES
-from otmon.model.event import FieldValue
+from otmon.model.event import Event, FieldValue
 from otmon.model.rule import IMPACTS, Match, level_of, round_half_up
 
 _IDENTIFIED = {"pairing": 1.0, "ethertype": 1.0, "probe": 0.9, "association": 0.9, "port": 0.6}
@@ -71,6 +71,16 @@ _ASKED = (
     "event.outcome",
 )
 """The fields of an event that its severity depends on, besides those of its context."""
+BY_LOSS: frozenset[str] = frozenset(
+    ("watchdog", "report_disabled", "sequence", "periodicity", "conformance")
+)
+"""Detectors that say something as well where the sensor has only missed frames."""
+_ANOMALIES_BY_LOSS = frozenset(
+    ("unanswered", "response_without_request", "sequence_gap", "fragment_missing")
+)
+"""Departures from a specification that are seen then, too."""
+_NEXT_TO_LOSS = 0.7
+"""Belief in such a thing where the sensor did not see all of the flow."""
 _CRITICALITY = {"high": 1.1, "low": 0.8}
 """What a person's word about a server weighs."""
 
@@ -102,6 +112,7 @@ def severity_of(match: Match) -> Severity:
         rule.confidence,
         event.operation_class,
         _belief(answered, how),
+        _seen_badly(event),
         event.operation_class in CHANGE_CLASSES
         and server is not None
         and "safety_controller" in server.roles,
@@ -136,6 +147,7 @@ def _severity(
     rule_confidence: float,
     operation_class: str | None,
     belief: tuple[float, str],
+    seen_badly: str | None,
     to_safety: bool,
     surroundings: _Surroundings,
 ) -> Severity:
@@ -149,12 +161,26 @@ def _severity(
         f"confidence of the rule {rule_confidence:g}",
         f"{known} {believed:g}",
     ]
+    if seen_badly is not None:
+        confidence *= _NEXT_TO_LOSS
+        score *= _NEXT_TO_LOSS
+        factors.append(f"{seen_badly} {_NEXT_TO_LOSS:g}")
     if to_safety and rule_impact != "safety":
         factors[0] = f"impact safety {IMPACTS[impact]}, the server being a safety controller"
     for factor, reason in _context(operation_class or "", impact, surroundings):
         score *= factor
         factors.append(f"{reason} {factor:g}")
     return Severity(round_half_up(min(100.0, score)), round(confidence, 4), tuple(factors))
+
+
+def _seen_badly(event: Event) -> str | None:
+    """How badly a thing was seen that loss alone can feign; none where it was seen well."""
+    anomalies = event.get("ot.anomaly")
+    told = isinstance(anomalies, tuple) and not _ANOMALIES_BY_LOSS.isdisjoint(anomalies)
+    if not told and event.get("event.provider") not in BY_LOSS:
+        return None
+    quality = event.get("capture.quality")
+    return None if quality in (None, "good") else f"the sensor's view of it is {quality}"
 
 
 def _belief(answered: FieldValue, identified_by: FieldValue) -> tuple[float, str]:

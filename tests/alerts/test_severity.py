@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from alerts.test_aggregate import RULE, STOP, stop
 
-from otmon.alerts.severity import Severity, severity_of
+from otmon.alerts.severity import BY_LOSS, Severity, severity_of
+from otmon.detectors.registry import watchers
 from otmon.model.context import AssetFacts
 from otmon.model.event import event_from_transaction
 from otmon.model.rule import Match
@@ -93,3 +94,33 @@ def test_a_public_address_that_is_the_sites_own_is_not_outside():
 
     assert 86 == severity.score
     assert not any("public" in factor for factor in severity.factors)
+
+
+def seen(quality: str, provider: str | None = None, **changes) -> Severity:
+    """The severity of a stop, or of what a detector says of it, seen so well."""
+    match = stop(context=Surroundings(seen=quality), **changes)
+    if provider is None:
+        return severity_of(match)
+    own = {"event.provider": provider, "anomaly.type": "any"}
+    return severity_of(match._replace(event=match.event.derive("ot_anomaly", own)))
+
+
+@pytest.mark.parametrize("quality", ["lossy", "one_sided", "blind"])
+def test_what_loss_alone_can_feign_counts_less_where_not_all_was_seen(quality):
+    whole, badly = seen("good", "watchdog"), seen(quality, "watchdog")
+
+    assert round(whole.score * 0.7) == badly.score
+    assert f"the sensor's view of it is {quality} 0.7" in badly.factors
+
+
+def test_an_answer_that_is_missing_counts_less_where_not_all_was_seen():
+    assert seen("lossy", anomalies=("unanswered",)).score < seen("good").score
+
+
+def test_what_was_done_counts_the_same_however_well_the_rest_was_seen():
+    assert seen("good").score == seen("lossy").score
+    assert seen("good", "first_change").score == seen("lossy", "first_change").score
+
+
+def test_the_detectors_that_loss_can_mislead_are_those_that_say_so():
+    assert BY_LOSS == {one.name for one in watchers().detectors if one.loss_sensitive}
