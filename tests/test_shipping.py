@@ -55,8 +55,18 @@ def test_what_a_failed_transaction_did_not_keep_is_written_again(site):
     assert [] == waiting(site)
 
     write(one, site)
-    write(one, site)
     assert ["otmon.sensor"] == [document["event"]["dataset"] for document in waiting(site)]
+
+
+def test_what_was_kept_is_not_written_again_when_it_has_been_sent(site):
+    one = shipping()
+    one.health(START, {"packets": 1})
+    write(one, site)
+    with site.transaction() as db:
+        outbox.acknowledge(db, outbox.batch(db, now_ns=2**62))
+    write(one, site)
+
+    assert [] == waiting(site)
 
 
 def test_memory_has_a_bound_while_nothing_can_be_written_and_what_goes_is_counted(site):
