@@ -25,6 +25,7 @@ from otmon.ruleset.lint_form import (
     UnusedSelection,
 )
 from otmon.ruleset.lint_meaning import (
+    AsksTooMuch,
     AttackTag,
     BaselineUnbound,
     ContextNeeded,
@@ -73,6 +74,7 @@ LINTS: tuple[Lint, ...] = (
     BaselineUnbound(),
     ServiceUnbound(),
     DirectionUnbound(),
+    AsksTooMuch(),
     Message(),
     Advice(),
     Aliases(),

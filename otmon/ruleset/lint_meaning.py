@@ -19,6 +19,7 @@ from otmon.ruleset.condition import (
     tests_of,
 )
 from otmon.ruleset.lint_subject import Found, Lint, Subject
+from otmon.ruleset.wanted import asks_too_much
 
 
 class AttackTag(Lint):
@@ -157,6 +158,19 @@ class DirectionUnbound(Lint):
             return
         if not any(self._BINDING.match(test.field) for test in tests_of(found.condition)):
             yield "the condition does not say what is done", ("detection",)
+
+
+class AsksTooMuch(Lint):
+    """A rule on single operations for which the engine would have to tell all of a protocol."""
+
+    name = "asks for too much"
+    advice = "name a class, an operation, a unit, addresses or a number: rules/README.md"
+
+    def check(self, subject: Subject) -> Found:
+        """Gives an event rule that names no more than a protocol, or too many kinds."""
+        rule = subject.found
+        if isinstance(rule, EventRule) and asks_too_much(rule, (rule.service or "any",)):
+            yield "every operation would have to be told singly", ("detection",)
 
 
 class Examples(Lint):

@@ -50,13 +50,20 @@ def test_all_of_the_titles_are_mapped(found):
     assert set() == set(REASONS["titles"]) - {title.title for title, _ in found}
 
 
+def test_no_reason_is_left_where_a_rule_covers():
+    covered = [title.title for title, one in titles(RULES, REASONS["titles"]) if one.rules]
+    covered += [entry.id for entry, one in techniques(RULES, REASONS["techniques"]) if one.rules]
+
+    assert set() == {*covered} & {*REASONS["titles"], *REASONS["techniques"]}
+
+
 def test_most_titles_that_covered_protocols_can_show_have_a_rule(found):
     visible = [
         covered
         for title, covered in found
         if title.engine != "malware"
         and covered.state != "out_of_scope"
-        and not covered.reason.startswith(("protocol", "part: detector", "part: rules"))
+        and not covered.reason.startswith("protocol")
     ]
     states = Counter(covered.state for covered in visible)
 

@@ -245,3 +245,11 @@ def test_load_errors_are_findings(tmp_path):
 def test_every_lint_says_what_to_do():
     assert len(LINTS) == len({one.name for one in LINTS})
     assert all(one.advice for one in LINTS)
+
+
+def test_a_rule_on_single_operations_must_not_ask_for_all_of_them(tmp_path):
+    text = GOOD.replace("ot.operation.class: restart", "ot.value: open")
+
+    found = lint_text(tmp_path, text)
+
+    assert "14: asks for too much: every operation would have to be told singly" in found
