@@ -204,8 +204,9 @@ class SiteMemory:
                 write(db)
             if self._baseline is not None:
                 self._baseline.save(db)
-            if self._resumes and ends:
-                memories.save(db, remembered(max(ends)))
+            if self._resumes:
+                # A sensor may have things to remember before its first frame.
+                memories.save(db, remembered(max(ends, default=0)))
             captures.add(db, taken)
             if ends:
                 captures.set_position(db, self._sensor, max(ends))

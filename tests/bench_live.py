@@ -165,9 +165,10 @@ class Watched:
 
     def counted(self) -> tuple[int, int]:
         """Frames and lost ones, as its last status line says."""
-        found = [STATUS.search(line) for line in self.lines if " status: " in line]
+        found = [STATUS.search(line) for line in self.lines if re.search(" (status|ended): ", line)]
         last = [one for one in found if one is not None][-1]
-        return tuple(int(group.replace(",", "")) for group in last.groups())  # type: ignore[return-value]
+        frames, lost = (int(group.replace(",", "")) for group in last.groups())
+        return frames, lost
 
 
 @contextmanager

@@ -34,6 +34,7 @@ pub fn watch(live: &mut Live, engine: &mut Engine, shared: &Shared, send: &SyncS
     let (mut frames, mut handed_ns, mut told_ns) = (0u64, i64::MIN, i64::MIN);
     let mut late = RecentFrames::new(LATE);
     let mut dropped = vec![0; live.files().len()];
+    let mut stopped_ns = None;
     loop {
         let (now_ns, quiet) = match live.next() {
             Next::Frame(frame) => {
@@ -69,7 +70,11 @@ pub fn watch(live: &mut Live, engine: &mut Engine, shared: &Shared, send: &SyncS
             engine.count_left_out(left_out);
         }
         if shared.is_stopping() {
-            break;
+            // What came before somebody said so is in the ring, or in a block that is not full.
+            let until_ns = *stopped_ns.get_or_insert_with(Live::now_ns);
+            if quiet || now_ns >= until_ns {
+                break;
+            }
         }
     }
     engine.finish();

@@ -44,11 +44,13 @@ class Lines:
         self._console = console
         self._journal = journal
         self._shown_s: float | None = None
+        self._view: View | None = None
         self._complaints: dict[str, str] = {}
 
     def show(self, view: View) -> None:
         """Write what is wrong when it changes, and the status every minute."""
         now_s = time.monotonic()
+        self._view = view
         complaints = complaints_of(view)
         for key, words in complaints.items():
             if key not in self._complaints:
@@ -60,6 +62,11 @@ class Lines:
         if self._shown_s is None or now_s - self._shown_s >= STATUS_S:
             self._shown_s = now_s
             self._write(_INFORMATION, f"status: {status_of(view)}")
+
+    def end(self) -> None:
+        """Write how things were at last."""
+        if self._view is not None:
+            self._write(_INFORMATION, f"ended: {status_of(self._view)}")
 
     def tell(self, news: News) -> None:
         """Write an alert, or what somebody made of it."""

@@ -205,7 +205,9 @@ def _numbers(user: str) -> tuple[int, int]:
 @contextlib.contextmanager
 def _screen(plain: bool) -> Iterator[Lines | Screen]:
     if plain or not sys.stdout.isatty():
-        yield Lines(console.out(), journal="JOURNAL_STREAM" in os.environ)
+        lines = Lines(console.out(), journal="JOURNAL_STREAM" in os.environ)
+        yield lines
+        lines.end()
         return
     with Screen(console.out()) as screen:
         yield screen

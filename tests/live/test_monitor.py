@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import select
 import signal
 import subprocess
@@ -67,7 +68,7 @@ class Monitor:
     @property
     def alerts(self) -> list[str]:
         """The lines that tell of alerts."""
-        return [line for line in self.lines if " alert" in line and " status:" not in line]
+        return [line for line in self.lines if re.search(r"Z alert\b", line)]
 
 
 def known(found: list[Alert]) -> list[Known]:
@@ -134,6 +135,15 @@ def test_who_is_slow_to_be_told_costs_no_frame(wire: Wire, tmp_path: Path) -> No
     seen = sensor.stop()
 
     assert {"packets": len(sent), "lost": 0, "left_out": 0} == seen
+
+
+def test_the_last_line_of_a_log_has_all_that_was_seen(wire: Wire, tmp_path: Path) -> None:
+    monitor = Monitor(wire, tmp_path / "site.sqlite")
+    # They are still in a block of the ring that is not full when it is told to stop.
+    wire.send(numbered(1_234))
+    monitor.stop()
+
+    assert " ended: tap0 1,234 frames, " in monitor.lines[-1]
 
 
 def test_a_sensor_that_is_killed_goes_on_where_it_was(wire: Wire, tmp_path: Path) -> None:

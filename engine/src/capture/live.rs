@@ -272,6 +272,12 @@ impl Live {
         self.stays = true;
     }
 
+    /// The time of the machine, as frames are stamped with it.
+    #[must_use]
+    pub fn now_ns() -> i64 {
+        now_ns()
+    }
+
     /// The descriptors through which frames come, for the sandbox.
     #[must_use]
     pub fn descriptors(&self) -> Vec<RawFd> {
