@@ -25,9 +25,8 @@ MIN_CODE = 5
 """Characters from which an order code means one product."""
 
 _FAMILIES: tuple[tuple[str, str, str], ...] = (
-    ("Siemens", r"6ES7 ?21[1-7]-[0-9A-Z]{2}3", "S7-1200"),
-    ("Siemens", r"6ES7 ?21[1-7]-[0-9A-Z]{2}4", "S7-1200"),
-    ("Siemens", r"6ES7 ?21[1-7]-[0-9A-Z]{2}2", "S7-200"),
+    ("Siemens", r"6ES7 ?21[1-7]-\d[A-Z]{2}[345]|CPU 121\d", "S7-1200"),
+    ("Siemens", r"6ES7 ?21[1-6]-\d[A-Z]{2}2|CPU 22\d", "S7-200"),
     ("Siemens", r"6ES7 ?31\d|CPU 31\d", "S7-300"),
     ("Siemens", r"6ES7 ?41\d|CPU 41\d", "S7-400"),
     ("Siemens", r"6ES7 ?51\d|CPU 15\d\d", "S7-1500"),
@@ -39,7 +38,7 @@ _FAMILIES: tuple[tuple[str, str, str], ...] = (
     ("Schneider Electric", r"TM221", "Modicon M221"),
     ("Schneider Electric", r"TM241", "Modicon M241"),
     ("Schneider Electric", r"TM251", "Modicon M251"),
-    ("Schneider Electric", r"171 ?C[BC][BU]", "Modicon Momentum"),
+    ("Schneider Electric", r"171 ?C(?:BU|CC|CS)", "Modicon Momentum"),
     ("Rockwell Automation", r"1756-L", "ControlLogix"),
     ("Rockwell Automation", r"1769-L|5069-L", "CompactLogix"),
     ("Rockwell Automation", r"1766-L", "MicroLogix 1400"),
@@ -47,7 +46,8 @@ _FAMILIES: tuple[tuple[str, str, str], ...] = (
     ("Schweitzer Engineering Laboratories", r"SEL-35(?:30|55|05)", "RTAC"),
     ("Triconex", r"TRICON|3008|MP3008", "Tricon"),
 )
-"""Of a vendor's order codes and models the family that advisories name [D: catalogues]."""
+"""Of a vendor's order codes and models the family that advisories name: public lists of parts
+[D]; those that no capture of ours has are from memory [M]."""
 _PLAIN = frozenset(
     (
         "all", "and", "any", "automation", "controller", "controllers", "cpu", "cpus", "device",

@@ -19,6 +19,13 @@ S7_300 = {
     "order_code": "6ES7 315-2EH14-0AB0",
     "firmware": "V3.2.8",
 }
+S7_1200 = {
+    "vendor": "Siemens",
+    "model": "CPU 1214C DC/DC/DC",
+    "order_code": "6ES7 214-1AG40-0XB0",
+    "firmware": "V4.4.1",
+}
+MOMENTUM = {"vendor": "Schneider Electric", "model": "171CCC96030", "firmware": "1.10"}
 M221 = {"vendor": "Schneider Electric", "model": "TM221CE24R", "firmware": "1.10"}
 
 
@@ -57,6 +64,9 @@ def verdict(asset: Asset, *products: Product) -> list[str]:
         (S7_300, Product("Siemens", ("SIMATIC S7-1500 CPU family",), (), "<V9"), []),
         (S7_300, Product("Siemens", ("SIMATIC",), (), ""), []),
         (S7_300, Product("Rockwell", ("CPU 315-2 PN/DP",), (), ""), []),
+        (S7_1200, Product("Siemens", ("SIMATIC S7-1200 CPU family",), (), "<V4.5"), ["affected"]),
+        (S7_1200, Product("Siemens", ("SIMATIC S7-200",), (), ""), []),
+        (MOMENTUM, Product("Schneider Electric", ("Modicon Momentum",), (), "<2"), ["affected"]),
         (M221, Product("Schneider Electric", ("Modicon M221",), (), "<1.6.2.0"), ["not"]),
         (M221, Product("Schneider Electric", ("Modicon M221",), (), "<1.12"), ["affected"]),
         (
