@@ -11,7 +11,7 @@ import json
 import sys
 import tomllib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import get_args, get_origin
 
@@ -26,8 +26,8 @@ from otmon.fields import FIELDS
 from otmon.model.document import json_schema
 from otmon.model.indicator import Indicator
 from otmon.model.result import Result
-from otmon.ruleset.coverage import Covered, navigator, techniques, titles
-from otmon.ruleset.load import load_rules
+from otmon.ruleset.coverage import Covered, navigator, shown, techniques, titles
+from otmon.ruleset.load import RuleSet, load_rules
 from otmon.ruleset.wanted import wishes
 from otmon.sinks.elastic import templates
 from otmon.sinks.elastic.kibana import objects
@@ -181,6 +181,27 @@ def _rules_of(covered: Covered) -> str:
     return f"*{covered.state.replace('_', ' ')}*: {covered.reason}"
 
 
+def _by_protocol(rules: RuleSet, wanted: Sequence[str]) -> Iterator[str]:
+    """How many of our captures of each protocol show a technique."""
+    lines = (
+        (DOCS.parent / "tests" / "golden" / "alerts.tsv").read_text(encoding="utf-8").splitlines()
+    )
+    fired = [(title, capture) for title, capture, _ in (line.split("\t") for line in lines[1:])]
+    found = shown(rules, fired)
+    protocols = [
+        one.name for one in _engine.protocols() if (DOCS.parent / "pcaps" / one.name).is_dir()
+    ]
+    yield "\nOf the D techniques, the captures in `pcaps/` of each protocol on which a rule alerts;"
+    yield "`other` are those of the network, of the inventory, of baselines and of the demo:\n"
+    yield f"| technique | {' | '.join(protocols)} | other |"
+    yield "|---" * (len(protocols) + 2) + "|"
+    for technique in wanted:
+        counts = found.get(technique, Counter())
+        other = counts.total() - sum(counts[one] for one in protocols)
+        cells = [str(count or "-") for count in (*(counts[one] for one in protocols), other)]
+        yield f"| {technique} | {' | '.join(cells)} |"
+
+
 def coverage() -> str:
     """What the rules cover: techniques, and the alerts of Defender for IoT."""
     rules = load_rules()
@@ -205,6 +226,7 @@ def coverage() -> str:
         f"| {entry.id} | {entry.name} | {entry.rating} | {_rules_of(covered)} |"
         for entry, covered in rows
     ]
+    parts += _by_protocol(rules, [entry.id for entry, _ in rows if entry.rating == "D"])
     parts += [
         "\nATT&CK ids and names: (c) 2025 The MITRE Corporation, reproduced and distributed with"
     ]

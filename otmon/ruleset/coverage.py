@@ -6,7 +6,8 @@ protocol or a part of otmon that is not there yet. Nothing is left unsaid.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -50,6 +51,23 @@ def techniques(
             one for one in used if entry.id in {technique.id for technique in one.rule.techniques}
         )
         yield entry, _covered(entry.id, covering, reasons)
+
+
+def shown(rules: RuleSet, fired: Iterable[tuple[str, str]]) -> dict[str, Counter[str]]:
+    """Of each technique how many captures of each folder show it.
+
+    Args:
+        rules: The rules.
+        fired: Titles of rules and the captures on which they alert, `folder/name`.
+    """
+    titles = {one.rule.title: one.rule.techniques for one in alerting(rules)}
+    captures = {
+        (technique.id, capture) for title, capture in fired for technique in titles.get(title, ())
+    }
+    folders: dict[str, Counter[str]] = {}
+    for technique, capture in captures:
+        folders.setdefault(technique, Counter())[capture.partition("/")[0]] += 1
+    return folders
 
 
 def titles(

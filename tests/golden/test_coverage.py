@@ -11,7 +11,7 @@ import pytest
 from places import ROOT
 
 from otmon.ruleset import attack
-from otmon.ruleset.coverage import Covered, navigator, techniques, titles
+from otmon.ruleset.coverage import Covered, navigator, shown, techniques, titles
 from otmon.ruleset.load import load_rules
 from otmon.ruleset.taxonomy import DefenderTitle
 
@@ -75,6 +75,18 @@ def test_every_visible_technique_has_a_rule_or_a_reason():
 
     assert {"D": 34, "C": 14} == dict(Counter(entry.rating for entry, _ in rows))
     assert set() == set(REASONS["techniques"]) - {entry.id for entry, _ in rows}
+
+
+def test_a_capture_shows_a_technique_once_however_many_of_its_rules_alert():
+    stopped, both = "s7comm/stop_start.pcapng", "demo/plant.pcapng"
+    fired = [
+        ("S7 controller stopped", stopped),
+        ("Controller started", stopped),
+        ("S7 controller stopped", both),
+        ("No rule of ours", "modbus/functions.pcapng"),
+    ]
+
+    assert {"s7comm": 1, "demo": 1} == shown(RULES, fired)["T0858"]
 
 
 def test_a_rule_goes_before_a_reason_why_there_is_none():
