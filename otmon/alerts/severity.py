@@ -72,7 +72,7 @@ _ASKED = (
 )
 """The fields of an event that its severity depends on, besides those of its context."""
 BY_LOSS: frozenset[str] = frozenset(
-    ("watchdog", "report_disabled", "sequence", "periodicity", "conformance")
+    ("watchdog", "report_disabled", "sequence", "periodicity", "conformance", "jobs")
 )
 """Detectors that say something as well where the sensor has only missed frames."""
 _ANOMALIES_BY_LOSS = frozenset(
