@@ -85,16 +85,14 @@ def _happened(explanation: Explanation, full: bool) -> Group:
     if rows:
         valued = any(row.value for row in rows)
         middle = ("target", "value", "status") if valued else ("target", "status")
-        table = grid(
-            "first (UTC)", "operation", *middle, ">count", wrap="value" if valued else "status"
-        )
+        table = grid("first (UTC)", "operation", *middle, ">count", wrap=middle)
         for row in rows:
             table.add_row(
                 clock(row.first_seen)[11:19],
-                row.operation[:24],
-                (row.target or "-")[: 14 if valued else None],
+                row.operation,
+                row.target or "-",
                 *([row.value or "-"] if valued else []),
-                (row.status or "-")[: 12 if valued else 26],
+                (row.status or "-").replace("_", " "),
                 f"{row.count:,}",
             )
         parts += [Text(), table]

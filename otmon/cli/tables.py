@@ -6,7 +6,7 @@ Colour never carries meaning alone: each level has its word.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from rich.console import Console, Group
 from rich.padding import Padding
@@ -97,8 +97,9 @@ def _section(title: str, body: Table | Group | Text) -> Group:
     return Group(heading(title), Padding(body, (0, 0, 0, 2), expand=False))
 
 
-def grid(*columns: str, wrap: str | None = None) -> Table:
-    """A table without lines; `wrap` names the column whose text may wrap."""
+def grid(*columns: str, wrap: str | Collection[str] = ()) -> Table:
+    """A table without lines; `wrap` names the column, or the columns, whose text may wrap."""
+    wraps = (wrap,) if isinstance(wrap, str) else wrap
     table = Table(box=None, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
         table.add_column(
@@ -106,8 +107,8 @@ def grid(*columns: str, wrap: str | None = None) -> Table:
             header_style="dim",
             justify="right" if column.startswith(">") else "left",
             overflow="fold",
-            no_wrap=column != wrap,
-            ratio=1 if column == wrap else None,
+            no_wrap=column not in wraps,
+            ratio=1 if column in wraps else None,
         )
     return table
 

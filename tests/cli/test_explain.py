@@ -68,6 +68,18 @@ def test_everything_that_is_asked_has_its_part(state, width):
     assert "s7comm: request plc_stop (function 41, mode_stop)" in text
 
 
+def test_a_status_is_told_to_its_end(tmp_path, width, corpus):
+    width(80)
+    site = tmp_path / "site.otmon"
+    found = otmon.analyze(corpus / "lab" / "dnp3-control-file.pcapng", state=site)
+    (number,) = (one.id for one in found.alerts if one.rule.title.endswith("and then restarted"))
+    table = run("explain", number, "--state", site, "--no-wireshark").partition("\nWho\n")[0]
+
+    assert ["07:40:52 direct_operate g12:200 latch_on not supported 1"] == [
+        " ".join(line.split()) for line in table.splitlines() if "direct_operate" in line
+    ]
+
+
 def test_two_decodes_stand_side_by_side_where_there_is_room(state, width, tshark):
     width(120)
     lines = run("explain", 1, "--state", state).splitlines()
