@@ -8,7 +8,6 @@ held against everything that comes.
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import math
 import re
@@ -167,7 +166,7 @@ def _of(tests: Sequence[Test], service: str | None, protocols: Sequence[str]) ->
     for chosen in itertools.product(*choices.values()):
         given = dict(zip(choices, chosen, strict=True))
         if given["operation_class"] not in NOTABLE_CLASSES:
-            yield dataclasses.replace(Wish(""), **given)  # type: ignore[arg-type]
+            yield Wish(**given)  # type: ignore[arg-type]  # each choice is of its field
 
 
 def _choices(values: Iterable[str] | None) -> Sequence[str | None]:
