@@ -6,6 +6,7 @@ BIN := .venv/bin
 RUST := $(shell find dissectors engine binding -name '*.rs' -not -path '*/target/*') \
         Cargo.toml Cargo.lock $(wildcard */Cargo.toml)
 OTMON_CAPTURES ?= $(abspath ../shared/corpus)
+LAB_DIR ?= $(abspath ../shared/lab)
 export OTMON_CAPTURES
 
 .PHONY: demo test lint golden docs pcaps soak soak-live lab-live bench bench-state wheel ci clean
@@ -37,6 +38,12 @@ pcaps: .venv/built           ## make the shipped captures anew
 soak: .venv/built            ## mutated captures for longer than the suite does
 	OTMON_SOAK_ROUNDS=4000 cargo test --release --quiet -p engine --test soak
 
+soak-live: .venv/built       ## `otmon monitor` on a wire for half an hour, then a kill (root)
+	$(BIN)/python tests/bench_live.py $(SOAK)
+
+lab-live: .venv/built        ## `otmon monitor` on a plant of real stacks, learned and attacked (root)
+	$(BIN)/python tests/bench_lab.py $(LAB_DIR)
+
 bench: .venv/built           ## packets per second, as ratios to other tools in the same run
 	cargo build --release --quiet -p engine --benches
 	$(BIN)/python tests/bench.py $(BENCH)
@@ -61,7 +68,7 @@ ci: lint test wheel          ## all that a submission must pass
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python -m pcaps.make --check
 
-clean:
+clean:                       ## remove what was built, the environment too
 	rm -rf .venv target dist otmon/bundled otmon/*.so
 	find . -name __pycache__ -prune -exec rm -rf {} +
 

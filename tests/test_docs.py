@@ -59,6 +59,16 @@ def test_generated_documents_are_current() -> None:
     assert (0, "") == (ran.returncode, ran.stderr)
 
 
+def test_every_verb_of_the_makefile_is_there_described_and_in_contributing() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    contributing = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    announced = set(re.findall(r"^\.PHONY: (.+)$", makefile, re.M)[0].split())
+    described = set(re.findall(r"^([a-z-]+):.*## ", makefile, re.M))
+
+    assert announced == described
+    assert announced == set(re.findall(r"^\| `make ([a-z-]+)` \|", contributing, re.M))
+
+
 def test_links_in_documents_lead_somewhere() -> None:
     broken = [
         f"{document.name}: {link}"
