@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -154,6 +155,15 @@ class Device:
             self.taken_over,
             self.vlan,
         )
+
+    def changes(self) -> None:
+        """Something of it is about to change: what events were told of it stays as it was."""
+        if self.facts is not None:
+            told = weakref.ref(self.facts)
+            self.facts = None
+            held = told()
+            if held is not None:
+                held.settle()
 
     def seen(self, first_ns: int, last_ns: int) -> None:
         """Widens the span in which it was there."""

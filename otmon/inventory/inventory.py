@@ -137,6 +137,8 @@ class Inventory:
         The first or a changed one; of a changed one VLANs that are joined since wait for
         the next run.
         """
+        for device in self._everybody():
+            device.changes()
         self._zones = Zones(config.zones, config.site.networks)
         zone = ZoneInfo(config.site.time_zone)
         self._crossings = Crossings(self._zones, config.conduits, self._news, zone)
@@ -144,7 +146,6 @@ class Inventory:
         self._watches = self._watches or bool(self._zones) or self._learning_ns is not None
         self.segments.configure(config.segments, config.site.segment)
         for device in self._everybody():
-            device.facts = None
             owner = device.gateway or device
             if not self.segments.may_be(owner.vlan, device.segment):
                 device.segment = self.segments.of(owner.vlan, owner.frame)
@@ -174,7 +175,7 @@ class Inventory:
             return
         if claim.unit is not None:
             device = device.nested.get((family(claim.protocol), claim.unit), device)
-        device.facts = None
+        device.changes()
         self._identities.claim(device, claim, self._words)
 
     def conversation(self, talk: Conversation) -> None:
@@ -190,15 +191,15 @@ class Inventory:
             self._other_traffic(talk, client, server)
             return
         if client is not None:
+            client.changes()
             client.activity.asks(talk, client.client_talks.get(number))
             client.client_talks[number] = talk
-            client.facts = None
             if client.remembered is not None:
                 self._role_changed(client, talk)
         if server is not None:
+            server.changes()
             server.activity.answers(talk, server.server_talks.get(number))
             server.server_talks[number] = talk
-            server.facts = None
 
     def wants(self, behaviour: Behaviour) -> bool:
         """Whether a behaviour has to be shown to the inventory."""
@@ -437,6 +438,8 @@ class Inventory:
 
     def move(self, old: Device, new: Device, ip: str) -> None:
         """What was taken for one device is two: what an IP said and did goes with it."""
+        old.changes()
+        new.changes()
         new.new = old.new
         new.book.absorb(old.book.take(lambda told: told.ip == ip))
         for number, talk in list(old.client_talks.items()):
@@ -459,11 +462,12 @@ class Inventory:
         if old.confirmed and not new.confirmed:
             new.confirmed = True
             self._unconfirmed.pop(new.id, None)
-        old.facts = new.facts = None
 
     def merge(self, first: Device, second: Device) -> Device:
         """Two devices are one: the older keeps its id, the other's becomes an alias."""
         kept, gone = (first, second) if first.number < second.number else (second, first)
+        kept.changes()
+        gone.changes()
         kept.macs |= gone.macs
         kept.ips |= gone.ips
         kept.routes = kept.routes or gone.routes
@@ -486,13 +490,13 @@ class Inventory:
         self._unconfirmed.pop(gone.id, None)
         self._aliases[gone.id] = kept.id
         self._places.repoint(gone, kept)
-        kept.facts = None
         return kept
 
     def moved(self, device: Device, vlan: Vlan, seen: Address) -> None:
         """A device is in another segment now, and no longer in the one before."""
         before = device.segment
-        device.vlan, device.facts = vlan, None
+        device.changes()
+        device.vlan = vlan
         device.segment = self.segments.of(vlan, seen.frame)
         if self.knows:
             self._news.tell(
@@ -546,7 +550,6 @@ class Inventory:
         absent_ns = self._watched_ns - device.mark_ns
         device.seen_now = True
         device.taken_over = False
-        device.facts = None
         if state in ("gone", "archived"):
             days = absent_ns // DAY_NS
             away = "taken out of service" if state == "archived" else f"not seen for {days} days"
@@ -570,11 +573,11 @@ class Inventory:
         service = service_of(talk.transport, talk.server_port)
         if service is not None:
             if client is not None and f"uses {service}" not in client.activity.services:
+                client.changes()
                 client.activity.services.add(f"uses {service}")
-                client.facts = None
             if server is not None and f"serves {service}" not in server.activity.services:
+                server.changes()
                 server.activity.services.add(f"serves {service}")
-                server.facts = None
         if self._zones and client is not None and server is not None:
             ends = ((client, self._facts(client)), (server, self._facts(server)))
             self._crossings.conversation(talk, *ends)

@@ -296,7 +296,9 @@ class Places:
         device = self._by_ip(vlan, seen.ip, seen.frame)
         device.frame = device.frame or seen.frame
         device.seen(seen.first_seen_ns, seen.last_seen_ns)
-        device.ips[seen.ip] = None
+        if seen.ip not in device.ips:
+            device.changes()
+            device.ips[seen.ip] = None
         self._point((vlan, seen.ip, None), device)
         self._point((vlan, seen.ip, seen.mac), device)
         return device
@@ -311,8 +313,8 @@ class Places:
         for one in card.pairs.values():
             self._give(card, vlan, mac, one, seen)
         if card.device is not None:
+            card.device.changes()
             card.device.routes = routes
-            card.device.facts = None
 
     def _give(self, card: _Card, vlan: Vlan, mac: str, pair: Pair, seen: Address) -> None:
         """Gives a pair to the device that it is."""
@@ -331,13 +333,13 @@ class Places:
         device.frame = device.frame or seen.frame
         if ip is None:
             return
+        device.changes()
         if own:
             self._neighbours.setdefault((vlan, ip), pair)
         elif not device.macs:
             device.routed = True
             device.public = self._owner.is_outside(ip)
         device.ips[ip] = None
-        device.facts = None
         self._point((vlan, ip, mac), device)
         holder = self._found.get((vlan, ip, None))
         if holder is None or holder is before or not device.routed:
@@ -351,6 +353,7 @@ class Places:
             # It was taken for a device behind the router: it is the router itself.
             self._owner.merge(device, before)
             return
+        before.changes()
         before.ips.pop(ip, None)
         self._owner.move(before, device, ip)
 

@@ -94,7 +94,7 @@ class Stations:
             answers.pop(unit, None)
         if len(answers) < 2:
             return
-        gateway.facts = None
+        gateway.changes()
         self._confirm(gateway)
         for unit, station in sorted(answers.items()):
             if (protocol, unit) in gateway.nested:

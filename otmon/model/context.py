@@ -35,10 +35,20 @@ class Standing(NamedTuple):
 class AssetFacts:
     """What the inventory knew of a device before an event.
 
-    They are of the moment: who wants to know them later asks for them again.
+    They are of the moment, whenever they are read: who wants to know what is known
+    later asks for them again.
     """
 
-    __slots__ = ("_later", "_standing", "confirmed", "criticality", "id", "is_new", "public")
+    __slots__ = (
+        "__weakref__",
+        "_later",
+        "_standing",
+        "confirmed",
+        "criticality",
+        "id",
+        "is_new",
+        "public",
+    )
 
     def __init__(
         self,
@@ -86,9 +96,14 @@ class AssetFacts:
         """The Purdue level of its zone, or of its role."""
         return self._told().purdue_level
 
+    def settle(self) -> None:
+        """Has what was not asked for yet worked out, before the device changes."""
+        self._told()
+
     def _told(self) -> Standing:
         if self._standing is None:
             self._standing = Standing() if self._later is None else self._later()
+            self._later = None
         return self._standing
 
 

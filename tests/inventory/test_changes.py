@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
+import pytest
 from inventory.observations import S, address, claim, conversation
 
-from otmon.config import AssetWords, Config, Segment, Site
+from otmon.config import AssetWords, Config, Segment, Site, Zone
 from otmon.inventory.inventory import MAX_UNCONFIRMED, Inventory
 from otmon.model.asset import Words
+from otmon.model.context import AssetFacts
 from otmon.thresholds import AddressThresholds, Detectors
 
 PLC, SPARE, LAPTOP = "00:1b:1b:00:00:01", "00:1b:1b:00:77:02", "3c:97:0e:00:00:03"
@@ -220,18 +222,55 @@ def test_public_networks_of_the_site_are_no_peers_outside() -> None:
     assert ["8.8.8.0/24"] == [asset.zone for asset in own.assets(str) if asset.ip]
 
 
-def test_facts_are_those_of_the_moment() -> None:
+def s7_talk(inventory: Inventory) -> None:
+    inventory.conversation(conversation("10.0.0.9", "10.0.0.1", "s7comm", server_mac=PLC))
+
+
+def own_words(inventory: Inventory) -> None:
+    inventory.claim(claim("10.0.0.1", "vendor", "Schneider Electric", subject_mac=PLC))
+
+
+def zones(inventory: Inventory) -> None:
+    cell = Zone("cell", level=3.5, subnets=("10.0.0.0/24",))
+    inventory.configure(Config(zones=(cell,)))
+
+
+def becomes_a_router(inventory: Inventory) -> None:
+    for number in range(1, 4):
+        inventory.address(address(PLC, f"10.0.{number}.7", ttl=64))
+
+
+def is_another_one(inventory: Inventory) -> None:
+    inventory.conversation(conversation("10.0.0.9", "10.0.0.2", "s7comm", server_mac=SPARE))
+    for ip, mac in (("10.0.0.1", PLC), ("10.0.0.2", SPARE)):
+        words = {"protocol": "s7comm", "source": "read_szl", "subject_mac": mac}
+        inventory.claim(claim(ip, "model", "CPU 315-2 PN/DP", **words))
+        inventory.claim(claim(ip, "serial", "S C-B1V81234", **words))
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [s7_talk, own_words, zones, becomes_a_router, is_another_one],
+    ids=lambda one: one.__name__,
+)
+def test_facts_are_those_of_the_moment(happens: Callable[[Inventory], None]) -> None:
+    """An event that is read later tells what was known when it happened, not since."""
     inventory = Inventory()
     inventory.address(address(PLC, "10.0.0.1"))
+    inventory.address(address(SPARE, "10.0.0.2"))
     before = inventory.facts("10.0.0.1", PLC, None)
-    assert before is not None
-    roles = before.roles
-    talk = conversation("10.0.0.9", "10.0.0.1", "s7comm", server_mac=PLC)
-    inventory.conversation(talk)
+    happens(inventory)
     after = inventory.facts("10.0.0.1", PLC, None)
 
+    assert before is not None
     assert after is not None
-    assert ((), (), ("plc",)) == (roles, before.roles, after.roles)
+    assert ((), "Siemens", "10.0.0.0/24", None) == standing(before)
+    assert standing(before) != standing(after)
+
+
+def standing(facts: AssetFacts) -> tuple[Any, ...]:
+    """What takes time to work out of a device."""
+    return (facts.roles, facts.vendor, facts.zone, facts.purdue_level)
 
 
 def test_senders_that_never_answer_stay_within_their_bound() -> None:
