@@ -22,12 +22,13 @@ from otmon.cli import COMMANDS, group
 from otmon.config import Config
 from otmon.detectors.detector import Detector
 from otmon.detectors.registry import watchers
-from otmon.fields import FIELDS
+from otmon.fields import FIELDS, catalogue
 from otmon.model.document import json_schema
 from otmon.model.indicator import Indicator
 from otmon.model.result import Result
+from otmon.ruleset import shipped
 from otmon.ruleset.coverage import Covered, navigator, shown, techniques, titles
-from otmon.ruleset.load import RuleSet, load_rules
+from otmon.ruleset.load import RuleSet, load_rules, written_down
 from otmon.ruleset.wanted import wishes
 from otmon.sinks.elastic import templates
 from otmon.sinks.elastic.kibana import objects
@@ -204,7 +205,7 @@ def _by_protocol(rules: RuleSet, wanted: Sequence[str]) -> Iterator[str]:
 
 def coverage() -> str:
     """What the rules cover: techniques, and the alerts of Defender for IoT."""
-    rules = load_rules()
+    rules = load_rules(anew=True)
     rows = list(techniques(rules, _reasons("techniques")))
     parts = [NOTE, "# What the rules cover\n"]
     parts += [
@@ -247,14 +248,19 @@ def coverage() -> str:
 
 def layer() -> str:
     """The same techniques as a layer of the ATT&CK Navigator."""
-    made = navigator(load_rules(), _reasons("techniques"))
+    made = navigator(load_rules(anew=True), _reasons("techniques"))
     return json.dumps(made, indent=1, ensure_ascii=False) + "\n"
 
 
 def shipped_wishes() -> str:
     """What the shipped rules have to see one by one."""
-    asked = wishes(load_rules().events, protocol_names())
+    asked = wishes(load_rules(anew=True).events, protocol_names())
     return json.dumps([given(one) for one in asked], indent=1) + "\n"
+
+
+def shipped_rules() -> str:
+    """The shipped rules, read: what a run takes instead of the YAML."""
+    return written_down(catalogue(_engine.protocols()))
 
 
 def documents() -> Iterator[tuple[Path, str]]:
@@ -268,6 +274,7 @@ def documents() -> Iterator[tuple[Path, str]]:
     yield DOCS / "coverage.md", coverage()
     yield DOCS / "attack-navigator.json", layer()
     yield DOCS.parent / "otmon" / "ruleset" / "shipped_wishes.json", shipped_wishes()
+    yield DOCS.parent / "otmon" / "ruleset" / shipped.FILE, shipped_rules()
     for name, text in (*templates.files(), *objects.files()):
         yield DOCS.parent / "otmon" / "sinks" / "elastic" / "assets" / name, text
 

@@ -6,18 +6,16 @@ load.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from otmon.fields import FIELDS, Field
 from otmon.ruleset.condition import CorrelationRule, EventRule, Filter
-from otmon.ruleset.parse import YAML_LOADER, rule_of
 from otmon.ruleset.resolve import resolved
-from otmon.ruleset.source import LoadError, Source, UnusableError
+from otmon.ruleset.shipped import Ready, ready, written
+from otmon.ruleset.source import LoadError, Source, UnusableError, documents
 
 EXPERIMENTAL = "its status is experimental"
 """Why a rule is left out unless experimental ones are asked for."""
@@ -70,6 +68,8 @@ def load_rules(
     folders: Sequence[Path] | None = None,
     fields: Mapping[str, Field] = FIELDS,
     experimental: bool = False,
+    *,
+    anew: bool = False,
 ) -> RuleSet:
     """Every rule under `folders`, in the order of their ids, and what was wrong with others.
 
@@ -78,17 +78,20 @@ def load_rules(
         fields: The field catalogue. Fields of a protocol that it does not know at
             all are let through.
         experimental: Whether rules of that status are used as well.
+        anew: Whether pySigma reads those too that it read when otmon was made.
     """
+    # They were held against the fields that are known without asking an engine.
+    known = _nothing if anew or fields is not FIELDS else ready
     errors: list[LoadError] = []
     found: dict[str, EventRule | CorrelationRule] = {}
     sources: dict[str, Source] = {}
     counted: set[str] = set()
     off: list[Off] = []
     for folder in folders if folders is not None else [shipped_rules()]:
-        for source in read_sources(folder, errors):
-            counted |= _counted_only(source.document)
+        for source, before in _sources(folder, errors, known):
+            counted |= _counted_only(source.document) if before is None else before.counted
             try:
-                rule = rule_of(source, fields)
+                rule = rule_of(source, fields) if before is None else before.at(source.inner_path)
                 if rule.rule.id in sources:
                     other = sources[rule.rule.id].path
                     raise UnusableError(f"has the same id as {other}", "id")
@@ -125,6 +128,38 @@ def load_rules(
     )
 
 
+def written_down(fields: Mapping[str, Field]) -> str:
+    """The rules that come with otmon, as pySigma reads them now, to be kept ready.
+
+    Args:
+        fields: The whole field catalogue, those of protocols among it: what is ready is
+            not held against any other.
+
+    Raises:
+        UnusableError: One of them cannot be used.
+    """
+    errors: list[LoadError] = []
+    found = [
+        (source.text, Ready(rule_of(source, fields), frozenset(_counted_only(source.document))))
+        for source in read_sources(shipped_rules(), errors)
+    ]
+    if errors:
+        raise UnusableError(str(errors[0]))
+    return written(found)
+
+
+def rule_of(source: Source, fields: Mapping[str, Field]) -> EventRule | CorrelationRule:
+    """The rule that a file holds, read by pySigma.
+
+    Raises:
+        UnusableError: It is none, or needs what the evaluator does not support.
+    """
+    # Imported here: it takes most of the time that otmon needs to start.
+    from otmon.ruleset import parse
+
+    return parse.rule_of(source, fields)
+
+
 def _counted_only(document: Mapping[str, Any]) -> set[str]:
     """The rules that a correlation counts without letting them alert themselves.
 
@@ -139,18 +174,45 @@ def _counted_only(document: Mapping[str, Any]) -> set[str]:
 
 def read_sources(folder: Path, errors: list[LoadError]) -> Iterator[Source]:
     """The YAML files of a folder, in the order of their names; what cannot be read is told."""
-    paths = sorted(folder.rglob("*.yml")) if folder.is_dir() else [folder]
-    for path in paths:
+    for source, _ in _sources(folder, errors, _nothing):
+        yield source
+
+
+def _nothing(_text: str) -> Ready | None:
+    """What is known of a file where all of them are read anew."""
+    return None
+
+
+def _sources(
+    folder: Path, errors: list[LoadError], known: Callable[[str], Ready | None]
+) -> Iterator[tuple[Source, Ready | None]]:
+    """The YAML files of a folder, each with what `known` has ready of its text."""
+    for path in sorted(folder.rglob("*.yml")) if folder.is_dir() else [folder]:
         try:
             text = path.read_text(encoding="utf-8")
-            documents = list(yaml.load_all(text, Loader=YAML_LOADER))
-        except yaml.MarkedYAMLError as error:
-            line = error.problem_mark.line + 1 if error.problem_mark else 1
-            errors.append(LoadError(path, line, f"is not YAML: {error.problem}"))
-        except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
+        except (OSError, UnicodeDecodeError) as error:
             errors.append(LoadError(path, 1, f"cannot be read: {error}"))
-        else:
-            if len(documents) != 1 or not isinstance(documents[0], dict):
-                errors.append(LoadError(path, 1, "holds not exactly one rule"))
-            else:
-                yield Source(path, folder, text, documents[0])
+            continue
+        if (before := known(text)) is not None:
+            yield Source(path, folder, text), before
+        elif (source := _parsed(path, folder, text, errors)) is not None:
+            yield source, None
+
+
+def _parsed(path: Path, folder: Path, text: str, errors: list[LoadError]) -> Source | None:
+    """A file that holds exactly one document; none, and an error, where it does not."""
+    # Imported here: rules that are ready are not read as YAML.
+    import yaml
+
+    try:
+        found = documents(text)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        errors.append(LoadError(path, line, f"is not YAML: {error.problem}"))
+    except yaml.YAMLError as error:
+        errors.append(LoadError(path, 1, f"cannot be read: {error}"))
+    else:
+        if len(found) == 1 and isinstance(found[0], dict):
+            return Source(path, folder, text, found[0])
+        errors.append(LoadError(path, 1, "holds not exactly one rule"))
+    return None

@@ -23,7 +23,6 @@ from sigma.correlations import SigmaCorrelationCondition, SigmaCorrelationRule
 from sigma.exceptions import SigmaError
 from sigma.filters import SigmaFilter
 from sigma.rule import SigmaRule
-from sigma.rule.base import SigmaYAMLLoader
 from sigma.types import (
     SigmaBool,
     SigmaCasedString,
@@ -69,8 +68,6 @@ from otmon.ruleset.condition import (
 from otmon.ruleset.source import Source, UnusableError
 from otmon.ruleset.support import check_field, check_selection, check_values
 
-YAML_LOADER = SigmaYAMLLoader
-"""Reads YAML as Sigma means it: a key given twice is an error."""
 KINDS: tuple[CorrelationKind, ...] = get_args(CorrelationKind)
 """The types of correlations that the evaluator supports."""
 
@@ -133,9 +130,7 @@ def _facts(source: Source) -> Rule:
         message=own.get("message"),
         aggregate_by=_texts(own, "aggregate_by"),
         always=own.get("always") is True,
-        path=source.path.relative_to(source.folder).as_posix()
-        if source.folder.is_dir()
-        else source.path.name,
+        path=source.inner_path,
     )
 
 

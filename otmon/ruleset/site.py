@@ -21,7 +21,6 @@ from otmon.ruleset.condition import (
     Test,
 )
 from otmon.ruleset.load import Off, RuleSet, load_rules, read_sources, shipped_rules
-from otmon.ruleset.parse import filter_of
 from otmon.ruleset.source import LoadError, UnusableError
 
 Found = EventRule | CorrelationRule
@@ -130,6 +129,11 @@ def _filters(
     config: Config, fields: Mapping[str, Field], errors: list[LoadError]
 ) -> Iterator[Filter]:
     """The exceptions of a site that can be used."""
+    if not config.rules.filters:
+        return
+    # Imported here: pySigma takes most of the time that otmon needs to start.
+    from otmon.ruleset.parse import filter_of
+
     for path in map(config.place, config.rules.filters):
         for source in read_sources(path, errors):
             try:

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 KeyPath = tuple[str | int, ...]
 """Where in a rule file something stands, as keys and places in lists."""
 
@@ -26,19 +24,50 @@ class LoadError:
         return f"{self.path}:{self.line}: {self.message}"
 
 
-@dataclass(frozen=True, slots=True)
 class Source:
     """A rule file as it was read."""
 
-    path: Path
-    folder: Path
-    """The rule folder that it was found in."""
-    text: str
-    document: Mapping[str, Any]
+    __slots__ = ("_document", "folder", "path", "text")
+
+    def __init__(
+        self, path: Path, folder: Path, text: str, document: Mapping[str, Any] | None = None
+    ) -> None:
+        """A file of which nobody has to know that it is one document.
+
+        Args:
+            path: Where it is.
+            folder: The rule folder that it was found in.
+            text: All of it.
+            document: What it says; without it, read once somebody asks.
+        """
+        self.path, self.folder, self.text, self._document = path, folder, text, document
+
+    @property
+    def document(self) -> Mapping[str, Any]:
+        """What the file says."""
+        if self._document is None:
+            (self._document,) = documents(self.text)
+        return self._document
+
+    @property
+    def inner_path(self) -> str:
+        """The path inside its folder."""
+        if self.folder.is_dir():
+            return self.path.relative_to(self.folder).as_posix()
+        return self.path.name
 
     def line(self, where: KeyPath) -> int:
         """The line, counted from 1, of what stands at `where`, or of what should hold it."""
         return _line(self.text, where)
+
+
+def documents(text: str) -> list[Any]:
+    """What YAML says, read as Sigma means it: a key given twice is an error."""
+    # Imported here: rules that were read when otmon was made need neither.
+    import yaml
+    from sigma.rule.base import SigmaYAMLLoader
+
+    return list(yaml.load_all(text, Loader=SigmaYAMLLoader))
 
 
 class UnusableError(Exception):
@@ -50,6 +79,8 @@ class UnusableError(Exception):
 
 
 def _line(text: str, where: KeyPath) -> int:
+    import yaml
+
     node = yaml.compose(text, Loader=yaml.CSafeLoader)
     line = 1
     for step in where:
