@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from otmon.alerts.refusal import refusals
 from otmon.fields import CHANGE_CLASSES
 from otmon.model.event import Event
 from otmon.model.rule import Match
@@ -67,6 +68,10 @@ _VALUED = CHANGE_CLASSES - _WHOLE - {"mode_start", "mode_stop", "mode_other", "r
 """Classes whose values matter."""
 
 
+_OF_DEEDS = frozenset(("ot_operation", "ot_anomaly"))
+"""Categories whose sentences say what a client did."""
+
+
 def message_of(match: Match, client: str | None, server: str | None, count: int) -> str:
     """The sentence of an alert: who did what to whom, how, and what came of it.
 
@@ -101,8 +106,9 @@ def message_of(match: Match, client: str | None, server: str | None, count: int)
         sentence = template.format_map(places)
     if match.group is not None:
         protocol = _protocol(event)
-        return f"{sentence} ({protocol})" if protocol else sentence
-    return f"{sentence}{_detail(event)}{_outcome(event)}"
+        said = f"{sentence} ({protocol})" if protocol else sentence
+        return f"{said}{_outcome_of_group(match)}"
+    return f"{sentence}{_detail(event)}{_outcome(match)}"
 
 
 def _protocol(event: Event) -> str | None:
@@ -126,11 +132,29 @@ def _detail(event: Event) -> str:
     return f" ({said})" if said else ""
 
 
-def _outcome(event: Event) -> str:
-    match event.get("event.outcome"):
-        case "success":
-            return ", accepted" if event.get("ot.role") == "request" else ""
-        case "failure":
-            status = event.text("ot.status.name") or "no reason given"
-            return f", but was refused: {status.replace('_', ' ')}"
+def _outcome_of_group(match: Match) -> str:
+    """What came of a group's operations, where it is not what the sentence says."""
+    refused, done = refusals(match)
+    if not refused:
+        return ""
+    if refused == done:
+        return ", but was refused each time" if done > 1 else ", but was refused"
+    if not match.is_sequence:
+        return ", part of it refused"
+    steps = [one for one in (*match.members, match.event) if one.get("event.outcome") == "failure"]
+    names = dict.fromkeys(one.text("ot.function.name") or "one step" for one in steps)
+    return f", but {' and '.join(names)} {'was' if len(names) == 1 else 'were'} refused"
+
+
+def _outcome(match: Match) -> str:
+    event, outcome = match.event, match.event.get("event.outcome")
+    # What is told of a device or of the form of a message, an answer neither allows nor refuses.
+    is_deed = event.category in _OF_DEEDS
+    if outcome == "success":
+        return ", accepted" if is_deed and event.get("ot.role") == "request" else ""
+    if outcome == "failure":
+        status = (event.text("ot.status.name") or "no reason given").replace("_", " ")
+        if match.rule.is_about_refusals:
+            return f": {status}"
+        return f", but was refused: {status}" if is_deed else f"; the answer: {status}"
     return ", no answer seen" if event.get("ot.answered") is False else ""

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from otmon.alerts.message import message_of
+from otmon.alerts.refusal import refusals
 from otmon.alerts.severity import Severity, severity_of
 from otmon.model.alert import Alert, AlertEvidence, AlertRule, FrameList, Violation
 from otmon.model.document import Time
@@ -55,6 +56,7 @@ class OpenAlert:
         "evidence",
         "first_ns",
         "frames",
+        "is_refused",
         "kept",
         "last_ns",
         "left_out",
@@ -94,7 +96,9 @@ class OpenAlert:
         self.storm: Numbered | int | None = None if kept is None else kept.storm
         """The storm that it is folded into."""
         self.severity: Severity = severity_of(match)
-        self.weighed = {match.event.several(_WEIGHTY)}
+        self.is_refused = _is_refused(match)
+        """Whether it is a group of which nothing took effect, or not all steps did."""
+        self.weighed = {_weight(match)}
         """What severity depends on besides client and server, as far as it was weighed."""
         self.alike = match.event.likeness.kin
         """What was weighed last, as its kin."""
@@ -126,25 +130,26 @@ class OpenAlert:
         for member in match.members:
             self._add_event(member, room)
         self._add_event(match.event, room)
-        if not match.continues:
+        # What was refused until now weighs more once it is not.
+        if not match.continues or self.is_refused:
             self._weigh(match)
         return len(self.rows) + len(self.frames) - before
 
     def _weigh(self, match: Match) -> None:
-        event = match.event
-        likeness = event.likeness
-        # All of one shape weighs the same, and so does what is said of it in the same words.
-        alike = likeness.kin
-        if alike is not None and alike == self.alike:
+        # All of one shape weighs the same, and so does what is said of it in the same words;
+        # of a group its other events weigh as well.
+        alike = match.event.likeness.kin
+        if alike is not None and alike == self.alike and match.group is None:
             return
         self.alike = alike
-        weight = event.several(_WEIGHTY)
+        weight = _weight(match)
         if weight in self.weighed:
             return
         self.weighed.add(weight)
         severity = severity_of(match)
         if severity.score > self.severity.score:
             self.match, self.severity = match, severity
+            self.is_refused = _is_refused(match)
 
     def _add_event(self, event: Event, room: int) -> None:
         time_ns = event.time_ns
@@ -220,6 +225,16 @@ class OpenAlert:
             storm=_number(self.storm),
             previous=_number(self.previous) if kept is None else kept.previous,
         )
+
+
+def _weight(match: Match) -> tuple[object, ...]:
+    """What severity depends on besides client and server."""
+    own = match.event.several(_WEIGHTY)
+    return own if match.group is None else (*own, *refusals(match))
+
+
+def _is_refused(match: Match) -> bool:
+    return match.group is not None and refusals(match)[0] > 0
 
 
 def name_of(*key: object) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from otmon.alerts.refusal import refusals
 from otmon.fields import CHANGE_CLASSES
 from otmon.model.event import Event, FieldValue
 from otmon.model.rule import IMPACTS, Match, level_of, round_half_up
@@ -65,12 +66,12 @@ class Severity:
 _MIDDLE = {"critical": 92, "high": 75, "medium": 52, "low": 30, "informational": 10}
 """The severity of a level that a site set."""
 
-_ASKED = (
-    "ot.answered",
-    "otmon.identified_by",
-    "event.outcome",
-)
+_ASKED = ("ot.answered", "otmon.identified_by")
 """The fields of an event that its severity depends on, besides those of its context."""
+_REFUSED = 0.8
+"""What an attempt weighs."""
+_BROKEN = 0.7
+"""What steps weigh that hold together, where one of them had no effect: see decision 0011."""
 BY_LOSS: frozenset[str] = frozenset(
     ("watchdog", "report_disabled", "sequence", "periodicity", "conformance", "jobs")
 )
@@ -85,26 +86,30 @@ _CRITICALITY = {"high": 1.1, "low": 0.8}
 """What a person's word about a server weighs."""
 
 
+_PUBLIC = {
+    (False, False): None,
+    (True, False): "client has a public address outside the site",
+    (False, True): "server has a public address outside the site",
+    (True, True): "client and server have public addresses outside the site",
+}
+"""What is said of client and server, by which of them is outside."""
+
+
 def severity_of(match: Match) -> Severity:
     """The severity of a match, by its rule and by the event that completed it."""
     rule, event = match.rule, match.event
-    answered, how, outcome = event.several(_ASKED)
+    answered, how = event.several(_ASKED)
     if rule.site_level is not None:
         return _as_the_site_says(rule.site_level, rule.confidence)
     client, server = event.facts("source"), event.facts("destination")
-    public = None
-    if event.tells_outside("source", client):
-        public = "client"
-    elif event.tells_outside("destination", server):
-        public = "server"
+    outside = event.tells_outside("source", client), event.tells_outside("destination", server)
     surroundings = _Surroundings(
         client_roles=client.confirmed if client else (),
         client_is_new=client is not None and client.is_new,
         server_criticality=server.criticality if server else None,
         window=event.text("maintenance.name"),
-        public=public,
-        # What a correlation counts is often refusals themselves: they do not excuse it.
-        is_refused=match.group is None and outcome == "failure",
+        public=_PUBLIC[outside],
+        refused=_refused(match),
         is_unsaturated=event.get("baseline.unsaturated") is True,
     )
     return _severity(
@@ -130,8 +135,9 @@ class _Surroundings(NamedTuple):
     window: str | None
     """The maintenance window that names all of it."""
     public: str | None
-    """The end that is outside the site."""
-    is_refused: bool
+    """What is to be said of ends that are outside the site."""
+    refused: tuple[float, str] | None
+    """What speaks for less, where something had no effect."""
     is_unsaturated: bool
     """Whether a baseline was broken that had not been learned to its end."""
 
@@ -183,6 +189,15 @@ def _seen_badly(event: Event) -> str | None:
     return None if quality in (None, "good") else f"the sensor's view of it is {quality}"
 
 
+def _refused(match: Match) -> tuple[float, str] | None:
+    refused, done = refusals(match)
+    if not refused:
+        return None
+    if match.is_sequence:
+        return _BROKEN, f"server refused {refused} of {done} steps"
+    return (_REFUSED, "server refused") if refused == done else None
+
+
 def _belief(answered: FieldValue, identified_by: FieldValue) -> tuple[float, str]:
     if answered is True:
         return 1.0, "protocol proved by request and answer"
@@ -205,8 +220,8 @@ def _context(doing: str, impact: str, around: _Surroundings) -> Iterator[tuple[f
     if around.window is not None:
         yield 0.6 if safety else 0.3, f"inside the maintenance window {around.window!r}"
     if around.public is not None:
-        yield 1.2, f"{around.public} has a public address outside the site"
-    if around.is_refused:
-        yield 0.8, "server refused"
+        yield 1.2, around.public
+    if around.refused is not None:
+        yield around.refused
     if around.is_unsaturated:
         yield 0.5, "the baseline had not been learned to its end"

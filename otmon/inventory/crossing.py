@@ -119,17 +119,27 @@ class Crossings:
         """An industrial protocol is spoken with somebody outside."""
         if not self._first("public_peer", client[0].id, server[0].id, ends.protocol or ""):
             return
-        peer = ends.client_ip if client[0].public else ends.server_ip
         self._news.add(
             "ot_flow",
             "public_peer",
             ends,
             time_ns,
             "industrial protocols stay inside the site",
-            f"{ends.protocol} with {peer}, a public address",
+            self._publicly(ends, client[0], server[0]),
             None,
             {},
         )
+
+    def _publicly(self, ends: Ends, client: Device, server: Device) -> str:
+        """Which of two ends have public addresses, and which of these is here all the same."""
+        if client.public and server.public:
+            return "both addresses are public"
+        peer, other = ends.client_ip, ends.server_ip
+        if server.public:
+            peer, other = other, peer
+        if other is None or not self._zones.is_outside(other):
+            return f"{peer} is a public address"
+        return f"{peer} is a public address, and so is {other}, whose device is here"
 
     def _cross(
         self,

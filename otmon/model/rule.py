@@ -93,6 +93,8 @@ class Rule:
     path: str
     site_level: str | None = None
     """The level that a site gave to its alerts, whatever else speaks for another."""
+    is_about_refusals: bool = False
+    """Whether it asks for what a device refused: then a refusal is the finding, and no excuse."""
 
 
 class Match(NamedTuple):
@@ -116,3 +118,8 @@ class Match(NamedTuple):
     """The conditions that held, in words; computed when asked."""
     series: object | None = None
     """Alike in matches that belong to one alert as far as time allows; none where not known."""
+
+    @property
+    def is_sequence(self) -> bool:
+        """Whether its events are the steps of one thing, and not one thing several times."""
+        return self.group is not None and self.event_count == 1 and bool(self.members)

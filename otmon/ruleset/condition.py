@@ -185,6 +185,10 @@ class Filter:
     """The day, in UTC, from which it holds no more."""
 
 
+_OF_REFUSALS = frozenset(("novel_exception", "exception_rate"))
+"""What detectors say of refusals."""
+
+
 def necessary_values(condition: Condition, field: str) -> frozenset[str] | None:
     """The only values of `field` with which `condition` can hold.
 
@@ -213,6 +217,18 @@ def tests_of(condition: Condition) -> list[Test]:
             return tests_of(part)
         case And(parts=parts) | Or(parts=parts):
             return [test for part in parts for test in tests_of(part)]
+
+
+def is_about_refusals(condition: Condition) -> bool:
+    """Whether a condition asks, alone or among others, for what a device refused."""
+    match condition:
+        case Test(field="event.outcome", criterion=Equals(values=values)):
+            return "failure" in values
+        case Test(field="anomaly.type", criterion=Equals(values=values)):
+            return not _OF_REFUSALS.isdisjoint(values)
+        case And(parts=parts) | Or(parts=parts):
+            return any(map(is_about_refusals, parts))
+    return False
 
 
 def specialised(condition: Condition, decide: Callable[[Test], bool | None]) -> Condition | bool:

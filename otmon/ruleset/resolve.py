@@ -31,6 +31,10 @@ def resolved(
         key for key, some in wanted.items() if key not in good and all(one in good for one in some)
     ]:
         good |= {key: 1 + max(good[one] for one in wanted[key]) for key in ready}
+    about_refusals = {key for key, one in events.items() if one.rule.is_about_refusals}
+    for key in good:
+        if not about_refusals.isdisjoint(wanted.get(key, ())):
+            about_refusals.add(key)
     for found in correlations:
         key = found.rule.id
         if (message := _unusable_members(found, wanted, ids, good)) is not None:
@@ -40,6 +44,7 @@ def resolved(
             continue
         yield dataclasses.replace(
             found,
+            rule=dataclasses.replace(found.rule, is_about_refusals=key in about_refusals),
             members=tuple(wanted[key]),
             aliases={
                 alias: {ids.get(one, one): field for one, field in mapping.items()}

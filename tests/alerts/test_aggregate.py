@@ -206,12 +206,6 @@ def test_a_refusal_and_an_unproved_protocol_lower_severity():
     assert 51 == severity_of(unproved).score
 
 
-def test_refusals_that_were_counted_do_not_lower_severity():
-    group = (("client.address", "10.0.0.66"),)
-
-    assert 86 == severity_of(stop(status="access_denied")._replace(group=group)).score
-
-
 def test_every_factor_of_the_severity_is_told():
     (alert,) = alerts_of(stop(status="access_denied"))
 

@@ -71,3 +71,27 @@ def test_a_restart_is_about_the_whole_device():
     assert "10.0.0.66 restarted 10.0.0.11 (Modbus cold_restart, unit 1), accepted" == said(
         None, record
     )
+
+
+def test_an_answer_to_a_malformed_message_is_no_consent():
+    record = replace(WRITE, status="illegal_function", anomalies=("length_mismatch",))
+    event = event_from_transaction(record, category="ot_conformance")
+    match = Match(replace(RULE, message="{client} sent it"), event)
+
+    assert message_of(match, "10.0.0.66", "10.0.0.11", 1).endswith("; the answer: illegal function")
+
+
+def test_what_a_device_reports_is_not_accepted_by_anybody():
+    own = {"anomaly.type": "device_trouble", "event.provider": "device_status"}
+    event = event_from_transaction(WRITE).derive("ot_process", own)
+    match = Match(replace(RULE, message="Trouble at {server}"), event)
+
+    assert message_of(match, None, "10.0.0.11", 1).endswith("unit 1)")
+
+
+def test_a_rule_about_refusals_tells_the_reason_once():
+    record = replace(WRITE, status="illegal_data_address")
+    rule = replace(RULE, message="{server} refused {client}", is_about_refusals=True)
+    match = Match(rule, event_from_transaction(record))
+
+    assert message_of(match, "a", "b", 1).endswith("unit 1): illegal data address")
