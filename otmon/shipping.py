@@ -6,11 +6,9 @@ Nothing in here opens a connection: sending is another process, or comes after.
 
 from __future__ import annotations
 
-import dataclasses
 import hashlib
-import json
 import socket
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +17,12 @@ from otmon.config import Config
 from otmon.fields import NOTABLE_CLASSES
 from otmon.model.alert import Alert
 from otmon.model.asset import Asset
-from otmon.model.document import pack, unpack
-from otmon.sinks import outbox
+from otmon.news import alert_news, asset_news, places, told_assets, untold_alerts
+from otmon.sinks import dead_letters, ledger, outbox, told
 from otmon.sinks.elastic import documents
-from otmon.sinks.elastic.documents import Draft, Facts, Find, Moment, Sensor, Talked, Update
+from otmon.sinks.elastic.documents import Draft, Facts, Moment, Sensor, Talked
 from otmon.sinks.elastic.intervals import Intervals
 from otmon.sinks.outbox import Bounds, Document, Failure
-from otmon.state import alerts
 from otmon.state.site_file import SiteFile
 from otmon.state.site_file import now_ns as wall_ns
 
@@ -33,11 +30,6 @@ MOST_DRAFTS = 40_000
 """Documents that a sensor holds in memory while its state cannot be written."""
 SPOOL_AT = 2_000
 """Documents that a run over files holds in memory before they go into its spool."""
-HOUR_NS = 3_600_000_000_000
-_CHANGE = "told_change"
-"""The fact that says which change of an alert was told last."""
-_UNTOLD = ("evidence", "last_seen")
-"""What changes of a device with every packet: no news by itself."""
 
 
 def sensor_of(
@@ -108,11 +100,11 @@ class Shipping:
     def begin(self, site: SiteFile) -> None:
         """Go on with the numbers and the devices of a state."""
         with site.reading() as db:
-            numbers = outbox.numbers(db)
+            numbers = ledger.numbers(db)
             self.know(told_assets(db))
         if self._spool is not None:
             with self._spool.transaction() as own:
-                outbox.continue_from(own, numbers)
+                ledger.continue_from(own, numbers)
 
     # While the run goes on
 
@@ -217,13 +209,13 @@ class Shipping:
             everybody = assets()
             self.know(everybody)
             self._assets_ns = now_ns
-            news += self._asset_news(db, everybody)
+            news += asset_news(db, self.sensor, everybody)
         self._end_intervals(None if ended else now_ns)
-        news += tell_changes(db, self.sensor, self._find)
+        news += alert_news(db, self.sensor, self._find)
         if self._spool is not None:
             _move(self._spool, db, self._bounds)
         self._put(db, [*self._drafts, *news])
-        outbox.count(db, self._shed)
+        ledger.count(db, self._shed)
 
     def saved(self) -> None:
         """Forget what was written: it is in the state now."""
@@ -236,7 +228,7 @@ class Shipping:
         with self._spool.transaction() as db:
             self.know(assets)
             self._end_intervals(None)
-            news = [*self._asset_news(db, assets)]
+            news = [*asset_news(db, self.sensor, assets)]
             news += [documents.alert(self.sensor, one, self._find) for one in found]
             self._put(db, [*self._drafts, *news])
         self.saved()
@@ -252,17 +244,6 @@ class Shipping:
                     self.sensor, talk.now, talk.before, self._facts, new=talk.new
                 )
             )
-
-    def _asset_news(self, db: Any, assets: Sequence[Asset]) -> Iterator[Draft]:
-        told = outbox.told(db)
-        for one in assets:
-            before = told.pop(one.id, None)
-            yield from _news_of(db, self.sensor, one, before)
-        for text in told.values():
-            one = unpack(Asset, json.loads(text)["asset"])
-            if one.state != "gone":
-                gone = dataclasses.replace(one, state="gone")
-                yield from _news_of(db, self.sensor, gone, text)
 
     def _put(self, db: Any, drafts: Sequence[Draft]) -> None:
         put(db, self.sensor, drafts, self._bounds, self._most_bytes)
@@ -280,7 +261,7 @@ def put(
     counts: dict[str, int] = {}
     for draft in drafts:
         counts[draft.stream] = counts.get(draft.stream, 0) + 1
-    numbers = {stream: outbox.next_in(db, stream, count) for stream, count in counts.items()}
+    numbers = {stream: ledger.next_in(db, stream, count) for stream, count in counts.items()}
     ready: list[Document] = []
     dead: list[tuple[Document, Failure]] = []
     for draft in drafts:
@@ -291,8 +272,24 @@ def put(
             dead.append(made)
         else:
             ready.append(made)
+        if draft.about is not None and not isinstance(made, tuple):
+            told.remember_alert(db, made, draft.about, raised=draft.stream == "alert")
     outbox.put(db, ready, bounds)
-    outbox.lament(db, dead, bounds)
+    dead_letters.lament(db, dead, bounds)
+
+
+def tell(db: Any, sensor: Sensor, bounds: Bounds) -> None:
+    """Puts into an outbox what people did to alerts since it was told of last."""
+    by_place = places(told_assets(db))
+    put(db, sensor, alert_news(db, sensor, lambda name: by_place.get(name or "")), bounds)
+
+
+def tell_alerts_again(db: Any, sensor: Sensor, bounds: Bounds) -> None:
+    """Puts every alert of a state into its outbox again as it was told, and what became of it."""
+    tell(db, sensor, bounds)
+    by_place = places(told_assets(db))
+    put(db, sensor, untold_alerts(db, sensor, lambda name: by_place.get(name or "")), bounds)
+    outbox.put(db, told.documents(db), bounds)
 
 
 def delivery(db: Any) -> dict[str, Any]:
@@ -314,93 +311,13 @@ def delivery(db: Any) -> dict[str, Any]:
     }
 
 
-def places(assets: Iterable[Asset]) -> dict[str, Asset]:
-    """Devices by their id and by each address; of two with one address the one seen last."""
-    found: dict[str, Asset] = {}
-    for one in sorted(assets, key=lambda asset: (asset.gateway is None, asset.last_seen)):
-        for name in (one.id, *one.ip, *one.mac):
-            found[name] = one
-    return found
-
-
-def told_assets(db: Any) -> list[Asset]:
-    """The devices as they were told last."""
-    return [unpack(Asset, json.loads(text)["asset"]) for text in outbox.told(db).values()]
-
-
-def tell_changes(db: Any, sensor: Sensor, find: Find) -> list[Draft]:
-    """Everything about alerts that was not told yet; it counts as told from now on."""
-    after = int(outbox.fact(db, _CHANGE) or 0)
-    drafts: list[Draft] = []
-    numbers: dict[int, Alert | None] = {}
-    while changes := alerts.changes(db, after):
-        for change in changes:
-            after = change.id
-            if change.number not in numbers:
-                found = alerts.load(db, numbers=[change.number])
-                numbers[change.number] = found[0] if found else None
-            one = numbers[change.number]
-            if one is None:
-                continue  # dropped since, for its age
-            if change.kind == "raised":
-                drafts.append(documents.alert(sensor, one, find))
-                continue
-            update = Update(
-                change.id, change.kind, change.time_ns, change.status, change.count,
-                change.author, change.note,
-            )  # fmt: skip
-            drafts.append(documents.alert_update(sensor, one, update, find))
-    outbox.note(db, **{_CHANGE: str(after)})
-    return drafts
-
-
-def tell_all_alerts(db: Any, sensor: Sensor, bounds: Bounds) -> int:
-    """Puts every alert of a state into its outbox again, and gives how many."""
-    by_place = places(told_assets(db))
-    found = alerts.load(db, folded=False)
-    drafts = [documents.alert(sensor, one, lambda name: by_place.get(name or "")) for one in found]
-    put(db, sensor, drafts, bounds)
-    return len(drafts)
-
-
-def _news_of(db: Any, sensor: Sensor, one: Asset, before: str | None) -> list[Draft]:
-    """The documents of a device that is not what was told of it."""
-    bare = dataclasses.replace(one, evidence=())
-    facts = pack(bare)
-    told = None if before is None else json.loads(before)
-    changed: list[str] = []
-    if told is not None:
-        changed = [
-            name
-            for name, value in facts.items()
-            if name not in _UNTOLD and told["asset"].get(name) != value
-        ]
-        seen_again = facts["last_seen"] // HOUR_NS > told["asset"]["last_seen"] // HOUR_NS
-        if not changed and not seen_again:
-            return []
-    revision = one.last_seen // 1_000_000
-    if told is not None:
-        revision = max(revision, told["revision"] + 1)
-    text = json.dumps({"revision": revision, "asset": facts}, separators=(",", ":"))
-    outbox.remember(db, one.id, text)
-    drafts = [documents.asset_latest(sensor, one, revision)]
-    if told is None:
-        drafts.append(documents.asset_change(sensor, one, revision, "discovered", ()))
-    elif changed:
-        gone = "state" in changed and one.state == "gone"
-        action = "disappeared" if gone else "changed"
-        drafts.append(documents.asset_change(sensor, one, revision, action, changed))
-    before_it = () if told is None else unpack(Asset, told["asset"]).advisories
-    return drafts + documents.vulnerabilities(sensor, one, before_it)
-
-
 def _move(spool: SiteFile, db: Any, bounds: Bounds) -> None:
     """Moves what waits in a spool into an outbox."""
     while True:
         with spool.transaction() as own:
             rows = outbox.batch(own, at_most=SPOOL_AT, max_bytes=64 << 20, now_ns=2**62)
             if not rows:
-                outbox.continue_from(db, outbox.numbers(own))
+                ledger.continue_from(db, ledger.numbers(own))
                 return
             outbox.put(db, [row.document for row in rows], bounds)
             outbox.acknowledge(own, rows)

@@ -37,7 +37,8 @@ LAYERS = {
     },
     "site_calendar": {"model", "config"},
     "surroundings": {"site_calendar", "model", "inventory", "_engine"},
-    "shipping": {"model", "config", "fields", "errors", "_engine", *PARTS},
+    "news": {"model", *PARTS},
+    "shipping": {"news", "model", "config", "fields", "errors", "_engine", *PARTS},
     "sensor_watch": {"model", "thresholds", "_engine", *PARTS},
     "monitor": {
         "sensor_watch",

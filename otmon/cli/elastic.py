@@ -21,16 +21,8 @@ from otmon.cli.elastic_setup import setup
 from otmon.cli.shipments import send_all, sender, spool, write_all, writer
 from otmon.config import Config, load
 from otmon.errors import StateError, UsageError
-from otmon.shipping import (
-    bounds_of,
-    places,
-    put,
-    sensor_of,
-    tell_all_alerts,
-    tell_changes,
-    told_assets,
-)
-from otmon.sinks import outbox
+from otmon.shipping import bounds_of, sensor_of, tell, tell_alerts_again
+from otmon.sinks import dead_letters, ledger
 from otmon.sinks.elastic.documents import Sensor
 from otmon.state.site_file import SiteFile
 
@@ -120,9 +112,7 @@ def send(
 def _tell(file: SiteFile, known: Config, sensor: Sensor) -> None:
     """Put into the outbox what people did to alerts since they were told of last."""
     with file.transaction() as db:
-        by_place = places(told_assets(db))
-        drafts = tell_changes(db, sensor, lambda name: by_place.get(name or ""))
-        put(db, sensor, drafts, bounds_of(known))
+        tell(db, sensor, bounds_of(known))
 
 
 class _Sends(Protocol):
@@ -152,7 +142,7 @@ def _follow(
             if time.monotonic() - told_s >= TELL_S:
                 told_s = time.monotonic()
                 with file.reading() as db:
-                    has_news = outbox.fact(db, "told_change") is not None
+                    has_news = ledger.fact(db, "told_change") is not None
                 if has_news:
                     _tell(file, known, sensor)
             wait_s = one.step()
@@ -197,7 +187,9 @@ def _waiter(*, with_parent: bool) -> Callable[[float], bool]:
 @options.config
 @options.elastic
 @click.option("--dead-letter", is_flag=True, help="Send dead letters again, after a fix.")
-@click.option("--alerts", is_flag=True, help="Send every alert of a state again.")
+@click.option(
+    "--alerts", is_flag=True, help="Send every alert of a state again, as it was sent, and updates."
+)
 def replay(
     paths: tuple[str, ...],
     state: str | None,
@@ -208,8 +200,9 @@ def replay(
 ) -> None:
     """Send again: files of --elastic-dry-run, dead letters, or alerts.
 
-    PATH is a file, or a folder of files whose hashes and numbers are checked.
-    Sending twice is harmless: ids are the same again.
+    PATH is a file, or a folder of files whose hashes and numbers are checked. --alerts is for a
+    server that has lost its indices: alerts go as they were when they were raised, then what became
+    of them. Sending twice is harmless: ids are the same again.
     """
     known = load(config)
     if sum((bool(paths), dead_letter, alerts)) != 1:
@@ -228,8 +221,8 @@ def replay(
     with site.writing(state, known) as file:
         with file.transaction() as db:
             if dead_letter:
-                outbox.revive(db)
+                dead_letters.revive(db)
             else:
-                tell_all_alerts(db, sensor, bounds_of(known))
+                tell_alerts_again(db, sensor, bounds_of(known))
         line = send_all(file, known, elastic_url, sensor, AFTER)
     console.out().print(line)

@@ -17,7 +17,7 @@ from otmon.config import Config, load
 from otmon.errors import OptionsError, OtmonError, StateError
 from otmon.model.finding import FAILURE, Finding
 from otmon.shipping import bounds_of
-from otmon.sinks import outbox
+from otmon.sinks import dead_letters, outbox
 from otmon.sinks.elastic import backlog
 from otmon.state.site_file import SiteFile, now_ns
 
@@ -34,7 +34,7 @@ def status(state: str | None, config: str | None, output_format: str) -> None:
     known = load(config)
     with site.reading(state, known) as file, file.reading() as db:
         found = outbox.status(db)
-        dead = outbox.dead_by_error(db)
+        dead = dead_letters.dead_by_error(db)
     age_s = None if found.oldest_ns is None else (now_ns() - found.oldest_ns) / 1e9
     counts = {name: n for name, n in found.counts.items() if not name.startswith("sequence.")}
     if output_format == "json":
@@ -151,7 +151,7 @@ def _outbox(state: str | None, known: Config) -> Iterator[Finding]:
         return  # there is no state yet, so nothing waits
     try:
         with SiteFile.open(path, read_only=True) as file, file.reading() as db:
-            how, dead = outbox.status(db), outbox.dead_by_error(db)
+            how, dead = outbox.status(db), dead_letters.dead_by_error(db)
     except StateError as error:
         yield Finding("outbox", FAILURE, str(error))
         return

@@ -15,6 +15,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from otmon.sinks.ledger import count, counted
+
 HOUR_NS = 3_600_000_000_000
 ROW_BYTES = 160
 """What a row costs on disk besides its body, about."""
@@ -22,8 +24,6 @@ DROP_ROWS = 1_000
 """Rows that are dropped at a time to make room."""
 _THIS = "seq = ? AND doc_id = ? AND version = ?"
 """One row and no other: SQLite gives the highest number again once it is free."""
-DEAD_SHARE = 10
-"""Dead letters may take one part in so many of the room of the queue."""
 
 
 class Store(Protocol):
@@ -71,23 +71,6 @@ class Failure:
     """Of HTTP; 0 where the document was never sent."""
     kind: str
     reason: str
-
-
-@dataclass(frozen=True, slots=True)
-class Buried:
-    """Dead letters that have the same status and error."""
-
-    status: int
-    kind: str
-    reason: str
-    """Of one of them."""
-    count: int
-    targets: tuple[str, ...]
-    first_ns: int
-    last_ns: int
-    """When the first and the last of them was given up."""
-    example: str
-    """The id of one of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +140,7 @@ def _keep_within(db: sqlite3.Connection, bounds: Bounds, now: int) -> None:
     old = f"SELECT seq FROM outbox WHERE enqueued_at < ? LIMIT {DROP_ROWS}"
     while _drop(db, old, (oldest,), "age") == DROP_ROWS:
         pass
-    while _counted(db, "bytes") > bounds.max_bytes:
+    while counted(db, "bytes") > bounds.max_bytes:
         dropped = _drop(
             db,
             "SELECT seq FROM outbox WHERE prio > ? AND prio = (SELECT max(prio) FROM outbox)"
@@ -236,80 +219,6 @@ def put_off(db: sqlite3.Connection, rows: Iterable[tuple[Row, int]]) -> None:
     )
 
 
-def bury(
-    db: sqlite3.Connection, rows: Sequence[tuple[Row, Failure]], bounds: Bounds | None = None
-) -> None:
-    """Moves documents that the sink will never take to the dead letters; the oldest make room."""
-    acknowledge(db, [row for row, _ in rows])
-    lament(db, [(row.document, failure) for row, failure in rows], bounds)
-
-
-def lament(
-    db: sqlite3.Connection, dead: Sequence[tuple[Document, Failure]], bounds: Bounds | None = None
-) -> None:
-    """Notes documents among the dead letters; the oldest make room."""
-    if not dead:
-        return
-    at = time.time_ns()
-    db.executemany(
-        "INSERT INTO dead_letter (prio, target, op, doc_id, version, body, at, status, error_type,"
-        " reason) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                one.priority,
-                one.target,
-                one.op,
-                one.id,
-                one.version,
-                one.body,
-                at,
-                failure.status,
-                failure.kind,
-                failure.reason[:1000],
-            )
-            for one, failure in dead
-        ],
-    )
-    count(db, {"dead_letter": len(dead)})
-    room = (bounds or Bounds()).max_bytes // DEAD_SHARE
-    size = db.execute("SELECT coalesce(sum(length(body)), 0) FROM dead_letter").fetchone()[0]
-    while size > room:
-        gone = db.execute(
-            "DELETE FROM dead_letter WHERE seq IN (SELECT seq FROM dead_letter ORDER BY seq"
-            " LIMIT 100) RETURNING length(body)"
-        ).fetchall()
-        if not gone:
-            return
-        size -= sum(length for (length,) in gone)
-        count(db, {"dead_letter_dropped": len(gone)})
-
-
-def revive(db: sqlite3.Connection) -> int:
-    """Puts every dead letter into the queue again, and gives how many."""
-    revived = db.execute(
-        "INSERT OR IGNORE INTO outbox (prio, target, op, doc_id, version, body, enqueued_at)"
-        " SELECT prio, target, op, doc_id, version, body, ? FROM dead_letter ORDER BY seq"
-        " RETURNING length(body)",
-        (time.time_ns(),),
-    ).fetchall()
-    db.execute("DELETE FROM dead_letter")
-    count(db, {"bytes": sum(size + ROW_BYTES for (size,) in revived)})
-    return len(revived)
-
-
-def dead_by_error(db: sqlite3.Connection) -> list[Buried]:
-    """The dead letters by status and error; most first."""
-    rows = db.execute(
-        "SELECT status, error_type, max(reason), count(*), group_concat(DISTINCT target), min(at),"
-        " max(at), max(doc_id) FROM dead_letter"
-        " GROUP BY status, error_type ORDER BY count(*) DESC, status"
-    )
-    return [
-        Buried(code, kind, reason, count, tuple(sorted(targets.split(","))), first, last, example)
-        for code, kind, reason, count, targets, first, last, example in rows
-    ]
-
-
 def is_empty(db: sqlite3.Connection) -> bool:
     """Whether nothing waits."""
     return not db.execute("SELECT EXISTS (SELECT 1 FROM outbox)").fetchone()[0]
@@ -318,7 +227,7 @@ def is_empty(db: sqlite3.Connection) -> bool:
 def waiting(db: sqlite3.Connection) -> tuple[int, int | None]:
     """How many bytes wait, and when the oldest document was put in; none where nothing waits."""
     oldest = db.execute("SELECT min(enqueued_at) FROM outbox").fetchone()[0]
-    return _counted(db, "bytes"), oldest
+    return counted(db, "bytes"), oldest
 
 
 def status(db: sqlite3.Connection) -> Status:
@@ -333,69 +242,4 @@ def status(db: sqlite3.Connection) -> Status:
         dead_letters=dead,
         counts=counts,
         facts=dict(db.execute("SELECT name, value FROM delivery_facts")),
-    )
-
-
-def count(db: sqlite3.Connection, added: dict[str, int]) -> None:
-    """Adds to what is counted."""
-    db.executemany(
-        "INSERT INTO delivery_counts VALUES (?, ?)"
-        " ON CONFLICT (name) DO UPDATE SET value = value + excluded.value",
-        [(name, value) for name, value in added.items() if value],
-    )
-
-
-def next_in(db: sqlite3.Connection, series: str, how_many: int = 1) -> int:
-    """The first of so many numbers of a series, none of which is given twice."""
-    name = f"sequence.{series}"
-    count(db, {name: how_many})
-    return _counted(db, name) - how_many + 1
-
-
-def numbers(db: sqlite3.Connection) -> dict[str, int]:
-    """The last number of each series."""
-    rows = db.execute("SELECT name, value FROM delivery_counts WHERE name GLOB 'sequence.*'")
-    return dict(rows)
-
-
-def continue_from(db: sqlite3.Connection, last: dict[str, int]) -> None:
-    """Goes on with the numbers of another queue, where those are higher."""
-    db.executemany(
-        "INSERT INTO delivery_counts VALUES (?, ?)"
-        " ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)",
-        last.items(),
-    )
-
-
-def told(db: sqlite3.Connection) -> dict[str, str]:
-    """Of each device what was told of it last, as JSON."""
-    return dict(db.execute("SELECT id, facts FROM told_assets"))
-
-
-def remember(db: sqlite3.Connection, asset: str, facts: str) -> None:
-    """Notes what is told of a device."""
-    db.execute(
-        "INSERT INTO told_assets VALUES (?, ?)"
-        " ON CONFLICT (id) DO UPDATE SET facts = excluded.facts",
-        (asset, facts),
-    )
-
-
-def _counted(db: sqlite3.Connection, name: str) -> int:
-    row = db.execute("SELECT value FROM delivery_counts WHERE name = ?", (name,)).fetchone()
-    return 0 if row is None else int(row[0])
-
-
-def fact(db: sqlite3.Connection, name: str) -> str | None:
-    """Something that was noted about the delivery."""
-    row = db.execute("SELECT value FROM delivery_facts WHERE name = ?", (name,)).fetchone()
-    return None if row is None else str(row[0])
-
-
-def note(db: sqlite3.Connection, **facts: str) -> None:
-    """Notes how the sender is."""
-    db.executemany(
-        "INSERT INTO delivery_facts VALUES (?, ?)"
-        " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-        facts.items(),
     )

@@ -335,9 +335,15 @@ def retain(db: sqlite3.Connection, time_ns: int, closed_ns: int, at_most: int) -
             {"now": time_ns, "excess": present - at_most},
         ).rowcount
     if dropped:
-        db.execute("DELETE FROM alert_changes WHERE number NOT IN (SELECT number FROM alerts)")
+        for table in ("alert_changes", "told_alerts"):
+            db.execute(f"DELETE FROM {table} WHERE number NOT IN (SELECT number FROM alerts)")
     db.execute(
         "DELETE FROM alert_changes WHERE id <= (SELECT max(id) FROM alert_changes) - ?",
+        (MAX_CHANGES,),
+    )
+    db.execute(
+        "DELETE FROM told_alerts WHERE NOT raised"
+        " AND seq <= (SELECT max(seq) FROM told_alerts) - ?",
         (MAX_CHANGES,),
     )
     return dropped

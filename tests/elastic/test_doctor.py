@@ -14,11 +14,12 @@ from elastic_stub import Answer, Stub, error
 
 from otmon.cli import main
 from otmon.model.finding import Finding
-from otmon.sinks import outbox
+from otmon.sinks import dead_letters, outbox
+from otmon.sinks.dead_letters import Buried
 from otmon.sinks.elastic import backlog, templates
 from otmon.sinks.elastic.connection import Server
 from otmon.sinks.elastic.doctor import examine
-from otmon.sinks.outbox import Bounds, Buried, Document, Failure
+from otmon.sinks.outbox import Bounds, Document, Failure
 from otmon.state.site_file import SiteFile
 
 NOW_NS = 1_800_000_000_000_000_000
@@ -240,7 +241,7 @@ def filled(tmp_path: Path) -> Filled:
             one = Document(0, "logs-otmon.alert-default", "create", "a" * 32, b'{"event":{"id":1}}')
             outbox.put(db, [one])
             rows = outbox.batch(db, now_ns=2**62)
-            outbox.bury(db, [(rows[0], failure)])
+            dead_letters.bury(db, [(rows[0], failure)])
         return path
 
     return fill

@@ -147,7 +147,7 @@ TRANSACTIONS = st.builds(
     status_code=st.none() | SMALL,
     anomalies=texts(),
 )
-UPDATES = st.builds(Update, id=SMALL, time_ns=TIMES, count=SMALL)
+UPDATES = st.builds(Update, id=SMALL, time_ns=TIMES)
 MATCHES = st.builds(
     Match,
     id=TEXT,
@@ -176,7 +176,7 @@ DRAFTS = st.one_of(
               documents.asset_change(SENSOR, one, revision, "changed", changed),
               ASSETS, SMALL, texts()),
     st.builds(lambda asset, match: documents.vulnerabilities(
-        SENSOR, dataclasses.replace(asset, advisories=(match,)), ())[0], ASSETS, MATCHES),
+        SENSOR, dataclasses.replace(asset, advisories=(match,)), 1, ())[0], ASSETS, MATCHES),
     st.builds(lambda time_ns, packets: documents.sensor_health(
         SENSOR, time_ns, {"packets": packets, "cpu_pct": 1.5, "capture_interfaces": ["eth1"]}),
         TIMES, SMALL),
@@ -358,11 +358,10 @@ def test_a_weakness_is_told_once_and_again_when_the_advisory_says_otherwise(devi
     weak = dataclasses.replace(device, advisories=(match,))
     sound = dataclasses.replace(device, advisories=(dataclasses.replace(match, verdict="not"),))
 
-    (found,) = documents.vulnerabilities(SENSOR, weak, ())
-    assert [] == documents.vulnerabilities(SENSOR, weak, weak.advisories)
-    (gone,) = documents.vulnerabilities(SENSOR, sound, weak.advisories)
-    assert [] == documents.vulnerabilities(SENSOR, sound, ())
-    assert [] == documents.vulnerabilities(SENSOR, device, weak.advisories)
+    (found,) = documents.vulnerabilities(SENSOR, weak, 1, ())
+    assert [] == documents.vulnerabilities(SENSOR, weak, 2, weak.advisories)
+    (gone,) = documents.vulnerabilities(SENSOR, sound, 3, weak.advisories)
+    assert [] == documents.vulnerabilities(SENSOR, sound, 3, ())
     told = [json.loads(whole(one).body) for one in (found, gone)]
     assert [("affected", "CVE-2099-1"), ("resolved", "CVE-2099-1")] == [
         (one["otmon"]["vulnerability"]["status"], one["vulnerability"]["id"]) for one in told
@@ -371,13 +370,30 @@ def test_a_weakness_is_told_once_and_again_when_the_advisory_says_otherwise(devi
         told[0]["vulnerability"]["severity"],
         told[0]["otmon"]["asset"]["cves"],
     )
-    assert found.id != gone.id
+    (again,) = documents.vulnerabilities(SENSOR, weak, 4, sound.advisories)
+    assert 3 == len({found.id, gone.id, again.id})
+
+
+@given(ASSETS)
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_weakness_that_no_list_names_any_more_is_neither_open_nor_resolved(device):
+    match = Match("SSA-1", "CVE-2099-1", "t", 9.8, "maybe", "firmware V1", "a.csv")
+    bare = dataclasses.replace(device, advisories=())
+
+    (lost,) = documents.vulnerabilities(SENSOR, bare, 2, (match,))
+    assert ("unknown", "vulnerability-unknown") == (
+        lost.fields["otmon.vulnerability.status"],
+        lost.fields["event.action"],
+    )
+    assert "No list names it" in lost.fields["otmon.vulnerability.reason"]
+    sound = dataclasses.replace(match, verdict="not")
+    assert [] == documents.vulnerabilities(SENSOR, bare, 3, (sound,))
 
 
 def test_an_update_of_an_alert_is_no_alert():
-    update = Update(9, "acknowledged", START, "acknowledged", 4, "kim", "known work")
+    update = Update(9, "acknowledged", START, "kim", "known work")
     body = json.loads(
-        whole(documents.alert_update(SENSOR, an_alert(), update, lambda _: None)).body
+        whole(documents.alert_update(SENSOR, an_alert(count=4), update, lambda _: None)).body
     )
 
     assert ("event", "alert-acknowledged") == (body["event"]["kind"], body["event"]["action"])

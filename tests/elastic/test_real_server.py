@@ -14,7 +14,7 @@ from elasticsearch import AuthorizationException, Elasticsearch
 from places import PCAPS
 
 from otmon.cli import main
-from otmon.sinks import outbox
+from otmon.sinks import dead_letters, outbox
 from otmon.sinks.elastic import setup
 from otmon.sinks.elastic.catalogue import STREAMS, fields_of
 from otmon.sinks.elastic.connection import Server, connect
@@ -77,7 +77,7 @@ def one(name: str, target: str, op: str = "create", version: int = 0, **fields: 
 
 def dead(site: SiteFile) -> list[tuple[int, str]]:
     with site.reading() as db:
-        return [(one.status, one.kind) for one in outbox.dead_by_error(db)]
+        return [(one.status, one.kind) for one in dead_letters.dead_by_error(db)]
 
 
 def test_setting_up_twice_changes_nothing_the_second_time(client):
@@ -189,6 +189,38 @@ def test_a_state_ships_once_and_what_people_do_later_is_an_update(
         update["otmon"]["alert"]["id"],
         update["otmon"]["alert"]["status"],
     )
+
+
+def test_a_server_that_lost_its_indices_gets_alerts_as_they_were_and_their_updates(
+    client, es_server, config, namespace, tmp_path, capsys
+):
+    state = tmp_path / "plant.otmon"
+    given = ("--state", state, "--config", config)
+    shipped = (*given, "--elastic", es_server.url)
+    assert 0 == run("analyze", *shipped, PLANT)
+    assert 0 == run("alerts", "ack", *given, "--author", "kim", "1")
+    assert 0 == run("elastic", "send", *shipped)
+    streams = [f"logs-otmon.{stream}-{namespace}" for stream in ("alert", "alert_update")]
+    before = {stream: as_sent(client, stream) for stream in streams}
+    assert all(before.values())
+    for stream in streams:
+        (index,) = client.indices.get(index=stream)
+        client.indices.rollover(alias=stream)
+        client.indices.delete(index=index)
+        assert {} == as_sent(client, stream)
+
+    for _ in range(2):
+        assert 0 == run("elastic", "replay", "--alerts", *shipped)
+        assert before == {stream: as_sent(client, stream) for stream in streams}
+    assert {"open"} == {one["otmon"]["alert"]["status"] for one in before[streams[0]].values()}
+
+
+def as_sent(client: Elasticsearch, target: str) -> dict[str, dict[str, Any]]:
+    """The documents of a stream by their id, but for when they came in."""
+    found = {one["event"]["id"]: one for one in stored(client, target)}
+    for one in found.values():
+        del one["event"]["ingested"]
+    return found
 
 
 def test_files_that_went_over_a_gap_give_the_same_documents(

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from elastic_stub import Answer, Stub, error, items
 
-from otmon.sinks import outbox
+from otmon.sinks import dead_letters, outbox
 from otmon.sinks.elastic.connection import Server, connect
 from otmon.sinks.elastic.documents import Sensor
 from otmon.sinks.elastic.sender import PAUSE_S, Sender, health_probe
@@ -92,7 +92,7 @@ def waiting(site: SiteFile) -> list[str]:
 
 def dead(site: SiteFile) -> list[tuple[int, str]]:
     with site.reading() as db:
-        return [(one.status, one.kind) for one in outbox.dead_by_error(db)]
+        return [(one.status, one.kind) for one in dead_letters.dead_by_error(db)]
 
 
 def counts(site: SiteFile) -> dict[str, int]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from otmon.sinks import outbox
+from otmon.sinks import dead_letters, ledger, outbox
 from otmon.sinks.outbox import Bounds, Document, Failure
 from otmon.state.site_file import SiteFile
 
@@ -185,8 +185,8 @@ def test_a_dead_letter_says_why_and_can_be_sent_again(site):
     put(site, document("a"))
     with site.transaction() as db:
         rows = outbox.batch(db, now_ns=LATER)
-        outbox.bury(db, [(rows[0], Failure(400, "document_parsing_exception", "bad date"))])
-        (told,) = outbox.dead_by_error(db)
+        dead_letters.bury(db, [(rows[0], Failure(400, "document_parsing_exception", "bad date"))])
+        (told,) = dead_letters.dead_by_error(db)
 
     assert (400, "document_parsing_exception", "bad date", 1) == (
         told.status,
@@ -197,7 +197,7 @@ def test_a_dead_letter_says_why_and_can_be_sent_again(site):
     assert ("logs-otmon.operation-default",) == told.targets
     assert [] == waiting(site)
     with site.transaction() as db:
-        assert 1 == outbox.revive(db)
+        assert 1 == dead_letters.revive(db)
     assert ["a"] == waiting(site)
     assert 0 == status(site).dead_letters
 
@@ -207,7 +207,7 @@ def test_dead_letters_have_a_tenth_of_the_room_and_the_oldest_go_first(site):
     with site.transaction() as db:
         rows = outbox.batch(db, now_ns=LATER)
         dead = [(row, Failure(400, "bad", "bad")) for row in rows]
-        outbox.bury(db, dead, Bounds(max_bytes=100_000))
+        dead_letters.bury(db, dead, Bounds(max_bytes=100_000))
 
     assert 50 == status(site).dead_letters
     assert {"dead_letter": 150, "dead_letter_dropped": 100} == status(site).counts
@@ -216,13 +216,13 @@ def test_dead_letters_have_a_tenth_of_the_room_and_the_oldest_go_first(site):
 def test_dead_letters_that_were_never_in_the_queue_have_the_same_room(site):
     dead = [(document(str(n), body=b"x" * 100), Failure(0, "too_big", "big")) for n in range(150)]
     with site.transaction() as db:
-        outbox.lament(db, dead, Bounds(max_bytes=100_000))
+        dead_letters.lament(db, dead, Bounds(max_bytes=100_000))
 
     assert 50 == status(site).dead_letters
 
 
 def test_numbers_of_a_series_are_given_once(site):
     with site.transaction() as db:
-        assert 1 == outbox.next_in(db, "alert", 3)
-        assert 4 == outbox.next_in(db, "alert")
-        assert 1 == outbox.next_in(db, "asset")
+        assert 1 == ledger.next_in(db, "alert", 3)
+        assert 4 == ledger.next_in(db, "alert")
+        assert 1 == ledger.next_in(db, "asset")

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from otmon.model.document import render_time
 from otmon.model.finding import FAILURE, OK, WARNING, Finding
-from otmon.sinks.outbox import Bounds, Buried, Status
+from otmon.sinks.dead_letters import Buried
+from otmon.sinks.outbox import Bounds, Status
 
 LONG_S = 3_600.0
 """After so many seconds in the outbox somebody should look why."""

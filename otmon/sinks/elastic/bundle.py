@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from otmon.errors import OptionsError
-from otmon.sinks import outbox
+from otmon.sinks import ledger, outbox
 from otmon.sinks.elastic.catalogue import LATEST, STREAMS
 from otmon.sinks.elastic.documents import MAX_DOCUMENT_BYTES, PRIORITIES
 from otmon.sinks.outbox import Document, Row, Store
@@ -124,12 +124,12 @@ class Writer:
         self.reason = reason
         with self._store.transaction() as db:
             state = "paused" if reason else "writing files"
-            outbox.note(db, state=state, reason=reason, since=str(self._clock_ns()))
+            ledger.note(db, state=state, reason=reason, since=str(self._clock_ns()))
 
 
 def _written(store: Store, folder: Path, sensor: str, rows: list[Row]) -> File:
     with store.reading() as db:
-        last = outbox.numbers(db).get(_SERIES, 0)
+        last = ledger.numbers(db).get(_SERIES, 0)
     # The folder may hold files of others; the state knows of those that were taken away.
     number = max(last, _last_number(folder)) + 1
     path = folder / f"otmon-{sensor}-{number:06d}.ndjson.gz"
@@ -149,8 +149,8 @@ def _written(store: Store, folder: Path, sensor: str, rows: list[Row]) -> File:
         os.fsync(manifest.fileno())
     with store.transaction() as db:
         outbox.acknowledge(db, rows)
-        outbox.count(db, {"written": len(rows)})
-        outbox.continue_from(db, {_SERIES: number})
+        ledger.count(db, {"written": len(rows)})
+        ledger.continue_from(db, {_SERIES: number})
     return File(path, len(rows))
 
 

@@ -21,7 +21,7 @@ from elastic_transport import ConnectionError as Unreachable
 from elastic_transport import SerializationError, TlsError, TransportError
 from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 
-from otmon.sinks import outbox
+from otmon.sinks import dead_letters, ledger, outbox
 from otmon.sinks.elastic import documents
 from otmon.sinks.elastic.catalogue import LATEST
 from otmon.sinks.elastic.documents import Moment
@@ -359,11 +359,11 @@ class Sender:
         with self._store.transaction() as db:
             outbox.acknowledge(db, took.done)
             outbox.put_off(db, took.put_off)
-            outbox.bury(db, took.dead, self._bounds)
-            outbox.lament(db, took.fallen, self._bounds)
+            dead_letters.bury(db, took.dead, self._bounds)
+            dead_letters.lament(db, took.fallen, self._bounds)
             if self._die_quickly(len(took.dead) + len(took.fallen)):
-                outbox.note(db, many_dead_at=str(self._clock_ns()))
-            outbox.count(
+                ledger.note(db, many_dead_at=str(self._clock_ns()))
+            ledger.count(
                 db,
                 {
                     "delivered": len(took.done) - took.duplicates,
@@ -372,7 +372,7 @@ class Sender:
                 },
             )
             if took.done:
-                outbox.note(db, last_ack_at=str(self._clock_ns()))
+                ledger.note(db, last_ack_at=str(self._clock_ns()))
 
     def _die_quickly(self, count: int) -> bool:
         """Whether so many documents were given up within a minute that somebody has to look."""
@@ -415,7 +415,7 @@ class Sender:
             self._log(f"{state}: {reason}" if reason else state)
         self.state, self.reason = state, reason
         with self._store.transaction() as db:
-            outbox.note(db, state=state, reason=reason, since=str(self._clock_ns()))
+            ledger.note(db, state=state, reason=reason, since=str(self._clock_ns()))
 
 
 def _is_plain(row: Row) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -38,15 +39,13 @@ class Update:
     kind: str
     """`level`, `count` or `reopened` by traffic; else what somebody did."""
     time_ns: int
-    status: str
-    count: int
     author: str | None
     note: str | None
 
 
 def alert(sensor: Sensor, one: Alert, find: Find) -> Draft:
     """The document of an alert as it is when it is raised."""
-    return draft(
+    told = draft(
         sensor,
         "alert",
         (one.fingerprint, one.id, one.first_seen),
@@ -56,20 +55,19 @@ def alert(sensor: Sensor, one: Alert, find: Find) -> Draft:
         kinds=["info"],
         fields=_alert_fields(one, find),
     )
+    return dataclasses.replace(told, about=one.id)
 
 
 def alert_update(sensor: Sensor, one: Alert, update: Update, find: Find) -> Draft:
-    """The document of what became of an alert; no alert of its own for a SIEM."""
+    """The document of an alert as a change made it; no alert of its own for a SIEM."""
     fields = {
         **_alert_fields(one, find),
         "event.action": f"alert-{update.kind.replace('_', '-')}",
         "otmon.alert.change": update.kind,
-        "otmon.alert.status": update.status,
-        "otmon.alert.count": update.count,
         "otmon.alert.author": update.author,
         "otmon.alert.note": update.note,
     }
-    return draft(
+    told = draft(
         sensor,
         "alert_update",
         (one.fingerprint, one.id, update.id, update.time_ns),
@@ -79,6 +77,7 @@ def alert_update(sensor: Sensor, one: Alert, update: Update, find: Find) -> Draf
         kinds=["info"],
         fields=fields,
     )
+    return dataclasses.replace(told, about=one.id)
 
 
 def _alert_fields(one: Alert, find: Find) -> dict[str, Any]:

@@ -59,6 +59,8 @@ class Draft:
     fields: Mapping[str, Any]
     """By names with dots."""
     version: int = 0
+    about: int | None = None
+    """The number of the alert that it tells of, if any."""
 
 
 def draft(

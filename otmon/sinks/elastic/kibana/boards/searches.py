@@ -115,7 +115,7 @@ REMARKS = Search(
 WEAKNESSES = Search(
     "otmon-search-vulnerabilities",
     "[OTMON] Weaknesses of devices",
-    "What advisories say of devices: affected, maybe, resolved, and why.",
+    "What advisories say of devices: affected, maybe, resolved, unknown, and why.",
     VULNERABILITIES,
     "event.kind: event",
     (
