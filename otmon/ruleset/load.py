@@ -13,7 +13,7 @@ from typing import Any
 
 from otmon.fields import FIELDS, Field
 from otmon.ruleset.condition import CorrelationRule, EventRule, Filter
-from otmon.ruleset.resolve import resolved
+from otmon.ruleset.resolve import marked, resolved
 from otmon.ruleset.shipped import Ready, ready, written
 from otmon.ruleset.source import LoadError, Source, UnusableError, documents
 
@@ -105,7 +105,7 @@ def load_rules(
                 off.append(Off(rule, "its status is deprecated"))
             else:
                 found[rule.rule.id] = rule
-    events = {key: one for key, one in found.items() if isinstance(one, EventRule)}
+    events = {key: marked(one) for key, one in found.items() if isinstance(one, EventRule)}
     correlations = tuple(
         resolved(
             [one for _, one in sorted(found.items()) if isinstance(one, CorrelationRule)],

@@ -5,7 +5,6 @@ What the evaluator does not support is an error, never ignored.
 
 from __future__ import annotations
 
-import dataclasses
 import datetime
 import hashlib
 import json
@@ -64,7 +63,6 @@ from otmon.ruleset.condition import (
     Test,
     TimePart,
     Within,
-    is_about_refusals,
     tests_of,
 )
 from otmon.ruleset.source import Source, UnusableError
@@ -150,7 +148,6 @@ def _event_rule(
     parsed = _parsed(SigmaRule, document, "detection")
     category, service = _log_source(parsed.logsource)
     condition = _checked(parsed.detection, document, "detection", fields)
-    rule = dataclasses.replace(rule, is_about_refusals=is_about_refusals(condition))
     return EventRule(rule, name, category, service, condition)
 
 

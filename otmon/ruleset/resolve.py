@@ -5,11 +5,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from otmon.ruleset.condition import CorrelationRule, EventRule
+from otmon.ruleset.condition import CorrelationRule, EventRule, is_about_refusals
 from otmon.ruleset.source import LoadError, Source
 
 MAX_DEPTH = 4
 """Correlations that can build on one another."""
+
+
+def marked(found: EventRule) -> EventRule:
+    """A rule that knows whether refusals are what it tells."""
+    if not is_about_refusals(found.condition):
+        return found
+    return dataclasses.replace(found, rule=dataclasses.replace(found.rule, is_about_refusals=True))
 
 
 def resolved(
