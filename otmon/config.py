@@ -13,12 +13,12 @@ import difflib
 import ipaddress
 import os
 import re
-import tomllib
 import zoneinfo
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from otmon.dataclass import dataclass
 from otmon.errors import ConfigError
 from otmon.fields import OPERATION_CLASSES
 from otmon.thresholds import Detectors
@@ -383,6 +383,9 @@ def load(path: str | os.PathLike[str] | None) -> Config:
     """
     if path is None:
         return Config()
+    # Imported here: most runs have no file.
+    import tomllib
+
     place = Path(path)
     try:
         text = place.read_text(encoding="utf-8")

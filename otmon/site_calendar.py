@@ -7,9 +7,9 @@ import functools
 import ipaddress
 import zoneinfo
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 
 from otmon.config import DAYS, Config, Maintenance, Mode, spans
+from otmon.dataclass import dataclass
 from otmon.model.statement import ANY_MODE
 
 SECOND_NS = 1_000_000_000

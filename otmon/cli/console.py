@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 PLAIN_WIDTH = 80
 """Width of the result where stdout is no terminal."""
@@ -44,6 +43,9 @@ def progress(words: str) -> Iterator[Report]:
     if not console.is_terminal:
         yield lambda _done, _total: None
         return
+    # Imported here: most runs of a script have no bar.
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
     bar = Progress(
         TextColumn(words),
         BarColumn(),

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, ClassVar
 
+from otmon.dataclass import dataclass
 from otmon.detectors.bounded import Json, Told, WindowCount
 from otmon.detectors.detector import Detector
 from otmon.detectors.finding import finding_between

@@ -10,9 +10,10 @@ of the devices of an interface stop together it is the tap that failed first.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, ClassVar
 
+from otmon.dataclass import dataclass
 from otmon.detectors.bounded import Json, Recent, Told
 from otmon.detectors.detector import Detector
 from otmon.detectors.finding import finding, finding_between

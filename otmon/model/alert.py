@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from otmon.dataclass import dataclass
 from otmon.model.document import Time
 
 LEVELS: tuple[str, ...] = ("informational", "low", "medium", "high", "critical")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from otmon.dataclass import dataclass
 from otmon.model.advisory import Match
 from otmon.model.document import Time
 

@@ -6,7 +6,8 @@ import csv
 import functools
 import importlib.resources
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from otmon.dataclass import dataclass
 
 TAXONOMIES: Mapping[str, str] = {
     "defender_for_iot": "Microsoft Defender for IoT",

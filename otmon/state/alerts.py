@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from otmon.dataclass import dataclass
 from otmon.errors import UsageError
 from otmon.model.alert import LEVELS, Alert, KeptAlert
 from otmon.model.document import Time, pack, unpack

@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -56,7 +55,7 @@ def fresh() -> Iterator[SiteFile]:
             f"{home} cannot be made: {error.strerror}. "
             "Set XDG_CACHE_HOME to a folder that you may write to, or say --no-keep."
         ) from error
-    place = home / f"analysis-{secrets.token_hex(6)}.otmon"
+    place = home / f"analysis-{os.urandom(6).hex()}.otmon"
     try:
         with SiteFile.open(place, durable=False) as site:
             site.claim()

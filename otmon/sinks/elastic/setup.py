@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ from elastic_transport import TransportError
 from elasticsearch import ApiError, Elasticsearch
 
 from otmon._engine import version
+from otmon.dataclass import dataclass
 from otmon.errors import OptionsError, SinkError
 from otmon.sinks.elastic.roles import roles, writer_key
 from otmon.sinks.elastic.templates import LIFECYCLES, Template, templates
