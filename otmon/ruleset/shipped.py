@@ -93,11 +93,17 @@ def _rows() -> Mapping[str, Any]:
 
 
 def written(rules: Iterable[tuple[str, Ready]]) -> str:
-    """Rules and the text of each one's file, as they are written down."""
-    lines = [
-        f"{json.dumps(digest(text))}: {json.dumps(_given(one), ensure_ascii=False)}"
-        for text, one in rules
-    ]
+    """Rules and the text of each one's file, as they are written down.
+
+    Raises:
+        ValueError: A rule has something that this module does not know how to write.
+    """
+    lines = []
+    for text, one in rules:
+        given = json.dumps(_given(one), ensure_ascii=False)
+        if _ready(json.loads(given)).at(one.found.rule.path) != one.found:
+            raise ValueError(f"{one.found.rule.path} is not what was written down of it")
+        lines.append(f'"{digest(text)}": {given}')
     body = ",\n".join(lines)
     return f'{{"format": {FORMAT}, "rules": {{\n{body}\n}}}}\n'
 
@@ -270,6 +276,7 @@ _FACTS: dict[str, Callable[[Any], Any]] = {
     "message": _maybe_text,
     "aggregate_by": _texts,
     "always": _flag,
+    "is_about_refusals": _flag,
 }
 """What is written down of a rule itself, and how each of it is checked."""
 
