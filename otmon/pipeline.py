@@ -58,6 +58,8 @@ MAX_SHAPES = 4096
 """Shapes of behaviours of which it is remembered whether they stand alone."""
 CORRELATIONS = "correlations"
 """The name under which a state keeps what correlations have counted."""
+PENDING = "pending"
+"""The name under which it keeps what detectors hold back for more."""
 WAIT_S = 0.1
 """How long a wait for the engine lasts before progress is drawn and Ctrl-C noticed."""
 
@@ -455,7 +457,8 @@ class Analysis:
     def _memories(self, now_ns: int) -> Memories:
         """What detectors and correlations must not forget."""
         counted = self._judge.memory(self._file_name, now_ns)
-        return {**self._watchers.memories(), CORRELATIONS: (1, counted)}
+        pending = self._watchers.pending(self._file_name)
+        return {**self._watchers.memories(), CORRELATIONS: (1, counted), PENDING: (1, pending)}
 
     def _restore(self, memories: Memories, *, live: bool = False) -> None:
         """Gives detectors and correlations what they knew.
@@ -465,11 +468,14 @@ class Analysis:
             live: Whether frames are those of interfaces, which are gone.
         """
         self._watchers.restore(memories)
+        place_of = None if live else self._file_name.earlier
+        version, pending = memories.get(PENDING, (0, None))
+        if version == 1:
+            self._watchers.resume(pending, place_of, self._context)
         version, counted = memories.get(CORRELATIONS, (0, None))
         if version == 1:
-            place_of = None if live else self._file_name.earlier
             self._judge.restore(counted, place_of, self._context)
-            self._due_ns = min(self._due_ns, self._judge.due_ns)
+            self._due_ns = min(self._due_ns, self._judge.due_ns, self._watchers.due_ns)
 
     def _shipments(self, result: Result) -> Iterator[Callable[[Any], None]]:
         """What puts into the outbox of a state, at the end, what is to be sent."""

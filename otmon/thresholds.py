@@ -71,6 +71,15 @@ class ConformanceThresholds:
     """Whether it runs at all."""
     every_s: int = 60
     """Seconds in which one kind of departure of one flow is one event."""
+    start_s: int = 600
+    """Seconds from the beginning of a conversation within which a departure is one from the start.
+    """
+    habit_s: int = 3_600
+    """Seconds after which a departure from the start is the habit of a device."""
+    quirk_s: int = 7 * 86_400
+    """Seconds after which one that came later is."""
+    quirk_minutes: int = 10
+    """Minutes of these in which it must have been seen."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from typing import ClassVar
 
 from otmon.detectors.bounded import Json
 from otmon.model.event import NEVER_NS, Event
+from otmon.model.kept_event import Reader, Writer
 
 
 class Detector(abc.ABC):
@@ -82,4 +83,12 @@ class Detector(abc.ABC):
 
     def restore(self, memory: Json) -> None:
         """Takes what `memory` of the same version gave, before the first event."""
+        return None
+
+    def pending(self, write: Writer) -> Json:
+        """What waits for more, with the events that it will be told of; nothing by default."""
+        return None
+
+    def resume(self, pending: Json, read: Reader) -> None:
+        """Takes what `pending` of the same version gave, after its memory."""
         return None

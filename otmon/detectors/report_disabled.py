@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import ClassVar
 
 from otmon.dataclass import dataclass
-from otmon.detectors.bounded import Recent
+from otmon.detectors.bounded import Json, Recent, key_of
 from otmon.detectors.detector import Detector
 from otmon.detectors.finding import finding
 from otmon.detectors.quality import Quality, conversation_of
 from otmon.model.event import NEVER_NS, Event, FieldValue
+from otmon.model.kept_event import Reader, Writer
 
 SECOND = 1_000_000_000
 DEADLINE_NS = 30 * SECOND
@@ -29,6 +30,9 @@ class _Off:
     """Reports that are off."""
 
     event: Event
+    interface: int
+    ends: tuple[object, ...]
+    """Client and server, as losses are known by."""
     overdue: bool = False
     """Whether the deadline has passed, and only the certainty is waited for."""
 
@@ -38,8 +42,8 @@ class ReportDisabled(Detector):
 
     Nothing is said of a deadline past the end of the capture, nor where the
     sensor missed something of the conversation meanwhile: that may have been the
-    message that switches reports on. A hole shows late, so it is waited for. What
-    waits is forgotten over a restart, for the same reason.
+    message that switches reports on. A hole shows late, so it is waited for. A
+    restart is one.
     """
 
     name = "report_disabled"
@@ -69,7 +73,9 @@ class ReportDisabled(Detector):
         if event.operation_class == "report_enable":
             self._pending.drop(conversation)
         elif event.get("event.outcome") != "failure" and conversation not in self._pending:
-            self._pending.put(conversation, _Off(event))
+            record = event.record
+            off = _Off(event, getattr(record, "interface", 0), conversation_of(record))
+            self._pending.put(conversation, off)
         self._set_due()
         return due
 
@@ -85,7 +91,7 @@ class ReportDisabled(Detector):
         for conversation, off in list(self._pending.items()):
             if off.overdue:
                 self._pending.drop(conversation)
-                found += self._told(off.event, off.event.time_ns + DEADLINE_NS)
+                found += self._told(off, off.event.time_ns + DEADLINE_NS)
         return found
 
     def _set_due(self) -> None:
@@ -97,15 +103,14 @@ class ReportDisabled(Detector):
             off.overdue = age_ns >= DEADLINE_NS
             if age_ns >= DEADLINE_NS + CERTAIN_NS:
                 self._pending.drop(conversation)
-                yield from self._told(off.event, time_ns)
+                yield from self._told(off, time_ns)
 
-    def _told(self, event: Event, time_ns: int) -> Iterator[Event]:
-        record, off_ns = event.record, event.time_ns
-        interface: int = getattr(record, "interface", 0)
-        if self._quality.over(interface, off_ns, off_ns + DEADLINE_NS) != "good":
+    def _told(self, off: _Off, time_ns: int) -> Iterator[Event]:
+        event, off_ns = off.event, off.event.time_ns
+        if self._quality.over(off.interface, off_ns, off_ns + DEADLINE_NS) != "good":
             return
         # A hole is known from the message after it on.
-        if self._quality.lost(conversation_of(record), off_ns, time_ns):
+        if self._quality.lost(off.ends, off_ns, time_ns):
             return
         yield finding(
             self,
@@ -113,9 +118,24 @@ class ReportDisabled(Detector):
             "report_disabled",
             category="ot_anomaly",
             expected="reports switched on again soon after",
-            observed=f"off for {(time_ns - event.time_ns) // SECOND} s and more",
-            since_ns=event.time_ns,
+            observed=f"off for {(time_ns - off_ns) // SECOND} s and more",
+            since_ns=off_ns,
         )
+
+    def pending(self, write: Writer) -> Json:
+        """Reports that are off, with the events that switched them off."""
+        held = [
+            [conversation, write.place(off.event), off.interface, off.ends, off.overdue]
+            for conversation, off in self._pending.items()
+        ]
+        return [one for one in held if one[1] is not None]
+
+    def resume(self, pending: Json, read: Reader) -> None:
+        """Takes them."""
+        for conversation, place, interface, ends, overdue in pending:
+            off = _Off(read.event(place), interface, key_of(ends), overdue)
+            self._pending.put(key_of(conversation), off)
+        self._set_due()
 
 
 def _due_ns(off: _Off) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import field
 from typing import TYPE_CHECKING, ClassVar
@@ -22,6 +21,8 @@ if TYPE_CHECKING:
 SECOND = 1_000_000_000
 MINUTE_NS = 60 * SECOND
 MAX_INTERFACES = 1_024
+MAX_RHYTHMS = 64
+"""Rhythms of an interface that are told apart: more make no difference."""
 OF_A_SENSOR = frozenset(("one_sided", "duplicates", "truncated_frames", "clock_jump"))
 """What is told of a live sensor, and of captures only where a site wants it."""
 
@@ -36,6 +37,10 @@ class _Interface:
     dropped: WindowCount = field(default_factory=lambda: WindowCount(MINUTE_NS))
     gap: WindowCount = field(default_factory=lambda: WindowCount(MINUTE_NS))
     unread: WindowCount = field(default_factory=lambda: WindowCount(MINUTE_NS))
+
+    def counts(self) -> tuple[WindowCount, ...]:
+        """All of them."""
+        return (self.frames, self.bytes, self.missed, self.dropped, self.gap, self.unread)
 
 
 def faults_of(health: Health, limits: SensorThresholds) -> Iterator[tuple[str, str, str]]:
@@ -57,6 +62,7 @@ class Sensor(Detector):
     """Speaks when what the sensor sees is not what passes."""
 
     name = "sensor"
+    version = 2
     categories = frozenset(("ot_sensor", "ot_anomaly"))
     says: ClassVar[Mapping[str, str]] = {
         "traffic_none": "No frame came to an interface for much longer than usual.",
@@ -89,7 +95,7 @@ class Sensor(Detector):
         self.settings = settings or SensorThresholds()
         self._names = tuple(interfaces)
         self._interfaces: dict[int, _Interface] = {}
-        self._rhythms: Counter[int] = Counter()
+        self._rhythms: dict[int, set[str]] = {}
         """Steady rhythms of each interface."""
         self._told: Told[tuple[int, str]] = Told(
             self.settings.repeat_s * SECOND, MAX_INTERFACES * 8
@@ -105,12 +111,18 @@ class Sensor(Detector):
     def observe(self, event: Event) -> Iterable[Event]:
         """Takes a time of an interface, or a rhythm on one."""
         if event.category == "ot_anomaly":
-            self._rhythms.update((event.record.interface,))
+            self._beats(event.record.interface, event.record.id)
             return ()
         record = event.record
         if isinstance(record, Notice):
             return list(self._tell(event, record, record.kind, record.expected, record.observed))
         return list(self._judged(event, record))
+
+    def _beats(self, interface: int, rhythm: str) -> None:
+        if len(self._rhythms) < MAX_INTERFACES or interface in self._rhythms:
+            known = self._rhythms.setdefault(interface, set())
+            if len(known) < MAX_RHYTHMS:
+                known.add(rhythm)
 
     def _judged(self, event: Event, health: Health) -> Iterator[Event]:
         if len(self._interfaces) >= MAX_INTERFACES and health.interface not in self._interfaces:
@@ -147,7 +159,7 @@ class Sensor(Detector):
     def _means_something(self, health: Health) -> bool:
         """Whether a silence is long, on an interface that is never silent."""
         lasted_ns = health.until_ns - health.from_ns
-        if self._rhythms[health.interface] < self.settings.rhythm_count:
+        if len(self._rhythms.get(health.interface, ())) < self.settings.rhythm_count:
             return False
         return lasted_ns >= self.settings.silent_s * SECOND
 
@@ -237,9 +249,22 @@ class Sensor(Detector):
         return f"interface {getattr(record, 'interface', 0)}"
 
     def memory(self) -> Json:
-        """What was told, by interface."""
-        return self._told.written()
+        """What was told, by interface; the counts of the last minute, and the rhythms."""
+        return {
+            "told": self._told.written(),
+            "counts": [
+                [interface, [count.written() for count in own.counts()]]
+                for interface, own in self._interfaces.items()
+            ],
+            "rhythms": [[interface, sorted(ids)] for interface, ids in self._rhythms.items()],
+        }
 
     def restore(self, memory: Json) -> None:
         """Takes it."""
-        self._told.read(memory)
+        self._told.read(memory["told"])
+        for interface, counts in memory["counts"]:
+            own = self._interfaces.setdefault(interface, _Interface())
+            for count, written in zip(own.counts(), counts, strict=True):
+                count.read(written)
+        for interface, ids in memory["rhythms"]:
+            self._rhythms[interface] = set(ids)

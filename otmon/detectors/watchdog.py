@@ -14,11 +14,12 @@ from dataclasses import field
 from typing import TYPE_CHECKING, ClassVar
 
 from otmon.dataclass import dataclass
-from otmon.detectors.bounded import Json, Recent, Told
+from otmon.detectors.bounded import Json, Recent, Told, key_of
 from otmon.detectors.detector import Detector
 from otmon.detectors.finding import finding, finding_between
 from otmon.detectors.quality import Quality
 from otmon.model.event import NEVER_NS, Event
+from otmon.model.kept_event import Reader, Writer
 from otmon.model.observed import Ends
 from otmon.thresholds import WatchdogThresholds
 
@@ -63,10 +64,27 @@ class _Waiting:
     """Stations that do not answer."""
 
 
+@dataclass(slots=True)
+class _Certain:
+    """A silence that waits for others to be told with them."""
+
+    key: _Key
+    time_ns: int
+    server: str | None
+    vlan: int | None
+    units: set[int | None]
+    event: Event
+
+
 class Watchdog(Detector):
-    """Speaks when something that was regular, or used to answer, is silent; and when it returns."""
+    """Speaks when something that was regular, or used to answer, is silent; and when it returns.
+
+    Suspicions are given up over a restart, which is blind time; silences that are
+    certain are told after it.
+    """
 
     name = "watchdog"
+    version = 2
     categories = frozenset(("ot_anomaly",))
     says: ClassVar[Mapping[str, str]] = {
         "poll_stopped": "A client no longer asks what it asked regularly; both ends are alive.",
@@ -96,8 +114,7 @@ class Watchdog(Detector):
         self._quality = quality or Quality()
         self._channels: Recent[_Channel, _Known] = Recent(MAX_CHANNELS)
         self._waiting: Recent[_Key, _Waiting] = Recent(MAX_WAITING)
-        self._certain: list[tuple[_Key, int, _Waiting, Event]] = []
-        """Silences that wait for others to be told with them, with the time of each."""
+        self._certain: list[_Certain] = []
         self._told: Recent[_Key, int] = Recent(MAX_TOLD)
         self._suspended: Told[int] = Told(self.settings.repeat_s * SECOND, 1_024)
 
@@ -119,6 +136,8 @@ class Watchdog(Detector):
             case "periodic":
                 known.rhythms.add(rhythm.id)
                 known.units.add(rhythm.unit)
+                # Told before a restart: nobody knows here any more that it was overdue.
+                yield from self._returned(event, ("overdue", channel))
             case "overdue":
                 known.rhythms.add(rhythm.id)
                 known.overdue.add(rhythm.id)
@@ -157,8 +176,12 @@ class Watchdog(Detector):
     def _wait(
         self, key: _Key, unit: int | None, event: Event, since_ns: int, deadline_ns: int
     ) -> None:
-        if key in self._told:
-            return
+        told_ns = self._told.peek(key)
+        if told_ns is not None:
+            if since_ns <= told_ns:
+                return
+            # It came back while nobody looked.
+            self._told.drop(key)
         known = self._waiting.get(key)
         if known is not None:
             known.event = event  # the latest knows most
@@ -173,11 +196,11 @@ class Watchdog(Detector):
         due = [item for item in self._waiting.items() if item[1].due_ns <= time_ns]
         found = list(self._judge(due, time_ns)) if due else []
         fold_ns = self.settings.fold_s * SECOND
-        if self._certain and self._certain[0][1] + fold_ns <= time_ns:
+        if self._certain and self._certain[0].time_ns + fold_ns <= time_ns:
             found += self._folded()
         self.due_ns = min((one.due_ns for _, one in self._waiting.items()), default=NEVER_NS)
         if self._certain:
-            self.due_ns = min(self.due_ns, self._certain[0][1] + fold_ns)
+            self.due_ns = min(self.due_ns, self._certain[0].time_ns + fold_ns)
         return found
 
     def finish(self) -> Iterable[Event]:
@@ -192,8 +215,17 @@ class Watchdog(Detector):
             good = self._quality.good(waiting.event.record, from_ns, waiting.due_ns)
             if good and self._controlled(key[1], interface, waiting):
                 self._told.put(key, time_ns)
-                named = self._named(key[0], waiting, time_ns)
-                self._certain.append((key, time_ns, waiting, named))
+                record = waiting.event.record
+                self._certain.append(
+                    _Certain(
+                        key,
+                        time_ns,
+                        record.server_address,
+                        record.vlan,
+                        waiting.units,
+                        self._named(key[0], waiting, time_ns),
+                    )
+                )
             else:
                 yield from self._suspend(waiting.event, interface, waiting, time_ns)
 
@@ -280,26 +312,27 @@ class Watchdog(Detector):
         """Single silences, or one that stands for all of them."""
         certain, self._certain = self._certain, []
         silent = ("no_reply", "device_silent", "channel_silent")
-        servers: dict[str | None, Event] = {}
-        for _, _, _, event in certain:
-            if event.get("anomaly.type") in silent:
-                servers.setdefault(event.record.server_address, event)
+        servers: dict[str | None, _Certain] = {}
+        for one in certain:
+            if one.event.get("anomaly.type") in silent:
+                servers.setdefault(one.server, one)
         known = {channel[1] for channel, _ in self._channels.items()} | set(servers)
         many = len(servers) >= self.settings.fleet_count
         # Nobody asks for them any more: then it may be the tap, and the fleet is well.
-        asked = any(event.get("anomaly.type") != "channel_silent" for event in servers.values())
+        asked = any(one.event.get("anomaly.type") != "channel_silent" for one in servers.values())
         if many and asked and len(servers) >= self.settings.fleet_share * len(known):
-            yield self._fleet(servers, len(known), certain[-1][1])
-            certain = [one for one in certain if one[3].get("anomaly.type") not in silent]
-        for _, _, waiting, event in certain:
-            all_units = self._units_of(event.record.server_address)
+            yield self._fleet(servers, len(known), certain[-1].time_ns)
+            certain = [one for one in certain if one.event.get("anomaly.type") not in silent]
+        for one in certain:
+            all_units = self._units_of(one.server)
             # Without a unit it is all of them.
-            units = {unit for unit in waiting.units if unit is not None}
-            units = all_units if None in waiting.units else units
-            if event.get("anomaly.type") == "no_reply" and len(units) > 1 and units >= all_units:
-                yield self._gateway(event, units)
+            units = {unit for unit in one.units if unit is not None}
+            units = all_units if None in one.units else units
+            several = len(units) > 1 and units >= all_units
+            if several and one.event.get("anomaly.type") == "no_reply":
+                yield self._gateway(one.event, units)
             else:
-                yield event
+                yield one.event
 
     def _units_of(self, server: str | None) -> set[int]:
         return {
@@ -320,32 +353,31 @@ class Watchdog(Detector):
             },
         )
 
-    def _fleet(self, servers: Mapping[str | None, Event], known: int, time_ns: int) -> Event:
+    def _fleet(self, servers: Mapping[str | None, _Certain], known: int, time_ns: int) -> Event:
         names = sorted(str(server) for server in servers)
         shown = ", ".join(names[:8]) + (" ..." if len(names) > 8 else "")
         first = next(iter(servers.values()))
-        frames = tuple(frame for event in servers.values() for frame in event.frames)
+        events = [one.event for one in servers.values()]
+        frames = tuple(frame for event in events for frame in event.frames)
         return finding_between(
             self,
-            Ends(frames=frames[:16], vlan=first.record.vlan),
+            Ends(frames=frames[:16], vlan=first.vlan),
             time_ns,
             "fleet_silent",
             category="ot_anomaly",
             expected=f"answers of {known} devices",
             observed=f"{len(names)} of them silent: {shown}",
             since_ns=min(
-                since
-                for event in servers.values()
-                if isinstance(since := event.get("anomaly.since"), int)
+                since for event in events if isinstance(since := event.get("anomaly.since"), int)
             ),
-            near=first,
+            near=first.event,
         )
 
     def _returned(self, event: Event, key: _Key) -> Iterator[Event]:
         self._waiting.drop(key)
         told_ns = self._told.drop(key)
         waiting = len(self._certain)
-        self._certain = [one for one in self._certain if one[0] != key]
+        self._certain = [one for one in self._certain if one.key != key]
         if told_ns is None or len(self._certain) < waiting:
             return  # it was away for so short that nobody has heard of it
         yield finding(
@@ -360,11 +392,39 @@ class Watchdog(Detector):
 
     def memory(self) -> Json:
         """What was told to be silent: its return is told after a restart, too."""
-        return self._told.written(lambda time_ns: time_ns)
+        return {
+            "told": self._told.written(lambda time_ns: time_ns),
+            "suspended": self._suspended.written(),
+        }
 
     def restore(self, memory: Json) -> None:
         """Takes it."""
-        self._told.read(memory, int)
+        self._told.read(memory["told"], int)
+        self._suspended.read(memory["suspended"])
+
+    def pending(self, write: Writer) -> Json:
+        """Silences that are certain, and waited for others only."""
+        held = [
+            [
+                one.key,
+                one.time_ns,
+                one.server,
+                one.vlan,
+                sorted(one.units, key=str),
+                write.place(one.event),
+            ]
+            for one in self._certain
+        ]
+        return [one for one in held if one[-1] is not None]
+
+    def resume(self, pending: Json, read: Reader) -> None:
+        """Takes them."""
+        for key, time_ns, server, vlan, units, place in pending:
+            event = read.event(place)
+            self._certain.append(_Certain(key_of(key), time_ns, server, vlan, set(units), event))
+        if self._certain:
+            fold_ns = self.settings.fold_s * SECOND
+            self.due_ns = min(self.due_ns, self._certain[0].time_ns + fold_ns)
 
 
 def channel_of(record: Rhythm | NoReply) -> _Channel:

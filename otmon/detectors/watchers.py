@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from otmon.detectors.bounded import Json
 from otmon.detectors.detector import Detector
 from otmon.detectors.quality import Quality
+from otmon.model.context import Context
 from otmon.model.event import NEVER_NS, Event, Likeness
+from otmon.model.kept_event import Reader, Writer
 
 MAX_SHAPES = 4_096
 """Shapes of which it is remembered who wants them; when there are more, all are asked anew."""
 MAX_LIKENESSES = 16_384
 """Likenesses of which the same is remembered."""
+
+MAX_PENDING = 1_000
+"""Events that are written down for a detector that holds something back."""
 
 ASK_AGAIN = 8
 """Events of a likeness after which it is asked again whether a detector is spent."""
@@ -150,6 +155,40 @@ class Watchers:
             elif memory is not None:
                 detector.restore(memory)
         return other
+
+    def pending(self, file_name: Callable[[int], str]) -> Json:
+        """What the detectors hold back for more, by name.
+
+        Args:
+            file_name: Gives the path of a capture by its place in the input.
+        """
+        held: dict[str, Json] = {}
+        for one in self._detectors:
+            write = Writer(file_name, MAX_PENDING)
+            waits = one.pending(write)
+            if waits:
+                held[one.name] = [one.version, waits, write.written()]
+        return held
+
+    def resume(
+        self,
+        pending: Json,
+        place_of: Callable[[str], int] | None,
+        context: Context | None = None,
+    ) -> None:
+        """Goes on with what `pending` gave, after `restore` and before the first event.
+
+        Args:
+            pending: What `pending` gave.
+            place_of: Gives a place in the input to the path of an earlier capture; none
+                where frames of earlier runs are gone.
+            context: What answers the fields that events do not carry themselves.
+        """
+        for detector in self._detectors:
+            version, waits, events = pending.get(detector.name, (None, None, ()))
+            if version == detector.version:
+                detector.resume(waits, Reader(events, place_of, context))
+        self.due_ns = min((one.due_ns for one in self._detectors), default=NEVER_NS)
 
     def names(self) -> Iterable[str]:
         """The detectors that are on."""

@@ -25,9 +25,10 @@ _NOTHING = Layout({})
 class Writer:
     """Writes events, each once."""
 
-    def __init__(self, file_name: Callable[[int], str]) -> None:
-        """Takes what gives the path of a capture by its place in the input."""
+    def __init__(self, file_name: Callable[[int], str], most: int = MAX_KEPT) -> None:
+        """Takes what gives the path of a capture by its place in the input, and the room."""
         self._file_name = file_name
+        self._most = most
         self._places: dict[int, int] = {}
         self._events: list[Event] = []
         """Held, so that no other event gets the identity of one of them."""
@@ -35,7 +36,7 @@ class Writer:
     def place(self, event: Event) -> int | None:
         """Where an event stands among those written; none where there is no room left."""
         known = self._places.get(id(event))
-        if known is None and len(self._events) < MAX_KEPT:
+        if known is None and len(self._events) < self._most:
             known = self._places[id(event)] = len(self._events)
             self._events.append(event)
         return known

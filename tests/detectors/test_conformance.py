@@ -41,7 +41,7 @@ def test_codes_flows_and_functions_are_told_apart():
     found = said(
         [Conformance()],
         departure(0, "malformed", "oversize"),
-        departure(1, "malformed", flow_id=2),
+        departure(1, "malformed", client_port=50001),
         departure(2, "malformed", function_code=99),
     )
 

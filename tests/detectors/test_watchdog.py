@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from otmon.detectors.quality import Quality
@@ -205,3 +207,39 @@ def test_a_rhythm_of_a_few_seconds_is_no_habit():
     plant.overdue(2, count=20, client_last_seen_ns=at(101), server_last_seen_ns=at(101))
 
     assert [] == plant.wait(170)
+
+
+def restarted(plant: Plant) -> Plant:
+    """The same plant, watched by one that goes on with what was written down."""
+    other = Plant()
+    other.watchers.restore(json.loads(json.dumps(plant.watchers.memories())))
+    other.watchers.resume(json.loads(json.dumps(plant.watchers.pending(str))), int)
+    return other
+
+
+def test_a_silence_that_is_certain_is_told_after_a_restart():
+    plant = Plant()
+    plant.call(106, 2)
+    before = plant.wait(120)
+
+    assert ([], ["device_silent"]) == (before, restarted(plant).wait(170))
+
+
+def test_a_rhythm_that_is_steady_again_after_a_restart_is_a_return():
+    plant = Plant()
+    plant.overdue(2, deadline_ns=10 * 10**9, count=100, period_ns=10**9)
+    plant.wait(170)
+    other = restarted(plant)
+    other.rhythm(300, 2, kind="periodic")
+
+    assert (["channel_silent"], ["returned"]) == (plant.said, other.said)
+
+
+def test_a_device_that_came_back_unseen_can_fall_silent_again():
+    plant = Plant()
+    plant.call(106, 2)
+    plant.wait(170)
+    other = restarted(plant)
+    other.call(400, 2, since=390)
+
+    assert (["device_silent"], ["device_silent"]) == (plant.said, other.wait(500))
