@@ -7,8 +7,8 @@ from otmon.detectors.watchers import Watchers
 from otmon.fields import ANOMALIES
 from otmon.model.context import AssetFacts
 from otmon.model.event import event_from_transaction
-from tests.detectors.seeing import at, operation, said
-from tests.records import Transaction
+from tests.detectors.seeing import at, operation, restarted, said, types
+from tests.records import SECOND, START, History, Transaction
 
 
 def departure(seconds: float, *codes: str, **facts):
@@ -78,3 +78,64 @@ def test_codes_that_loss_can_cause_are_left_out_next_to_a_gap():
 
 def test_the_codes_are_those_of_the_engine():
     assert LOSS_CODES | STATUS_CODES <= set(ANOMALIES)
+
+
+def habitual(minutes: int, start: float = 0, **facts):
+    """The same departure once a minute."""
+    return [departure(start + turn * 60, "trailing_bytes", **facts) for turn in range(minutes)]
+
+
+def late(seconds: float) -> History:
+    """Of a conversation that began so long before the start of all tests."""
+    return History(read_count=1000, first_seen_ns=START - round(seconds * SECOND))
+
+
+def test_what_was_there_from_the_start_is_a_quirk_after_an_hour_and_told_no_more():
+    found = said([Conformance()], *habitual(300))
+    types = [one.get("anomaly.type") for one in found]
+
+    assert 1 == types.count("device_quirk") == len(types) - types.count("trailing_bytes")
+    assert "device_quirk" == types[-1]
+    assert found[-1].time_ns == at(3600)
+
+
+def test_a_quirk_is_no_departure_for_the_rules_that_look_at_codes():
+    found = said([Conformance()], *habitual(100))
+
+    assert () == found[-1].get("ot.anomaly")
+
+
+def test_what_comes_later_is_a_quirk_after_a_week_alone():
+    own = late(700)
+    few = [departure(hour * 3600, "trailing_bytes", history=own) for hour in range(7 * 24 - 1)]
+    more = [departure(hour * 3600, "trailing_bytes", history=own) for hour in range(7 * 24 + 1)]
+
+    assert ("device_quirk" in types(Conformance(), *few), types(Conformance(), *more)[-1]) == (
+        False,
+        "device_quirk",
+    )
+
+
+def test_another_departure_of_a_device_with_a_quirk_is_told():
+    detector = Conformance()
+    said([detector], *habitual(100))
+
+    assert ["length_mismatch"] == types(detector, departure(6001, "length_mismatch"))
+    assert ["trailing_bytes"] == types(
+        detector, departure(6002, "trailing_bytes", function_code=16)
+    )
+
+
+def test_who_claims_to_be_the_client_has_no_quirk():
+    found = said(
+        [Conformance()], *[departure(turn * 60, "request_from_server") for turn in range(300)]
+    )
+
+    assert "device_quirk" not in [one.get("anomaly.type") for one in found]
+
+
+def test_a_quirk_survives_a_restart():
+    old = Conformance()
+    said([old], *habitual(100))
+
+    assert [] == types(restarted(old, Conformance()), *habitual(3, start=6100))
