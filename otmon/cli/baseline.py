@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -203,20 +205,29 @@ def import_(state: str | None, config: str | None, author: str | None, file: str
 
     settings = load(config)
     known = reading.read(Path(file).read_text(encoding="utf-8"), file)
-    with SiteFile.open(site.place(state, settings)) as place, place.transaction() as db:
+    with _alone(site.place(state, settings)) as place, place.transaction() as db:
         before = {one.id: one for one in kept.load_statements(db)}
         after = {one.id: one for one in known.book.statements()}
         writer = Writer(db, Action(author or site.user(), "import", file))
+        around = kept.surroundings(db)
+        kept.clear(db)
+        kept.save(db, _whole(Baseline(known.book, known.site, settings.baseline)))
+        # Taken back last: what statements are left says which devices are.
+        writer.add(kept.WHOLE, "site", around, kept.surroundings(db))
         for identity in sorted({*before, *after}):
             old, new = before.get(identity), after.get(identity)
             if old != new:
                 facts = None if old is None else kept.facts_of(old)
                 kept.note(writer, facts, new, identity)
-        around = kept.surroundings(db)
-        kept.clear(db)
-        kept.save(db, _whole(Baseline(known.book, known.site, settings.baseline)))
-        writer.add(kept.WHOLE, "site", around, kept.surroundings(db))
     console.out().print(f"{len(after):,} statements are what is normal now", soft_wrap=True)
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[SiteFile]:
+    """A state into which no sensor writes: it would go on with the baseline that it has."""
+    with SiteFile.open(path) as place:
+        place.claim()
+        yield place
 
 
 def _whole(normal: Baseline) -> kept.Changes:

@@ -6,6 +6,7 @@ import click
 
 from otmon.cli import console, options, site
 from otmon.config import load
+from otmon.state.baseline import WHOLE
 from otmon.state.undo import undo as take_back
 
 
@@ -35,6 +36,9 @@ def undo(
     """
     with site.writing(state, load(config)) as file, file.transaction() as db:
         entries = take_back(db, entry, author or site.user(), note)
+        if any(one.kind == WHOLE for one in entries):
+            # A sensor would go on with the baseline that it has.
+            file.claim()
     for one in entries:
         console.out().print(
             f"taken back: {one.action} {one.kind} {one.subject} by {one.author} (entry {one.id})",

@@ -298,7 +298,9 @@ def _settled(db: sqlite3.Connection, number: int) -> Facts:
     return {"status": status, "muted_until_ns": until}
 
 
-def restore(db: sqlite3.Connection, subject: str, facts: Facts | None) -> None:
+def restore(
+    db: sqlite3.Connection, subject: str, facts: Facts | None, _after: Facts | None = None
+) -> None:
     """Puts the status of an alert back to what the journal says."""
     if facts is not None:
         db.execute(

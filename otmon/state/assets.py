@@ -110,7 +110,9 @@ def say(db: sqlite3.Connection, action: Action, said: Mapping[str, Words | None]
     return writer
 
 
-def restore(db: sqlite3.Connection, asset: str, facts: Facts | None) -> None:
+def restore(
+    db: sqlite3.Connection, asset: str, facts: Facts | None, _after: Facts | None = None
+) -> None:
     """Puts the words about an asset back to what they were."""
     if facts is None:
         db.execute("DELETE FROM asset_words WHERE id = ?", (asset,))

@@ -132,14 +132,6 @@ def note_edges(
             writer.add(EDGE, json.dumps(key), old, new)
 
 
-def restore_edge(db: sqlite3.Connection, subject: str, facts: Facts | None) -> None:
-    """Puts a conversation back to how it was learned: for the journal's undo."""
-    key = json.loads(subject)
-    db.execute("DELETE FROM baseline_edges WHERE client = ? AND server = ? AND protocol = ?", key)
-    if facts is not None:
-        save(db, Changes(edges=[Edge(**facts)]))
-
-
 def settled_since(
     db: sqlite3.Connection, entry: int
 ) -> tuple[int, dict[str, Statement | None], list[Edge]]:
@@ -157,31 +149,14 @@ def settled_since(
     for one in journal.entries(db, kind=KIND, after_id=entry):
         if one.subject in touched:
             continue
-        statement = _find(db, one.subject)
+        statement = find(db, one.subject)
         touched[one.subject] = statement
         if statement is not None:
             key = statement.key[1:4]
-            found = db.execute(
-                "SELECT document FROM baseline_edges"
-                " WHERE client = ? AND server = ? AND protocol = ?",
-                key,
-            ).fetchone()
-            if found is not None:
-                edges[key] = Edge(**json.loads(found[0]))
+            edge = find_edge(db, key)
+            if edge is not None:
+                edges[key] = edge
     return latest, touched, list(edges.values())
-
-
-def restore(db: sqlite3.Connection, identity: str, facts: Facts | None) -> None:
-    """Puts a statement back to what it was: for the journal's undo."""
-    if facts is None:
-        db.execute("DELETE FROM baseline_statements WHERE id = ?", (identity,))
-        return
-    statement, now = statement_of(facts), _find(db, identity)
-    if now is not None:
-        # What was counted since then stays counted.
-        statement.count = max(statement.count, now.count)
-        statement.last_seen_ns = max(statement.last_seen_ns, now.last_seen_ns)
-    db.execute(_WRITE, _row(statement))
 
 
 _COLUMNS = "document, count, last_seen_ns"
@@ -196,11 +171,20 @@ def _row(statement: Statement) -> tuple[Any, ...]:
     return statement.id, statement.state, statement.count, statement.last_seen_ns, document
 
 
-def _find(db: sqlite3.Connection, identity: str) -> Statement | None:
+def find(db: sqlite3.Connection, identity: str) -> Statement | None:
+    """The statement of an id."""
     row = db.execute(
         f"SELECT {_COLUMNS} FROM baseline_statements WHERE id = ?", (identity,)
     ).fetchone()
     return None if row is None else _statement(row)
+
+
+def find_edge(db: sqlite3.Connection, key: EdgeKey) -> Edge | None:
+    """The conversation of client, server and protocol."""
+    row = db.execute(
+        "SELECT document FROM baseline_edges WHERE client = ? AND server = ? AND protocol = ?", key
+    ).fetchone()
+    return None if row is None else Edge(**json.loads(row[0]))
 
 
 def _statement(row: tuple[str, int, int]) -> Statement:
@@ -216,16 +200,6 @@ def surroundings(db: sqlite3.Connection) -> Facts:
         "edges": [asdict(one) for one in load_edges(db)],
         "parties": [[asdict(one), addresses] for one, addresses in load_parties(db)],
     }
-
-
-def restore_surroundings(db: sqlite3.Connection, _subject: str, facts: Facts | None) -> None:
-    """Puts everything but the statements back to what it was."""
-    for table in ("edges", "parties", "facts"):
-        db.execute(f"DELETE FROM baseline_{table}")
-    if facts is not None:
-        parties = ((Party(**one), addresses) for one, addresses in facts["parties"])
-        edges = (Edge(**one) for one in facts["edges"])
-        save(db, Changes(edges=edges, parties=parties, facts=facts["facts"]))
 
 
 def facts_of(statement: Statement) -> Facts:

@@ -18,8 +18,9 @@ from otmon.state.site_file import now_ns
 Facts = dict[str, Any]
 """A subject before or after an action, as JSON."""
 
-Restore = Callable[[sqlite3.Connection, str, Facts | None], None]
-"""Puts the subject of this id back to what it was; None removes it."""
+Restore = Callable[[sqlite3.Connection, str, Facts | None, Facts | None], None]
+"""Puts the subject of this id back to what it was before an action, which made of it what
+comes last; where it was not there before, it goes. What traffic did to it since stays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,7 @@ def undo(
         _refuse_later(db, entry, taken_back[0].id)
     writer = Writer(db, Action(author, "undo", note))
     for entry in taken_back:
-        restore[entry.kind](db, entry.subject, entry.before)
+        restore[entry.kind](db, entry.subject, entry.before, entry.after)
         writer.add(entry.kind, entry.subject, entry.after, entry.before, undoes=entry.id)
     return taken_back[::-1]
 

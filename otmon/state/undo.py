@@ -5,14 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Mapping
 
-from otmon.state import alerts, assets, baseline, journal
+from otmon.state import alerts, assets, baseline, baseline_restore, journal
 from otmon.state.journal import Entry, Restore
 
 RESTORE: Mapping[str, Restore] = {
     "alert": alerts.restore,
-    baseline.KIND: baseline.restore,
-    baseline.WHOLE: baseline.restore_surroundings,
-    baseline.EDGE: baseline.restore_edge,
+    baseline.KIND: baseline_restore.restore,
+    baseline.WHOLE: baseline_restore.restore_surroundings,
+    baseline.EDGE: baseline_restore.restore_edge,
     "asset": assets.restore,
 }
 """What puts back each kind of subject of the journal."""

@@ -18,7 +18,9 @@ def site(tmp_path):
         yield opened
 
 
-def put(db: sqlite3.Connection, name: str, facts: dict[str, str] | None) -> None:
+def put(
+    db: sqlite3.Connection, name: str, facts: dict[str, str] | None, _after: object = None
+) -> None:
     """A subject of these tests is a row of `meta`."""
     db.execute("DELETE FROM meta WHERE name = ?", (name,))
     if facts is not None:
