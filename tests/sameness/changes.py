@@ -207,7 +207,3 @@ def renumbered(frames: list[Frame]) -> list[Frame]:
 READ, VALUE = b"\x03\x00\x64\x00\x01", b"\x03\x02\x00\x07"
 as_reads: Change = _modbus(lambda asked, _pdu: READ if asked else VALUE)
 """Each Modbus request as the read of one register, each answer as its value."""
-refused: Change = _modbus(
-    lambda asked, pdu: pdu if asked or pdu[0] in (3, 4) else bytes([pdu[0] | 0x80, 4])
-)
-"""Each Modbus request but reads refused: the device fails."""
