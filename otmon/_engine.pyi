@@ -1020,6 +1020,7 @@ class Engine:
         user: tuple[int, int] | None = None,
         writable: Sequence[str | PathLike[str]] | None = None,
         evidence_mib: int = 0,
+        backlog: int = 100_000,
         keep_duplicates: bool = False,
         pdu_log: bool = False,
         observations: bool = True,
@@ -1053,6 +1054,8 @@ class Engine:
                 can see to that (Landlock). One that is not there is made. Files stay as they
                 are by default.
             evidence_mib: Room for the latest frames, for `recent_frames`, in MiB.
+            backlog: Observations that wait for Python at most, besides those that are told
+                once only; more are left out and counted.
             keep_duplicates: Count second copies of mirrored packets, too.
             pdu_log: Write every PDU as a JSON line, for `take_pdus` or `read_pdus`.
             observations: Make observations as well, where there is a log.

@@ -326,6 +326,9 @@ class Monitor:
     """Room for frames that wait, for each interface, in MiB."""
     evidence_ring_mib: int = 64
     """Room in memory for the latest frames, of which those behind an alert are saved, in MiB."""
+    backlog: int = 100_000
+    """Observations that wait at most while rules are busy; more are left out and counted. Each
+    takes about 1 kB of memory while it waits."""
     pdu_log: str | None = None
     """A folder for every PDU as JSON lines, in gzip; none are kept, if left out."""
     pdu_log_file_mib: int = 64

@@ -174,6 +174,7 @@ def monitor(
         user=source.user,
         writable=own,
         evidence_mib=config.monitor.evidence_ring_mib,
+        backlog=config.monitor.backlog,
         pdu_log=config.monitor.pdu_log is not None,
         delta_s=DELTA_S,
         rhythm=True,

@@ -98,7 +98,7 @@ class SensorWatch:
                 yield Notice("sensor_sends", file, now_ns, now_ns, "frames that come alone", what)
             self._sends[file] = sight.sent > 0
         if left_out > self._left_out:
-            what = f"{left_out} observations were left out"
+            what = f"{left_out:,} observations were left out"
             yield Notice("falling_behind", 0, now_ns, now_ns, "all that there is to see", what)
             self._left_out = left_out
         yield from self._clock(now_s, now_ns)

@@ -254,7 +254,7 @@ impl Engine {
     #[staticmethod]
     #[pyo3(signature = (
         interfaces, *, filter = None, snap_length = None, promiscuous = true, ring_mib = 64, user = None,
-        writable = None, evidence_mib = 0, keep_duplicates = false, pdu_log = false, observations = true,
+        writable = None, evidence_mib = 0, backlog = 100_000, keep_duplicates = false, pdu_log = false, observations = true,
         rhythm = false, health = false, spoof = false, previous = false, ranges = false, delta_s = None,
         wanted = Vec::new(),
     ))]
@@ -269,6 +269,7 @@ impl Engine {
         user: Option<(u32, u32)>,
         writable: Option<Vec<PathBuf>>,
         evidence_mib: u16,
+        backlog: u32,
         keep_duplicates: bool,
         pdu_log: bool,
         observations: bool,
@@ -326,7 +327,8 @@ impl Engine {
                 ..Options::default()
             };
             let evidence = usize::from(evidence_mib) << 20;
-            let worker = Worker::watch(live, &options, evidence);
+            let backlog = usize::try_from(backlog).unwrap_or(usize::MAX);
+            let worker = Worker::watch(live, &options, evidence, backlog);
             worker.map(|worker| (worker, confined)).map_err(|fault| engine_error(&fault))
         })?;
         Ok(Self {

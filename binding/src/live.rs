@@ -20,16 +20,20 @@ const HAND_OVER_NS: i64 = 100_000_000;
 const TELL_NS: i64 = 1_000_000_000;
 /// Room for frames that come while somebody looks through the latest ones.
 const LATE: usize = 16 << 20;
-/// Observations that wait for Python at most, besides those in the channel.
-const BACKLOG: usize = 100_000;
-/// Observations from which the backlog is full: so it is not looked through for each batch.
-const FULL: usize = 125_000;
-/// The same of the PDU log, in bytes.
+/// Bytes of the PDU log that wait for Python at most, besides those in the channel, and
+/// from which on it is cut: so it is not looked through for each batch.
 const BACKLOG_PDUS: usize = 64 << 20;
 const FULL_PDUS: usize = 80 << 20;
 
-/// Watches until somebody says stop or nobody listens.
-pub fn watch(live: &mut Live, engine: &mut Engine, shared: &Shared, send: &SyncSender<Batch>) {
+/// Watches until somebody says stop or nobody listens. So many observations of `backlog`
+/// wait for Python at most, besides those in the channel and those told once only.
+pub fn watch(
+    live: &mut Live,
+    engine: &mut Engine,
+    shared: &Shared,
+    send: &SyncSender<Batch>,
+    backlog: usize,
+) {
     let mut batch = Batch::default();
     let (mut frames, mut handed_ns, mut told_ns) = (0u64, i64::MIN, i64::MIN);
     let mut late = RecentFrames::new(LATE);
@@ -66,7 +70,7 @@ pub fn watch(live: &mut Live, engine: &mut Engine, shared: &Shared, send: &SyncS
                 Err(TrySendError::Full(back)) => batch = back,
                 Err(TrySendError::Disconnected(_)) => return,
             }
-            let left_out = bound(&mut batch);
+            let left_out = bound(&mut batch, backlog);
             engine.count_left_out(left_out);
         }
         if shared.is_stopping() {
@@ -100,13 +104,14 @@ fn tell_dropped(live: &Live, engine: &mut Engine, before: &mut [u64]) {
 }
 
 /// Brings the backlog within its bounds; gives how many observations and PDUs were left out.
-fn bound(batch: &mut Batch) -> u64 {
+fn bound(batch: &mut Batch, backlog: usize) -> u64 {
     let pdus = if batch.pdus.len() > FULL_PDUS { cut(&mut batch.pdus) } else { 0 };
-    if batch.observations.len() <= FULL {
+    // A quarter more may wait: so it is not looked through for each batch.
+    if batch.observations.len() <= backlog.saturating_add(backlog / 4) {
         return pdus;
     }
     keep_latest(&mut batch.observations);
-    let mut room = BACKLOG;
+    let mut room = backlog;
     let before = batch.observations.len();
     batch.observations.retain(|one| {
         // Whatever is new is told once only: it is never left out. The tables of

@@ -226,14 +226,20 @@ impl Worker {
     }
 
     /// Starts the thread on interfaces that are open already; the paths of `options` do not
-    /// count. `evidence` is the room for the latest frames, in bytes.
-    pub fn watch(mut live: Live, options: &Options, evidence: usize) -> Result<Self, String> {
+    /// count. `evidence` is the room for the latest frames, in bytes; `backlog` that for
+    /// observations that wait for Python.
+    pub fn watch(
+        mut live: Live,
+        options: &Options,
+        evidence: usize,
+        backlog: usize,
+    ) -> Result<Self, String> {
         let mut engine = make_engine(options);
         let recent = Some(RecentFrames::new(evidence)).filter(|_| evidence > 0);
         let shared = Shared { recent: Mutex::new(recent), ..Shared::default() };
         live::tell(&mut live, &engine, &shared);
         Self::spawn(shared, move |shared, send, _| {
-            live::watch(&mut live, &mut engine, shared, send);
+            live::watch(&mut live, &mut engine, shared, send, backlog);
         })
     }
 

@@ -227,6 +227,7 @@ def status_of(view: View) -> str:
         f"{one.name} {one.packets:,} frames, {one.packet_rate:,.0f} frames/s, {one.dropped:,} lost"
         for one in view.interfaces
     )
+    rates += f", {view.left_out:,} left out"
     counted = [f"{view.open_by_level[level]} {level}" for level in reversed(LEVELS)
                if view.open_by_level.get(level)]  # fmt: skip
     return f"{rates}; {_counts(view)}; open alerts: {', '.join(counted) or 'none'}"

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from live.frames import frames_of, numbered
+from live.frames import commands, frames_of, numbered
 from live.test_monitor import STOPPED, Monitor
-from live.wire import Wire
+from live.wire import HERE, Wire
 from places import PCAPS
 
 from otmon.model.alert import Alert
@@ -90,6 +92,38 @@ def test_frames_that_found_no_room_are_shown_and_one_alert(wire: Wire, tmp_path:
     assert ("Sensor cannot keep up", 1) == (alert.rule.title, alert.count)
     assert "tap0:" in alert.message
     assert ", the last at " in line
+
+
+def test_rules_that_are_slow_cost_no_frame_and_what_they_missed_is_counted_and_told_once(
+    wire: Wire, tmp_path: Path
+) -> None:
+    state = tmp_path / "site.sqlite"
+    config = tmp_path / "otmon.toml"
+    config.write_text("[monitor]\nbacklog = 1000\n", encoding="utf-8")
+    # Rules take nothing until the engine had to leave out some of 20,000 commands.
+    slowed = (sys.executable, str(HERE / "lagging.py"), "100", "monitor")
+    monitor = Monitor(wire, state, "--config", str(config), program=slowed)
+    wire.send(commands(masters=40, each=500))
+    monitor.until("The sensor does not keep up")
+    shown = monitor.until("observations were left out: this machine is too slow")
+    monitor.stop()
+    again = Monitor(wire, state)
+    wire.send(numbered(10))
+    again.stop()
+
+    left_out = re.search(r"([\d,]+) observations were left out", shown)
+    assert left_out is not None
+    assert 100 <= int(left_out[1].replace(",", "")) < 20_000
+    ended = monitor.lines[-1]
+    assert " ended: tap0 20,000 frames, " in ended
+    assert " 0 lost, " in ended
+    assert re.search(r" [\d,]+ left out; ", ended)
+    # What was left out is in the counts all the same.
+    assert "dnp3 20,000" in ended
+    (alert,) = of_the_sensor(state)
+    assert ("Sensor cannot keep up", 1) == (alert.rule.title, alert.count)
+    assert "observations were left out" in alert.message
+    assert [] == again.alerts
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import select
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -33,8 +34,10 @@ Known = tuple[str, int, str | None, str | None, int]
 class Monitor:
     """`otmon monitor --plain` on the watched end of a wire, once it watches."""
 
-    def __init__(self, wire: Wire, state: Path, *more: str) -> None:
-        command = [str(OTMON), "monitor", "--plain", "-i", "tap0", "--state", str(state), *more]
+    def __init__(
+        self, wire: Wire, state: Path, *more: str, program: Sequence[str] = (str(OTMON), "monitor")
+    ) -> None:
+        command = [*program, "--plain", "-i", "tap0", "--state", str(state), *more]
         self.process = subprocess.Popen(
             ["ip", "netns", "exec", wire.namespace, *command],
             stdout=subprocess.PIPE,
