@@ -72,6 +72,43 @@ _OF_DEEDS = frozenset(("ot_operation", "ot_anomaly"))
 """Categories whose sentences say what a client did."""
 
 
+_MANY = {"client": "several clients", "server": "several servers"}
+"""What is said where it was no single one."""
+
+_FIELDS: Mapping[str, tuple[str, str]] = {
+    "newest": ("client.address", "a client"),
+    "operation": ("ot.function.name", "unknown operation"),
+    "target": ("ot.object.id", "nothing named"),
+    "unit": ("ot.unit.id", "none"),
+    "value": ("ot.value", "none"),
+    "status": ("ot.status.name", "none"),
+    "anomalies": ("ot.anomaly", "none"),
+    "file": ("file.name", "unnamed"),
+    "expected": ("anomaly.expected", "unknown"),
+    "observed": ("anomaly.observed", "unknown"),
+}
+"""The field behind a place of a sentence, and what is said where there is none."""
+
+
+class _Places(dict[str, str]):
+    """What the places of a sentence stand for, found as they are asked for."""
+
+    def __init__(self, event: Event, client: str | None, server: str | None, count: int) -> None:
+        super().__init__(
+            client=client or _MANY["client"], server=server or _MANY["server"], count=str(count)
+        )
+        self._event = event
+
+    def __missing__(self, place: str) -> str:
+        event = self._event
+        if place == "did":
+            return _DID.get(event.operation_class or "", "changed something in")
+        if place == "protocol":
+            return _protocol(event) or "unknown protocol"
+        field, otherwise = _FIELDS[place]
+        return event.text(field) or otherwise
+
+
 def message_of(match: Match, client: str | None, server: str | None, count: int) -> str:
     """The sentence of an alert: who did what to whom, how, and what came of it.
 
@@ -83,27 +120,11 @@ def message_of(match: Match, client: str | None, server: str | None, count: int)
     """
     event = match.event
     template = match.rule.message or _SENTENCES.get(event.operation_class or "")
-    places = {
-        "client": client or "several clients",
-        "did": _DID.get(event.operation_class or "", "changed something in"),
-        "newest": event.text("client.address") or "a client",
-        "server": server or "several servers",
-        "protocol": _protocol(event) or "unknown protocol",
-        "operation": event.text("ot.function.name") or "unknown operation",
-        "target": event.text("ot.object.id") or "nothing named",
-        "unit": event.text("ot.unit.id") or "none",
-        "value": event.text("ot.value") or "none",
-        "status": event.text("ot.status.name") or "none",
-        "count": str(count),
-        "anomalies": event.text("ot.anomaly") or "none",
-        "file": event.text("file.name") or "unnamed",
-        "expected": event.text("anomaly.expected") or "unknown",
-        "observed": event.text("anomaly.observed") or "unknown",
-    }
     if template is None:
-        sentence = f"{match.rule.title}: {places['client']} to {places['server']}"
+        ends = f"{client or _MANY['client']} to {server or _MANY['server']}"
+        sentence = f"{match.rule.title}: {ends}"
     else:
-        sentence = template.format_map(places)
+        sentence = template.format_map(_Places(event, client, server, count))
     if match.group is not None:
         protocol = _protocol(event)
         said = f"{sentence} ({protocol})" if protocol else sentence

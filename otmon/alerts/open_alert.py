@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+import operator
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
@@ -33,6 +35,8 @@ _WEIGHTY = ("ot.operation.class", "event.outcome", "ot.answered", "otmon.identif
 
 _ROW = ("ot.function.name", "file.name", "ot.object.id", "ot.value", "ot.status.name")
 """The fields that make a row of the violation table."""
+
+_FILE = operator.itemgetter(0)
 
 _Row = tuple[FieldValue, ...]
 _Told = tuple[str, str | None, str | None, str | None]
@@ -319,9 +323,13 @@ def _text(value: FieldValue) -> str | None:
     """A field as text; of a list the first parts."""
     if value is None or isinstance(value, str):
         return value
-    if value == ():
+    if not isinstance(value, tuple):
+        return str(value)
+    if not value:
         return None
-    parts = value if isinstance(value, tuple) else (value,)
+    if len(value) == 1:
+        return str(value[0])
+    parts = value
     shown = ", ".join(map(str, parts[:MAX_VALUES]))
     return f"{shown} ..." if len(parts) > MAX_VALUES else shown
 
@@ -339,8 +347,8 @@ def _evidence(kept: Alert | None, frames: Iterable[Frame], file_name: FileNames)
         for more in kept.evidence.continued:
             by_file[more.file] = list(more.frames)
         room -= sum(map(len, by_file.values()))
-    for file, number in sorted(frames)[: max(room, 0)]:
-        by_file.setdefault(file_name(file), []).append(number)
+    for file, some in itertools.groupby(sorted(frames)[: max(room, 0)], _FILE):
+        by_file.setdefault(file_name(file), []).extend([number for _, number in some])
     lists = [FrameList(file, tuple(numbers)) for file, numbers in by_file.items()]
     if not lists:
         return AlertEvidence(None, (), ())

@@ -97,6 +97,15 @@ def pack(value: Any) -> Any:
     return render(value) if render else value
 
 
+packed_text: Callable[[Any], str] = json.JSONEncoder(
+    ensure_ascii=False, separators=(",", ":")
+).encode
+"""What `pack` gave, or other plain values, as JSON text without spaces.
+
+Made once: `json.dumps` makes another one each time that it is told about spaces.
+"""
+
+
 def unpack(kind: type[Item], value: Any) -> Item:
     """A dataclass from what `pack` made of it; keys that it lacks have their defaults."""
     parse = _parser(cast(Any, kind))

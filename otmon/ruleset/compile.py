@@ -41,6 +41,9 @@ _Matcher = Callable[[Scalar], bool]
 MAX_REGEX_INPUT = 4096
 """Most characters of a value that a regular expression is shown."""
 
+MAX_EXPLAINERS = 4096
+"""Conditions of which it is remembered how to explain them."""
+
 _OPERATORS: dict[Comparison, Callable[[Any, Any], bool]] = {
     "lt": operator.lt,
     "lte": operator.le,
@@ -71,27 +74,43 @@ def compile_condition(condition: Condition, time_zone: datetime.tzinfo = datetim
 
 def reasons(condition: Condition, event: Event) -> tuple[str, ...]:
     """The tests that made `condition` hold on `event`, in words."""
+    known = _explainers.get(id(condition))
+    if known is None:
+        if len(_explainers) >= MAX_EXPLAINERS:
+            _explainers.clear()
+        # With the condition itself, so that nothing else can have its place in memory.
+        known = _explainers[id(condition)] = condition, _explainer(condition)
     found: list[str] = []
-    _collect(condition, event, found)
+    known[1](event, found)
     return tuple(dict.fromkeys(found))
 
 
-@functools.lru_cache(maxsize=4096)
-def _compiled(condition: Condition) -> Predicate:
-    return compile_condition(condition)
+_Explainer = Callable[[Event, list[str]], None]
+_explainers: dict[int, tuple[Condition, _Explainer]] = {}
+"""What explains a condition, by where that is in memory: to hash all of it takes longer."""
 
 
-def _collect(condition: Condition, event: Event, found: list[str]) -> None:
+def _explainer(condition: Condition) -> _Explainer:
+    """What adds the tests that made a condition hold to a list, in words."""
     match condition:
         case And(parts=parts) | Or(parts=parts):
-            for part in parts:
-                if _compiled(part)(event):
-                    _collect(part, event, found)
+            told = [(compile_condition(part), _explainer(part)) for part in parts]
+
+            def explain_parts(event: Event, found: list[str]) -> None:
+                for holds, explain in told:
+                    if holds(event):
+                        explain(event, found)
+
+            return explain_parts
         case Test(field=field):
-            value = event.text(field)
-            found.append(f"{field} is {value}" if value is not None else f"{field} is not there")
-        case Not():
-            pass
+
+            def explain_test(event: Event, found: list[str]) -> None:
+                value = event.text(field)
+                said = f"is {value}" if value is not None else "is not there"
+                found.append(f"{field} {said}")
+
+            return explain_test
+    return lambda _event, _found: None
 
 
 def _all(parts: list[Predicate]) -> Predicate:

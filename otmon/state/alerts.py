@@ -16,7 +16,7 @@ from typing import Any
 from otmon.dataclass import dataclass
 from otmon.errors import UsageError
 from otmon.model.alert import LEVELS, Alert, KeptAlert
-from otmon.model.document import Time, pack, unpack
+from otmon.model.document import Time, pack, packed_text, unpack
 from otmon.state.journal import Action, Facts, Writer
 from otmon.state.site_file import now_ns
 
@@ -25,7 +25,16 @@ TOLD_COUNTS = (10, 100, 1_000)
 MAX_CHANGES = 100_000
 """Changes kept for those who tell of them; the oldest go first."""
 
+AT_ONCE = 256
+"""New alerts that are written in one go."""
+
 _COLUMNS = "number, key, sighted_ns, storm, status, muted_until_ns, document"
+_NOTE = (
+    "INSERT INTO alert_changes"
+    " (number, kind, time_ns, status, severity, level, count, author, note)"
+    " SELECT number, ?, ?, status, severity, level, count, ?, ? FROM alerts WHERE number = ?"
+)
+"""Notes what others have to be told of an alert, as it is now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,49 +83,61 @@ def save(db: sqlite3.Connection, alerts: Iterable[KeptAlert]) -> None:
         alerts: Those that changed; what people settled is taken from the state,
             not from them.
     """
+    last, notes = last_number(db), list[tuple[Any, ...]]()
+    fresh: list[tuple[Any, ...]] = []
     for kept in alerts:
         alert = kept.alert
-        row = db.execute(
-            "SELECT status, muted_until_ns, level, count FROM alerts WHERE number = ?", (alert.id,)
-        ).fetchone()
-        if row is None:
-            status, until, kind = "open", None, None if alert.storm else "raised"
+        if alert.id > last:
+            kind = None if alert.storm else "raised"
+            fresh.append(_row(kept, "open", None))
+            if len(fresh) >= AT_ONCE:
+                _insert(db, fresh)
         else:
-            status, until, level, count = row
-            status, until, kind = _after(alert, status, until, level, count)
-        values = {
-            "number": alert.id,
-            "key": kept.key,
-            "rule": alert.rule.id,
-            "severity": alert.severity,
-            "level": alert.level,
-            "sighted": kept.sighted_ns,
-            "first": alert.first_seen,
-            "last": alert.last_seen,
-            "count": alert.count,
-            "client": alert.client,
-            "server": alert.server,
-            "storm": alert.storm,
-            "status": status,
-            "until": until,
-            "document": _text(alert),
-        }
-        if row is None:
-            db.execute(
-                "INSERT INTO alerts VALUES (:number, :key, :rule, :severity, :level, :sighted,"
-                " :first, :last, :count, :client, :server, :storm, :status, :until, :document)",
-                values,
-            )
-        else:
-            db.execute(
-                "UPDATE alerts SET severity = :severity, level = :level, sighted_ns = :sighted,"
-                " first_ns = :first, last_ns = :last, count = :count, storm = :storm,"
-                " status = :status, muted_until_ns = :until, document = :document"
-                " WHERE number = :number",
-                values,
-            )
+            kind = _update(db, kept)
         if kind is not None:
-            _note(db, alert.id, kind, alert.last_seen)
+            notes.append((kind, alert.last_seen, None, None, alert.id))
+    _insert(db, fresh)
+    db.executemany(_NOTE, notes)
+
+
+def _row(kept: KeptAlert, status: str, until_ns: int | None) -> tuple[Any, ...]:
+    """An alert as a row of its table."""
+    alert = kept.alert
+    return (
+        *(alert.id, kept.key, alert.rule.id, alert.severity, alert.level, kept.sighted_ns),
+        *(alert.first_seen, alert.last_seen, alert.count, alert.client, alert.server),
+        *(alert.storm, status, until_ns, _text(alert)),
+    )
+
+
+def _insert(db: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> None:
+    """Puts rows of new alerts into the table, and leaves none of them."""
+    db.executemany("INSERT INTO alerts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
+    rows.clear()
+
+
+def _update(db: sqlite3.Connection, kept: KeptAlert) -> str | None:
+    """Keeps what was seen again; gives what others have to be told of it."""
+    alert = kept.alert
+    row = db.execute(
+        "SELECT status, muted_until_ns, level, count FROM alerts WHERE number = ?", (alert.id,)
+    ).fetchone()
+    if row is None:
+        # Its row was dropped because it was old.
+        _insert(db, [_row(kept, "open", None)])
+        return None if alert.storm else "raised"
+    status, until, level, count = row
+    status, until, kind = _after(alert, status, until, level, count)
+    values = (
+        *(alert.severity, alert.level, kept.sighted_ns, alert.first_seen, alert.last_seen),
+        *(alert.count, alert.storm, status, until, _text(alert), alert.id),
+    )
+    db.execute(
+        "UPDATE alerts SET severity = ?, level = ?, sighted_ns = ?, first_ns = ?, last_ns = ?,"
+        " count = ?, storm = ?, status = ?, muted_until_ns = ?, document = ? WHERE number = ?",
+        values,
+    )
+    return kind
 
 
 def _after(
@@ -360,16 +381,11 @@ def _note(
     author: str | None = None,
     note: str | None = None,
 ) -> None:
-    db.execute(
-        "INSERT INTO alert_changes (number, kind, time_ns, status, severity, level, count, author,"
-        " note) SELECT number, ?, ?, status, severity, level, count, ?, ? FROM alerts"
-        " WHERE number = ?",
-        (kind, time_ns, author, note, number),
-    )
+    db.execute(_NOTE, (kind, time_ns, author, note, number))
 
 
 def _text(alert: Alert) -> str:
-    return json.dumps(pack(alert), ensure_ascii=False, separators=(",", ":"))
+    return packed_text(pack(alert))
 
 
 def _kept(row: tuple[Any, ...]) -> KeptAlert:

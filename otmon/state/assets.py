@@ -10,6 +10,7 @@ from typing import Any
 
 from otmon.dataclass import dataclass
 from otmon.model.asset import Words
+from otmon.model.document import packed_text
 from otmon.state.journal import Action, Facts, Writer
 
 _WATCHED = "watched_ns"
@@ -67,7 +68,7 @@ def save(
                 record["gateway"],
                 record["first_ns"],
                 record["last_ns"],
-                json.dumps(record, ensure_ascii=False, separators=(",", ":")),
+                packed_text(record),
             )
             for record in records
         ),

@@ -59,7 +59,9 @@ def fresh() -> Iterator[SiteFile]:
     try:
         with SiteFile.open(place, durable=False) as site:
             site.claim()
-            yield site
+            # Nobody knows of it until the link says where it is.
+            with site.unshared():
+                yield site
             _point_to(place)
     except BaseException:
         _remove(place)

@@ -8,7 +8,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
-from otmon.model.document import pack
+from otmon.model.document import pack, packed_text
 
 
 def save(db: sqlite3.Connection, parts: Mapping[str, Any]) -> None:
@@ -19,7 +19,7 @@ def save(db: sqlite3.Connection, parts: Mapping[str, Any]) -> None:
     db.execute("DELETE FROM result_parts")
     for name, part in parts.items():
         plain = [*map(pack, part)] if isinstance(part, tuple | list) else pack(part)
-        text = json.dumps(plain, ensure_ascii=False, separators=(",", ":"))
+        text = packed_text(plain)
         db.execute(
             "INSERT INTO result_parts VALUES (?, ?)", (name, zlib.compress(text.encode(), 1))
         )

@@ -68,6 +68,31 @@ def told(site: SiteFile) -> list[str]:
     return [change.kind for change in alerts.changes(site.db)]
 
 
+def test_new_alerts_are_kept_beside_those_that_were_there(site):
+    """New ones go in together, whatever their order; the others are brought up to date."""
+    seen(site, id=2)
+    many = [
+        replace(ALERT, id=one, count=3, storm=2 if one % 2 else None) for one in range(400, 1, -1)
+    ]
+    with site.transaction() as db:
+        alerts.save(db, [KeptAlert(f"key {one.id}", START, one) for one in many])
+    assert 399 == site.db.execute("SELECT count(*) FROM alerts WHERE count = 3").fetchone()[0]
+    assert 400 == alerts.last_number(site.db)
+    # The one that was there is not raised again, nor is what is folded into another.
+    raised = [change.number for change in alerts.changes(site.db) if change.kind == "raised"]
+    assert [2, *range(400, 2, -2)] == raised
+
+
+def test_an_alert_whose_row_is_gone_is_kept_as_a_new_one(site):
+    seen(site)
+    with site.transaction() as db:
+        db.execute("DELETE FROM alerts")
+    seen(site, count=2)
+
+    assert (1, 2) == (now(site).id, now(site).count)
+    assert ["raised", "raised"] == told(site)
+
+
 def test_an_alert_comes_back_as_it_was_kept(site):
     seen(site)
 
