@@ -10,7 +10,6 @@ from __future__ import annotations
 import heapq
 import itertools
 import os
-import resource
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -30,6 +29,7 @@ from otmon.model.observed import event_from_notice
 from otmon.model.statement import Edge
 from otmon.pdu_log import PduLog
 from otmon.pipeline import Analysis
+from otmon.sensor_gauge import Gauge
 from otmon.sensor_watch import SensorWatch
 from otmon.shipping import Shipping, delivery, sensor_of
 from otmon.site_memory import SiteMemory, nothing_known
@@ -230,6 +230,7 @@ class _Watch(Analysis):
             site.path.absolute().parent,
             config.monitor.disk_free_mib << 20,
         )
+        self._gauge = Gauge()
         self._resumed = False
         self._latest: deque[News] = deque(maxlen=LATEST)
         self._remarks: tuple[str, ...] = (*self._rule_errors, *self._list_errors)
@@ -359,21 +360,26 @@ class _Watch(Analysis):
         """How the sensor is, for `otmon.sensor.*`."""
         files = self._engine.files()
         interfaces = self._engine.interfaces()
+        counters = self._engine.counters()
         disk = os.statvfs(self._site.path.parent)
         return {
             "uptime_s": round(time.monotonic() - self._began_s),
             "packets": sum(file.packets for file in files),
             "bytes": sum(file.bytes for file in files),
             "dropped_kernel": sum(one.ring_drops + one.driver_drops for one in interfaces),
-            "dropped_queue": self._engine.counters().get("suppressed_backlog", 0),
+            "dropped_queue": counters.get("suppressed_backlog", 0),
+            "decode_errors": sum(
+                count for name, count in counters.items() if name.startswith(("bad.", "panics."))
+            ),
+            "flows_active": counters.get("flows_active", 0),
             "capture_interfaces": self._names,
-            "rss_bytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss << 10,
             "disk_free_bytes": disk.f_bavail * disk.f_frsize,
             "remarks": [
                 *self._remarks,
                 *self._complaints.values(),
                 *(words for _, words in self._sensor_watch.problems(self._engine.now_ns())),
             ],
+            **self._gauge.figures(),
             **delivery(db),
         }
 

@@ -146,9 +146,13 @@ def further() -> Iterator[documents.Draft]:
         "capture_interfaces": ["eth1"], "rss_bytes": 1 << 26, "disk_free_bytes": 1 << 34,
         "remarks": ["3 frames were lost"], "outbox_rows": 7, "outbox_bytes": 7000,
         "outbox_oldest_age_s": 9, "delivered": 100, "duplicates": 0, "retried": 0,
-        "dead_letter": 1, "dropped_documents": 0,
+        "dead_letter": 1, "dropped_documents": 0, "decode_errors": 2, "flows_active": 40,
+        "cpu_pct": 12.5, "clock_synchronised": True, "clock_offset_ms": -0.25,
+        "clock_error_ms": 4.5, "last_ack_at": documents.Moment(now),
     }  # fmt: skip
     yield documents.sensor_health(sensor, now, figures)
+    unset = {"clock_synchronised": False, "clock_offset_ms": None, "clock_error_ms": None}
+    yield documents.sensor_health(sensor, now - 60_000_000_000, figures | unset)
     new = documents.sensor_health(sensor, now + 1, {})
     yield dataclasses.replace(
         new,

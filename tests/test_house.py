@@ -40,7 +40,9 @@ LAYERS = {
     "news": {"model", *PARTS},
     "shipping": {"news", "model", "config", "fields", "errors", "_engine", *PARTS},
     "sensor_watch": {"model", "thresholds", "_engine", *PARTS},
+    "sensor_gauge": set(),
     "monitor": {
+        "sensor_gauge",
         "sensor_watch",
         "shipping",
         "wanted",

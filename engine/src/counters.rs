@@ -83,6 +83,7 @@ counters! {
     ip_fragments_dropped "IP fragments dropped: late, too many, without their whole.";
     ip_fragment_overlaps "IP fragments that overlap with other bytes.";
     flows "Flows seen.";
+    flows_active "Flows in the table now: the one number here that also falls.";
     flows_evicted "Flows forgotten because the table was full.";
     flows_refused "Flows not opened because one source held its share.";
     sessions_evicted "Identified flows that lost their state because the table was full.";

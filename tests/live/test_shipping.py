@@ -20,6 +20,7 @@ from places import absent
 from otmon.cli import main
 from otmon.runs import analyze
 from otmon.sinks import outbox
+from otmon.sinks.elastic.catalogue import SENSOR
 from otmon.state import alerts
 from otmon.state.site_file import SiteFile
 
@@ -58,6 +59,29 @@ def test_a_server_that_cannot_be_reached_loses_nothing_and_stops_nobody(
     assert sorted(one.rule.title for one in found) == sorted(one["rule"]["name"] for one in sent)
     assert {"site:tap-1"} == {one["observer"]["serial_number"] for one in sent}
     capfd.readouterr()
+
+
+AT_TIMES = {"remarks", "last_ack_at", "clock_offset_ms", "clock_error_ms"}
+"""What a sensor says of itself only where there is something to say."""
+
+
+def test_a_sensor_says_of_itself_all_that_its_stream_has(wire: Wire, tmp_path: Path) -> None:
+    state, config = tmp_path / "site.sqlite", tmp_path / "otmon.toml"
+    config.write_text('[elastic]\nhosts = ["http://127.0.0.1:9"]\n')
+    monitor = Monitor(wire, state, "--config", str(config), "--no-send")
+    wire.send(frames_of(STOPPED))
+    monitor.until(" alert ")
+    assert 0 == monitor.stop()
+
+    with SiteFile.open(state, read_only=True) as site, site.reading() as db:
+        rows = outbox.batch(db, at_most=100_000, max_bytes=1 << 30, now_ns=2**62)
+    *_, last = (json.loads(row.document.body) for row in rows if "sensor" in row.document.target)
+    said = last["otmon"]["sensor"]
+    assert {name.removeprefix("otmon.sensor.") for name in SENSOR} - AT_TIMES == set(
+        said
+    ) - AT_TIMES
+    assert said["packets"] > 0 < said["cpu_pct"]
+    assert (0, ["tap0"]) == (said["decode_errors"], said["capture_interfaces"])
 
 
 def test_a_sensor_that_goes_on_tells_no_alert_twice(wire: Wire, tmp_path: Path) -> None:

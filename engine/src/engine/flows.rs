@@ -90,7 +90,9 @@ impl Engine {
         }
         self.counters.flows = self.counters.flows.saturating_add(1);
         let (interface, frame) = (self.interfaces.current(), arrival.frame);
-        self.flows.open(key, direction, (interface, frame), arrival.time_ns)
+        let slot = self.flows.open(key, direction, (interface, frame), arrival.time_ns);
+        self.counters.flows_active = self.flows.live();
+        slot
     }
 
     /// Makes room for one more session, not at the cost of the flow in `keep`.
@@ -150,6 +152,7 @@ impl Engine {
             }
         }
         self.reassembly.forget(self.flows.remove(slot));
+        self.counters.flows_active = self.flows.live();
     }
 
     /// Runs `stage` on a flow whose reassembly may hand bytes on.

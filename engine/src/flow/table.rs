@@ -87,6 +87,11 @@ impl FlowTable {
         }
     }
 
+    /// How many flows there are now.
+    pub fn live(&self) -> u64 {
+        u64::try_from(self.live).unwrap_or(u64::MAX)
+    }
+
     /// The flow in a slot.
     #[inline]
     pub fn get_mut(&mut self, slot: u32) -> Option<&mut Flow> {

@@ -141,7 +141,8 @@ SENSOR: Mapping[str, str] = {
         " outbox_rows outbox_bytes outbox_oldest_age_s delivered duplicates retried dead_letter"
         " dropped_documents rss_bytes disk_free_bytes",
     ),
-    **_of("float", "otmon.sensor.", "cpu_pct clock_offset_ms"),
+    **_of("float", "otmon.sensor.", "cpu_pct clock_offset_ms clock_error_ms"),
+    **_of("boolean", "otmon.sensor.", "clock_synchronised"),
     **_of("date", "otmon.sensor.", "last_ack_at"),
     **_of("keyword", "otmon.sensor.", "capture_interfaces remarks"),
 }

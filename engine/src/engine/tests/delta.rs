@@ -66,3 +66,14 @@ fn what_did_not_change_does_not_leave_again() {
 
     assert!(behaviours.is_empty());
 }
+
+#[test]
+fn flows_of_the_moment_are_counted_until_they_end() {
+    let mut wire = counted(10);
+    wire.poll(0, 2);
+    let during = (wire.engine.counters().flows, wire.engine.counters().flows_active);
+    wire.engine.finish();
+
+    assert_eq!((1, 1), during);
+    assert_eq!((1, 0), (wire.engine.counters().flows, wire.engine.counters().flows_active));
+}

@@ -46,8 +46,8 @@ BOARD = Board(
         way(
             HERE,
             "A sensor that loses frames or cannot deliver is blind on the other dashboards. "
-            "Counters run since the sensor started. On the sensor: `otmon doctor`, "
-            "`otmon elastic status`.",
+            "Counters run since the sensor started. Where nobody sets the clock, the times of two "
+            "sensors do not fit together. On the sensor: `otmon doctor`, `otmon elastic status`.",
             searches.REMARKS,
         ),
         row(
@@ -95,12 +95,11 @@ BOARD = Board(
                     _most("Frames", "packets"),
                     _most("Lost in the kernel", "dropped_kernel"),
                     _most("Lost in the queue", "dropped_queue"),
+                    _most("Not decoded", "decode_errors"),
                     _most("Waiting", "outbox_rows"),
                     _most("Oldest, s", "outbox_oldest_age_s"),
                     _most("Dead letters", "dead_letter"),
                     _most("Dropped", "dropped_documents"),
-                    Metric("Least disk free", "min", "otmon.sensor.disk_free_bytes"),
-                    _most("Memory", "rss_bytes"),
                 ),
             ),
         ),
@@ -109,6 +108,24 @@ BOARD = Board(
             _line("Frames lost in the kernel", "Frames", "dropped_kernel"),
             _line("Documents that wait", "Documents", "outbox_rows"),
             _line("Frames seen", "Frames", "packets"),
+        ),
+        row(
+            12,
+            Table(
+                "Machines of sensors",
+                SENSORS,
+                (NAME,),
+                (
+                    _most("Flows", "flows_active"),
+                    _most("Memory", "rss_bytes"),
+                    Metric("Least disk free", "min", "otmon.sensor.disk_free_bytes"),
+                    latest("Clock is set", "otmon.sensor.clock_synchronised"),
+                    latest("Clock off, ms", "otmon.sensor.clock_offset_ms"),
+                    _most("Wrong at most, ms", "clock_error_ms"),
+                ),
+            ),
+            _line("Processor, in percent of a core", "Percent", "cpu_pct"),
+            _line("Places that could not be decoded", "Places", "decode_errors"),
         ),
         row(
             12,
