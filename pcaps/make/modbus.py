@@ -13,6 +13,13 @@ PLC = Host("00:80:f4:10:02:11", "10.20.2.11")
 GATEWAY = Host("00:90:e8:10:02:12", "10.20.2.12")
 STRANGER = Host("3c:97:0e:10:01:66", "10.20.1.66")
 
+PARTS = {
+    0: ("Schneider Electric", "BMXP342020", "v3.20"),
+    3: ("http://www.se.com", "Modicon M340"),
+    5: ("BMX P34 2020", "Pump station"),
+}
+"""Names of a device by the object that they begin with, one answer each."""
+
 
 class Client:
     """A Modbus client that counts its transactions."""
@@ -79,6 +86,21 @@ def functions(cable: Cable) -> None:
     for place, (request, answer) in enumerate(exchanges):
         client.ask(1.0 + place, 1, request, answer)
     client.session.close(25.0)
+
+
+@case("modbus", benign=True)
+def identify_in_parts(cable: Cable) -> None:
+    """A device tells its seven names in three answers, each saying that more follows; twice."""
+    for visit, at in enumerate((0.1, 60.1)):
+        client = Client(cable, HMI, PLC, at)
+        for turn in range(10):
+            poll(client, at + 1.0 + turn, seed=visit * 10 + turn)
+        for first, names in PARTS.items():
+            after = first + len(names)
+            more = None if after > 6 else after
+            answer = mb.identification(dict(enumerate(names, first)), level=2, more=more)
+            client.ask(at + 12.0 + first, 1, mb.identify(2, first), answer)
+        client.session.close(at + 30.0)
 
 
 @case("modbus", benign=True)
@@ -197,7 +219,7 @@ def umas_reserve_stop(cable: Cable) -> None:
     """Over UMAS a stranger identifies the controller, reserves it, stops it and starts it again."""
     client = Client(cable, STRANGER, PLC, 0.1)
     ok = b"\x5a\x00\xfe"
-    identity = bytes(18) + b"\x0cBMX P34 2020" + bytes(8)
+    identity = mb.umas_identity("BMX P34 2020") + bytes(8)
     client.ask(1.0, 0, b"\x5a\x00\x01\x00", ok + b"\xfd\x03\x20\x03\x00\x01" + bytes(10))
     client.ask(2.0, 0, b"\x5a\x00\x02", ok + identity)
     name = b"LAPTOP-66"

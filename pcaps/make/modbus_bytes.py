@@ -74,11 +74,22 @@ def diagnostics(subfunction: int, word: int = 0) -> bytes:
     return struct.pack(">BHH", 8, subfunction, word)
 
 
-def identification(objects: dict[int, str]) -> bytes:
-    """Answer of function 43/14, basic objects, nothing more to follow."""
+def identification(objects: dict[int, str], level: int = 1, more: int | None = None) -> bytes:
+    """Answer of function 43/14: objects, and the number of the next one that is to be asked for."""
     body = b"".join(bytes([number, len(text)]) + text.encode() for number, text in objects.items())
-    return bytes([0x2B, 0x0E, 0x01, 0x01, 0x00, 0x00, len(objects)]) + body
+    follows = (0, 0) if more is None else (0xFF, more)
+    return bytes([0x2B, 0x0E, level, 0x01, *follows, len(objects)]) + body
+
+
+def identify(level: int, first: int) -> bytes:
+    """Request of function 43/14: objects of a level, 1 basic, 2 regular, from one on."""
+    return bytes([0x2B, 0x0E, level, first])
 
 
 IDENTIFY = bytes([0x2B, 0x0E, 0x01, 0x00])
 """Request of function 43/14: the basic objects, from 0 on."""
+
+
+def umas_identity(name: str, version: tuple[int, int] = (3, 0x20)) -> bytes:
+    """What UMAS function 2 answers: the CPU's name and its version, binary coded decimal."""
+    return bytes(8) + bytes(reversed(version)) + bytes(12) + bytes([len(name)]) + name.encode()

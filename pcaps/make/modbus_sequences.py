@@ -134,7 +134,7 @@ def umas_read_out(cable: Cable) -> None:
     client = Client(cable, STRANGER, PLC, 0.1)
     ok = b"\x5a\x00\xfe"
     client.ask(1.0, 0, b"\x5a\x00\x01\x00", ok + b"\xfd\x03\x20\x03\x00\x01" + bytes(10))
-    identity = bytes(22) + b"\x0cBMX P34 2020" + bytes(8)
+    identity = mb.umas_identity("BMX P34 2020") + bytes(8)
     client.ask(1.01, 0, b"\x5a\x00\x02", ok + identity)
     name = b"LAPTOP-66"
     reserve = b"\x5a\x00\x10" + struct.pack("<IB", 0x1A2B, len(name)) + name

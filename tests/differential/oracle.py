@@ -49,7 +49,11 @@ class Packet:
 
 
 def packets(
-    tshark: str, capture: Path, layers: tuple[str, ...], preferences: tuple[str, ...] = ()
+    tshark: str,
+    capture: Path,
+    layers: tuple[str, ...],
+    preferences: tuple[str, ...] = (),
+    where: str | None = None,
 ) -> Iterator[Packet]:
     """The packets that have any of `layers`, with these and nothing else.
 
@@ -58,10 +62,11 @@ def packets(
         capture: The file.
         layers: Names of tshark's protocols.
         preferences: What to set besides, such as `mbrtu.tcp.port:5020`.
+        where: A display filter that says which packets; without it those with any of `layers`.
     """
     command = [tshark, "-n", "-r", str(capture), "-T", "pdml"]
     # tshark reads copies again that it takes for fast retransmissions, and no others.
-    wanted = f"({' or '.join(layers)}) and not tcp.analysis.fast_retransmission"
+    wanted = f"({where or ' or '.join(layers)}) and not tcp.analysis.fast_retransmission"
     command += ["-J", " ".join(layers), "-Y", wanted]
     for preference in (*PREFERENCES, *preferences):
         command += ["-o", preference]

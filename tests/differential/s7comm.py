@@ -38,6 +38,20 @@ NUMBERS = {
     "upload_id": "s7comm.data.blockcontrol.uploadid",
 }
 """otmon's fields that tshark has as numbers."""
+MODES = {
+    **dict.fromkeys(range(1, 5), "stop"),
+    **{5: "startup", 7: "startup", 8: "run", 10: "hold", 13: "defect"},
+}
+"""Operating modes of a status list by their numbers."""
+SWITCH = {1: "run", 2: "run_p", 3: "stop", 4: "mres"}
+"""Positions of the mode switch."""
+STATES: dict[str, tuple[str, dict[int, Any] | None]] = {
+    "operating_mode": ("s7comm.szl.0424.0000.bzu_id.req", MODES),
+    "previous_mode": ("s7comm.szl.0424.0000.bzu_id.pre", MODES),
+    "protection_level": ("s7comm.szl.0132.0004.real", None),
+    "mode_selector": ("s7comm.szl.0132.0004.bart_sch", SWITCH),
+}
+"""otmon's fields of a controller's state: tshark's field, and what its numbers are called."""
 SERVICES = {"insert_block": "_INSE", "delete_block": "_DELE"}
 """Services that otmon shows by their blocks."""
 
@@ -71,6 +85,7 @@ def _message(frame: int, pdu: Layer) -> Message:
         szl = pdu.number("s7comm.data.userdata.szl_id")
         if szl is not None:
             facts["szl"] = (szl, pdu.number("s7comm.data.userdata.szl_index"))
+            facts |= _state(pdu)
     else:
         facts["role"] = "request" if kind == JOB else "response"
         facts["error"] = (pdu.number("s7comm.header.errcls") or 0) << 8 | (
@@ -81,6 +96,18 @@ def _message(frame: int, pdu: Layer) -> Message:
     if function is not None:
         facts["function"] = function
     return Message(frame, (kind, facts["pdu_reference"]), facts)
+
+
+def _state(pdu: Layer) -> Facts:
+    """What a status list says of the controller's state, and the names that it lists."""
+    facts: Facts = {}
+    for fact, (field, names) in STATES.items():
+        number = pdu.number(field)
+        if number is not None:
+            facts[fact] = number if names is None else names.get(number)
+    if codes := pdu.all("s7comm.szl.xy11.0001.anz"):
+        facts["order_codes"] = tuple(code.rstrip() for code in codes)
+    return facts
 
 
 def _content(function: int | None, pdu: Layer) -> Facts:
@@ -175,7 +202,9 @@ def of_otmon(pdus: Iterable[dict[str, Any]]) -> Iterator[Message]:
                 _wire(item["values"], element)
                 for item, element in zip(items, elements, strict=False)
             )
-        facts |= {name: own.get(name) for name in NUMBERS}
+        if (facts["szl"] or (0,))[0] & 0xFF == 0x11:
+            facts["order_codes"] = tuple(item["values"][0] for item in pdu["items"])
+        facts |= {name: own.get(name) for name in (*NUMBERS, *STATES)}
         yield Message(pdu["frame"], (kind, reference), facts, pdu["flow"]["id"])
 
 

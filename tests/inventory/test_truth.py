@@ -268,3 +268,12 @@ def test_the_hosts_of_the_lab_are_found_with_their_addresses(corpus: Path) -> No
     assert [("hmi",), ("scada_server",), ("plc",), ("rtu",)] == [
         roles[ip] for ip in ("10.10.1.10", "10.10.1.40", "10.10.2.12", "10.10.3.21")
     ]
+
+
+def test_names_told_in_several_answers_are_one_device_that_does_not_contradict_itself() -> None:
+    result = otmon.analyze(PCAPS / "modbus" / "identify_in_parts.pcapng")
+    [device] = [asset for asset in result.assets if "10.20.2.11" in asset.ip]
+
+    assert [] == list(result.alerts)
+    assert ("Schneider Electric", "BMX P34 2020", "BMXP342020", "v3.20") == said(device)[:4]
+    assert {"Modicon M340", "Pump station"} <= {claim.value for claim in device.evidence}

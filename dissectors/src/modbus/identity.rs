@@ -13,6 +13,12 @@ use crate::reader::Reader;
 use crate::sink::{Attribute, Sink, Subject};
 use crate::value::Value;
 
+const OBJECT: &str = "read_device_identification";
+/// Of the product's name, which is rather a family. The model's name is another value of
+/// the same attribute, and need not stand in the same answer: it must not look as if one
+/// had become the other.
+const PRODUCT_OBJECT: &str = "read_device_identification_product_name";
+
 /// Reads the answer of report_server_id (6.13).
 pub(super) fn server(reader: &mut Reader<'_>, pdu: &mut Pdu) -> Option<()> {
     let bytes = reader.u8()?;
@@ -92,15 +98,16 @@ pub(super) fn claims(code: u8, message: &Message<'_>, out: &mut Sink) {
         43 if reader.u8() == Some(14) && reader.skip(5).is_some() => {
             while let (Some(id), Some(length)) = (reader.u8(), reader.u8()) {
                 let Some(bytes) = reader.take(length.into()) else { break };
-                let attribute = match id {
-                    0 => Attribute::Vendor,
-                    1 => Attribute::OrderCode,
-                    2 => Attribute::Firmware,
-                    4 | 5 => Attribute::Model,
-                    6 => Attribute::Tag,
+                let (attribute, source, confidence) = match id {
+                    0 => (Attribute::Vendor, OBJECT, 95),
+                    1 => (Attribute::OrderCode, OBJECT, 95),
+                    2 => (Attribute::Firmware, OBJECT, 95),
+                    4 => (Attribute::Model, PRODUCT_OBJECT, 94),
+                    5 => (Attribute::Model, OBJECT, 95),
+                    6 => (Attribute::Tag, OBJECT, 95),
                     _ => continue,
                 };
-                out.claim(subject, attribute, bytes, "read_device_identification", 95);
+                out.claim(subject, attribute, bytes, source, confidence);
             }
         }
         _ => {}

@@ -25,6 +25,8 @@ use crate::value::{Value, text};
 
 const SZL: Space = Space::new("SZL");
 const SOURCE: &str = "read_szl";
+/// The same of the memory card, which can be put into another controller.
+const CARD: &str = "read_szl_memory_card";
 /// A device's own answer to a question about itself.
 const CONFIDENCE: u8 = 95;
 /// Siemens among the manufacturers of PROFIBUS International.
@@ -264,22 +266,20 @@ fn claim(id: u16, record: &[u8], out: &mut Sink) -> Option<()> {
         0x11 => {
             let index = reader.u16_be()?;
             let order_code = reader.take(20)?;
+            if index == 1 {
+                say(Attribute::OrderCode, order_code);
+                if order_code.starts_with(b"6ES7") || order_code.starts_with(b"6GK") {
+                    say(Attribute::Vendor, b"Siemens");
+                }
+            }
+            // Some servers end the record here; what follows says which version it is.
             reader.skip(2)?;
-            let [a, b, c, d] = reader.array()?;
-            match index {
-                1 => {
-                    say(Attribute::OrderCode, order_code);
-                    if order_code.starts_with(b"6ES7") || order_code.starts_with(b"6GK") {
-                        say(Attribute::Vendor, b"Siemens");
-                    }
+            match (index, reader.array::<4>()?) {
+                (6, [high, low, ..]) if [high, low] != [0, 0] => {
+                    let version = u16::from_be_bytes([high, low]);
+                    say(Attribute::Hardware, alloc::format!("{version}").as_bytes());
                 }
-                6 => {
-                    let version = u16::from_be_bytes([a, b]);
-                    if version != 0 {
-                        say(Attribute::Hardware, alloc::format!("{version}").as_bytes());
-                    }
-                }
-                7 if a == b'V' => {
+                (7, [b'V', b, c, d]) => {
                     say(Attribute::Firmware, alloc::format!("V{b}.{c}.{d}").as_bytes());
                 }
                 _ => {}
@@ -296,6 +296,7 @@ fn claim(id: u16, record: &[u8], out: &mut Sink) -> Option<()> {
                 4 if name.starts_with(b"Original Siemens") => say(Attribute::Vendor, b"Siemens"),
                 5 => say(Attribute::Serial, name),
                 7 => say(Attribute::Model, name),
+                8 => out.claim(Subject::Sender, Attribute::Module, name, CARD, CONFIDENCE),
                 9 if u16_be_at(record, 2) == Some(SIEMENS) => say(Attribute::Vendor, b"Siemens"),
                 11 => say(Attribute::Location, name),
                 _ => {}
