@@ -295,6 +295,9 @@ class Elastic:
     operations: str = "summary"
     """`summary` sends operations as counts of each interval; `notable` also sends each one that
     changes something, was refused, had no answer or is odd, as far as the engine tells of it."""
+    evidence_excerpt: bool = False
+    """Whether an alert carries bytes of its first frames: of 10 at most, 512 of each, 4096 in all.
+    Only then payload leaves the sensor."""
     outbox_mib: int = 2048
     """Room for what waits to be sent; alerts are never dropped for lack of it. On disk documents
     take up to half as much again."""

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from otmon.model.alert import Alert
+from otmon.model.alert import Alert, Excerpt
 from otmon.model.asset import Asset
 from otmon.model.document import Time, pack, unpack
 from otmon.sinks import ledger, told
@@ -28,6 +28,13 @@ _UNTOLD = ("evidence", "last_seen")
 """What changes of a device with every packet: no news by itself."""
 _BY_TRAFFIC = ("raised", "level", "count", "reopened")
 """Changes whose time is that of packets."""
+Show = Callable[[Sequence[Alert]], Mapping[int, Excerpt]]
+"""Gives the bytes that alerts carry, by their number."""
+
+
+def nothing(found: Sequence[Alert]) -> Mapping[int, Excerpt]:
+    """Alerts without bytes: no payload leaves a sensor unless people wish it."""
+    return {}
 
 
 def places(assets: Iterable[Asset]) -> dict[str, Asset]:
@@ -94,30 +101,38 @@ def _news_of(db: Any, sensor: Sensor, one: Asset, before: str | None) -> list[Dr
     return drafts + documents.vulnerabilities(sensor, one, revision, before_it)
 
 
-def alert_news(db: Any, sensor: Sensor, find: Find) -> list[Draft]:
-    """Everything about alerts that was not told yet; it counts as told from now on."""
+def alert_news(db: Any, sensor: Sensor, find: Find, show: Show = nothing) -> list[Draft]:
+    """Everything about alerts that was not told yet; it counts as told from now on.
+
+    Args:
+        db: A connection inside a transaction.
+        sensor: Who sends.
+        find: Gives the device of an address.
+        show: Gives the bytes that alerts carry.
+    """
     after = int(ledger.fact(db, _CHANGE) or 0)
     ledger.note(db, **{_CHANGE: str(max(after, alerts.last_change(db)))})
-    return [*_of_changes(db, sensor, find, after)]
+    return _drafts(sensor, [*_since(db, after)], find, show)
 
 
-def untold_alerts(db: Any, sensor: Sensor, find: Find) -> list[Draft]:
+def untold_alerts(db: Any, sensor: Sensor, find: Find, show: Show = nothing) -> list[Draft]:
     """The documents of alerts that are not among those that were told, and of their updates.
 
     So are alerts of a state that an older otmon wrote. They are as they are now, but for what
     is known of how they were.
     """
     known = told.alerts(db)
-    drafts = [*_of_changes(db, sensor, find, 0, known)]
-    known |= {one.about for one in drafts if one.about is not None and one.stream == "alert"}
+    changed = [*_since(db, 0, known)]
+    known |= {one.id for one, change in changed if change.kind == "raised"}
     left = [one for one in alerts.load(db, folded=False) if one.id not in known]
-    return [documents.alert(sensor, one, find) for one in left] + drafts
+    shown = show(left)
+    return [documents.alert(sensor, one, find, shown.get(one.id)) for one in left] + _drafts(
+        sensor, changed, find, show
+    )
 
 
-def _of_changes(
-    db: Any, sensor: Sensor, find: Find, after: int, known: Iterable[int] = ()
-) -> Iterator[Draft]:
-    """The documents of changes after one, but for those of alerts that are known."""
+def _since(db: Any, after: int, known: Iterable[int] = ()) -> Iterator[tuple[Alert, Change]]:
+    """Each change after one, with its alert as it was then, but for alerts that are known."""
     numbers: dict[int, Alert | None] = dict.fromkeys(known)
     while changes := alerts.changes(db, after):
         for change in changes:
@@ -127,14 +142,21 @@ def _of_changes(
                 numbers[change.number] = found[0] if found else None
             one = numbers[change.number]
             if one is not None:  # else it was dropped since, for its age
-                yield _of_change(sensor, _as_of(one, change), change, find)
+                yield _as_of(one, change), change
 
 
-def _of_change(sensor: Sensor, one: Alert, change: Change, find: Find) -> Draft:
-    if change.kind == "raised":
-        return documents.alert(sensor, one, find)
-    update = Update(change.id, change.kind, change.time_ns, change.author, change.note)
-    return documents.alert_update(sensor, one, update, find)
+def _drafts(
+    sensor: Sensor, changed: Sequence[tuple[Alert, Change]], find: Find, show: Show
+) -> list[Draft]:
+    shown = show([one for one, change in changed if change.kind == "raised"])
+    drafts = []
+    for one, change in changed:
+        if change.kind == "raised":
+            drafts.append(documents.alert(sensor, one, find, shown.get(one.id)))
+        else:
+            update = Update(change.id, change.kind, change.time_ns, change.author, change.note)
+            drafts.append(documents.alert_update(sensor, one, update, find))
+    return drafts
 
 
 def _as_of(one: Alert, change: Change) -> Alert:

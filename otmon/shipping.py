@@ -14,15 +14,26 @@ from typing import Any
 
 from otmon import _engine
 from otmon.config import Config
+from otmon.evidence.excerpt import excerpts
+from otmon.evidence.source import KnownCapture
 from otmon.fields import NOTABLE_CLASSES
-from otmon.model.alert import Alert
+from otmon.model.alert import Alert, Excerpt
 from otmon.model.asset import Asset
-from otmon.news import alert_news, asset_news, places, told_assets, untold_alerts
+from otmon.news import (
+    Show,
+    alert_news,
+    asset_news,
+    nothing,
+    places,
+    told_assets,
+    untold_alerts,
+)
 from otmon.sinks import dead_letters, ledger, outbox, told
 from otmon.sinks.elastic import documents
-from otmon.sinks.elastic.documents import Draft, Facts, Moment, Sensor, Talked
+from otmon.sinks.elastic.documents import Draft, Facts, Find, Moment, Sensor, Talked
 from otmon.sinks.elastic.intervals import Intervals
 from otmon.sinks.outbox import Bounds, Document, Failure
+from otmon.state import captures
 from otmon.state.site_file import SiteFile
 from otmon.state.site_file import now_ns as wall_ns
 
@@ -80,6 +91,7 @@ class Shipping:
         self.interval_ns = every_ns
         self.tells_each = config.elastic.operations == "notable"
         """Whether it wants operations one by one, too."""
+        self._config = config
         self._bounds = bounds_of(config)
         self._most_bytes = config.elastic.max_document_kib << 10
         self._spool = spool
@@ -211,7 +223,7 @@ class Shipping:
             self._assets_ns = now_ns
             news += asset_news(db, self.sensor, everybody)
         self._end_intervals(None if ended else now_ns)
-        news += alert_news(db, self.sensor, self._find)
+        news += alert_news(db, self.sensor, self._find, show_of(self._config, db))
         if self._spool is not None:
             _move(self._spool, db, self._bounds)
         self._put(db, [*self._drafts, *news])
@@ -229,7 +241,11 @@ class Shipping:
             self.know(assets)
             self._end_intervals(None)
             news = [*asset_news(db, self.sensor, assets)]
-            news += [documents.alert(self.sensor, one, self._find) for one in found]
+            alerts = [*found]
+            shown = show_of(self._config)(alerts)
+            news += [
+                documents.alert(self.sensor, one, self._find, shown.get(one.id)) for one in alerts
+            ]
             self._put(db, [*self._drafts, *news])
         self.saved()
 
@@ -278,18 +294,40 @@ def put(
     dead_letters.lament(db, dead, bounds)
 
 
-def tell(db: Any, sensor: Sensor, bounds: Bounds) -> None:
-    """Puts into an outbox what people did to alerts since it was told of last."""
-    by_place = places(told_assets(db))
-    put(db, sensor, alert_news(db, sensor, lambda name: by_place.get(name or "")), bounds)
+def show_of(config: Config, db: Any = None) -> Show:
+    """What gives alerts the bytes that they carry; with a state it knows captures again."""
+    if not config.elastic.evidence_excerpt:
+        return nothing
+
+    def show(found: Sequence[Alert]) -> Mapping[int, Excerpt]:
+        taken = [] if db is None or not found else captures.taken(db)
+        known = [KnownCapture(one.path, one.size, one.sha256, taken_ns) for one, taken_ns in taken]
+        return excerpts(found, known)
+
+    return show
 
 
-def tell_alerts_again(db: Any, sensor: Sensor, bounds: Bounds) -> None:
+def tell(db: Any, config: Config, sensor: Sensor) -> None:
+    """Puts into an outbox what became of alerts since it was told of last."""
+    _put_alerts(db, config, sensor, alert_news)
+
+
+def tell_alerts_again(db: Any, config: Config, sensor: Sensor) -> None:
     """Puts every alert of a state into its outbox again as it was told, and what became of it."""
-    tell(db, sensor, bounds)
+    tell(db, config, sensor)
+    _put_alerts(db, config, sensor, untold_alerts)
+    outbox.put(db, told.documents(db), bounds_of(config))
+
+
+def _put_alerts(
+    db: Any,
+    config: Config,
+    sensor: Sensor,
+    make: Callable[[Any, Sensor, Find, Show], list[Draft]],
+) -> None:
     by_place = places(told_assets(db))
-    put(db, sensor, untold_alerts(db, sensor, lambda name: by_place.get(name or "")), bounds)
-    outbox.put(db, told.documents(db), bounds)
+    drafts = make(db, sensor, lambda name: by_place.get(name or ""), show_of(config, db))
+    put(db, sensor, drafts, bounds_of(config), config.elastic.max_document_kib << 10)
 
 
 def delivery(db: Any) -> dict[str, Any]:

@@ -11,19 +11,19 @@ from typing import Any
 import pytest
 from places import PCAPS
 
-from otmon.config import Config
+from otmon.config import Config, Elastic
 from otmon.model.alert import Alert, KeptAlert
 from otmon.model.document import Time
 from otmon.runs import analyze
-from otmon.shipping import Shipping, bounds_of, sensor_of, tell, tell_alerts_again
+from otmon.shipping import Shipping, sensor_of, tell, tell_alerts_again
 from otmon.sinks import outbox, told
 from otmon.state import alerts
 from otmon.state.journal import Action
 from otmon.state.site_file import SiteFile
 
+CAPTURE = str(PCAPS / "s7comm" / "stop_start.pcapng")
 CONFIG = Config()
 SENSOR = sensor_of(CONFIG)
-BOUNDS = bounds_of(CONFIG)
 HOUR_NS = 3_600_000_000_000
 
 
@@ -31,11 +31,7 @@ HOUR_NS = 3_600_000_000_000
 def site(tmp_path: Path) -> Iterator[SiteFile]:
     """A state with the alerts of a capture, which wait to be sent."""
     state = tmp_path / "site.otmon"
-    analyze(
-        str(PCAPS / "s7comm" / "stop_start.pcapng"),
-        state=state,
-        shipping=Shipping(CONFIG, SENSOR),
-    )
+    analyze(CAPTURE, state=state, shipping=Shipping(CONFIG, SENSOR))
     with SiteFile.open(state, durable=False) as site:
         yield site
 
@@ -55,7 +51,7 @@ def is_raised(one: dict[str, Any]) -> bool:
 
 def told_again(site: SiteFile) -> dict[str, dict[str, Any]]:
     with site.transaction() as db:
-        tell_alerts_again(db, SENSOR, BOUNDS)
+        tell_alerts_again(db, CONFIG, SENSOR)
     return sent(site)
 
 
@@ -64,7 +60,7 @@ def lives_on(site: SiteFile) -> Alert:
     with site.transaction() as db:
         one, *_ = alerts.load(db)
         alerts.settle(db, [one.id], "acknowledged", Action("kim", "acknowledge", None))
-        tell(db, SENSOR, BOUNDS)
+        tell(db, CONFIG, SENSOR)
         grown = dataclasses.replace(
             one,
             count=one.count + 500,
@@ -85,11 +81,38 @@ def test_an_alert_is_told_again_as_it_was_though_it_has_grown_since(site):
     assert {"open"} == {one["otmon"]["alert"]["status"] for one in before.values()}
 
 
+def carried(tmp_path: Path, *, with_state: bool, wished: bool) -> list[dict[str, Any]]:
+    """The evidence of the alerts of a capture, as it is told."""
+    config = Config(elastic=Elastic(evidence_excerpt=wished))
+    with SiteFile.open(tmp_path / f"{with_state}{wished}.otmon", durable=False) as spool:
+        shipping = Shipping(config, SENSOR, None if with_state else spool)
+        state = tmp_path / f"{wished}.site" if with_state else None
+        analyze(CAPTURE, state=state, config=config, shipping=shipping)
+        if state is None:
+            raised = sent(spool)
+        else:
+            with SiteFile.open(state, durable=False) as site:
+                raised = sent(site)
+    return [one["otmon"]["evidence"] for one in raised.values()]
+
+
+@pytest.mark.parametrize("with_state", [True, False])
+def test_no_payload_leaves_a_sensor_unless_people_wish_it(tmp_path, with_state):
+    plain = carried(tmp_path, with_state=with_state, wished=False)
+    wished = carried(tmp_path, with_state=with_state, wished=True)
+
+    assert [{"ref", "frame_numbers"}] * len(plain) == [set(one) for one in plain]
+    assert [*map(len, plain)] != []
+    for one in wished:
+        assert one["frame_numbers"][: len(one["excerpt_frames"])] == one["excerpt_frames"]
+        assert len(one["excerpt_frames"]) == len(one["excerpt_hex"]) > 0
+
+
 def test_what_still_waits_is_not_told_twice(site):
     with site.transaction() as db:
         waiting = outbox.status(db).rows
-        tell_alerts_again(db, SENSOR, BOUNDS)
-        tell_alerts_again(db, SENSOR, BOUNDS)
+        tell_alerts_again(db, CONFIG, SENSOR)
+        tell_alerts_again(db, CONFIG, SENSOR)
         assert waiting == outbox.status(db).rows
 
 
@@ -128,7 +151,7 @@ def test_what_was_told_goes_with_its_alert(site):
         alerts.retain(db, grown.last_seen + 2 * HOUR_NS, HOUR_NS, 100)
         left = {one.id for one in alerts.load(db, folded=False)}
         assert left == told.alerts(db)
-        tell_alerts_again(db, SENSOR, BOUNDS)
+        tell_alerts_again(db, CONFIG, SENSOR)
     assert not any(
         one["otmon"]["alert"]["id"] == str(grown.id)
         for one in sent(site).values()

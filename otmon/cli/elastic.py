@@ -112,7 +112,7 @@ def send(
 def _tell(file: SiteFile, known: Config, sensor: Sensor) -> None:
     """Put into the outbox what people did to alerts since they were told of last."""
     with file.transaction() as db:
-        tell(db, sensor, bounds_of(known))
+        tell(db, known, sensor)
 
 
 class _Sends(Protocol):
@@ -223,6 +223,6 @@ def replay(
             if dead_letter:
                 dead_letters.revive(db)
             else:
-                tell_alerts_again(db, sensor, bounds_of(known))
+                tell_alerts_again(db, known, sensor)
         line = send_all(file, known, elastic_url, sensor, AFTER)
     console.out().print(line)

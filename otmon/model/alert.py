@@ -56,6 +56,16 @@ class AlertEvidence:
 
 
 @dataclass(frozen=True, slots=True)
+class Excerpt:
+    """The first bytes of the first frames behind an alert."""
+
+    frames: tuple[int, ...]
+    """Their numbers in the file of the evidence."""
+    hex: tuple[str, ...]
+    """Their bytes, from the link layer on, in the same order."""
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """What people are told: one thing that happened, however often."""
 

@@ -14,9 +14,10 @@ from hypothesis import strategies as st
 from places import ROOT
 from records import START, Behaviour, Conversation, Transaction
 
+from otmon.evidence.excerpt import FRAME_BYTES
 from otmon.fields import FIELDS
 from otmon.model.advisory import Match
-from otmon.model.alert import LEVELS, Alert, AlertEvidence, AlertRule, Violation
+from otmon.model.alert import LEVELS, Alert, AlertEvidence, AlertRule, Excerpt, Violation
 from otmon.model.asset import Asset, Evidence
 from otmon.model.context import AssetFacts
 from otmon.model.document import Time
@@ -158,9 +159,13 @@ MATCHES = st.builds(
     why=TEXT,
     source=TEXT,
 )
+EXCERPTS = st.lists(
+    st.tuples(st.integers(1, 2**40), st.binary(max_size=FRAME_BYTES)), max_size=10
+).map(lambda parts: Excerpt(tuple(n for n, _ in parts), tuple(data.hex() for _, data in parts)))
 DRAFTS = st.one_of(
-    st.builds(lambda one, asset: documents.alert(SENSOR, one, lambda _: asset),
-              ALERTS, st.none() | ASSETS),
+    st.builds(lambda one, asset, excerpt:
+              documents.alert(SENSOR, one, lambda _: asset, excerpt),
+              ALERTS, st.none() | ASSETS, st.none() | EXCERPTS),
     st.builds(lambda one, update: documents.alert_update(SENSOR, one, update, lambda _: None),
               ALERTS, UPDATES),
     st.builds(lambda one, before, facts:
@@ -430,6 +435,20 @@ def test_a_document_that_is_too_big_loses_what_matters_least_and_says_so():
     body = json.loads(made.body)
     assert body["otmon"]["trimmed"] is True
     assert "triage" not in body["otmon"]["alert"]
+
+
+def test_a_document_that_is_too_big_loses_its_bytes_before_its_words():
+    excerpt = Excerpt((1,), ("00" * 4000,))
+    draft = documents.alert(SENSOR, an_alert(), lambda _: None, excerpt)
+    made = documents.finished(SENSOR, draft, 1, START, most_bytes=4000)
+
+    assert not isinstance(made, tuple)
+    body = json.loads(made.body)
+    assert (True, {"ref": "a.pcapng", "frame_numbers": [1, 2]}, ["Look."]) == (
+        body["otmon"]["trimmed"],
+        body["otmon"]["evidence"],
+        body["otmon"]["alert"]["triage"],
+    )
 
 
 def test_a_document_that_stays_too_big_is_a_dead_letter_with_a_reason():

@@ -19,7 +19,9 @@ from elasticsearch import Elasticsearch
 from hypothesis import HealthCheck, given, settings
 from places import PCAPS
 
+from otmon.evidence.excerpt import excerpts
 from otmon.model.finding import FAILURE
+from otmon.runs import analyze
 from otmon.sinks import outbox
 from otmon.sinks.elastic import setup
 from otmon.sinks.elastic.catalogue import STREAMS
@@ -188,7 +190,7 @@ def test_in_logsdb_mode_a_plant_is_found_in_the_same_way(
         if stream.startswith("logs-"):
             special(stream, **logsdb)
     config = tmp_path / "otmon.toml"
-    config.write_text(f'[elastic]\nnamespace = "{namespace}"\n')
+    config.write_text(f'[elastic]\nnamespace = "{namespace}"\nevidence_excerpt = true\n')
     given = ("--no-keep", "--config", config, "--format", "json", "--elastic", es_server.url)
     assert 0 == run("analyze", *given, PLANT)
     result = json.loads(capsys.readouterr().out)
@@ -205,6 +207,12 @@ def test_in_logsdb_mode_a_plant_is_found_in_the_same_way(
     )
     # Lists and objects are as they were sent, though the source is made anew.
     assert {"event", "rule", "otmon", "threat", "observer"} <= set(found[0])
+    carried = excerpts(analyze(PLANT).alerts, [])
+    assert sorted((list(one.frames), list(one.hex)) for one in carried.values()) == sorted(
+        (one["otmon"]["evidence"]["excerpt_frames"], one["otmon"]["evidence"]["excerpt_hex"])
+        for one in found
+        if "excerpt_hex" in one["otmon"]["evidence"]
+    )
     done = counted(
         client,
         f"logs-otmon.operation-{namespace}",

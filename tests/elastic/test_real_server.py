@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from elastic_server import Node
-from elasticsearch import AuthorizationException, Elasticsearch
+from elasticsearch import AuthorizationException, BadRequestError, Elasticsearch
 from places import PCAPS
 
 from otmon.cli import main
@@ -238,6 +238,30 @@ def test_files_that_went_over_a_gap_give_the_same_documents(
     assert before == count_all(client, namespace)
     (first, *_) = stored(client, f"logs-otmon.alert-{namespace}")
     assert "ingested" in first["event"]
+
+
+def test_bytes_of_frames_come_along_where_people_wish_it_and_cannot_be_searched(
+    client, es_server, config, namespace, capsys
+):
+    config.write_text(config.read_text() + "evidence_excerpt = true\n")
+    given = ("--no-keep", "--config", config, "--format", "json", "--elastic", es_server.url)
+    assert 0 == run("analyze", *given, PLANT)
+    result = json.loads(capsys.readouterr().out)
+
+    found = stored(client, f"logs-otmon.alert-{namespace}")
+    evidence = {one["otmon"]["alert"]["id"]: one["otmon"]["evidence"] for one in found}
+    assert {
+        str(one["id"]): one["evidence"]["frames"][:10]
+        for one in result["alerts"]
+        if one["evidence"]["file"]
+    } == {number: one["excerpt_frames"] for number, one in evidence.items() if "ref" in one}
+    texts = [text for one in evidence.values() for text in one.get("excerpt_hex", ())]
+    assert texts and all(bytes.fromhex(text) for text in texts)
+    with pytest.raises(BadRequestError, match="not indexed"):
+        client.search(
+            index=f"logs-otmon.alert-{namespace}",
+            query={"term": {"otmon.evidence.excerpt_hex": texts[0]}},
+        )
 
 
 def test_a_bad_field_never_costs_an_alert_and_a_bad_document_is_a_dead_letter(

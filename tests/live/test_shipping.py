@@ -84,6 +84,26 @@ def test_a_sensor_says_of_itself_all_that_its_stream_has(wire: Wire, tmp_path: P
     assert (0, ["tap0"]) == (said["decode_errors"], said["capture_interfaces"])
 
 
+def test_where_people_wish_it_a_live_alert_carries_bytes_of_its_saved_frames(
+    wire: Wire, tmp_path: Path
+) -> None:
+    state, config = tmp_path / "site.sqlite", tmp_path / "otmon.toml"
+    config.write_text('[elastic]\nhosts = ["http://127.0.0.1:9"]\nevidence_excerpt = true\n')
+    monitor = Monitor(wire, state, "--config", str(config), "--no-send")
+    wire.send(frames_of(STOPPED))
+    monitor.until(" alert ")
+    assert 0 == monitor.stop()
+
+    with SiteFile.open(state, read_only=True) as site, site.reading() as db:
+        rows = outbox.batch(db, at_most=100_000, max_bytes=1 << 30, now_ns=2**62)
+    raised = [json.loads(row.document.body) for row in rows if ".alert-" in row.document.target]
+    sent = [frame.hex() for frame in frames_of(STOPPED)]
+    assert raised
+    for one in raised:
+        carried = one["otmon"]["evidence"]["excerpt_hex"]
+        assert carried and all(any(each.startswith(text) for each in sent) for text in carried)
+
+
 def test_a_sensor_that_goes_on_tells_no_alert_twice(wire: Wire, tmp_path: Path) -> None:
     state, config = tmp_path / "site.sqlite", tmp_path / "otmon.toml"
     config.write_text('[elastic]\nhosts = ["http://127.0.0.1:9"]\n')

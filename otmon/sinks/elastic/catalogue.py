@@ -92,11 +92,14 @@ ALERT: Mapping[str, str] = {
     **_of("long", "otmon.alert.", "count folded"),
     **_of("float", "otmon.alert.", "confidence"),
     **_of("date", "otmon.alert.", "first_seen_at last_seen_at muted_until_at"),
-    **_of("keyword", "otmon.evidence.", "ref"),
-    **_of("long", "otmon.evidence.", "frame_numbers"),
+    **_of("keyword", "otmon.evidence.", "ref excerpt_hex"),
+    **_of("long", "otmon.evidence.", "frame_numbers excerpt_frames"),
     "otmon.detail": "flattened",
 }
 """Of alerts, and of what is told of them later."""
+
+UNINDEXED = frozenset(("otmon.evidence.excerpt_hex",))
+"""What a document has for people to read: it cannot be searched, and takes no room in the index."""
 
 OPERATION: Mapping[str, str] = {
     **_of("keyword", "otmon.behaviour.", "id state"),

@@ -10,7 +10,15 @@ from typing import Any
 
 from otmon._engine import version
 from otmon.dataclass import dataclass
-from otmon.sinks.elastic.catalogue import ECS, LATEST, MOST_FIELDS, STREAMS, common, fields_of
+from otmon.sinks.elastic.catalogue import (
+    ECS,
+    LATEST,
+    MOST_FIELDS,
+    STREAMS,
+    UNINDEXED,
+    common,
+    fields_of,
+)
 
 LIFECYCLES = ("ilm", "dsl", "none")
 """What may delete old data: policies, data stream lifecycles, or nothing."""
@@ -39,6 +47,7 @@ _KINDS: Mapping[str, dict[str, Any]] = {
     "keyword": {"type": "keyword", "ignore_above": _LONGEST},
     "flattened": {"type": "flattened", "depth_limit": 5, "ignore_above": 512},
 }
+_ASIDE: Mapping[str, Any] = {"index": False, "doc_values": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +73,8 @@ def mapping(fields: Mapping[str, str]) -> dict[str, Any]:
         properties = root
         for part in outer:
             properties = properties.setdefault(part, {"properties": {}})["properties"]
-        properties[last] = dict(_KINDS.get(kind, {"type": kind}))
+        known = {"type": kind, **_ASIDE} if name in UNINDEXED else _KINDS.get(kind, {"type": kind})
+        properties[last] = dict(known)
     return root
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from otmon.dataclass import dataclass
-from otmon.model.alert import Alert
+from otmon.model.alert import Alert, Excerpt
 from otmon.sinks.elastic.documents.draft import (
     MAX_LISTED,
     Draft,
@@ -43,8 +43,14 @@ class Update:
     note: str | None
 
 
-def alert(sensor: Sensor, one: Alert, find: Find) -> Draft:
-    """The document of an alert as it is when it is raised."""
+def alert(sensor: Sensor, one: Alert, find: Find, excerpt: Excerpt | None = None) -> Draft:
+    """The document of an alert as it is when it is raised, with bytes where people wish them."""
+    fields = _alert_fields(one, find)
+    if excerpt is not None:
+        fields |= {
+            "otmon.evidence.excerpt_frames": [*excerpt.frames],
+            "otmon.evidence.excerpt_hex": [*excerpt.hex],
+        }
     told = draft(
         sensor,
         "alert",
@@ -53,7 +59,7 @@ def alert(sensor: Sensor, one: Alert, find: Find) -> Draft:
         kind="alert",
         category=["intrusion_detection", "network"],
         kinds=["info"],
-        fields=_alert_fields(one, find),
+        fields=fields,
     )
     return dataclasses.replace(told, about=one.id)
 

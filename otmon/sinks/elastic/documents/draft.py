@@ -144,9 +144,13 @@ def finished(
     """
     given = {"event.created": Moment(now_ns), "event.sequence": sequence}
     body = encode({**draft.fields, **given})
-    if len(body) > most_bytes:
+    gone: frozenset[str] = frozenset()
+    for step in _FIRST_TO_GO:
+        if len(body) <= most_bytes:
+            break
+        gone |= step
         left = {"otmon.trimmed": True, **given}
-        left |= {name: v for name, v in draft.fields.items() if name not in _FIRST_TO_GO}
+        left |= {name: v for name, v in draft.fields.items() if name not in gone}
         body = encode(left)
     latest = draft.stream == "asset-latest"
     document = Document(
@@ -162,18 +166,22 @@ def finished(
     return document
 
 
-_FIRST_TO_GO = frozenset(
-    (
-        "otmon.detail",
-        "otmon.evidence.frame_numbers",
-        "otmon.alert.triage",
-        "otmon.alert.false_positives",
-        "otmon.alert.why",
-        "otmon.asset.identified_by",
-        "otmon.asset.modules",
-        "ot.value",
-    )
+_FIRST_TO_GO = (
+    frozenset(("otmon.evidence.excerpt_hex", "otmon.evidence.excerpt_frames")),
+    frozenset(
+        (
+            "otmon.detail",
+            "otmon.evidence.frame_numbers",
+            "otmon.alert.triage",
+            "otmon.alert.false_positives",
+            "otmon.alert.why",
+            "otmon.asset.identified_by",
+            "otmon.asset.modules",
+            "ot.value",
+        )
+    ),
 )
+"""What a document that is too big is told without, one step after the other."""
 
 
 def target(stream: str, namespace: str) -> str:

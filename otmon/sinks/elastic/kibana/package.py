@@ -17,7 +17,7 @@ import yaml
 
 from otmon._engine import version
 from otmon.fields import FIELDS
-from otmon.sinks.elastic.catalogue import LATEST, MOST_FIELDS, STREAMS, fields_of
+from otmon.sinks.elastic.catalogue import LATEST, MOST_FIELDS, STREAMS, UNINDEXED, fields_of
 from otmon.sinks.elastic.kibana.boards import BOARDS
 from otmon.sinks.elastic.kibana.objects import saved_objects
 from otmon.sinks.elastic.kibana.rules import detection_rules
@@ -150,6 +150,8 @@ def _field(name: str, kind: str, stream: str) -> dict[str, Any]:
     text = described.description if described is not None else f"{name} of {stream}."
     shown = "constant_keyword" if name in _CONSTANT else kind
     field: dict[str, Any] = {"name": name, "type": shown, "description": text}
+    if name in UNINDEXED:
+        field |= {"index": False, "doc_values": False}
     if name == "data_stream.type":
         field["value"] = stream.partition("-")[0]
     return field
