@@ -24,12 +24,8 @@ from otmon.indicator_lists import read_indicators
 from otmon.inventory.advisory import Advisories
 from otmon.inventory.inventory import Inventory
 from otmon.model.alert import Alert
-from otmon.model.event import (
-    Event,
-    Likenesses,
-    event_from_content,
-    stands_alone,
-)
+from otmon.model.event import Event, event_from_content, stands_alone
+from otmon.model.likeness import Likenesses
 from otmon.model.observed import (
     event_from_address,
     event_from_arp,

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from otmon import _engine
 from otmon.config import Config
-from otmon.model.event import Event, Likenesses
+from otmon.model.event import Event
+from otmon.model.likeness import Likenesses
 from otmon.pipeline import Analysis
 from otmon.ruleset.compile import compile_condition
 from otmon.ruleset.condition import EventRule

@@ -129,6 +129,11 @@ class Conformance(Detector):
         self._told: deque[tuple[int, _Key]] = deque()
         """What was told of, the first at the left; some of it was told early since then."""
 
+    def wants(self, event: Event) -> bool:
+        """Operations with a departure from their specification."""
+        codes = event.get("ot.anomaly")
+        return isinstance(codes, tuple) and not STATUS_CODES.issuperset(codes)
+
     def observe(self, event: Event) -> Iterable[Event]:
         """Takes an operation with anomalies."""
         return list(self._codes(event))

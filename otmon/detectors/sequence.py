@@ -19,7 +19,8 @@ from otmon.detectors.bounded import Json, Recent
 from otmon.detectors.detector import Detector
 from otmon.detectors.finding import finding
 from otmon.fields import CHANGE_CLASSES
-from otmon.model.event import MAX_LIKENESSES, Event, Likeness
+from otmon.model.event import Event
+from otmon.model.likeness import MAX_LIKENESSES, Likeness
 from otmon.thresholds import SequenceThresholds
 
 SECOND = 1_000_000_000

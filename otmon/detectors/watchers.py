@@ -8,8 +8,9 @@ from otmon.detectors.bounded import Json
 from otmon.detectors.detector import Detector
 from otmon.detectors.quality import Quality
 from otmon.model.context import Context
-from otmon.model.event import NEVER_NS, Event, Likeness
+from otmon.model.event import NEVER_NS, Event
 from otmon.model.kept_event import Reader, Writer
+from otmon.model.likeness import Likeness
 
 MAX_SHAPES = 4_096
 """Shapes of which it is remembered who wants them; when there are more, all are asked anew."""

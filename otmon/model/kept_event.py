@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from otmon.model.context import Context
-from otmon.model.event import Event, FieldValue, Likeness, Scalar
+from otmon.model.event import Event, FieldValue, Scalar
 from otmon.model.layout import Layout
+from otmon.model.likeness import Likeness
 from otmon.model.statement import Verdict
 
 Json = Any

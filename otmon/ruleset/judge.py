@@ -11,9 +11,10 @@ from typing import TypeVar
 
 from otmon.dataclass import dataclass
 from otmon.model.context import Context
-from otmon.model.event import NEVER_NS, Event, Likeness
+from otmon.model.event import NEVER_NS, Event
 from otmon.model.kept_event import Json, Reader, Writer
 from otmon.model.layout import RELATION_FIELDS, SAID_FIELDS, SHAPE_FIELDS, FieldValue
+from otmon.model.likeness import Likeness
 from otmon.model.rule import Match, Rule
 from otmon.ruleset.compile import Predicate, compile_condition, reasons
 from otmon.ruleset.condition import (
@@ -133,6 +134,8 @@ class Judge:
         self._plain: dict[tuple[FieldValue, ...], _Lane] = {}
         """Of likenesses that are not kept, by what tells them apart."""
         self._predicates: dict[Condition, Predicate] = {}
+        self._tests: dict[int, tuple[Predicate, Test]] = {}
+        """Of each test, by its identity, which stays its own as long as it is held here."""
 
     def _same_of(self, fresh: Correlator, before: Judge | None) -> Correlator:
         """What counted the same before; the fresh one, with what it has in common, if none did."""
@@ -347,7 +350,10 @@ class Judge:
             return self._compiled(test)(event) if _asks_only(test, fields) else None
 
         for one in wider:
-            left = True if one.left is None else specialised(one.left, decide)
+            if one.left is None:
+                yield one
+                continue
+            left = specialised(one.left, decide)
             if left is True:
                 yield dataclasses.replace(one, left=None, holds=None)
             elif left is not False:
@@ -355,6 +361,13 @@ class Judge:
 
     def _compiled(self, condition: Condition) -> Predicate:
         """The predicate of a condition: of a rule, or of what is left of one."""
+        if isinstance(condition, Test):
+            # Tests are never made anew, and to look for an equal one takes longer.
+            known = self._tests.get(id(condition))
+            if known is None:
+                known = (compile_condition(condition, self._time_zone), condition)
+                self._tests[id(condition)] = known
+            return known[0]
         predicate = self._predicates.get(condition)
         if predicate is None:
             predicate = compile_condition(condition, self._time_zone)

@@ -68,6 +68,15 @@ class Lossy:
         return None
 
 
+def test_what_others_tell_of_is_not_asked_for():
+    wanted = [
+        Conformance().wants(departure(0, *codes))
+        for codes in [("restart_seen",), ("restart_seen", "malformed"), ("malformed",)]
+    ]
+
+    assert [False, True, True] == wanted
+
+
 def test_codes_that_loss_can_cause_are_left_out_next_to_a_gap():
     codes = (*LOSS_CODES, "malformed")
     record = Transaction(time_ns=at(0), anomalies=codes)

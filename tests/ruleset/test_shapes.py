@@ -8,14 +8,9 @@ from pathlib import Path
 import pytest
 
 from otmon import _engine
-from otmon.model.event import (
-    Event,
-    Likeness,
-    Likenesses,
-    event_from_behaviour,
-    event_from_transaction,
-)
+from otmon.model.event import Event, event_from_behaviour, event_from_transaction
 from otmon.model.layout import SHAPE_FIELDS
+from otmon.model.likeness import Likeness, Likenesses
 from otmon.ruleset.judge import Judge
 from otmon.ruleset.load import load_rules
 from tests.places import PCAPS
