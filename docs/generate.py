@@ -152,8 +152,14 @@ def _table(kind: type, name: str, *, lists: bool = False) -> Iterator[str]:
             yield f"| `{key.name}` | {default} | {said[key.name]} |"
         yield ""
     for key in keys(kind):
-        if dataclasses.is_dataclass(key.kind):
-            yield from _table(key.kind, f"{name}.{key.name}")
+        inner = next((one for one in (key.kind, *get_args(key.kind)) if _is_table(one)), None)
+        if inner is not None:
+            yield from _table(inner, f"{name}.{key.name}", lists=get_origin(key.kind) is tuple)
+
+
+def _is_table(kind: object) -> bool:
+    """Whether a kind of value is a table of keys itself."""
+    return dataclasses.is_dataclass(kind)
 
 
 def _toml(default: object) -> str:

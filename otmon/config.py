@@ -11,6 +11,7 @@ import dataclasses
 import datetime
 import difflib
 import ipaddress
+import math
 import os
 import re
 import zoneinfo
@@ -18,6 +19,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import field
 from pathlib import Path
 
+from otmon import _engine
 from otmon.dataclass import dataclass
 from otmon.errors import ConfigError
 from otmon.fields import OPERATION_CLASSES
@@ -140,9 +142,57 @@ class AssetWords:
             raise ValueError(f"criticality {self.criticality!r} is none of high, normal, low")
 
 
+_MEASURED = {"signed": True}
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """A value by which a controller shows in which mode the plant runs."""
+
+    server: str
+    """Id, name or address of the device that has it."""
+    protocol: str
+    """By which it is read or written: `modbus`, `s7comm`."""
+    target: str
+    """Where it is, as `otmon pdus` names single elements: `hr:200`, `coil:7`, `DB10:4`."""
+    unit: int | None = None
+    """The station behind the device; any, if left out."""
+    value: float | None = field(default=None, metadata=_MEASURED)
+    """What it is while the plant is in the mode; 1 and 0 for on and off."""
+    low: float | None = field(default=None, metadata=_MEASURED)
+    """The lowest such value, where there are several; none, if left out."""
+    high: float | None = field(default=None, metadata=_MEASURED)
+    """The highest one; none, if left out."""
+
+    def __post_init__(self) -> None:
+        known = [one.name for one in _engine.protocols()]
+        if self.protocol not in known:
+            near = difflib.get_close_matches(self.protocol, known, n=1)
+            advice = f" (did you mean {near[0]!r}?)" if near else ""
+            raise ValueError(f"{self.protocol!r} is no protocol that is dissected{advice}")
+        if (self.value is None) == (self.low is None and self.high is None):
+            raise ValueError("it needs a value, or else low or high")
+        if self.bounds[0] > self.bounds[1]:
+            raise ValueError(f"low {self.low:g} is above high {self.high:g}")
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """The lowest and the highest value that it has in the mode."""
+        if self.value is not None:
+            return self.value, self.value
+        return (
+            -math.inf if self.low is None else self.low,
+            math.inf if self.high is None else self.high,
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Mode:
-    """A way in which the plant runs, with timing, hours and values of its own."""
+    """A way in which the plant runs, with timing, values and order of its own.
+
+    It is on while the calendar and the value that it names both say so; the first
+    one in the file that is on holds.
+    """
 
     name: str
     """What it is called."""
@@ -152,6 +202,9 @@ class Mode:
     """Spans in which it runs: `22:00-06:00`; empty for all day."""
     dates: tuple[datetime.date, ...] = ()
     """Single dates on which it runs, besides `days`."""
+    when: Watched | None = None
+    """A value that has to be seen: `{server = "10.0.0.7", protocol = "modbus",
+    target = "hr:200", value = 3}`."""
 
     def __post_init__(self) -> None:
         _check_calendar(self.days, self.hours)

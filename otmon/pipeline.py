@@ -18,7 +18,6 @@ from otmon.baseline.compare import Baseline, Found
 from otmon.baseline.watch import Watch, deviation_event
 from otmon.config import Config
 from otmon.detectors.registry import watchers
-from otmon.detectors.watchers import Watchers
 from otmon.file_names import FileNames
 from otmon.indicator_lists import read_indicators
 from otmon.inventory.advisory import Advisories
@@ -38,6 +37,8 @@ from otmon.model.observed import (
     event_from_shift,
 )
 from otmon.model.result import Result
+from otmon.operating_modes import MEMORY as MODES
+from otmon.operating_modes import OperatingModes, wanted_of_modes
 from otmon.pdu_lines import Progress
 from otmon.result_document import Taken, kept_parts, result_of
 from otmon.ruleset.judge import Judge
@@ -84,7 +85,7 @@ class Analysis:
         self._memory = memory
         calendar = self._calendar = SiteCalendar(config)
         self._judge = Judge(rules.events, rules.correlations, calendar.zone)
-        self._wanted = wanted_by(rules.events)
+        self._wanted = [*wanted_of_modes(config), *wanted_by(rules.events)]
         """What the rules have to see one by one."""
         self._rule_errors = tuple(str(error) for error in rules.errors)
         self._watchers = watchers(
@@ -110,6 +111,7 @@ class Analysis:
         self._context = Surroundings(self._inventory, calendar, self._watchers.quality.of)
         self._likenesses = Likenesses(self._context)
         self._inventory.inform(self._context)
+        self._begin_modes(OperatingModes(config, calendar, self._inventory.asset_id))
         self._advise(config)
         self._inventory.segments.interface = lambda number: engine.files()[number].path
         if shipping is not None:
@@ -155,7 +157,7 @@ class Analysis:
                     resume.resume(self._restore, self._first_seen_ns())
                     resume = None
                 if batch and before is not None:
-                    before.hand_over(self._watchers, self._first_seen_ns())
+                    before.hand_over(self, self._first_seen_ns())
                     before = None
                 pending = iter(batch)
             except KeyboardInterrupt:
@@ -183,18 +185,27 @@ class Analysis:
         rules = site_rules(config)
         calendar = SiteCalendar(config)
         self._judge = Judge(rules.events, rules.correlations, calendar.zone, before=self._judge)
-        self._wanted = wanted_by(rules.events)
+        self._wanted = [*wanted_of_modes(config), *wanted_by(rules.events)]
         self._rule_errors = tuple(str(error) for error in rules.errors)
         self._inventory.configure(config)
         self._context = Surroundings(self._inventory, calendar, self._watchers.quality.of)
         self._likenesses = Likenesses(self._context)
         self._inventory.inform(self._context)
+        modes, before = OperatingModes(config, calendar, self._inventory.asset_id), self._modes
+        modes.inherit(before)
+        self._begin_modes(modes)
         self._advise(config)
         self._calendar, self._config = calendar, config
         if self._baseline is not None and self._normal is not None:
             self._baseline.hour_of_week = calendar.hour_of_week
             in_window = self._context.forbids_learning if calendar.has_windows else None
-            self._normal.renew(in_window, calendar.mode)
+            self._normal.renew(in_window, self._modes.at if self._modes else None)
+
+    def _begin_modes(self, modes: OperatingModes) -> None:
+        """Tells operating modes apart from now on."""
+        self._modes = modes
+        self._watches_modes = modes.watches
+        self._watchers.by_mode(modes.at if modes else None)
 
     def _advise(self, config: Config) -> None:
         """Takes the site's lists of published weaknesses; what of them is no use is a remark."""
@@ -222,11 +233,12 @@ class Analysis:
         watched_ns = self._inventory.watched_ns
         return Inventory(self._config, remembered=list(records), watched_ns=watched_ns)
 
-    def hand_over(self, watchers: Watchers, first_ns: int) -> None:
+    def hand_over(self, later: Analysis, first_ns: int) -> None:
         """Gives the detectors of a later run what those of this one remember."""
         seen = [file.last_seen_ns for file in self._engine.files()]
         if all(time_ns is None or time_ns <= first_ns for time_ns in seen):
-            watchers.restore(self._watchers.memories())
+            later._watchers.restore(self._watchers.memories())
+            later._modes.inherit(self._modes)
 
     def _first_seen_ns(self) -> int:
         """Packet time of the first frame of all."""
@@ -234,6 +246,8 @@ class Analysis:
         return min((time_ns for time_ns in seen if time_ns is not None), default=0)
 
     def _transaction(self, transaction: _engine.Transaction) -> None:
+        if self._watches_modes:
+            self._modes.take(transaction)
         if self._ships_each:
             self._ship_alone(transaction)
         operation, conformance = self._likenesses.of_transaction(transaction)
@@ -301,7 +315,7 @@ class Analysis:
             self._file_name,
             self._inventory.is_outside,
             in_window=self._context.forbids_learning if self._calendar.has_windows else None,
-            mode=self._calendar.mode,
+            mode=self._modes.at if self._modes else None,
             ports=_ports(),
             crosses=self._inventory.crosses,
         )
@@ -454,7 +468,10 @@ class Analysis:
         """What detectors and correlations must not forget."""
         counted = self._judge.memory(self._file_name, now_ns)
         pending = self._watchers.pending(self._file_name)
-        return {**self._watchers.memories(), CORRELATIONS: (1, counted), PENDING: (1, pending)}
+        own = {CORRELATIONS: (1, counted), PENDING: (1, pending)}
+        if self._watches_modes:
+            own[MODES] = (1, self._modes.memory())
+        return {**self._watchers.memories(), **own}
 
     def _restore(self, memories: Memories, *, live: bool = False) -> None:
         """Gives detectors and correlations what they knew.
@@ -468,6 +485,9 @@ class Analysis:
         version, pending = memories.get(PENDING, (0, None))
         if version == 1:
             self._watchers.resume(pending, place_of, self._context)
+        version, modes = memories.get(MODES, (0, None))
+        if version == 1:
+            self._modes.restore(modes)
         version, counted = memories.get(CORRELATIONS, (0, None))
         if version == 1:
             self._judge.restore(counted, place_of, self._context)

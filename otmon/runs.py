@@ -28,6 +28,9 @@ from otmon.wanted import wanted_from_the_start
 if TYPE_CHECKING:
     from otmon.shipping import Shipping
 
+MODE_DELTA_S = 60.0
+"""How often counts are told where a site has operating modes, in seconds of packet time."""
+
 
 def analyze(
     paths: Paths,
@@ -127,8 +130,16 @@ def _engine_of(
         spoof=True,
         ranges=ranges,
         wanted=wanted_from_the_start(config),
-        delta_s=None if shipping is None else shipping.interval_ns / 1e9,
+        delta_s=_delta_s(config, shipping),
     )
+
+
+def _delta_s(config: Config, shipping: Shipping | None) -> float | None:
+    """How often counts are told of what goes on; only in the end, where nobody asks."""
+    if shipping is not None:
+        return shipping.interval_ns / 1e9
+    # What is told less often belongs to no operating mode.
+    return MODE_DELTA_S if config.modes else None
 
 
 def _kept(analysis: Analysis, result: Result) -> Result:

@@ -1,4 +1,4 @@
-"""The clocks of the site: local time, operating modes, maintenance windows."""
+"""The clocks of the site: local time, days of operating modes, maintenance windows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from otmon.config import DAYS, Config, Maintenance, Mode, spans
 from otmon.dataclass import dataclass
-from otmon.model.statement import ANY_MODE
 
 SECOND_NS = 1_000_000_000
 
@@ -32,7 +31,7 @@ class SiteCalendar:
 
     def __init__(self, config: Config) -> None:
         self.zone = zoneinfo.ZoneInfo(config.site.time_zone)
-        self._modes = [(mode, _Days(mode)) for mode in config.modes]
+        self._modes = {mode.name: _Days(mode) for mode in config.modes}
         names = {one.name: one.match for one in config.assets if one.name is not None}
         self._windows = [_Window(one, self.zone, names) for one in config.maintenance]
         self.has_windows = bool(self._windows)
@@ -46,12 +45,9 @@ class SiteCalendar:
         now = self.site_time(time_ns)
         return now.weekday() * 24 + now.hour
 
-    def mode(self, time_ns: int) -> str:
-        """The operating mode at a time: the first in the file that fits, else `any`."""
-        if not self._modes:
-            return ANY_MODE
-        now = self.site_time(time_ns)
-        return next((mode.name for mode, days in self._modes if days.hold(now)), ANY_MODE)
+    def holds(self, mode: str, time_ns: int) -> bool:
+        """Whether days, dates and hours of an operating mode are those of a time."""
+        return self._modes[mode].hold(self.site_time(time_ns))
 
     def window(
         self, time_ns: int, operation_class: str | None, client: End, server: End
@@ -104,8 +100,8 @@ class _Window:
         self._end_ns = _nanoseconds(window.end, zone)
         self._days = _Days(window)
         self._classes = frozenset(window.classes)
-        self._clients = _Ends(names.get(one, one) for one in window.clients)
-        self._servers = _Ends(names.get(one, one) for one in window.servers)
+        self._clients = Ends(names.get(one, one) for one in window.clients)
+        self._servers = Ends(names.get(one, one) for one in window.servers)
         self._zones = frozenset(window.zones)
 
     def names(self, operation_class: str | None, client: End, server: End) -> bool:
@@ -126,8 +122,8 @@ class _Window:
         return self._days.hold(now)
 
 
-class _Ends:
-    """Ids, addresses and subnets that a window names; none for any."""
+class Ends:
+    """Ids, addresses and subnets that are named; none for any."""
 
     def __init__(self, named: Iterable[str]) -> None:
         words = [word.lower() for word in named]

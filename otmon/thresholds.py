@@ -244,9 +244,9 @@ class Limit:
     """IP or MAC address of the device."""
     object: str
     """The object, as alerts name it: `hr:100`."""
-    low: float = float("-inf")
+    low: float = field(default=float("-inf"), metadata={"signed": True})
     """The lowest value that is right."""
-    high: float = float("inf")
+    high: float = field(default=float("inf"), metadata={"signed": True})
     """The highest value that is right."""
 
 

@@ -39,7 +39,9 @@ class TableReader:
                 advice = f"Did you mean {near[0]!r}?" if near else f"Known: {_listed(known)}."
                 raise self._error((*where, key), f"{key!r} is not known here. {advice}")
         values = {
-            known[key].attribute: self._value(known[key].kind, value, (*where, key))
+            known[key].attribute: self._value(
+                known[key].kind, value, (*where, key), signed=known[key].signed
+            )
             for key, value in table.items()
         }
         for needed in known.values():
@@ -50,11 +52,11 @@ class TableReader:
         except ValueError as error:
             raise self._error(where, f"{error}. Correct it.") from error
 
-    def _value(self, kind: Any, value: Any, where: _Where) -> Any:
+    def _value(self, kind: Any, value: Any, where: _Where, *, signed: bool = False) -> Any:
         origin, args = get_origin(kind), get_args(kind)
         if origin in (Union, types.UnionType):
             (kind,) = (arg for arg in args if arg is not type(None))
-            return self._value(kind, value, where)
+            return self._value(kind, value, where, signed=signed)
         if origin is tuple:
             if not isinstance(value, list):
                 raise self._error(where, f"{_name(where)!r} is a list. Put it in brackets.")
@@ -76,7 +78,7 @@ class TableReader:
             self._expect(type(value) is datetime.date, "a date such as 2026-12-24", where)
             return value
         self._expect(type(value) is kind, _KINDS[kind], where)
-        if isinstance(value, int | float) and value < 0:
+        if isinstance(value, int | float) and value < 0 and not signed:
             raise self._error(where, f"{_name(where)!r} is below zero. Give it a size.")
         return value
 
@@ -136,6 +138,8 @@ class Key(NamedTuple):
     """Whether it must be there."""
     default: Any
     """What it is where it is left out."""
+    signed: bool
+    """Whether it may be below zero: what a plant measures, not a size."""
 
 
 @functools.cache
@@ -143,7 +147,7 @@ def keys(kind: Any) -> tuple[Key, ...]:
     """The keys of the table that a dataclass is, in their order.
 
     A field is a key of its own name, unless its metadata has another `key`, or
-    none.
+    none. A number is a size, unless its metadata says that it is `signed`.
     """
     hints = get_type_hints(kind)
     found = []
@@ -155,7 +159,8 @@ def keys(kind: Any) -> tuple[Key, ...]:
         if part.default_factory is not dataclasses.MISSING:
             default = part.default_factory()
         required = default is dataclasses.MISSING
-        found.append(Key(name, part.name, hints[part.name], required, default))
+        signed = part.metadata.get("signed", False)
+        found.append(Key(name, part.name, hints[part.name], required, default, signed))
     return tuple(found)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from otmon import _engine
 from otmon.config import Config
+from otmon.operating_modes import wanted_of_modes
 
 if TYPE_CHECKING:
     from otmon.ruleset.condition import EventRule
@@ -23,13 +24,13 @@ def wanted_from_the_start(config: Config) -> list[_engine.Wanted]:
     Of the rules that come with otmon it is written down beside them, so that they can be
     read while the engine works already. A site's own rules are read first.
     """
-    words = config.rules
+    words, modes = config.rules, wanted_of_modes(config)
     if not words.directories and not words.experimental:
-        return [_engine.Wanted(**given) for given in _shipped()]
+        return [*modes, *(_engine.Wanted(**given) for given in _shipped())]
     # Imported here: pySigma takes most of the time that otmon needs to start.
     from otmon.ruleset.site import site_rules
 
-    return wanted_by(site_rules(config).events)
+    return [*modes, *wanted_by(site_rules(config).events)]
 
 
 def wanted_by(rules: Iterable[EventRule]) -> list[_engine.Wanted]:

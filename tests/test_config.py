@@ -157,3 +157,10 @@ def test_every_key_says_what_it_means(kind):
 
 def test_hours_over_midnight_end_before_they_begin():
     assert [(1320, 360), (0, 1440)] == list(config.spans(("22:00-06:00", "00:00-24:00")))
+
+
+def test_what_a_plant_measures_may_be_below_zero(tmp_path):
+    limit = '[[detectors.value.limits]]\nserver = "a"\nobject = "hr:1"\nlow = -40\n'
+    (found,) = config.load(written(tmp_path, limit)).detectors.value.limits
+
+    assert (-40.0, float("inf")) == (found.low, found.high)

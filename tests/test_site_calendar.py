@@ -7,6 +7,7 @@ import datetime
 import pytest
 
 from otmon import config
+from otmon.operating_modes import OperatingModes
 from otmon.site_calendar import End, SiteCalendar
 
 VIENNA = '[site]\ntime_zone = "Europe/Vienna"\n'
@@ -16,6 +17,11 @@ def calendar(tmp_path, text: str) -> SiteCalendar:
     path = tmp_path / "otmon.toml"
     path.write_text(VIENNA + text)
     return SiteCalendar(config.load(path))
+
+
+def modes(tmp_path, text: str) -> OperatingModes:
+    of = calendar(tmp_path, text)
+    return OperatingModes(config.load(tmp_path / "otmon.toml"), of, lambda *_: None)
 
 
 def at(text: str) -> int:
@@ -46,7 +52,7 @@ def test_a_broken_clock_is_no_error(tmp_path, time_ns):
 
 
 def test_the_first_mode_that_fits_holds_and_any_where_none_does(tmp_path):
-    of = calendar(
+    of = modes(
         tmp_path,
         '[[modes]]\nname = "holiday"\ndates = [2026-12-24]\n'
         '[[modes]]\nname = "night"\nhours = ["22:00-06:00"]\n'
@@ -54,7 +60,7 @@ def test_the_first_mode_that_fits_holds_and_any_where_none_does(tmp_path):
     )
 
     assert ["holiday", "night", "weekend", "any"] == [
-        of.mode(at(time))
+        of.at(at(time))
         for time in (
             "2026-12-24T12:00",
             "2026-12-23T22:00",
@@ -62,16 +68,16 @@ def test_the_first_mode_that_fits_holds_and_any_where_none_does(tmp_path):
             "2026-12-28T12:00",
         )
     ]
-    assert "any" == calendar(tmp_path, "").mode(0)
+    assert "any" == modes(tmp_path, "").at(0)
 
 
 def test_hours_over_midnight_belong_to_the_day_on_which_they_begin(tmp_path):
-    of = calendar(
+    of = modes(
         tmp_path, '[[modes]]\nname = "saturday night"\ndays = ["sat"]\nhours = ["22:00-06:00"]\n'
     )
 
     assert [False, True, True, False] == [
-        of.mode(at(time)) == "saturday night"
+        of.at(at(time)) == "saturday night"
         for time in (
             "2026-12-26T02:00",
             "2026-12-26T21:30",

@@ -85,6 +85,10 @@ class Site:
         return sum(first < day <= last for day in self.days)
 
 
+STEADY = 0.2
+"""Share of the period up to which its deviation may go."""
+
+
 def may_learn(edge: Edge, settings: Settings, time_ns: int) -> bool:
     """Whether something new on an edge is still learned; an edge past its time enforces."""
     if edge.enforcing:
@@ -162,6 +166,11 @@ def enforce_saturated(book: Book, settings: Settings, time_ns: int, watched: Seq
     return ended
 
 
+def is_steady(period: float, deviation: float) -> bool:
+    """Whether a rhythm is even enough to be one."""
+    return deviation <= STEADY * period
+
+
 def longest_period(book: Book, edge: Edge) -> float:
     """The longest steady period on an edge, in nanoseconds."""
     periods = (
@@ -169,7 +178,7 @@ def longest_period(book: Book, edge: Edge) -> float:
         for statement in book.of_edge((edge.client, edge.server, edge.protocol))
         for habit in statement.habits.values()
         if habit.period_ns is not None and habit.intervals >= 3
-        if (habit.deviation_ns or 0.0) <= 0.2 * habit.period_ns
+        if is_steady(habit.period_ns, habit.deviation_ns or 0.0)
     )
     return max(periods, default=0.0)
 

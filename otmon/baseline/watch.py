@@ -11,10 +11,10 @@ from otmon.baseline.book import Address as Place
 from otmon.baseline.compare import Baseline, Found
 from otmon.baseline.deed import CARRIERS, FOLDED_CLASSES, Deed, folded
 from otmon.baseline.deviation import Deviation, Frame
-from otmon.baseline.learn import note_period, note_value, note_values
+from otmon.baseline.habits import Habits
 from otmon.fields import CHANGE_CLASSES
 from otmon.model.event import Event, FieldValue
-from otmon.model.statement import ANY_MODE, Habit, Key, Party, Range, Statement, Verdict
+from otmon.model.statement import Key, Party, Range, Statement, Verdict
 
 if TYPE_CHECKING:
     from otmon._engine import Address, Behaviour, Conversation, Transaction
@@ -37,14 +37,8 @@ HIGH_PORTS = frozenset((34_962, 34_963, 34_964, 44_818, 47_808, 48_898, 55_000, 
 """Those among them that do: of PROFINET, EtherNet/IP, BACnet, ADS, FL-net and CC-Link."""
 MAX_PAIRS = 65_536
 """Pairs of hardware and IP address of a run that are remembered."""
-MAX_EVENT_VALUES = 4
-"""Values of one write that a habit tells apart."""
 
 _NOTHING = Found(Verdict("enforcing"))
-
-
-def _any_mode(_time_ns: int) -> str:
-    return ANY_MODE
 
 
 class _Seen:
@@ -69,7 +63,7 @@ class Watch:
         file_name: Callable[[int], str],
         is_public: Callable[[str], bool],
         in_window: Callable[[Behaviour | Transaction | Conversation], bool] | None = None,
-        mode: Callable[[int], str] = _any_mode,
+        mode: Callable[[int], str] | None = None,
         ports: Mapping[tuple[str, int], Sequence[str]] = MappingProxyType({}),
         crosses: Callable[[Behaviour | Transaction | Conversation, int], bool] | None = None,
     ) -> None:
@@ -83,7 +77,7 @@ class Watch:
             is_public: Whether an IP address is outside the site.
             in_window: Whether a maintenance window names a record, and says
                 nothing of learning; none where there are no windows.
-            mode: The operating mode of the site at a time.
+            mode: The operating mode of the site at a time; none where there is but one.
             ports: The protocols of each transport and port.
             crosses: Whether a record goes between zones where no conduit lets it.
         """
@@ -94,7 +88,7 @@ class Watch:
         self._file_name = file_name
         self._is_public = is_public
         self._in_window = in_window
-        self._mode = mode
+        self._habits = Habits(mode)
         self._ports = ports
         self._crosses = crosses
         self._seen: dict[int, _Seen] = {}
@@ -104,11 +98,11 @@ class Watch:
     def renew(
         self,
         in_window: Callable[[Behaviour | Transaction | Conversation], bool] | None,
-        mode: Callable[[int], str],
+        mode: Callable[[int], str] | None,
     ) -> None:
         """Goes on with other maintenance windows and operating modes."""
         self._in_window = in_window
-        self._mode = mode
+        self._habits.renew(mode)
 
     def deviations(self) -> Iterator[Deviation]:
         """Every deviation so far, in the order of first sight."""
@@ -151,7 +145,7 @@ class Watch:
         more = record.count - seen.counted
         if more > 0:
             seen.counted = record.count
-            self._note_habit(seen.statement, record)
+            self._habits.behaviour(seen.statement, record)
             self._baseline.count(seen.statement, more, record.first_seen_ns, record.last_seen_ns)
         return found
 
@@ -177,12 +171,8 @@ class Watch:
         if statement is not None:
             if found.verdict.novel or found.tell:
                 self._baseline.show(found, tuple(record.frames))
-            if statement.state in ("learning", "pending") and statement.key.kind == "change":
-                values = record.values
-                if 0 < len(values) <= MAX_EVENT_VALUES:
-                    note_value(
-                        _habit(statement, self._mode(record.time_ns)), ", ".join(map(_text, values))
-                    )
+            if statement.key.kind == "change":
+                self._habits.operation(statement, record)
         return found
 
     def _session(self, record: Transaction, found: Found) -> Found:
@@ -392,16 +382,6 @@ class Watch:
         path = self._file_name(frame[0])
         return f"{path.replace(chr(92), '/').rpartition('/')[2]}#{frame[1]}"
 
-    def _note_habit(self, statement: Statement, record: Behaviour) -> None:
-        """How a thing is done, as long as that is learned."""
-        if statement.state not in ("learning", "pending"):
-            return
-        habit = _habit(statement, self._mode(record.last_seen_ns))
-        note_period(habit, record.period_ns, record.period_deviation_ns, record.count - 1)
-        facts = record.values
-        if facts is not None and statement.key.kind in ("change", "stream"):
-            note_values(habit, facts.kind, facts.min, facts.max)
-
 
 def _time_of(record: Behaviour | Transaction | Conversation) -> int:
     time_ns: int = record.time_ns if hasattr(record, "time_ns") else record.last_seen_ns
@@ -413,21 +393,6 @@ def _is_group(ip: str | None, mac: str | None) -> bool:
     if mac is not None and int(mac[:2], 16) & 1:
         return True
     return ip is not None and (ip == "255.255.255.255" or ip.startswith("ff"))
-
-
-def _habit(statement: Statement, mode: str) -> Habit:
-    habit = statement.habits.get(mode)
-    if habit is None:
-        habit = statement.habits[mode] = Habit()
-    return habit
-
-
-def _text(value: object) -> str:
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, bool):
-        return "on" if value else "off"
-    return str(value)
 
 
 NOVEL_OF = {

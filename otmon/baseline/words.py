@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from otmon.model.statement import Habit, Key, Range, Statement
+from otmon.baseline.learn import is_steady
+from otmon.model.statement import ANY_MODE, Habit, Key, Range, Statement
 
 Names = Callable[[str], str]
 """What people call the device of an id."""
@@ -14,8 +15,6 @@ MAX_RANGES = 6
 """Address ranges that a sentence lists."""
 MAX_VALUES = 6
 """Distinct values that a sentence lists."""
-STEADY = 0.2
-"""Deviation over period up to which a sentence tells the period."""
 MIN_INTERVALS = 3
 """Intervals from which a sentence tells the period."""
 
@@ -279,8 +278,14 @@ def _habits(statement: Statement) -> str:
     if len(habits) == 1:
         (habit,) = habits.values()
         return _habit(habit, key)
-    told = [f"{mode}{_habit(habit, key)}" for mode, habit in sorted(habits.items())]
-    return f"; {'; '.join(told)}"
+    said = [(mode, _habit(habit, key)) for mode, habit in sorted(habits.items(), key=_last_any)]
+    return "".join(
+        f"; {'otherwise' if mode == ANY_MODE else mode}{habit}" for mode, habit in said if habit
+    )
+
+
+def _last_any(of: tuple[str, Habit]) -> tuple[bool, str]:
+    return of[0] == ANY_MODE, of[0]
 
 
 def _habit(habit: Habit, key: Key) -> str:
@@ -310,8 +315,7 @@ def _rhythm(habit: Habit) -> str:
     period, deviation = habit.period_ns, habit.deviation_ns
     if period is None or habit.intervals < MIN_INTERVALS or period <= 0:
         return ""
-    spread = (deviation or 0.0) / period
-    if spread > STEADY:
+    if not is_steady(period, deviation or 0.0):
         return ""
     return f", every {duration(period)}"
 

@@ -9,7 +9,7 @@ in which frames both can be found.
 from __future__ import annotations
 
 import abc
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar
 
 from otmon.detectors.bounded import Json
@@ -40,6 +40,10 @@ class Detector(abc.ABC):
 
     can_be_spent: ClassVar[bool] = False
     """Whether `is_spent` is worth a question."""
+
+    mode: Callable[[int], str] | None = None
+    """Gives the operating mode at a time, where the site has several: each has values and
+    order of its own."""
 
     due_ns: int = 0
     """The packet time from which `advance` has something to do.

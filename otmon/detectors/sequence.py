@@ -74,6 +74,8 @@ class Sequence(Detector):
         self._by_likeness: dict[Likeness, tuple[tuple[object, ...], _Chain]] = {}
         """The channels of likenesses, as long as none was forgotten."""
         self._evicted_count = 0
+        self._modes: Recent[tuple[object, ...], str] = Recent(MAX_CHANNELS)
+        """The operating mode in which each channel was seen last."""
 
     def wants(self, event: Event) -> bool:
         """Changes that were asked for."""
@@ -96,6 +98,8 @@ class Sequence(Detector):
     def _chain_of(self, event: Event) -> _Chain:
         """The chain of the channel of an event, found once for all that are like it."""
         likeness, chains = event.likeness, self._chains
+        if self.mode is not None:
+            return self._chain_in(event, self.mode(event.time_ns))
         if not likeness.of_relation:
             return chains.make(self._channel(event), _Chain)
         if self._evicted_count != chains.evicted_count or len(self._by_likeness) >= MAX_LIKENESSES:
@@ -108,6 +112,16 @@ class Sequence(Detector):
         else:
             chains.touch(known[0])
         return known[1]
+
+    def _chain_in(self, event: Event, mode: str) -> _Chain:
+        """The chain of a channel in an operating mode; where another one was, it begins anew."""
+        channel = self._channel(event)
+        chain = self._chains.make((*channel, mode), _Chain)
+        before = self._modes.get(channel)
+        if before != mode:
+            self._modes.put(channel, mode)
+            chain.last = None
+        return chain
 
     def _transition(self, event: Event, chain: _Chain, last: str, symbol: str) -> Iterable[Event]:
         own = self.settings
@@ -170,6 +184,8 @@ class Sequence(Detector):
 
     def is_spent(self, event: Event) -> bool:
         """Whether the changes of its client and server have no order."""
+        if self.mode is not None:
+            return False
         chain = self._chains.get(self._channel(event))
         return chain is not None and chain.off
 

@@ -17,6 +17,7 @@ from otmon.detectors.detector import Detector
 from otmon.detectors.finding import finding
 from otmon.fields import CHANGE_CLASSES
 from otmon.model.event import Event
+from otmon.model.target import elements
 from otmon.thresholds import ValueThresholds
 
 SECOND = 1_000_000_000
@@ -95,6 +96,7 @@ class Value(Detector):
         if not values:
             return ()
         objects, own, time_ns = self._objects, self.settings, event.time_ns
+        mode = () if self.mode is None else (self.mode(time_ns),)
         found: list[Event] = []
         for (key, name), value in zip(self._places(event, len(values)), values, strict=False):
             if not isinstance(value, (bool, int, float)):
@@ -102,7 +104,7 @@ class Value(Detector):
             number = float(value)
             if self._limits:
                 found += self._against_limits(event, name, number)
-            known = objects.make(key, _Object)
+            known = objects.make((*key, *mode) if mode else key, _Object)
             if known.count >= own.ready_count:
                 typed = event.service not in _RAW or isinstance(value, float)
                 found += self._compared(event, name, known, number, typed=typed)
@@ -118,13 +120,13 @@ class Value(Detector):
         record, likeness = event.record, event.likeness
         targets, count = record.targets, min(count, MAX_PER_EVENT)
         if not likeness.of_relation:
-            return _places(record, event.service, _elements(targets, count))
+            return _places(record, event.service, elements(targets, count))
         key = (likeness, targets, count)
         known = self._by_likeness.get(key)
         if known is None:
             if len(self._by_likeness) >= MAX_PLACES:
                 self._by_likeness.clear()
-            known = _places(record, event.service, _elements(targets, count))
+            known = _places(record, event.service, elements(targets, count))
             self._by_likeness[key] = known
         return known
 
@@ -237,15 +239,3 @@ def _learn(known: _Object, number: float, time_ns: int, most: int) -> None:
 def _places(record: Any, service: str | None, names: Sequence[str]) -> Sequence[_Place]:
     place = (record.server_address, record.vlan, service, record.unit)
     return [((*place, name), name) for name in names]
-
-
-def _elements(targets: tuple[str, ...], count: int) -> Sequence[str]:
-    """The single objects of a write, in the order of its values: `hr:4-6` is three."""
-    if len(targets) != 1:
-        return targets if len(targets) == count else ()
-    space, _, place = targets[0].partition(":")
-    first, _, last = place.partition("-")
-    if not first.isdigit() or (last and not last.isdigit()):
-        return targets
-    start = int(first)
-    return [f"{space}:{start + turn}" for turn in range(count)]

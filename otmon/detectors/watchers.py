@@ -49,6 +49,11 @@ class Watchers:
         self.due_ns = 0 if self._detectors else NEVER_NS
         """The packet time from which `advance` has something to do."""
 
+    def by_mode(self, mode: Callable[[int], str] | None) -> None:
+        """Has operating modes told apart from now on; none where the site has no several ones."""
+        for detector in self._detectors:
+            detector.mode = mode
+
     def watch(self, category: str) -> bool:
         """Whether any detector is shown events of `category`."""
         return category in self._by_category
