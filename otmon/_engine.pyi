@@ -15,6 +15,7 @@ __all__ = [
     "AnomalyInfo",
     "Arp",
     "Behaviour",
+    "Behaviours",
     "CaptureFile",
     "Claim",
     "ClassInfo",
@@ -346,6 +347,29 @@ class Behaviour(_OfFlow):
     @property
     def overflow(self) -> bool:
         """Whether the row stands for operations past a bound, without unit and target."""
+
+@final
+class Behaviours:
+    """Behaviours as they were told last, kept in half of the room that they take by themselves."""
+
+    def __init__(self) -> None:
+        """None yet."""
+    def __len__(self) -> int: ...
+    def keep(self, behaviour: Behaviour) -> None:
+        """Keeps one in place of what was told of it before."""
+    def get(self, number: int) -> Behaviour | None:
+        """What was told last of the one with a number; none where it is not kept."""
+    def in_order(self, *, distinct: bool = False) -> list[int]:
+        """The numbers of all, in the order in which they were first seen.
+
+        Args:
+            distinct: Of those with one `id` only the latest: one that was evicted comes
+                back with another number.
+        """
+    def anomaly_counts(self, *, distinct: bool = False) -> dict[str, dict[str, int]]:
+        """How often those with an anomaly were seen, by protocol and anomaly."""
+    def keep_latest(self, at_most: int) -> None:
+        """Forgets all but those that were seen last."""
 
 @final
 class Conversation(_OfFlow):

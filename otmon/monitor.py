@@ -424,9 +424,7 @@ class _Watch(Analysis):
     def _forget(self) -> None:
         """Keeps what a run without end remembers within bounds: the state has the rest."""
         if len(self._behaviours) > MAX_BEHAVIOURS:
-            lasting = sorted(self._behaviours.values(), key=lambda one: one.last_seen_ns)
-            lasting = lasting[-MAX_BEHAVIOURS * 3 // 4 :]
-            self._behaviours = {one.behaviour: one for one in lasting}
+            self._behaviours.keep_latest(MAX_BEHAVIOURS * 3 // 4)
         del self._contents[:-MAX_CONTENTS]
 
     def _reload(self, load: Callable[[], Config]) -> None:

@@ -116,7 +116,7 @@ class Analysis:
         self._inventory.segments.interface = lambda number: engine.files()[number].path
         if shipping is not None:
             shipping.inform(self._inventory.facts)
-        self._behaviours: dict[int, _engine.Behaviour] = {}
+        self._behaviours = _engine.Behaviours()
         self._conversations: dict[int, _engine.Conversation] = {}
         self._contents: list[_engine.Content] = []
         self._interrupted = False
@@ -276,7 +276,7 @@ class Analysis:
             self._shipping.transaction(transaction, None if behaviour is None else behaviour.id)
 
     def _behaviour(self, behaviour: _engine.Behaviour) -> None:
-        self._behaviours[behaviour.behaviour] = behaviour
+        self._behaviours.keep(behaviour)
         if self._shipping is not None:
             self._shipping.behaviour(behaviour)
         if self._inventory.wants(behaviour):
@@ -535,7 +535,7 @@ class Analysis:
                 files=self._engine.files(),
                 counters={name: count for name, count in self._counters() if count},
                 conversations=self._conversations.values(),
-                behaviours=self._behaviours.values(),
+                behaviours=self._behaviours,
                 contents=self._contents,
                 inventory=self._inventory,
                 baseline=self._baseline,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -35,7 +34,7 @@ class Taken:
     counters: Mapping[str, int]
     """What was counted, but for what never happened."""
     conversations: Collection[_engine.Conversation]
-    behaviours: Collection[_engine.Behaviour]
+    behaviours: _engine.Behaviours
     contents: Sequence[_engine.Content]
     inventory: Inventory
     baseline: Baseline | None
@@ -60,7 +59,10 @@ def result_of(taken: Taken) -> Result:
         protocols=tuple(_protocols(taken)),
         assets=inventory.assets(file_name),
         conversations=tuple(_conversation(talk, inventory) for talk in taken.conversations),
-        behaviours=Deferred(lambda: _in_order(taken), lambda one: _behaviour(one, inventory)),
+        behaviours=Deferred(
+            lambda: taken.behaviours.in_order(distinct=_has_evicted(taken)),
+            lambda number: _behaviour(_known(taken.behaviours.get(number)), inventory),
+        ),
         contents=tuple(_content(content, inventory) for content in taken.contents),
         baseline=None if taken.baseline is None else _normal(taken.baseline),
         deviations=tuple(map(_deviation, taken.deviations)),
@@ -81,17 +83,14 @@ def kept_parts(result: Result) -> dict[str, Any]:
     }
 
 
-def _in_order(taken: Taken) -> list[_engine.Behaviour]:
-    """Every behaviour, in the order in which they were first seen."""
-    return sorted(_last_told(taken), key=lambda one: (one.first_seen_ns, one.id))
+def _has_evicted(taken: Taken) -> bool:
+    """Whether one behaviour may have several numbers: one that was evicted has another."""
+    return "behaviours_evicted" in taken.counters
 
 
-def _last_told(taken: Taken) -> Collection[_engine.Behaviour]:
-    """Of each behaviour what was told last: one that was evicted has another number."""
-    rows = taken.behaviours
-    if not taken.counters.get("behaviours_evicted"):
-        return rows
-    return {one.id: one for one in rows}.values()
+def _known(behaviour: _engine.Behaviour | None) -> _engine.Behaviour:
+    assert behaviour is not None  # its number was among those that are kept
+    return behaviour
 
 
 def _capture(taken: Taken) -> document.Capture:
@@ -123,11 +122,7 @@ def _capture(taken: Taken) -> document.Capture:
 
 def _protocols(taken: Taken) -> Iterator[document.Protocol]:
     counters = taken.counters
-    anomalies: dict[str, Counter[str]] = {}
-    for behaviour in _last_told(taken):
-        if behaviour.anomalies:
-            seen = anomalies.setdefault(behaviour.protocol, Counter())
-            seen.update(dict.fromkeys(behaviour.anomalies, behaviour.count))
+    anomalies = taken.behaviours.anomaly_counts(distinct=_has_evicted(taken))
     by_protocol: dict[str | None, list[_engine.Conversation]] = {}
     for talk in taken.conversations:
         by_protocol.setdefault(talk.protocol, []).append(talk)
@@ -139,7 +134,7 @@ def _protocols(taken: Taken) -> Iterator[document.Protocol]:
             name=info.name,
             flows=sum(talk.flow_count for talk in talks),
             pdus=counters[f"pdus.{info.name}"],
-            anomalies=dict(sorted(anomalies.get(info.name, Counter()).items())),
+            anomalies=anomalies.get(info.name, {}),
             identified_by=tuple(sorted({t.identified_by for t in talks if t.identified_by})),
         )
 

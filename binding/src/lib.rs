@@ -5,6 +5,7 @@ mod catalogue;
 mod convert;
 mod engine;
 mod fault;
+mod kept;
 #[cfg(target_os = "linux")]
 mod live;
 mod observation;
@@ -37,6 +38,8 @@ mod module {
     };
     #[pymodule_export]
     use crate::engine::{CaptureFile, Engine, Interface};
+    #[pymodule_export]
+    use crate::kept::Behaviours;
     #[pymodule_export]
     use crate::observation::{Address, Claim, Content, Conversation};
     #[pymodule_export]

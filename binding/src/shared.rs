@@ -53,6 +53,8 @@ pub fn text<'py>(py: Python<'py>, text: Option<&Py<PyString>>) -> Option<Bound<'
 pub struct Shape {
     /// Its number in the run.
     pub number: u64,
+    /// What it is.
+    pub alike: Alike,
     /// The name of the operation.
     pub operation: Py<PyString>,
     /// The names of the anomalies.
@@ -63,19 +65,27 @@ pub struct Shape {
 
 /// Everything about an operation but its ends, unit, targets, values, own fields and times.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct Alike {
+pub struct Alike {
     is_behaviour: bool,
     transport: Transport,
     identified_by: Option<IdentifiedBy>,
-    protocol: ProtocolId,
-    role: Role,
-    answered: bool,
-    code: u16,
-    operation: Operation,
-    class: Class,
-    status: Status,
+    /// The dissector.
+    pub protocol: ProtocolId,
+    /// The part that it plays.
+    pub role: Role,
+    /// Whether there was an answer.
+    pub answered: bool,
+    /// Function code.
+    pub code: u16,
+    /// Its name and class.
+    pub operation: Operation,
+    /// Class.
+    pub class: Class,
+    /// How it went.
+    pub status: Status,
     phase: Option<Phase>,
-    anomalies: Anomalies,
+    /// Departures from the specification.
+    pub anomalies: Anomalies,
 }
 
 /// What was made so far.
@@ -164,6 +174,7 @@ impl Shared {
         self.shape_count = self.shape_count.wrapping_add(1);
         let shape = Arc::new(Shape {
             number: self.shape_count,
+            alike,
             operation: PyString::new(py, &alike.operation.to_string()).unbind(),
             anomalies: convert::anomalies(py, alike.anomalies)?.unbind(),
             status_text: alike
@@ -178,7 +189,7 @@ impl Shared {
 
 /// Hashes small keys at a fraction of the usual cost. Its seed is chance, so nobody can
 /// choose keys that meet; the order of a table is never asked for.
-struct Quick(u64);
+pub struct Quick(u64);
 
 impl Default for Quick {
     fn default() -> Self {
@@ -195,7 +206,7 @@ impl BuildHasher for Quick {
 }
 
 /// What `Quick` mixes words into.
-struct Mixed(u64);
+pub struct Mixed(u64);
 
 impl Hasher for Mixed {
     fn finish(&self) -> u64 {
