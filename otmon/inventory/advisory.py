@@ -25,29 +25,41 @@ MIN_CODE = 5
 """Characters from which an order code means one product."""
 
 _FAMILIES: tuple[tuple[str, str, str], ...] = (
+    # SZL 0x0011 of captures [V]; 6ES7214-1AG40 in a data sheet of CPU 1214C [D]
     ("Siemens", r"6ES7 ?21[1-7]-\d[A-Z]{2}[345]|CPU 121\d", "S7-1200"),
+    # 6ES7214-1AD23 is CPU 224, 6ES7216-2BD23 CPU 226: data sheets [D]
     ("Siemens", r"6ES7 ?21[1-6]-\d[A-Z]{2}2|CPU 22\d", "S7-200"),
+    # SZL 0x0011 of captures [V]
     ("Siemens", r"6ES7 ?31\d|CPU 31\d", "S7-300"),
+    # 6ES7412-2XG00 and 6ES7414-3EM07 in data sheets [D]
     ("Siemens", r"6ES7 ?41\d|CPU 41\d", "S7-400"),
+    # 6ES7513-1AL02 and 6ES7516-2PN00 (ET 200pro, told of with the family) [D]
     ("Siemens", r"6ES7 ?51\d|CPU 15\d\d", "S7-1500"),
-    ("Siemens", r"6ES7 ?15\d", "ET 200"),
-    ("Schneider Electric", r"BMX ?P ?34|BMXP34", "Modicon M340"),
+    # 6ES7155-6AU01 is the interface module of ET 200SP [D]
+    ("Siemens", r"6ES7 ?155", "ET 200"),
+    # "M340 CPU (BMXP34*)", "M580 (BMEP* and BMEH*)", "Quantum (140CPU65*, 140CPU67*)",
+    # "Premium (TSXP57*)": SEVD-2017-048-02 [D]; the first and the third in captures, too [V]
+    ("Schneider Electric", r"BMX ?P ?34", "Modicon M340"),
     ("Schneider Electric", r"BME ?[HP] ?58", "Modicon M580"),
     ("Schneider Electric", r"140 ?CPU", "Modicon Quantum"),
-    ("Schneider Electric", r"TSX ?P ?57|TSX ?H ?57", "Modicon Premium"),
+    ("Schneider Electric", r"TSX ?P ?57", "Modicon Premium"),
+    # TM221CE16R, TM241CE40R and TM251CESC in data sheets [D]
     ("Schneider Electric", r"TM221", "Modicon M221"),
     ("Schneider Electric", r"TM241", "Modicon M241"),
     ("Schneider Electric", r"TM251", "Modicon M251"),
-    ("Schneider Electric", r"171 ?C(?:BU|CC|CS)", "Modicon Momentum"),
+    # "Momentum Unity M1E (171CBU*)" in advisories; 171CCC96030, which 171CBU98090 replaces [D]
+    ("Schneider Electric", r"171 ?C(?:BU|CC)", "Modicon Momentum"),
+    # 1756-L6x and -L7x, 1769-L2x and -L3x, 5069-L3x: advisory PN1550 [D]
     ("Rockwell Automation", r"1756-L", "ControlLogix"),
-    ("Rockwell Automation", r"1769-L|5069-L", "CompactLogix"),
+    ("Rockwell Automation", r"1769-L|5069-L3", "CompactLogix"),
+    # 1766-L32BXBA in answers of controllers [D]; 1763-L16BWA and others: CVE-2017-7924 [D]
     ("Rockwell Automation", r"1766-L", "MicroLogix 1400"),
     ("Rockwell Automation", r"1763-L", "MicroLogix 1100"),
+    # SEL-3530 and SEL-3505 are named together as the family, SEL-3555 in CVE-2023-34392 [D]
     ("Schweitzer Engineering Laboratories", r"SEL-35(?:30|55|05)", "RTAC"),
-    ("Triconex", r"TRICON|3008|MP3008", "Tricon"),
 )
-"""Of a vendor's order codes and models the family that advisories name: public lists of parts
-[D]; those that no capture of ours has are from memory [M]."""
+"""Of a vendor's order codes and models the family that advisories name, with where each was
+found: in captures [V], or in public documents of devices and advisories [D]."""
 _PLAIN = frozenset(
     (
         "all", "and", "any", "automation", "controller", "controllers", "cpu", "cpus", "device",

@@ -104,3 +104,41 @@ def test_every_match_says_why() -> None:
     (match,) = Advisories([one]).of(device(S7_300))
 
     assert "order code 6ES7315-2EH14-0AB0; firmware V3.2.8 is in <V3.2.9" == match.why
+
+
+@pytest.mark.parametrize(
+    ("vendor", "code", "family"),
+    [
+        ("Siemens", "6ES7 214-1AG40-0XB0", "SIMATIC S7-1200"),
+        ("Siemens", "6ES7 214-1AD23-0XB0", "SIMATIC S7-200"),
+        ("Siemens", "6ES7 315-2EH14-0AB0", "SIMATIC S7-300"),
+        ("Siemens", "6ES7 414-3EM07-0AB0", "SIMATIC S7-400"),
+        ("Siemens", "6ES7 513-1AL02-0AB0", "SIMATIC S7-1500"),
+        ("Siemens", "6ES7 155-6AU01-0BN0", "SIMATIC ET 200"),
+        ("Schneider Electric", "BMX P34 2020", "Modicon M340"),
+        ("Schneider Electric", "BMEP584040", "Modicon M580"),
+        ("Schneider Electric", "140 CPU 311 10", "Modicon Quantum"),
+        ("Schneider Electric", "TSXP57204M", "Modicon Premium"),
+        ("Schneider Electric", "TM221CE16R", "Modicon M221"),
+        ("Schneider Electric", "TM241CE40R", "Modicon M241"),
+        ("Schneider Electric", "TM251CESC", "Modicon M251"),
+        ("Schneider Electric", "171CBU98090", "Modicon Momentum"),
+        ("Schneider Electric", "171CCC96030", "Modicon Momentum"),
+        ("Rockwell Automation", "1756-L71", "ControlLogix"),
+        ("Rockwell Automation", "1769-L33ER", "CompactLogix"),
+        ("Rockwell Automation", "5069-L306ER", "CompactLogix"),
+        ("Rockwell Automation", "1766-L32BXBA", "MicroLogix 1400"),
+        ("Rockwell Automation", "1763-L16BWA", "MicroLogix 1100"),
+        ("Schweitzer Engineering Laboratories", "SEL-3530", "RTAC"),
+    ],
+)
+def test_an_order_code_tells_the_family_that_advisories_name(
+    vendor: str, code: str, family: str
+) -> None:
+    own = device({"vendor": vendor, "order_code": code, "firmware": "1.0"})
+    others = {"SIMATIC S7-1200", "SIMATIC S7-400", "Modicon M580", "ControlLogix"} - {family}
+
+    assert ["affected"] == verdict(own, Product(vendor, (family,), (), "vers:all/*"))
+    assert [[]] * len(others) == [
+        verdict(own, Product(vendor, (other,), (), "vers:all/*")) for other in sorted(others)
+    ]
