@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from otmon.inventory.identity import is_virtual
 
 if TYPE_CHECKING:
+    from otmon.inventory.card import Pair
     from otmon.inventory.device import Device
     from otmon.inventory.news import News
-    from otmon.inventory.places import Pair
 
 MAX_CONTESTS = 4_096
 """Addresses of which it is remembered who had them; the first one goes first."""

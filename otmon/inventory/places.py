@@ -11,17 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol
 
+from otmon.inventory.card import Card, Pair
 from otmon.inventory.device import Device, Place
 from otmon.inventory.identity import NOBODY, is_group, is_host, is_local, is_virtual
 from otmon.inventory.segment import Vlan
-from otmon.inventory.zone import subnet
 
 if TYPE_CHECKING:
     from otmon._engine import Address
     from otmon.inventory.contest import Contests
 
-ROUTER_ADDRESSES = 3
-"""IPs of two or more subnets behind one hardware address that make it a router."""
 ROUTED_TTL = frozenset({61, 62, 63, 125, 126, 127, 252, 253, 254})
 """Times to live one to three hops below a usual start: the sender is behind a router."""
 USUAL_TTL = frozenset({0, 1, 30, 32, 60, 64, 100, 128, 150, 200, 255})
@@ -30,85 +28,6 @@ HOPS = 3
 """Routers at most between both sides of a capture in which a device is seen on both."""
 BOTH_SIDES_NS = 60 * 1_000_000_000
 """Time within which it shows on the other side, too."""
-
-
-class Pair:
-    """A hardware and an IP address that sent together, and the device that they are."""
-
-    __slots__ = (
-        "arp",
-        "contested",
-        "device",
-        "first_ns",
-        "frame",
-        "ip",
-        "last_frame",
-        "last_ns",
-        "local",
-        "mac",
-        "ttl",
-    )
-
-    def __init__(self, mac: str, ip: str | None, seen: Address) -> None:
-        self.mac = mac
-        self.ip = ip
-        self.arp = False
-        self.ttl: int = seen.ttl
-        self.local = True
-        """Whether the IP seems to be on the segment, not behind a router."""
-        self.contested = False
-        """Whether another hardware address has had the IP as well."""
-        self.first_ns: int = seen.first_seen_ns
-        self.last_ns: int = seen.last_seen_ns
-        self.frame: tuple[int, int] | None = seen.frame
-        self.last_frame: tuple[int, int] | None = seen.last_frame
-        self.device: Device | None = None
-
-
-class _Card:
-    """A hardware address in a segment, and the IPs that it sends for."""
-
-    __slots__ = (
-        "device",
-        "known_router",
-        "last_ns",
-        "local",
-        "pairs",
-        "routes",
-        "subnets",
-        "virtual",
-        "with_ip",
-    )
-
-    def __init__(self, virtual: bool) -> None:
-        self.pairs: dict[str | None, Pair] = {}
-        self.device: Device | None = None
-        self.routes = False
-        self.known_router = False
-        """Whether it was one before this run, or in another segment."""
-        self.virtual = virtual
-        self.with_ip = 0
-        self.local = 0
-        self.subnets: dict[str, int] = {}
-        self.last_ns = -(2**63)
-
-    def count(self, pair: Pair, sign: int) -> None:
-        """Counts a pair in (1) or out (-1)."""
-        if pair.ip is None:
-            return
-        self.with_ip += sign
-        if pair.local:
-            self.local += sign
-            net = subnet(pair.ip)
-            self.subnets[net] = self.subnets.get(net, 0) + sign
-            if not self.subnets[net]:
-                del self.subnets[net]
-
-    def is_router(self) -> bool:
-        """Whether it sends for others."""
-        if self.local < self.with_ip:
-            return True
-        return self.local >= ROUTER_ADDRESSES and len(self.subnets) >= 2
 
 
 class Owner(Protocol):
@@ -147,7 +66,7 @@ class Places:
         self._owner = owner
         self._is_outside = is_outside
         self._contests = contests
-        self._cards: dict[tuple[Vlan, str], _Card] = {}
+        self._cards: dict[tuple[Vlan, str], Card] = {}
         self._vlans: dict[str, list[Vlan]] = {}
         """Where each hardware address was seen, in order."""
         self._behind: dict[tuple[Vlan, str], Device] = {}
@@ -174,7 +93,7 @@ class Places:
             ip = None
         card = self._cards.get((vlan, mac))
         if card is None:
-            card = self._cards[vlan, mac] = _Card(is_virtual(mac))
+            card = self._cards[vlan, mac] = Card(is_virtual(mac))
             self._look_elsewhere(card, vlan, mac, seen)
         pair = card.pairs.get(ip)
         fresh = pair is None
@@ -223,7 +142,7 @@ class Places:
             return
         card = self._cards.get((vlan, mac))
         if card is None:
-            card = self._cards[vlan, mac] = _Card(is_virtual(mac))
+            card = self._cards[vlan, mac] = Card(is_virtual(mac))
             self._vlans.setdefault(mac, []).append(vlan)
         card.device = device
         card.routes = card.known_router = device.routes and not card.virtual
@@ -274,7 +193,7 @@ class Places:
         self._found[place] = device
         device.places[place] = None
 
-    def _look_elsewhere(self, card: _Card, vlan: Vlan, mac: str, seen: Address) -> None:
+    def _look_elsewhere(self, card: Card, vlan: Vlan, mac: str, seen: Address) -> None:
         """Finds the device of a hardware address that was seen in another segment."""
         vlans = self._vlans.setdefault(mac, [])
         vlans.append(vlan)
@@ -303,7 +222,7 @@ class Places:
         self._point((vlan, seen.ip, seen.mac), device)
         return device
 
-    def _place(self, card: _Card, vlan: Vlan, mac: str, pair: Pair, seen: Address) -> None:
+    def _place(self, card: Card, vlan: Vlan, mac: str, pair: Pair, seen: Address) -> None:
         routes = card.is_router() or card.known_router
         if routes == card.routes:
             self._give(card, vlan, mac, pair, seen)
@@ -316,7 +235,7 @@ class Places:
             card.device.changes()
             card.device.routes = routes
 
-    def _give(self, card: _Card, vlan: Vlan, mac: str, pair: Pair, seen: Address) -> None:
+    def _give(self, card: Card, vlan: Vlan, mac: str, pair: Pair, seen: Address) -> None:
         """Gives a pair to the device that it is."""
         ip = pair.ip
         own = ip is None or (pair.arp if card.routes else pair.local)
@@ -385,7 +304,7 @@ class Places:
             return True
         return ttl not in USUAL_TTL and self._is_outside(ip)
 
-    def _own(self, card: _Card, vlan: Vlan, mac: str, seen: Address) -> Device:
+    def _own(self, card: Card, vlan: Vlan, mac: str, seen: Address) -> Device:
         """The device whose hardware address it is."""
         device = card.device
         if device is None:
