@@ -32,8 +32,16 @@ class Activity:
     """Whom it asked for values again and again."""
     protocols: set[str] = field(default_factory=set)
     """Industrial protocols it speaks."""
+    first_ns: int = 2**63 - 1
+    last_ns: int = -(2**63)
+    """From when to when it asked others."""
     services: set[str] = field(default_factory=set)
     """Services of other networks, such as `serves smb` and `uses rdp`."""
+
+    @property
+    def span_ns(self) -> int:
+        """For how long it has asked others, from the first to the last time."""
+        return max(0, self.last_ns - self.first_ns)
 
     def asks(self, talk: Conversation, before: Conversation | None) -> None:
         """Counts a conversation in which it is the client, in place of what it was before."""
@@ -43,6 +51,8 @@ class Activity:
         classes = talk.classes
         for token, count in classes.items():
             self.asked[protocol, token] += count - known.get(token, 0)
+        self.first_ns = min(self.first_ns, talk.first_seen_ns)
+        self.last_ns = max(self.last_ns, talk.last_seen_ns)
         enough = STEADY_FROM if talk.last_seen_ns - talk.first_seen_ns >= STEADY_NS else POLLED_FROM
         if classes.get("read", 0) >= enough and len(self.polled) < MAX_POLLED:
             self.polled[talk.server_ip or talk.server_mac or ""] = None
@@ -69,5 +79,7 @@ class Activity:
         self.answered.update(other.answered)
         self.asked.update(other.asked)
         self.polled |= other.polled
+        self.first_ns = min(self.first_ns, other.first_ns)
+        self.last_ns = max(self.last_ns, other.last_ns)
         self.protocols |= other.protocols
         self.services |= other.services

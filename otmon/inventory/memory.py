@@ -45,6 +45,7 @@ def record_of(device: Device, file_name: FileName) -> Record:
         "answered": dict(activity.answered),
         "asked": [[*key, count] for key, count in sorted(activity.asked.items())],
         "polled": [*activity.polled],
+        "asked_ns": [activity.first_ns, activity.last_ns] if activity.asked else None,
         "protocols": sorted(activity.protocols),
         "services": sorted(activity.services),
         "stations": [
@@ -76,11 +77,13 @@ def device_of(record: Record, gateway: Device | None) -> Device:
     device.first_ns = record["first_ns"]
     device.last_ns = record["last_ns"]
     device.mark_ns = record["mark_ns"]
+    asked_ns = record.get("asked_ns")
     device.activity = Activity(
         answered=Counter(record["answered"]),
         asked=Counter({(protocol, token): count for protocol, token, count in record["asked"]}),
         polled=dict.fromkeys(record["polled"]),
         protocols=set(record["protocols"]),
+        **({} if asked_ns is None else {"first_ns": asked_ns[0], "last_ns": asked_ns[1]}),
         services=set(record["services"]),
     )
     for ip, protocol, unit, *own in record["stations"]:

@@ -10,12 +10,15 @@ from otmon.inventory.maker import makes_controllers
 from otmon.inventory.vendor import vendor
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
+    from otmon.inventory.activity import Activity
     from otmon.inventory.device import Device
 
 SHOWN_FROM = 0.6
 """The score from which a role is shown."""
+ALIKE_FROM = 0.4
+"""The score from which one is shown as possible, of several that look alike."""
 
 PURDUE_LEVEL = {
     "field_device": 0.0,
@@ -91,8 +94,15 @@ _MANY_SERVERS = 5
 _MANY_READS = 20
 _MANY_ANSWERS = 3
 """Answers from which a server is one: fewer may be a simulator that somebody tried."""
-_LONG_READS = 500
-"""Reads from which a client that only reads is one that shows values to people."""
+_SHIFT_NS = 8 * 3600 * 1_000_000_000
+"""A time in which somebody at an operator station would have changed something."""
+_READING = frozenset(
+    ("read", "subscribe", "identify", "session_open", "session_close", "keepalive", "auth_login")
+)
+"""Classes of who does nothing but read."""
+_LOOK_ALIKE = ("hmi", "historian")
+"""Who only reads is one or the other: an operator station that nobody used so far, or
+something that records. How fast it reads does not tell them apart."""
 _MASTER_CLASSES = ("report_enable", "report_disable")
 """What a DNP3 master does when it starts: the data link and its events are its own [S]."""
 _DIRECTORY = frozenset(f"serves {name}" for name in ("kerberos", "ldap", "smb"))
@@ -115,7 +125,8 @@ class Roles:
     shown: tuple[str, ...]
     """Those of a person first, then the best founded."""
     candidates: tuple[str, ...]
-    """Those that rest on danger operations alone: a person must confirm them."""
+    """Those that rest on danger operations alone, and those of which only one can be right: a
+    person must say."""
     confirmed: tuple[str, ...]
     """Those that a person settled."""
     reasons: tuple[Reason, ...]
@@ -142,8 +153,13 @@ def roles_of(device: Device, settled: Sequence[str] = ()) -> Roles:
         key=lambda role: (-score[role], role),
     )
     shown = (*settled, *found)
-    candidates = ("engineering_station",) if dangers and "engineering_station" not in shown else ()
-    return Roles(shown, candidates, tuple(settled), tuple(reasons))
+    candidates = []
+    if dangers and "engineering_station" not in shown:
+        candidates.append("engineering_station")
+    if not shown:
+        alike = [role for role in _LOOK_ALIKE if score.get(role, 0.0) >= ALIKE_FROM]
+        candidates += sorted(alike, key=lambda role: -score[role])
+    return Roles(shown, tuple(candidates), tuple(settled), tuple(reasons))
 
 
 def _own_words(device: Device) -> dict[str, float]:
@@ -193,14 +209,16 @@ def _as_client(device: Device) -> list[Reason]:
     reads, polled = asked["read"], len(activity.polled)
     if reads >= _MANY_READS and polled:
         controls = sum(asked[token] for token in _CONTROL_CLASSES)
-        if polled >= _MANY_SERVERS:
+        if _is_controller(activity):
+            # Controllers fetch values from one another, and set them.
+            reasons.append(Reason("hmi", 0.2, "polls devices, and is asked as they are", reads))
+        elif polled >= _MANY_SERVERS:
             reasons.append(Reason("scada_server", 0.7, f"polls {polled} devices", reads))
         elif controls:
             points = 0.7 if controls <= reads else 0.4
             reasons.append(Reason("hmi", points, "polls few devices and writes to them", reads))
-        else:
-            points = 0.6 if reads >= _LONG_READS else 0.5
-            reasons.append(Reason("hmi", points, "polls few devices", reads))
+        elif asked.keys() <= _READING:
+            reasons += _only_reads(activity, reads)
     supervised = sum(activity.asked[protocol, "read"] for protocol in ("dnp3", "iec104"))
     starts = any(activity.asked["dnp3", token] for token in _MASTER_CLASSES)
     if supervised >= (_MANY_ANSWERS if starts else _MANY_READS):
@@ -213,6 +231,26 @@ def _as_client(device: Device) -> list[Reason]:
         count = sum(asked[token] for token in engineering)
         reasons.append(Reason("engineering_station", points, words, count))
     return reasons
+
+
+def _is_controller(activity: Activity) -> bool:
+    """Whether it answers as controllers do, not as stations that pass values on."""
+    return any(
+        count >= _MANY_ANSWERS and _SERVER_ROLE.get(protocol) in SERVERS
+        for protocol, count in activity.answered.items()
+    )
+
+
+def _only_reads(activity: Activity, reads: int) -> Iterator[Reason]:
+    """What speaks for who polls few devices and never writes."""
+    long = activity.span_ns >= _SHIFT_NS
+    told = (
+        f"polls few devices for {activity.span_ns // 3_600_000_000_000} h"
+        if long
+        else ("polls few devices")
+    )
+    yield Reason("hmi", 0.4 if long else 0.5, f"{told} and writes nothing so far", reads)
+    yield Reason("historian", 0.5 if long else 0.4, f"{told} and only reads", reads)
 
 
 def _by_place(device: Device) -> list[Reason]:

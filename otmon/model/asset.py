@@ -82,7 +82,8 @@ class Asset:
     station_name: str | None
     roles: tuple[str, ...]
     role_candidates: tuple[str, ...]
-    """Roles that rest on dangerous operations alone: a person must confirm them."""
+    """Roles that rest on dangerous operations alone, and those that look alike, of which only
+    one can be right: a person must confirm them."""
     confirmed_roles: tuple[str, ...]
     """Roles that a person settled."""
     purdue_level: float | None

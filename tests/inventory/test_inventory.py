@@ -87,6 +87,53 @@ def test_a_controller_answers_and_an_operator_station_reads_and_writes() -> None
     assert (("plc",), 1.0) == (plc.roles, plc.purdue_level)
 
 
+def reader(**other: Any) -> Asset:
+    """A client that reads 600 times and writes nothing."""
+    talk: dict[str, Any] = {"classes": {"read": 600}} | other
+    client, _ = assets(
+        [address(HMI_MAC, "10.0.0.1"), address(PLC_MAC, "10.0.0.2")],
+        [conversation("10.0.0.1", "10.0.0.2", "modbus", **talk)],
+    )
+    return client
+
+
+def test_who_only_reads_is_an_operator_station_or_a_historian() -> None:
+    """How often it reads says nothing: a person has to."""
+    client = reader()
+
+    assert ((), ("hmi", "historian"), None) == (
+        client.roles, client.role_candidates, client.purdue_level
+    )  # fmt: skip
+    assert [
+        ("historian", "traffic: polls few devices and only reads"),
+        ("hmi", "traffic: polls few devices and writes nothing so far"),
+    ] == sorted((row.value, row.source) for row in client.evidence if row.attribute == "role")
+
+
+def test_who_reads_for_a_shift_and_never_writes_is_rather_a_historian() -> None:
+    client = reader(last_seen_ns=9 * 3_600 * S)
+
+    assert ((), ("historian", "hmi")) == (client.roles, client.role_candidates)
+
+
+def test_who_writes_once_is_an_operator_station_after_all() -> None:
+    client = reader(classes={"read": 600, "write": 1}, last_seen_ns=9 * 3_600 * S)
+
+    assert (("hmi",), ()) == (client.roles, client.role_candidates)
+
+
+def test_a_controller_that_reads_another_is_no_operator_station() -> None:
+    first, second = assets(
+        [address(HMI_MAC, "10.0.0.1"), address(PLC_MAC, "10.0.0.2")],
+        [
+            conversation("10.0.0.1", "10.0.0.2", "s7comm", classes={"read": 600, "write": 3}),
+            conversation("10.0.0.9", "10.0.0.1", "s7comm", server_mac=HMI_MAC),
+        ],
+    )
+
+    assert (("plc",), (), ("plc",)) == (first.roles, first.role_candidates, second.roles)
+
+
 def test_a_role_is_never_earned_by_dangerous_operations_alone() -> None:
     attacker, _ = assets(
         [address(HMI_MAC, "10.0.0.1"), address(PLC_MAC, "10.0.0.2")],

@@ -32,21 +32,27 @@ def said(asset: Asset) -> Row:
 
 
 def inventory(path: Path) -> dict[str, tuple[str, Row, tuple[str, ...]]]:
-    """Hardware address, identity and roles by address; stations as `address/unit`."""
+    """Hardware address, identity and roles by address; stations as `address/unit`.
+
+    A role that is only possible has a question mark.
+    """
     found = {}
     for asset in otmon.analyze(path).assets:
         name = asset.ip[0] if asset.ip else asset.mac[0]
         if asset.unit is not None:
             name = f"{name}/{asset.unit}"
-        found[name] = ("".join(asset.mac), said(asset), asset.roles)
+        roles = (*asset.roles, *(f"{role}?" for role in asset.role_candidates))
+        found[name] = ("".join(asset.mac), said(asset), roles)
     return found
 
 
 NOTHING = (None, None, None, None, None, None)
+ALIKE = ("hmi?", "historian?")
+"""Who only reads."""
 PLANT = {
     "10.20.1.10": ("00:14:22:10:01:10", ("Dell", *NOTHING), ("hmi", "scada_server")),
     "10.20.1.20": ("28:63:36:10:01:20", ("Siemens", *NOTHING), ()),
-    "10.20.1.66": ("3c:97:0e:10:01:66", ("Wistron", *NOTHING), ()),
+    "10.20.1.66": ("3c:97:0e:10:01:66", ("Wistron", *NOTHING), ("engineering_station?",)),
     "10.20.2.11": (
         "00:80:f4:10:02:11",
         ("Schneider Electric", None, "BMX P34 2020", "v3.20", None, None, None),
@@ -92,7 +98,7 @@ CHECK_POINT_INSIDE, CHECK_POINT_OUTSIDE = (
 )
 PUBLIC = {
     "s7comm/cisagov.icsnpp-s7comm__snap7.pcap": {
-        "134.217.61.131": ("00:0c:29:c1:49:92", ("VMware", *NOTHING), ()),
+        "134.217.61.131": ("00:0c:29:c1:49:92", ("VMware", *NOTHING), ("engineering_station?",)),
         "134.217.61.211": (
             "00:0e:8c:d0:f9:cb",
             (
@@ -113,7 +119,7 @@ PUBLIC = {
             ("Siemens", None, "6ES7 212-1AE40-0XB0", "V4.4.0", None, None, None),
             ("plc",),
         ),
-        "192.168.23.200": ("48:65:ee:12:d2:c7", ("Gopod Group Limited", *NOTHING), ()),
+        "192.168.23.200": ("48:65:ee:12:d2:c7", ("Gopod Group Limited", *NOTHING), ALIKE),
     },
     "umas/ITI.ICS-Security-Tools__modicon_test.pcap": {
         "192.168.63.100": (
@@ -139,13 +145,13 @@ PUBLIC = {
     # is what the firewall makes of clients; of it there is nothing but its packets.
     "modbus/idaholab.Malcolm-Test-Artifacts__Advantech.pcap": {
         "10.50.1.50": ("00:d0:c9:a6:92:fa", ("Advantech", *NOTHING), ("plc",)),
-        "10.50.1.253": ("", (None, *NOTHING), ()),
-        "10.200.1.124": ("00:c0:ca:32:be:ab", ("ALFA", *NOTHING), ()),
+        "10.50.1.253": ("", (None, *NOTHING), ALIKE),
+        "10.200.1.124": ("00:c0:ca:32:be:ab", ("ALFA", *NOTHING), ALIKE),
         "00:1c:7f:39:de:5b": CHECK_POINT_INSIDE,
         "00:1c:7f:39:de:5f": CHECK_POINT_OUTSIDE,
     },
     "modbus/idaholab.Malcolm-Test-Artifacts__Modicon.pcap": {
-        "10.50.1.10": ("00:50:56:b3:bd:bd", ("VMware", *NOTHING), ()),
+        "10.50.1.10": ("00:50:56:b3:bd:bd", ("VMware", *NOTHING), ALIKE),
         "10.50.1.52": ("00:00:54:14:f2:4f", ("Schneider Electric", *NOTHING), ("plc",)),
         "10.200.1.86": ("14:10:9f:da:f8:4b", ("Apple", *NOTHING), ()),
         "10.200.1.174": ("c8:e0:eb:16:5b:bd", ("Apple", *NOTHING), ()),
@@ -162,11 +168,11 @@ PUBLIC = {
             f"192.168.0.20/{unit}": ("00:90:e8:4c:83:db", (None, *NOTHING), ("plc",))
             for unit in (1, 2, 3, 7)
         },
-        "192.168.0.21": ("20:47:47:87:d4:96", ("Dell", *NOTHING), ("hmi",)),
+        "192.168.0.21": ("20:47:47:87:d4:96", ("Dell", *NOTHING), ALIKE),
     },
     "modbus/apache.plc4x__tcp__manual-test-capture.pcapng": {
         "192.168.23.30": ("e0:dc:a0:b9:1b:0d", ("Siemens", *NOTHING), ("plc",)),
-        "192.168.23.200": ("48:65:ee:12:d2:c7", ("Gopod Group Limited", *NOTHING), ("hmi",)),
+        "192.168.23.200": ("48:65:ee:12:d2:c7", ("Gopod Group Limited", *NOTHING), ALIKE),
     },
     "dnp3/cisagov.icsnpp-dnp3__dnp3_example.pcap": {
         "10.10.20.5": ("00:0c:29:4f:60:cf", ("VMware", *NOTHING), ("scada_server",)),
@@ -193,7 +199,7 @@ PUBLIC = {
     # Two frames of the operator come again through another machine, one hop later.
     "s7comm/ITI.ICS-Security-Tools__s7comm_clean.pcap": {
         "192.168.0.2": ("00:1c:06:1c:69:e4", ("Siemens", *NOTHING), ("plc",)),
-        "192.168.0.21": ("20:47:47:87:d4:96", ("Dell", *NOTHING), ("hmi",)),
+        "192.168.0.21": ("20:47:47:87:d4:96", ("Dell", *NOTHING), ALIKE),
         "b0:83:fe:75:35:74": ("b0:83:fe:75:35:74", ("Dell", *NOTHING), ("network_device",)),
     },
     # Client and server of a simulator in one container, without hardware addresses.
@@ -209,7 +215,7 @@ PUBLIC = {
                 "SNAP7-SERVER",
                 None,
             ),
-            ("plc",),
+            ("plc", "engineering_station?"),
         ),
     },
     # A scan of 1,000 ports of two hosts: who never answered is not there.
@@ -228,7 +234,7 @@ def test_a_capture_has_the_devices_that_wireshark_shows(name: str, corpus: Path)
 def test_the_controller_that_triton_changed_is_a_safety_controller(corpus: Path) -> None:
     """Who loaded it may be an engineering station: a person must say so."""
     path = corpus / "tristation" / "triton_malware_exec_nozomi_bsd3.pcap"
-    attacker = ("00:0c:29:28:dd:c5", ("VMware", *NOTHING), ())
+    attacker = ("00:0c:29:28:dd:c5", ("VMware", *NOTHING), ("engineering_station?",))
 
     assert {
         "192.168.1.2": ("40:00:00:00:00:02", ("Triconex", *NOTHING), ("safety_controller",)),
