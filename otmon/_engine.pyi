@@ -355,8 +355,8 @@ class Behaviours:
     def __init__(self) -> None:
         """None yet."""
     def __len__(self) -> int: ...
-    def keep(self, behaviour: Behaviour) -> None:
-        """Keeps one in place of what was told of it before."""
+    def keep(self, behaviour: Behaviour) -> int:
+        """Keeps one in place of what was told of it before; gives how often it had been then."""
     def get(self, number: int) -> Behaviour | None:
         """What was told last of the one with a number; none where it is not kept."""
     def in_order(self, *, distinct: bool = False) -> list[int]:

@@ -276,11 +276,11 @@ class Analysis:
             self._shipping.transaction(transaction, None if behaviour is None else behaviour.id)
 
     def _behaviour(self, behaviour: _engine.Behaviour) -> None:
-        self._behaviours.keep(behaviour)
+        before = self._behaviours.keep(behaviour)
         if self._shipping is not None:
             self._shipping.behaviour(behaviour)
         if self._inventory.wants(behaviour):
-            self._inventory.behaviour(behaviour)
+            self._inventory.behaviour(behaviour, before)
             self._tell_news()
         time_ns = behaviour.last_seen_ns
         if time_ns >= self._due_ns:

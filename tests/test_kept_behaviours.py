@@ -47,6 +47,15 @@ def test_what_was_told_last_comes_back_whole() -> None:
     assert book.get(max(last) + 1) is None
 
 
+def test_keeping_one_gives_how_often_it_had_been() -> None:
+    told = behaviours(PCAPS / "demo" / "plant.pcapng")
+    book = _engine.Behaviours()
+    counts: dict[int, int] = {}
+    for one in told:
+        assert counts.get(one.behaviour, 0) == book.keep(one)
+        counts[one.behaviour] = one.count
+
+
 def test_their_order_is_that_in_which_they_were_first_seen() -> None:
     told = behaviours(PCAPS / "demo" / "plant.pcapng")
     book = kept(told)

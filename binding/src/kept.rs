@@ -159,14 +159,14 @@ impl Behaviours {
         self.rows.len()
     }
 
-    fn keep(&mut self, behaviour: &Behaviour) {
+    fn keep(&mut self, behaviour: &Behaviour) -> u64 {
         let Behaviour(own, ends, shape) = behaviour;
         let place = self.places.get(&own.number).copied();
         let before = place.and_then(|place| self.rows.get(place as usize));
-        let target = match before {
+        let (count, target) = match before {
             // What it addresses is part of what it is.
-            Some(before) => before.target,
-            None => own.target.as_deref().and_then(|name| self.name(name)),
+            Some(before) => (before.count, before.target),
+            None => (0, own.target.as_deref().and_then(|name| self.name(name))),
         };
         #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
         let id = ((own.id >> 64) as u64, own.id as u64);
@@ -207,6 +207,7 @@ impl Behaviours {
                 }
             }
         }
+        count
     }
 
     fn get(&self, number: u64) -> Option<Behaviour> {

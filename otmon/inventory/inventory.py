@@ -205,8 +205,13 @@ class Inventory:
         """Whether a behaviour has to be shown to the inventory."""
         return behaviour.unit is not None or (self._watches and behaviour.new)
 
-    def behaviour(self, behaviour: Behaviour) -> None:
-        """Takes what is done, new or counted on: what a station answers makes it known."""
+    def behaviour(self, behaviour: Behaviour, before: int = 0) -> None:
+        """Takes what is done, new or counted on: what a station answers makes it known.
+
+        Args:
+            behaviour: What is done.
+            before: How often it had been when it was shown last.
+        """
         vlan = self.segments.vlan(behaviour.vlan)
         server = self._places.find(behaviour.server_ip, behaviour.server_mac, vlan)
         if self._watches and behaviour.new:
@@ -214,7 +219,7 @@ class Inventory:
         unit = behaviour.unit
         if unit is None or server is None or behaviour.status != "ok":
             return
-        self._stations.answers(server, behaviour, unit)
+        self._stations.answers(server, behaviour, unit, before)
 
     def finish(self) -> None:
         """The input has ended: judge what needed more of it."""

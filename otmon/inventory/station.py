@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 MAX_STATIONS = 512
 """Stations kept behind one gateway."""
-MAX_COUNTED = 250_000
-"""Behaviours of which it is remembered what was counted: more than the engine keeps."""
 STATION_ANSWERS = 3
 """Answers after which a station counts as one: a sweep must not make ghosts."""
 NOT_A_STATION = {"modbus": frozenset((0, 255))}
@@ -55,15 +53,17 @@ class Stations:
         self._number = number
         self._knows = knows
         self._confirm = confirm
-        self._counted: dict[int, int] = {}
-        """How much of the answers of a behaviour was counted, by its number."""
 
-    def answers(self, server: Device, behaviour: Behaviour, unit: int) -> None:
-        """Takes what a station answered, new or counted on."""
-        count = behaviour.count - self._counted.get(behaviour.behaviour, 0)
-        self._counted[behaviour.behaviour] = behaviour.count
-        if len(self._counted) > MAX_COUNTED:
-            del self._counted[next(iter(self._counted))]
+    def answers(self, server: Device, behaviour: Behaviour, unit: int, before: int) -> None:
+        """Takes what a station answered, new or counted on.
+
+        Args:
+            server: The device that it is behind, or is.
+            behaviour: What it answered.
+            unit: Its number.
+            before: How often it had when it was shown last.
+        """
+        count = behaviour.count - before
         protocol = family(behaviour.protocol)
         key = (behaviour.server_ip, protocol, unit)
         station = server.stations.get(key)

@@ -274,14 +274,9 @@ fn mix(mixer: &mut Mixer, value: &Value) {
 #[derive(Clone, Debug)]
 pub struct ValueState {
     facts: ValueFacts,
-    /// Digests of what a write is known to carry; none for other classes.
-    seen: Option<Seen>,
-}
-
-#[derive(Clone, Debug)]
-struct Seen {
-    digests: [u64; SEEN_VALUES],
-    used: usize,
+    /// Digests of what a write is known to carry, at most [`SEEN_VALUES`]; none for other
+    /// classes. Most writes carry one.
+    seen: Option<Vec<u64>>,
 }
 
 impl ValueState {
@@ -295,10 +290,8 @@ impl ValueState {
             last: first.clone(),
             change_count: 0,
         };
-        let seen = remember.then_some(Seen { digests: [0; SEEN_VALUES], used: 0 });
-        let mut state = Self { facts, seen };
+        let mut state = Self { facts, seen: remember.then(|| vec![digest]) };
         state.widen(values);
-        state.remember(digest);
         state
     }
 
@@ -326,17 +319,14 @@ impl ValueState {
     /// Whether a digest was seen before; none where too many were.
     fn remember(&mut self, digest: u64) -> Option<bool> {
         let seen = self.seen.as_mut()?;
-        if seen.digests.iter().take(seen.used).any(|known| *known == digest) {
+        if seen.contains(&digest) {
             return Some(true);
         }
-        match seen.digests.get_mut(seen.used) {
-            Some(place) => {
-                *place = digest;
-                seen.used = seen.used.saturating_add(1);
-                Some(false)
-            }
-            None => None,
+        if seen.len() >= SEEN_VALUES {
+            return None;
         }
+        seen.push(digest);
+        Some(false)
     }
 
     /// Widens the range; whether that was needed.
