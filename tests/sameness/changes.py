@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from sameness.wire import ACK, FIN, NS, RST, SYN, TCP, Frame
 
+ARP = b"\x08\x06"
 Change = Callable[[list[Frame]], list[Frame]]
 
 
@@ -80,10 +81,21 @@ def moved_hosts(frames: list[Frame]) -> list[Frame]:
             frame,
             macs=(_card(frame.macs[0]), _card(frame.macs[1])),
             ips=(moved(frame.ips[0]), moved(frame.ips[1])) if frame.ips else None,
+            rest=_moved_arp(frame.rest) if frame.rest[:2] == ARP else frame.rest,
         )
         for frame in frames
-        if frame.ips
+        if frame.ips or frame.rest[:2] == ARP
     ]
+
+
+def _moved_arp(rest: bytes) -> bytes:
+    """An ARP message of other hosts."""
+    out = rest[:10]
+    for at in (10, 20):
+        ip = str(ipaddress.ip_address(rest[at + 6 : at + 10]))
+        card = rest[at : at + 6]
+        out += (_card(card) if any(card) else card) + ipaddress.ip_address(moved(ip)).packed
+    return out + rest[30:]
 
 
 def moved(ip: str) -> str:

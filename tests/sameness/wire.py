@@ -33,6 +33,8 @@ class Frame:
     payload: bytes = b""
     tags: tuple[int, ...] = ()
     """VLAN ids, the outermost first."""
+    ttl: int = 64
+    """Time to live, or hop limit."""
 
     @property
     def flow(self) -> tuple[tuple[str, int], tuple[str, int]]:
@@ -62,8 +64,11 @@ def read(path: Path) -> list[Frame]:
 
 
 def _parsed(time_ns: int, raw: bytes) -> Frame:
-    macs = (raw[6:12], raw[:6])
-    plain = Frame(time_ns, macs, rest=raw[12:])
+    macs, tags = (raw[6:12], raw[:6]), []
+    while raw[12:14] in (b"\x81\x00", b"\x88\xa8"):
+        tags.append(int.from_bytes(raw[14:16]) & 0x0FFF)
+        raw = raw[:12] + raw[16:]
+    plain = Frame(time_ns, macs, rest=raw[12:], tags=tuple(tags))
     if raw[12:14] != b"\x08\x00" or raw[23] not in (TCP, UDP) or raw[14] != 0x45:
         return plain
     total, identification = struct.unpack_from(">HH", raw, 16)
@@ -71,7 +76,14 @@ def _parsed(time_ns: int, raw: bytes) -> Frame:
     ports = struct.unpack_from(">HH", raw, 34)
     segment = raw[34 : 14 + total]
     facts = Frame(
-        time_ns, macs, ips=ips, ports=ports, protocol=raw[23], identification=identification
+        time_ns,
+        macs,
+        ips=ips,
+        ports=ports,
+        protocol=raw[23],
+        identification=identification,
+        ttl=raw[22],
+        tags=tuple(tags),
     )
     if raw[23] == UDP:
         return replace(facts, payload=segment[8:])
@@ -112,10 +124,18 @@ def _built(frame: Frame) -> bytes:
     body = _segment(frame)
     # Checksums are left out: capture cards fill them in after the sensor has seen a frame.
     if source.version == 6:
-        fixed = struct.pack(">IHBB", 6 << 28, len(body), frame.protocol, 64)
+        fixed = struct.pack(">IHBB", 6 << 28, len(body), frame.protocol, frame.ttl)
         return head + struct.pack(">H", IPV6) + fixed + source.packed + destination.packed + body
     fixed = struct.pack(
-        ">BBHHHBBH", 0x45, 0, 20 + len(body), frame.identification, 0x4000, 64, frame.protocol, 0
+        ">BBHHHBBH",
+        0x45,
+        0,
+        20 + len(body),
+        frame.identification,
+        0x4000,
+        frame.ttl,
+        frame.protocol,
+        0,
     )
     return head + struct.pack(">H", IPV4) + fixed + source.packed + destination.packed + body
 
