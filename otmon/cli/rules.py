@@ -83,6 +83,7 @@ def lint_rules(
     from otmon.fields import catalogue
     from otmon.ruleset.canonical import form, has_inner_comments
     from otmon.ruleset.lint import lint
+    from otmon.ruleset.lint_deprecated import write_down
     from otmon.ruleset.load import load_rules
 
     site = load(config)
@@ -93,6 +94,9 @@ def lint_rules(
             if source.text != form(source) and not has_inner_comments(source):
                 source.path.write_text(form(source), encoding="utf-8")
                 console.err().print(f"otmon: {source.path} is now in canonical form.")
+        for folder in filter(Path.is_dir, folders):
+            for title in write_down(load_rules([folder], fields, experimental=True), folder):
+                console.err().print(f"otmon: {title} is written down as deprecated.")
     errors = 0
     for folder in folders:
         place = captures or _captures_of(folder)

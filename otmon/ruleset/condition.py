@@ -219,6 +219,16 @@ def tests_of(condition: Condition) -> list[Test]:
             return [test for part in parts for test in tests_of(part)]
 
 
+def asserted(condition: Condition) -> list[Test]:
+    """The tests of a condition that stand under no `not`, in the order of its text."""
+    match condition:
+        case Test():
+            return [condition]
+        case And(parts=parts) | Or(parts=parts):
+            return [test for part in parts for test in asserted(part)]
+    return []
+
+
 def is_about_refusals(condition: Condition) -> bool:
     """Whether a condition asks, alone or among others, for what a device refused."""
     match condition:

@@ -7,11 +7,12 @@ warnings are for a reviewer to weigh.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from otmon.dataclass import dataclass
 from otmon.fields import FIELDS, Field
+from otmon.ruleset.lint_deprecated import DeprecatedChanged, deprecated
 from otmon.ruleset.lint_form import (
     Advice,
     Aliases,
@@ -34,11 +35,12 @@ from otmon.ruleset.lint_meaning import (
     Examples,
     FieldOfOther,
     LevelProduct,
+    NeverProduced,
     ServiceUnbound,
 )
 from otmon.ruleset.lint_overlap import Covered
-from otmon.ruleset.lint_subject import Lint, Severity, Subject
-from otmon.ruleset.load import RuleSet
+from otmon.ruleset.lint_subject import Lint, Severity, Subject, told_of
+from otmon.ruleset.load import RuleSet, shipped_rules
 from otmon.ruleset.source import LoadError
 
 
@@ -60,15 +62,21 @@ class Finding:
         )
 
 
+UNUSED = "unused capture"
+"""The lint of captures; what else they are for, it cannot know."""
+_NAME_IT = "name it as one on which a rule fires, or as a near miss"
+
 LINTS: tuple[Lint, ...] = (
     UnknownKey(),
     MissingKey(),
     Form(),
     PlaceAndTitle(),
     Duplicate(),
+    DeprecatedChanged(),
     AttackTag(),
     LevelProduct(),
     FieldOfOther(),
+    NeverProduced(),
     DeadCondition(),
     UnusedSelection(),
     BaselineUnbound(),
@@ -96,7 +104,8 @@ def lint(
         fields: The field catalogue.
         captures: The folder of the example captures; without it they are not looked for.
     """
-    every = list(rules.rules)
+    unused = deprecated(rules)
+    every = [*rules.rules, *unused]
     titles = Counter(one.rule.title for one in every)
     names = Counter(one.name for one in every if one.name)
     silent = {member for one in rules.correlations if not one.generate for member in one.members}
@@ -104,18 +113,38 @@ def lint(
     findings = []
     for one in every:
         source = rules.sources[one.rule.id]
+        shipped = source.folder.resolve() == shipped_rules().resolve()
         subject = Subject(
-            source, one, fields, titles, names, one.rule.id in silent, alerting, captures
+            source, one, fields, titles, names, one.rule.id in silent, alerting, captures, shipped
         )
         for check in LINTS:
+            if one in unused and not check.of_deprecated:
+                continue
             findings += [
                 Finding(
                     source.path, source.line(where), check.name, check.severity, said, check.advice
                 )
                 for said, where in check.check(subject)
             ]
+    findings += _unused(rules, captures)
     findings.sort(key=lambda finding: (str(finding.path), finding.line))
     return [*map(_unusable, rules.errors), *findings]
+
+
+def _unused(rules: RuleSet, captures: Path | None) -> Iterator[Finding]:
+    """Captures beside a whole folder of rules that no rule names as an example."""
+    folders = {source.folder.resolve().parent for source in rules.sources.values()}
+    if captures is None or folders != {captures.resolve().parent}:
+        return
+    named = {
+        str(told.get(role))
+        for one in [*rules.rules, *(off.found for off in rules.off)]
+        for told in told_of(rules.sources[one.rule.id])
+        for role in ("capture", "baseline", "config")
+    }
+    for path in sorted(captures.rglob("*.pcapng")):
+        if path.relative_to(captures).as_posix() not in named:
+            yield Finding(path, 1, UNUSED, "warning", "no rule names this capture", _NAME_IT)
 
 
 def _unusable(error: LoadError) -> Finding:

@@ -15,10 +15,12 @@ from otmon.ruleset.condition import (
     Not,
     Or,
     Test,
+    asserted,
     necessary_values,
     tests_of,
 )
 from otmon.ruleset.lint_subject import Found, Lint, Subject
+from otmon.ruleset.produced import never_carried
 from otmon.ruleset.wanted import asks_too_much
 
 
@@ -85,6 +87,33 @@ class FieldOfOther(Lint):
             for name in names:
                 if name not in subject.fields and name.partition(".")[0] in _roots(subject.fields):
                     yield f"{key} names {name}, which does not exist", where
+
+
+class NeverProduced(Lint):
+    """A field that events of this protocol and category were never seen to carry."""
+
+    name = "dead rule"
+    advice = "take the field that carries it: otmon/ruleset/produced.json has those that were seen"
+
+    def check(self, subject: Subject) -> Found:
+        """Gives such fields of the condition, of `fields` and of `aggregate_by`.
+
+        What a site adds is not held against our captures where it has one of its own
+        on which it fires: `otmon rules test` says whether it does.
+        """
+        found, proven = subject.found, bool(subject.examples("positive"))
+        if not isinstance(found, EventRule) or (proven and not subject.is_shipped):
+            return
+        of = " of ".join(one for one in (found.category, found.service) if one)
+        tested = dict.fromkeys(test.field for test in asserted(found.condition))
+        for names, where in (
+            (tested, ("detection",)),
+            (found.rule.fields, ("fields",)),
+            (found.rule.aggregate_by, ("otmon", "aggregate_by")),
+        ):
+            for name in names:
+                if never_carried(name, found.category, found.service):
+                    yield f"no capture shows {name} in {of}", where
 
 
 class DeadCondition(Lint):

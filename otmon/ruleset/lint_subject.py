@@ -34,6 +34,8 @@ class Subject:
     """Every rule about single events that alerts by itself."""
     captures: Path | None
     """Where the example captures are; none where they cannot be looked for."""
+    is_shipped: bool = False
+    """Whether it comes with otmon."""
 
     @property
     def own(self) -> Mapping[str, object]:
@@ -53,12 +55,21 @@ class Subject:
         return [one for one in some or () if isinstance(one, dict)]
 
 
+def told_of(source: Source) -> list[Mapping[str, object]]:
+    """Every example of a rule file."""
+    tests = source.document["otmon"].get("tests")
+    kinds = tests.values() if isinstance(tests, dict) else ()
+    return [one for some in kinds for one in some or () if isinstance(one, dict)]
+
+
 class Lint(abc.ABC):
     """One thing that can be wrong with a rule."""
 
     name: ClassVar[str]
     advice: ClassVar[str]
     severity: ClassVar[Severity] = "error"
+    of_deprecated: ClassVar[bool] = False
+    """Whether it is about deprecated rules as well, which nobody uses."""
 
     @abc.abstractmethod
     def check(self, subject: Subject) -> Found:

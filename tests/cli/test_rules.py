@@ -50,8 +50,10 @@ def test_the_list_says_who_switched_a_rule_off(tmp_path):
 
 def test_shipped_rules_have_no_finding():
     ran = run("lint")
+    # A capture may be there for something else than rules.
+    lines = [line for line in ran.output.splitlines() if "(unused capture:" not in line]
 
-    assert ("", 0) == (ran.output, ran.exit_code)
+    assert ([], 0) == (lines, ran.exit_code)
 
 
 def test_a_finding_has_its_line_and_advice_and_the_exit_status_is_4(own):
@@ -59,7 +61,7 @@ def test_a_finding_has_its_line_and_advice_and_the_exit_status_is_4(own):
     ran = run("lint", own.parent.parent, "--captures", PCAPS)
 
     assert [
-        f"{own}:28: error: impact x confidence is critical, not low "
+        f"{own}:27: error: impact x confidence is critical, not low "
         "(level: the level is the name of impact x confidence)"
     ] == ran.output.splitlines()
     assert 4 == ran.exception.exit_status

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from otmon.ruleset.lint import LINTS, lint
+from otmon.ruleset.lint_deprecated import write_down
 from otmon.ruleset.load import load_rules
+from otmon.ruleset.produced import never_carried
 
 GOOD = """\
 title: Modbus communications restarted
@@ -57,8 +59,8 @@ otmon:
 
 def lint_text(folder: Path, text: str, name: str = "modbus_communications_restarted.yml"):
     """The findings of a rule file, as `lint: message` with the line in front."""
-    rules, captures = folder / "modbus", folder / "pcaps"
-    rules.mkdir(exist_ok=True)
+    rules, captures = folder / "rules" / "modbus", folder / "pcaps"
+    rules.mkdir(parents=True, exist_ok=True)
     (captures / "modbus").mkdir(parents=True, exist_ok=True)
     (captures / "modbus" / "restart.pcapng").touch()
     (rules / name).write_text(text)
@@ -253,3 +255,97 @@ def test_a_rule_on_single_operations_must_not_ask_for_all_of_them(tmp_path):
     found = lint_text(tmp_path, text)
 
     assert "14: asks for too much: every operation would have to be told singly" in found
+
+
+def without_examples(old: str, new: str) -> str:
+    """The rule on another field, with no capture that proves it."""
+    text = GOOD[: GOOD.index("        positive:")] + "        positive: []\n        negative: []\n"
+    return text.replace("status: test", "status: experimental").replace(old, new, 1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "field"),
+    [
+        ("class: restart\n", "class: restart\n        ot.phase: select\n", 14, "ot.phase"),
+        ("    - source.ip", "    - ot.phase", 20, "ot.phase"),
+        ("    triage:", "    aggregate_by:\n        - ot.phase\n    triage:", 30, "ot.phase"),
+    ],
+)
+def test_a_field_that_no_capture_shows_is_dead(tmp_path, old, new, line, field):
+    found = lint_text(tmp_path, without_examples(old, new))
+
+    assert [f"{line}: dead rule: no capture shows {field} in ot_operation of modbus"] == found
+
+
+def test_a_field_under_a_not_may_never_be_there(tmp_path):
+    selected = "class: restart\n    other:\n        ot.phase: select\n"
+    text = without_examples("class: restart\n", selected)
+
+    assert [] == lint_text(tmp_path, text.replace("condition: selection", f"condition: {NOT}"))
+
+
+NOT = "selection and not other"
+
+
+def test_a_site_proves_a_field_by_a_capture_of_its_own(tmp_path):
+    text = GOOD.replace("class: restart\n", "class: restart\n        ot.phase: select\n")
+
+    assert [] == lint_text(tmp_path, text)
+
+
+def test_a_protocol_of_which_nothing_was_seen_is_not_judged():
+    assert not never_carried("ot.phase", "ot_operation", "iec104")
+    assert never_carried("ot.phase", "ot_operation", "modbus")
+    assert not never_carried("ot.phase", "ot_operation", "dnp3")
+    assert not never_carried("ot.phase", "ot_operation", None)
+    assert not never_carried("ot.phase", None, "dnp3")
+
+
+DEPRECATED = GOOD.replace("status: test", "status: deprecated")
+
+
+def written_down(folder: Path) -> list[str]:
+    rules = folder / "rules" / "modbus"
+    return list(write_down(load_rules([rules], experimental=True), rules))
+
+
+def test_a_deprecated_rule_is_written_down_once_and_then_stays_as_it_was(tmp_path):
+    told = "3: deprecated rule changed: it is not in deprecated.tsv: "
+
+    assert [f"{told}otmon rules lint --fix writes it there"] == lint_text(tmp_path, DEPRECATED)
+    assert ["Modbus communications restarted"] == written_down(tmp_path)
+    assert [] == written_down(tmp_path)
+    assert [] == lint_text(tmp_path, DEPRECATED)
+
+
+def test_a_deprecated_rule_that_was_changed_is_told(tmp_path):
+    lint_text(tmp_path, DEPRECATED)
+    written_down(tmp_path)
+    (found,) = lint_text(tmp_path, DEPRECATED.replace("class: restart", "class: write"))
+
+    assert found.startswith("3: deprecated rule changed: its version was ")
+
+
+def test_a_deprecated_rule_does_not_come_back(tmp_path):
+    lint_text(tmp_path, DEPRECATED)
+    written_down(tmp_path)
+
+    assert ["3: deprecated rule changed: it was deprecated and is test again"] == lint_text(
+        tmp_path, GOOD
+    )
+
+
+def test_a_capture_that_no_rule_names_is_told_beside_a_whole_folder(tmp_path):
+    rules = tmp_path / "rules" / "modbus"
+    rules.mkdir(parents=True)
+    (tmp_path / "pcaps" / "modbus").mkdir(parents=True)
+    for name in ("restart", "other"):
+        (tmp_path / "pcaps" / "modbus" / f"{name}.pcapng").touch()
+    (rules / "modbus_communications_restarted.yml").write_text(GOOD)
+
+    def told(folder: Path) -> list[str]:
+        found = lint(load_rules([folder], experimental=True), captures=tmp_path / "pcaps")
+        return [f"{one.path.name}: {one.lint}" for one in found]
+
+    assert ["other.pcapng: unused capture"] == told(tmp_path / "rules")
+    assert [] == told(rules)
