@@ -13,7 +13,6 @@ import signal
 import struct
 import subprocess
 import sys
-from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,14 +33,44 @@ HANG_S = 60
 """Seconds after which a child that is still running hangs."""
 EVERY = 12
 """One in so many documents is held against the schema."""
-FOUND_MOVED, FOUND_ONE_SIDED = 0.95, 0.90
-"""Shares of the flows that are found on other ports, and from one side alone."""
+FOUND_ONE_SIDED = 0.90
+"""Share of the flows that are found from one side alone."""
 PORTS = {"modbus": 502, "s7comm": 102, "dnp3": 20000}
-EXCHANGES = {"modbus": 2}
-"""Exchanges that a server must show away from its own port: Modbus has no mark of its own."""
-FOUND_OF_ALL = {"modbus": 0.91, "s7comm": 0.95, "dnp3": 0.95}
-"""Shares of all flows that are found on other ports. A Modbus server that shows fewer exchanges
-in its whole capture cannot be told from chance: such servers have 8 in 100 of the flows."""
+FOUND_MOVED = {"modbus": 0.945, "s7comm": 0.95, "dnp3": 0.95}
+"""Shares of all flows that are found on other ports."""
+NOT_FOUND = {
+    ("modbus", "public/enip/arkime.arkime__arkime_synthetic.pcap"): (
+        3,
+        "made frames: a request without answer; a request whose answer is of another function;"
+        " an answer and a request that have nothing to do with each other, from one side",
+    ),
+    ("modbus", "public/modbus/OISF.suricata-verify__modbus.pcap"): (
+        2,
+        "one side alone, and lengths that are off: two requests with seven bytes too many,"
+        " five refusals with one too many",
+    ),
+    ("modbus", "public/modbus/arkime.arkime__modbus.pcap"): (2, "the same frames again"),
+    ("modbus", "public/modbus/zeek.zeek__4SICS-GeekLounge-151022-min.pcap"): (
+        1,
+        "one random message of 260 bytes, with no counts that fit each other, and its refusal",
+    ),
+    ("modbus", "public/modbus/zeek.zeek__modbus-eit.pcap"): (
+        1,
+        "one request for an identification, answered with one that is malformed",
+    ),
+    ("modbus", "public/r-goose/robidev.iec61850-dissector__RGOOSE2.pcap"): (
+        1,
+        "one request without answer, among messages that are no Modbus",
+    ),
+    ("s7comm", "public/enip/arkime.arkime__arkime_synthetic.pcap"): (
+        1,
+        "a made frame: its only segment begins with a message that ends within its header",
+    ),
+}
+"""Flows that are not found on other ports, by protocol and capture: how many, and why.
+
+All others are, also with a single exchange, if the answer is what was asked for.
+"""
 NAMES = {"modbus": {"modbus", "modbus_rtu"}, "s7comm": {"s7comm"}, "dnp3": {"dnp3"}}
 
 Ends = frozenset[tuple[str | None, int]]
@@ -199,19 +228,15 @@ def only(kept: set[int]) -> Callable[[int, bytes, int | None], bytes | None]:
     return lambda number, frame, _at: frame if number in kept else None
 
 
-def flows(path: Path, protocol: str, frames: set[int] | None = None) -> Counter[Ends]:
-    """The answered requests of every flow in which a message ends in one of `frames`."""
-    found: Counter[Ends] = Counter()
+def flows(path: Path, protocol: str, frames: set[int] | None = None) -> set[Ends]:
+    """Every flow in which a message ends in one of `frames`."""
+    found = set()
     for pdu in otmon.pdus(path, keep_duplicates=True):
         if pdu["protocol"] in NAMES[protocol] and (frames is None or pdu["frame"] in frames):
             flow = pdu["flow"]
-            ends = frozenset(
-                {
-                    (flow["client_ip"], flow["client_port"]),
-                    (flow["server_ip"], flow["server_port"]),
-                }
-            )
-            found[ends] += pdu["transaction"] is not None
+            client = (flow["client_ip"], flow["client_port"])
+            server = (flow["server_ip"], flow["server_port"])
+            found.add(frozenset({client, server}))
     return found
 
 
@@ -239,40 +264,26 @@ def test_flows_are_found_on_other_ports(
 ) -> None:
     own, chance = PORTS[protocol], random.Random(protocol)
     original, moved = tmp_path / "original.pcap", tmp_path / "moved.pcap"
-    everything, everything_found, wanted, found = 0, 0, 0, 0
-    missing: defaultdict[str, Counter[int]] = defaultdict(Counter)
+    wanted, found = 0, 0
+    missing = {}
     for name, frames in on_ethernet[protocol].items():
         other = chance.randrange(1024, 65536)
         frames.write(original, lambda _number, frame, _at: frame)
         frames.write(moved, moved_to(own, other))
-        before = flows(original, protocol)
-        after = flows(moved, protocol)
         there = {
-            frozenset((ip, other if port == own else port) for ip, port in ends): pairs
-            for ends, pairs in before.items()
+            frozenset((ip, other if port == own else port) for ip, port in ends)
+            for ends in flows(original, protocol)
         }
-        shown = Counter[tuple[str | None, int]]()
-        for ends, pairs in there.items():
-            shown.update(dict.fromkeys((end for end in ends if end[1] == other), pairs))
-        least = EXCHANGES.get(protocol, 0)
-        enough = {ends for ends in there if any(shown[end] >= least for end in ends)}
-        everything += len(there)
-        everything_found += len(there.keys() & after.keys())
-        wanted += len(enough)
-        found += len(enough & after.keys())
-        for ends in there.keys() - after.keys():
-            missing[name][there[ends]] += 1
-    print(
-        f"\n{protocol} on other ports: {everything_found} of all {everything} flows,"
-        f" {everything_found / everything:.1%}; {found} of the {wanted} with servers that"
-        f" show enough, {found / wanted:.1%}"
-    )
-    for name, exchanges in missing.items():
-        for count, flows_missing in sorted(exchanges.items()):
-            print(f"missing  {flows_missing:3} flows of {count} exchanges in {name}")
+        gone = there - flows(moved, protocol)
+        wanted += len(there)
+        found += len(there) - len(gone)
+        if gone:
+            missing[protocol, name] = len(gone)
+    print(f"\n{protocol} on other ports: {found} of all {wanted} flows, {found / wanted:.1%}")
 
-    assert found / wanted >= FOUND_MOVED
-    assert everything_found / everything >= FOUND_OF_ALL[protocol]
+    argued = {key: count for key, (count, _) in NOT_FOUND.items() if key[0] == protocol}
+    assert argued == missing
+    assert found / wanted >= FOUND_MOVED[protocol]
 
 
 @pytest.mark.parametrize("side", ["client", "server"])
@@ -293,7 +304,7 @@ def test_flows_of_which_one_side_is_seen_are_found(
         frames.write(half, only(kept))
         before = flows(original, protocol, kept)
         wanted += len(before)
-        found += len(before.keys() & flows(half, protocol).keys())
+        found += len(before & flows(half, protocol))
     print(f"\n{protocol}, the {side} alone: {found} of {wanted} flows, {found / wanted:.1%}")
 
     assert found / wanted >= FOUND_ONE_SIDED

@@ -272,6 +272,13 @@ pub trait Dissector {
     /// they leave no doubt: a flow's client is decided by it.
     fn sender(pdu: &[u8], cx: &Context<'_>) -> Sender;
 
+    /// Whether `answer` follows so closely from `request` that neither chance nor another
+    /// protocol is likely: one such exchange names a flow away from the protocol's ports.
+    /// An echo proves nothing.
+    fn proves(_request: &[u8], _answer: &[u8]) -> bool {
+        false
+    }
+
     /// Reads one framed PDU. Never fails.
     fn decode(flow: &mut Self::Flow, pdu: &[u8], cx: &Context<'_>, out: &mut Sink);
 

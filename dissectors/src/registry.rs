@@ -88,6 +88,15 @@ macro_rules! dissectors {
                 }
             }
 
+            /// See [`Dissector::proves`].
+            #[must_use]
+            pub fn proves(self, request: &[u8], answer: &[u8]) -> bool {
+                match self {
+                    ProtocolId::$first => <$first_type as Dissector>::proves(request, answer),
+                    $(ProtocolId::$variant => <$type as Dissector>::proves(request, answer),)*
+                }
+            }
+
             /// See [`Dissector::sender`].
             #[must_use]
             pub fn sender(self, pdu: &[u8], cx: &Context<'_>) -> Sender {

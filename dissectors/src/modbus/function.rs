@@ -100,7 +100,7 @@ pub(crate) const fn exception(code: u8) -> Status {
 }
 
 /// Whether the specification, or the older one for 7, names the exception code.
-const fn is_exception(code: u8) -> bool {
+pub(super) const fn is_exception(code: u8) -> bool {
     matches!(code, 1..=8 | 10 | 11)
 }
 

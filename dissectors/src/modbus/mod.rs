@@ -8,7 +8,7 @@
 //! This file frames the header and finds the request of an answer. [`function`] knows
 //! the codes and their lengths. [`pdu`] reads function and data for every transport of
 //! Modbus, with [`request`], [`response`] and, for what devices say of themselves,
-//! [`identity`].
+//! [`identity`]. [`proof`] says what an exchange is worth away from port 502.
 //!
 //! Sources: MODBUS Messaging on TCP/IP Implementation Guide V1.0b, 3.1.3 (header) [S];
 //! MODBUS Application Protocol Specification V1.1b3 (functions, limits, exceptions) [S].
@@ -17,6 +17,7 @@
 pub(crate) mod function;
 mod identity;
 pub(crate) mod pdu;
+mod proof;
 mod request;
 mod response;
 
@@ -100,6 +101,16 @@ impl Dissector for Modbus {
             Fit { request: false, response: true } => Sender::Server,
             _ => Sender::Unknown,
         }
+    }
+
+    fn proves(request: &[u8], answer: &[u8]) -> bool {
+        let head = |message: &[u8]| Some((u16_be_at(message, 0)?, byte(message, 6)?));
+        head(request).is_some()
+            && head(request) == head(answer)
+            && proof::proves(
+                request.get(HEADER..).unwrap_or_default(),
+                answer.get(HEADER..).unwrap_or_default(),
+            )
     }
 
     fn decode(_flow: &mut (), whole: &[u8], cx: &Context<'_>, out: &mut Sink) {

@@ -18,6 +18,8 @@ use crate::reassembly::Chunk;
 pub(super) struct Judgement {
     pub(super) strong: bool,
     pub(super) pairs: u32,
+    /// Whether an answer follows so closely from its request that this alone is enough.
+    pub(super) proven: bool,
     pub(super) pdus: Sides<u32>,
     /// Bytes of PDUs.
     pub(super) fitting: usize,
@@ -107,7 +109,7 @@ pub(super) fn weigh(
     let mut judgement = Judgement::default();
     let mut state = FlowState::new(protocol);
     let mut streams = Sides::<Vec<u8>>::default();
-    let mut open: Vec<(u64, Direction)> = Vec::new();
+    let mut open: Vec<(u64, Direction, Box<[u8]>)> = Vec::new();
     let datagrams = view.identity.key.transport() == Transport::Udp;
     for (payload, bytes) in held.iter() {
         let stream = streams.get_mut(payload.direction);
@@ -147,18 +149,19 @@ pub(super) fn weigh(
                     judgement.strong |= probe == Probe::Strong;
                     sink.begin(protocol);
                     state.decode(pdu, &cx, sink);
-                    for pdu in sink.pdus() {
-                        let Some(key) = pdu.pairing_key else { continue };
+                    for found in sink.pdus() {
+                        let Some(key) = found.pairing_key else { continue };
                         let asked = (key, payload.direction.reverse());
-                        let found = open.iter().position(|open| *open == asked);
+                        let place = open.iter().position(|open| (open.0, open.1) == asked);
                         // What fits both sides, as the echo of a write does, asks
                         // first and answers then.
-                        match (pdu.role, found) {
+                        match (found.role, place) {
                             (Role::Request, _) | (Role::Unknown, None) => {
-                                open.push((key, payload.direction));
+                                open.push((key, payload.direction, pdu.into()));
                             }
-                            (Role::Response | Role::Unknown, Some(found)) => {
-                                open.remove(found);
+                            (Role::Response | Role::Unknown, Some(place)) => {
+                                let (_, _, request) = open.remove(place);
+                                judgement.proven |= protocol.proves(&request, pdu);
                                 judgement.pairs = judgement.pairs.saturating_add(1);
                             }
                             (Role::Response | Role::Event, _) => {}
@@ -190,7 +193,7 @@ pub(super) fn decide(
     place: Place,
     last: bool,
 ) -> Option<(IdentifiedBy, u8)> {
-    let Judgement { strong, pairs, pdus, fitting, misfit, open_end, .. } = *judgement;
+    let Judgement { strong, pairs, proven, pdus, fitting, misfit, open_end, .. } = *judgement;
     let total = pdus.a_to_b.saturating_add(pdus.b_to_a);
     // Of both sides one more: some of their PDUs should have fitted.
     let enough = if pdus.a_to_b == 0 || pdus.b_to_a == 0 { 3 } else { 4 };
@@ -205,7 +208,9 @@ pub(super) fn decide(
             Place::OwnPort if pairs >= 1 => Some((IdentifiedBy::Pairing, 90)),
             Place::OwnPort if in_a_row => Some((IdentifiedBy::Port, 60)),
             Place::KnownServer if pairs >= 1 || in_a_row => Some((IdentifiedBy::Association, 90)),
-            Place::Elsewhere if paired && pairs >= 2 => Some((IdentifiedBy::Pairing, 80)),
+            Place::Elsewhere if paired && (pairs >= 2 || proven) => {
+                Some((IdentifiedBy::Pairing, 80))
+            }
             Place::OwnPort | Place::KnownServer | Place::Elsewhere => None,
         }
     }

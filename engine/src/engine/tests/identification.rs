@@ -43,30 +43,22 @@ fn two_exchanges_name_a_protocol_on_another_port_with_an_anomaly() {
 }
 
 impl Wire {
-    /// One flow from `client_port` that asks once and is answered.
+    /// One flow from `client_port` that asks once, and is answered with an echo.
     fn exchange(&mut self, client_port: u16, id: u8) {
+        let write = [0, id, 0, 0, 0, 6, 1, 6, 0, 1, 0, 1];
         self.client_port = client_port;
         self.handshake();
-        self.client(1, 1, ACK, &read(id));
-        self.server(1, 13, ACK, &answer(id));
+        self.client(1, 1, ACK, &write);
+        self.server(1, 13, ACK, &write);
     }
 
     /// A server off the port of its protocol that a flow of two exchanges has made known.
     fn at_a_known_server() -> Self {
         let mut wire = Self::to_port(5_020);
         wire.exchange(40_000, 1);
-        wire.client(13, 12, ACK, &read(2));
-        wire.server(12, 25, ACK, &answer(2));
+        wire.client(13, 13, ACK, &read(2));
+        wire.server(13, 25, ACK, &answer(2));
         wire
-    }
-
-    /// One flow from `client_port` that writes once and is answered.
-    fn write(&mut self, client_port: u16) {
-        let write = [0, 1, 0, 0, 0, 6, 1, 6, 0, 1, 0, 1];
-        self.client_port = client_port;
-        self.handshake();
-        self.client(1, 1, ACK, &write);
-        self.server(1, 13, ACK, &write);
     }
 
     /// Ends the input; of the flow of every write, by client port, how it is
@@ -87,7 +79,26 @@ impl Wire {
 }
 
 #[test]
-fn one_exchange_on_another_port_counts_for_nothing() {
+fn one_answer_with_what_was_asked_for_names_a_protocol_on_another_port() {
+    let mut wire = Wire::open(5_020);
+    wire.client(1, 1, ACK, &read(1));
+    wire.server(1, 13, ACK, &answer(1));
+
+    assert_eq!(vec!["3", "4"], wire.frames());
+    assert_eq!(1, wire.count("anomalies.nonstandard_port"));
+}
+
+#[test]
+fn one_answer_of_another_transaction_names_nothing() {
+    let mut wire = Wire::open(5_020);
+    wire.client(1, 1, ACK, &read(1));
+    wire.server(1, 13, ACK, &answer(2));
+
+    assert_eq!((0, 2), (wire.frames().len(), wire.count("held_dropped")));
+}
+
+#[test]
+fn one_echo_on_another_port_counts_for_nothing() {
     let mut wire = Wire::to_port(5_020);
     wire.exchange(40_000, 1);
 
@@ -118,8 +129,8 @@ fn an_exchange_held_before_its_server_was_known_is_not_lost() {
     let mut wire = Wire::to_port(5_020);
     wire.exchange(40_001, 1);
     wire.exchange(40_000, 1);
-    wire.client(13, 12, ACK, &read(2));
-    wire.server(12, 25, ACK, &answer(2));
+    wire.client(13, 13, ACK, &read(2));
+    wire.server(13, 25, ACK, &answer(2));
 
     assert_eq!(vec!["3", "4", "7", "8", "9", "10"], wire.frames());
 }
@@ -138,7 +149,7 @@ fn single_exchanges_from_two_ports_make_a_server_known() {
 fn an_exchange_on_the_same_ports_again_shows_nothing_new() {
     let mut wire = Wire::to_port(5_020);
     wire.exchange(40_000, 1);
-    wire.client(13, 12, RST, &[]);
+    wire.client(13, 13, RST, &[]);
     wire.exchange(40_000, 1);
 
     assert_eq!(0, wire.frames().len());
@@ -168,7 +179,7 @@ fn what_is_no_message_is_not_named_after_a_known_server() {
 fn a_server_that_stops_following_its_protocol_is_no_longer_known() {
     let mut wire = Wire::at_a_known_server();
     for n in 0..4 {
-        wire.client(25 + n * 20, 23, ACK, b"GET / HTTP/1.1\r\nabc\n");
+        wire.client(25 + n * 20, 24, ACK, b"GET / HTTP/1.1\r\nabc\n");
     }
     wire.exchange(40_001, 1);
     wire.engine.finish();
@@ -200,7 +211,7 @@ fn a_flow_to_a_known_server_says_that_other_flows_announced_it() {
     let mut wire = Wire::to_port(5_020);
     wire.engine = Engine::new(Options { keep_duplicates: true, ..Options::default() });
     for client_port in 40_000..40_003 {
-        wire.write(client_port);
+        wire.exchange(client_port, 1);
     }
 
     assert_eq!(
