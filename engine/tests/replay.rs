@@ -241,6 +241,96 @@ fn a_lost_segment_costs_its_messages_alone() {
     }
 }
 
+/// The messages of which one of the segments in `lost` is a part, if each message is cut
+/// into `parts` segments.
+fn touched(lost: [usize; 2], parts: usize) -> usize {
+    // The handshake is two frames.
+    let message = |frame: usize| (frame - 2) / parts;
+    1 + usize::from(message(lost[0]) != message(lost[1]))
+}
+
+#[test]
+fn two_lost_segments_cost_their_messages_alone_however_they_are_cut() {
+    for (name, talk, pdus) in talks() {
+        for parts in 1..=3usize {
+            let frames = talk.frames(|len| (1..parts).map(|n| len * n / parts).collect());
+            let data = 2 + 6 * parts..frames.len() - 2 - 4 * parts;
+            for first in data.clone() {
+                for second in first + 1..(first + 2 * parts).min(data.end) {
+                    let kept: Vec<&Owned> = frames
+                        .iter()
+                        .enumerate()
+                        .filter(|(n, _)| *n != first && *n != second)
+                        .map(|(_, frame)| frame)
+                        .collect();
+                    let seen = replay(kept);
+
+                    assert_eq!(
+                        pdus - touched([first, second], parts),
+                        seen.pdus.len(),
+                        "{name} in {parts} parts without frames {first} and {second}"
+                    );
+                }
+            }
+        }
+    }
+}
+
+/// A client that does not wait, so that messages begin anywhere in segments.
+fn pipelined(talk: &Talk) -> (Talk, Vec<usize>) {
+    let mut together = talk.clone();
+    let requests: Vec<&Vec<u8>> =
+        talk.said.iter().filter(|said| said.by_client).map(|said| &said.bytes).collect();
+    let lengths = requests.iter().map(|bytes| bytes.len()).collect();
+    together.said = vec![asks(requests.into_iter().flatten().copied().collect::<Vec<u8>>())];
+    (together, lengths)
+}
+
+#[test]
+fn two_lost_segments_of_a_stream_cost_the_messages_they_are_part_of() {
+    for (name, talk, _) in talks() {
+        let (talk, lengths) = pipelined(&talk);
+        let ends: Vec<usize> = lengths
+            .iter()
+            .scan(0, |end, len| {
+                *end += len;
+                Some(*end)
+            })
+            .collect();
+        for size in [7, 20, 50] {
+            let frames = talk.frames(|len| (size..len).step_by(size).collect());
+            let whole = replay(&frames).pdus.len();
+            let segments = frames.len() - 4;
+            for first in 100 / size..segments {
+                for second in first + 1..(first + 4).min(segments) {
+                    let kept: Vec<&Owned> = frames
+                        .iter()
+                        .enumerate()
+                        .filter(|(n, _)| *n != first + 2 && *n != second + 2)
+                        .map(|(_, frame)| frame)
+                        .collect();
+                    let seen = replay(kept).pdus.len();
+                    let lost = |start: usize, end: usize| {
+                        [first, second]
+                            .iter()
+                            .any(|segment| start < (segment + 1) * size && end > segment * size)
+                    };
+                    let touched = ends
+                        .iter()
+                        .zip(&lengths)
+                        .filter(|(end, len)| lost(*end - *len, **end))
+                        .count();
+
+                    assert!(
+                        (whole - touched..whole).contains(&seen),
+                        "{name} in segments of {size} without {first} and {second}: {seen} of {whole}"
+                    );
+                }
+            }
+        }
+    }
+}
+
 /// A client that gives every request the same transaction.
 #[test]
 fn a_lost_answer_shifts_no_later_one_to_the_request_before() {
