@@ -9,6 +9,8 @@ import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from exception_lists import complaints
+
 
 class KibanaStub:
     """A server on a free port of this machine that keeps objects and rules."""
@@ -18,6 +20,8 @@ class KibanaStub:
         self.has_security = has_security
         self.objects: dict[tuple[str, str], dict[str, Any]] = {}
         self.rules: dict[str, dict[str, Any]] = {}
+        self.lists: dict[str, list[dict[str, Any]]] = {}
+        """Exception lists with their items, by id."""
         self.requests: list[tuple[str, str, dict[str, str]]] = []
         """Method, path and headers of each."""
         stub = self
@@ -98,14 +102,33 @@ class KibanaStub:
         self.objects |= coming
         return 200, {"success": True, "successCount": len(given)}
 
-    def _import_rules(self, given: list[dict[str, Any]], overwrite: bool) -> tuple[int, Any]:
+    def _import_rules(self, lines: list[dict[str, Any]], overwrite: bool) -> tuple[int, Any]:
+        given = [one for one in lines if "rule_id" in one]
+        lists = {one["list_id"]: one for one in lines if "rule_id" not in one}
+        unknown = [
+            {"rule_id": one["rule_id"], "error": {"status_code": 400, "message": "no such list"}}
+            for one in given
+            for other in one["exceptions_list"]
+            if other["list_id"] not in {**self.lists, **lists}
+        ]
         errors = [
+            *unknown,
+            *(
+                {"list_id": "?", "error": {"message": said}}
+                for said in complaints(lines, self.lists)
+                if lists
+            ),
+        ] + [
             {"rule_id": one["rule_id"], "error": {"status_code": 409, "message": "exists"}}
             for one in given
             if one["rule_id"] in self.rules and not overwrite
         ]
         if not errors:
             self.rules |= {one["rule_id"]: one for one in given}
+            self.lists |= {name: [] for name in lists}
+            for one in lines:
+                if "rule_id" not in one:
+                    self.lists[one["list_id"]].append(one)
         return 200, {
             "success": not errors,
             "success_count": len(given) - len(errors),

@@ -9,6 +9,7 @@ import click
 
 from otmon.cli import console, options
 from otmon.cli.shipments import server
+from otmon.cli.site import today
 from otmon.config import Config, load
 from otmon.errors import OptionsError, UsageError
 from otmon.shipping import sensor_of
@@ -200,27 +201,28 @@ def _write(known: Config, lifecycle: str, folder: str | None, package_file: str 
                 f"{package_file} cannot be written: {error.strerror}. Name another file."
             ) from error
         console.out().print(package_file, soft_wrap=True)
+        for one in rules:
+            if one.get("exceptions_list"):
+                said = f"otmon: not in the package, which has no exceptions: {one['name']}"
+                console.err().print(said, soft_wrap=True)
 
 
 def event_rules(known: Config) -> list[dict[str, Any]]:
-    """The event rules of the site that alert by themselves and that a query of Kibana can say."""
+    """The event rules of the site that alert by themselves and that a query of Kibana can say.
+
+    The lists of exceptions that they name come after them.
+    """
     from otmon._engine import protocols
     from otmon.fields import catalogue
-    from otmon.ruleset.convert import RefusedError, kibana_rule
+    from otmon.ruleset.convert import converted
     from otmon.ruleset.describe import described
     from otmon.ruleset.site import site_rules
 
     fields = catalogue(protocols())
-    made = []
-    for one in described(site_rules(known, fields)):
-        # One that only counts for others would drown whoever switches it on.
-        if one.off or not one.alerts:
-            continue
-        try:
-            made.append(kibana_rule(one.found, fields))
-        except RefusedError:
-            continue
-    return made
+    every = described(site_rules(known, fields, folded=False))
+    # One that only counts for others would drown whoever switches it on.
+    wanted = [one for one in every if not one.off and one.alerts]
+    return converted(wanted, fields, today()).made
 
 
 def _say(did: str, name: str) -> None:

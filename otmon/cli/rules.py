@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from otmon.cli import console, options
+from otmon.cli.site import today
 from otmon.config import Config, load
 from otmon.errors import RuleError, UsageError
 
@@ -195,44 +196,40 @@ def convert_rules(
 
     They search operations that are stored in Elasticsearch, and are switched
     off until somebody wants them. What a query cannot say is left out and
-    told, correlations above all. Nothing is looked up on a network.
+    told, correlations above all. Exceptions of the site ([rules] filters)
+    come along as exception lists. Nothing is looked up on a network.
     """
     from otmon._engine import protocols
     from otmon.fields import catalogue
-    from otmon.ruleset.convert import RefusedError, kibana_rule
+    from otmon.ruleset.convert import converted
     from otmon.ruleset.describe import described
 
-    found = _site(config)
+    found = _site(config, folded=False)
     fields = catalogue(protocols())
     every = [one for one in described(found) if not one.off]
     wanted = [one for one in every if not names or any(map(one.is_called, names))]
     missing = [name for name in names if not any(one.is_called(name) for one in every)]
     if missing:
         raise UsageError(f"There is no rule {', '.join(missing)}. See otmon rules list.")
-    lines, refused = [], []
-    for one in wanted:
-        try:
-            lines.append(json.dumps(kibana_rule(one.found, fields), ensure_ascii=False))
-        except RefusedError as error:
-            refused.append(f"{one.title}: {error}")
-    text = "".join(f"{line}\n" for line in lines)
+    done = converted(wanted, fields, today())
+    text = "".join(f"{json.dumps(one, ensure_ascii=False)}\n" for one in done.made)
     if output is None:
         sys.stdout.write(text)
     else:
         output.write_text(text, encoding="utf-8")
-    for line in refused:
+    for line in done.refused:
         console.err().print(f"otmon: left out: {line}", soft_wrap=True)
-    if names and refused:
+    if names and done.refused:
         raise RuleError("Not every rule could be converted. Its line above says why.")
 
 
-def _site(config: str | None) -> RuleSet:
+def _site(config: str | None, *, folded: bool = True) -> RuleSet:
     """Every rule as the site wants it."""
     from otmon._engine import protocols
     from otmon.fields import catalogue
     from otmon.ruleset.site import site_rules
 
-    return site_rules(load(config), catalogue(protocols()))
+    return site_rules(load(config), catalogue(protocols()), folded=folded)
 
 
 def _folders(paths: Sequence[Path], site: Config) -> list[Path]:

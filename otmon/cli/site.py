@@ -74,6 +74,11 @@ def user() -> str:
         return f"uid {os.getuid()}"
 
 
+def today() -> datetime.date:
+    """The day by UTC, to which exceptions are made."""
+    return datetime.datetime.now(datetime.UTC).date()
+
+
 def moment(text: str, config: Config, *, end: bool = False) -> int:
     """Nanoseconds of a time that somebody wrote, on the clocks of the site.
 

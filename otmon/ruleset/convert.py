@@ -8,11 +8,15 @@ distinct values come out wrong.
 
 from __future__ import annotations
 
+import datetime
+import hashlib
+import json
 import re
 import uuid
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from otmon.dataclass import dataclass
 from otmon.fields import Field
 from otmon.model.rule import IMPACTS, Rule, round_half_up
 from otmon.model.tactic import FRAMEWORK, SITE, TACTICS, name_of, page_of
@@ -26,6 +30,7 @@ from otmon.ruleset.condition import (
     Equals,
     EventRule,
     Exists,
+    Filter,
     Like,
     Missing,
     Not,
@@ -34,27 +39,9 @@ from otmon.ruleset.condition import (
     Within,
     tests_of,
 )
-
-INDEX = "logs-otmon.operation-*"
-"""Where operations are stored, a document for what was done again and again in a minute."""
-
-_OF_AN_END = "address ip mac asset.id asset.role asset.vendor asset.zone asset.purdue_level"
-STORED = frozenset(
-    [
-        *("@timestamp", "event.outcome", "network.protocol", "network.transport"),
-        "observer.ingress.interface.name",
-        *("network.vlan.id", "ot.anomaly", "ot.answered", "ot.function.code", "ot.function.name"),
-        *("ot.object.address_high", "ot.object.address_low", "ot.object.id", "ot.object.type"),
-        *("ot.operation.class", "ot.operation.is_program", "ot.operation.is_write", "ot.role"),
-        *("ot.status.code", "ot.status.name", "ot.unit.id", "destination.port", "server.port"),
-        *(f"{end}.{name}" for end in ("source", "destination") for name in _OF_AN_END.split()),
-        *(f"{end}.asset.{name}" for end in ("source", "destination")
-          for name in ("criticality", "is_new")),
-        *(f"{end}.{name}" for end in ("client", "server") for name in ("address", "ip", "mac")),
-    ]
-)  # fmt: skip
-"""Fields of rules that stored operations have. Of another, a query would find nothing; with
-"not" before it, everything."""
+from otmon.ruleset.describe import Described
+from otmon.ruleset.exceptions import exception_list, is_over, list_id, reference
+from otmon.ruleset.stored import INDEX, STORED, RefusedError, stored_text
 
 _NAMESPACE = uuid.UUID("6f1f2d0a-0f5f-4a53-9a3e-6c8b0a3b8d51")
 """Makes the id of a converted rule from that of its rule, so that both can be in one Kibana."""
@@ -65,8 +52,55 @@ _REGEX_SPECIAL = re.compile(r'([.?+*|{}\[\]()"\\#@&<>~/^$-])')
 _EVERYTHING = "*:*"
 
 
-class RefusedError(Exception):
-    """A rule that a query cannot say."""
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What became of rules."""
+
+    made: list[dict[str, Any]]
+    """Detection rules, then the exception lists that they name, as the lines of an import."""
+    refused: list[str]
+    """What a query cannot say, and why, by the title of the rule."""
+
+
+def converted(
+    every: Iterable[Described], fields: Mapping[str, Field], today: datetime.date
+) -> Conversion:
+    """Rules with the exceptions that a site makes from them; of what is over there is none.
+
+    Args:
+        every: The rules, without the exceptions in their conditions.
+        fields: The field catalogue.
+        today: By UTC.
+    """
+    made: list[dict[str, Any]] = []
+    refused: list[str] = []
+    lists: dict[str, list[dict[str, Any]]] = {}
+    for one in every:
+        try:
+            rule = kibana_rule(one.found, fields)
+            for filter_ in one.filters:
+                if is_over(filter_, today):
+                    continue
+                try:
+                    items = exception_list(filter_, fields)
+                except RefusedError as error:
+                    raise RefusedError(f"its exception {filter_.title!r}: {error}") from error
+                lists[list_id(filter_)] = items
+                _except(rule, filter_, items)
+            made.append(rule)
+        except RefusedError as error:
+            refused.append(f"{one.title}: {error}")
+    named = {other["list_id"] for rule in made for other in rule["exceptions_list"]}
+    aside = [line for name, items in lists.items() if name in named for line in items]
+    return Conversion([*made, *aside], refused)
+
+
+def _except(rule: dict[str, Any], filter_: Filter, items: list[dict[str, Any]]) -> None:
+    """Lets a rule name an exception, with a hash: another exception is another rule."""
+    rule["exceptions_list"].append(reference(filter_))
+    text = json.dumps(items, sort_keys=True, ensure_ascii=False)
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    rule["meta"]["otmon"].setdefault("exceptions", []).append(digest)
 
 
 def kibana_rule(found: EventRule | CorrelationRule, fields: Mapping[str, Field]) -> dict[str, Any]:
@@ -175,7 +209,7 @@ def _test(field: str, criterion: Criterion, fields: Mapping[str, Field]) -> str:
         case Equals(values=values, cased=cased):
             return _equals(field, values, cased, fields)
         case Like(parts=parts, cased=cased):
-            return f"{field}:{_pattern(parts, cased)}"
+            return f"{field}:{_pattern(_as_stored(field, parts), cased)}"
         case Compare(operator="eq", number=number):
             return f"{field}:{number:g}"
         case Compare(operator=operator, number=number):
@@ -198,7 +232,8 @@ def _equals(
 ) -> str:
     known = fields.get(field)
     closed = field == "network.protocol" or (known is not None and known.values is not None)
-    words = [_word(value, cased or closed) for value in values]
+    stored = [stored_text(field, one) if isinstance(one, str) else one for one in values]
+    words = [_word(value, cased or closed) for value in stored]
     return f"{field}:{words[0]}" if len(words) == 1 else f"{field}:({' OR '.join(words)})"
 
 
@@ -211,6 +246,14 @@ def _word(value: bool | int | float | str, cased: bool) -> str:
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         return f'"{escaped}"'
     return f"/{_letters(value)}/"
+
+
+def _as_stored(
+    field: str, parts: tuple[tuple[str | None, ...], ...]
+) -> tuple[tuple[str | None, ...], ...]:
+    return tuple(
+        tuple(None if text is None else stored_text(field, text) for text in part) for part in parts
+    )
 
 
 def _pattern(parts: tuple[tuple[str | None, ...], ...], cased: bool) -> str:

@@ -27,7 +27,11 @@ Found = EventRule | CorrelationRule
 
 
 def site_rules(
-    config: Config, fields: Mapping[str, Field] = FIELDS, experimental: bool | None = None
+    config: Config,
+    fields: Mapping[str, Field] = FIELDS,
+    experimental: bool | None = None,
+    *,
+    folded: bool = True,
 ) -> RuleSet:
     """The rules that come with otmon and those of the site, as the site wants them.
 
@@ -35,6 +39,7 @@ def site_rules(
         config: What the site says.
         fields: The field catalogue.
         experimental: Whether experimental rules are used; as the site says, if left out.
+        folded: Whether exceptions are in the conditions of their rules, and not only beside them.
     """
     words = config.rules
     folders = [shipped_rules(), *map(config.place, words.directories)]
@@ -44,7 +49,7 @@ def site_rules(
     rules = _switched(rules, words.disabled)
     rules = _levelled(rules, words.severities)
     filters = list(_filters(config, fields, errors))
-    return _exempted(dataclasses.replace(rules, errors=tuple(errors)), filters)
+    return _exempted(dataclasses.replace(rules, errors=tuple(errors)), filters, folded=folded)
 
 
 def _is_named(found: Found, names: Collection[str]) -> bool:
@@ -142,7 +147,7 @@ def _filters(
                 errors.append(LoadError(source.path, source.line(error.where), str(error)))
 
 
-def _exempted(rules: RuleSet, filters: list[Filter]) -> RuleSet:
+def _exempted(rules: RuleSet, filters: list[Filter], *, folded: bool) -> RuleSet:
     """With exceptions joined to the conditions of the rules that they name."""
     errors, used = list(rules.errors), []
     events = {one.rule.id: one for one in rules.events}
@@ -160,7 +165,7 @@ def _exempted(rules: RuleSet, filters: list[Filter]) -> RuleSet:
             continue
         used.append(one)
         for key, rule in events.items():
-            if _is_named(rule, one.rules):
+            if folded and _is_named(rule, one.rules):
                 condition = And((rule.condition, _exception(one)))
                 events[key] = dataclasses.replace(rule, condition=condition)
     return dataclasses.replace(

@@ -6,6 +6,7 @@ import json
 
 import kql
 import pytest
+from exception_lists import let_pass
 from places import ROOT
 
 from otmon.cli.elastic_setup import event_rules
@@ -31,6 +32,42 @@ def test_converted_rules_find_in_stored_operations_what_raised_alerts(plant):
     assert {"S7 controller stopped", "Controller started", "Program read out of a controller"} <= (
         fired & {rule["name"] for rule in RULES}
     )
+
+
+STOP = "S7 controller stopped"
+WHO = {
+    "who did it": ("{source.ip: 10.20.1.66}", lambda one: one["ip"] == "10.20.1.66"),
+    "somebody else": ("{source.ip: 10.20.1.99}", lambda one: False),
+    "a network": ("{source.ip|cidr: 10.20.1.64/26}", lambda one: one["ip"].startswith("10.20.1.6")),
+    "a pattern": ("{source.address|cased|startswith: '10.20.1.6'}", lambda one: "1.6" in one["ip"]),
+    "a zone, any": ("{source.asset.zone|exists: true}", lambda one: "zone" in one["asset"]),
+    "no zone": ("{source.asset.zone|exists: false}", lambda one: "zone" not in one["asset"]),
+}
+"""Exceptions, and from whom they let operations pass."""
+
+
+@pytest.mark.parametrize("who", WHO)
+def test_the_exceptions_of_a_converted_rule_let_pass_what_those_of_the_site_do(
+    plant, tmp_path, who
+):
+    selection, passes = WHO[who]
+    (tmp_path / "filter.yml").write_text(
+        "title: known\nlogsource: {product: otmon, service: s7comm, category: ot_operation}\n"
+        f"filter:\n  rules: [{STOP}]\n  a: {selection}\n  condition: not a\n"
+        "otmon: {reason: r, author: a, expires: 2099-01-01}\n"
+    )
+    (tmp_path / "otmon.toml").write_text('[rules]\nfilters = ["filter.yml"]\n')
+    made = event_rules(load(tmp_path / "otmon.toml"))
+    (rule,) = (one for one in made if one.get("name") == STOP)
+    raised = {"query_string": {"query": rule["query"]}}
+    index = f"logs-otmon.operation-{plant.plain}"
+    found = plant.client.search(index=index, query=raised, size=1000)["hits"]["hits"]
+    left = plant.client.count(
+        index=index, query={"bool": {"must": [raised], "must_not": [let_pass(made)]}}
+    )["count"]
+
+    assert found
+    assert sum(not passes(one["_source"]["source"]) for one in found) == left
 
 
 def documented(language: str) -> list[str]:

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
 from elastic_server import Node
@@ -81,6 +84,58 @@ def test_a_rule_that_was_switched_on_stays_on_when_it_is_updated(kibana, capsys)
     assert (0, True) == (code, "1 rules" in said and "updated" in said)
     assert (True, [{"id": "mail"}]) == (rule["enabled"], rule["actions"])
     assert "event.module:otmon" in rule["query"]
+
+
+FILTER = """\
+title: The engineering station stops controllers
+logsource: {product: otmon, service: s7comm, category: ot_operation}
+filter:
+    rules: [S7 controller stopped]
+    engineering: {source.ip: %s}
+    condition: not engineering
+otmon: {reason: "it is their work", author: J. Doe, expires: 2099-01-01}
+"""
+
+
+@pytest.fixture
+def exempting(tmp_path: Path) -> Path:
+    """The configuration of a site that makes an exception."""
+    (tmp_path / "filter.yml").write_text(FILTER % "10.0.0.5")
+    path = tmp_path / "otmon.toml"
+    path.write_text('[rules]\nfilters = ["filter.yml"]\n')
+    return path
+
+
+def stop_of(kibana: KibanaStub) -> dict[str, Any]:
+    (rule,) = (one for one in kibana.rules.values() if one["name"] == "S7 controller stopped")
+    return rule
+
+
+def test_exceptions_of_a_site_come_along_and_those_of_people_stay(kibana, capsys, exempting):
+    assert 0 == run(capsys, "--kibana", kibana.url, "--config", exempting)[0]
+    ((name, (about, item)),) = kibana.lists.items()
+    assert [name] == [one["list_id"] for one in stop_of(kibana)["exceptions_list"]]
+    assert ("detection", "10.0.0.5") == (about["type"], item["entries"][0]["value"])
+    code, said = run(capsys, "--kibana", kibana.url, "--config", exempting)
+    assert (0, 2) == (code, said.count("unchanged"))
+
+    theirs = {"id": "x", "list_id": "ours", "type": "detection", "namespace_type": "single"}
+    kibana.lists["ours"] = []
+    stop_of(kibana)["exceptions_list"].insert(0, theirs)
+    exempting.with_name("filter.yml").write_text(FILTER % "10.0.0.6")
+    code, said = run(capsys, "--kibana", kibana.url, "--config", exempting)
+    assert (0, True) == (code, "updated    1 rules" in said)
+    assert ["ours", name] == [one["list_id"] for one in stop_of(kibana)["exceptions_list"]]
+    assert "10.0.0.6" == kibana.lists[name][1]["entries"][0]["value"]
+
+
+def test_a_package_goes_without_rules_that_have_exceptions_and_says_so(capsys, tmp_path, exempting):
+    code, said = run(capsys, "--package", tmp_path / "otmon.zip", "--config", exempting)
+
+    assert (0, True) == (code, "not in the package, which has no exceptions: S7 co" in said)
+    with zipfile.ZipFile(tmp_path / "otmon.zip") as archive:
+        rules = [name for name in archive.namelist() if "security_rule" in name]
+        assert not any("S7 controller stopped" in archive.read(name).decode() for name in rules)
 
 
 def test_what_a_newer_otmon_brought_is_replaced_only_by_force(kibana, capsys):

@@ -100,7 +100,8 @@ and the rules, all switched off: Security, Rules, Import, `kibana/rules.ndjson`,
     curl -u USER -H 'kbn-xsrf: true' -F file=@kibana/rules.ndjson \\
       'https://kibana.example:5601/api/detection_engine/rules/_import'
 
-(with `?overwrite=true` after an update: rules that were switched on are off again then).
+(with `?overwrite=true&overwrite_exceptions=true` after an update: rules that were switched on are
+off again then). Exceptions of the site ([rules] filters) come along as exception lists.
 
 Or the package: Integrations, Create new integration, Upload it as a .zip: `{archive}`. It brings
 streams, dashboards and rules; of the requests above only `otmon-asset-latest` with its parts, the

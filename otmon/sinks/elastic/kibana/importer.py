@@ -20,14 +20,16 @@ from otmon.dataclass import dataclass
 from otmon.errors import OptionsError, SinkError
 from otmon.sinks.elastic.connection import checked, trust
 from otmon.sinks.elastic.kibana.objects import TAG, SavedObject, ndjson, saved_objects, signed
-from otmon.sinks.elastic.kibana.rules import detection_rules
+from otmon.sinks.elastic.kibana.rules import detection_rules, is_rule
 from otmon.sinks.elastic.setup import Step
 
 OLDEST = (8, 13)
 """The oldest Kibana that reads these objects and rules."""
 TIMEOUT_S = 60.0
-_KEPT_OF_A_RULE = ("enabled", "actions", "exceptions_list")
+_KEPT_OF_A_RULE = ("enabled", "actions")
 """What people decide about a rule that is there."""
+_OWN_LISTS = "otmon-exception-"
+"""How the id of each exception list of otmon begins; others are of people."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +108,8 @@ class Importer:
         Raises:
             SinkError: Kibana refuses them.
         """
-        wanted = detection_rules(event_rules)
+        lines = detection_rules(event_rules)
+        wanted = [one for one in lines if is_rule(one)]
         body = {"objects": [{"rule_id": one["rule_id"]} for one in wanted]}
         path = "/api/detection_engine/rules/_export?exclude_export_details=true"
         # A Kibana without Security does not know the path; one that knows none of the rules
@@ -122,12 +125,13 @@ class Importer:
                 same += 1
             else:
                 updated += 1
-                changed.append(
-                    {**one, **{name: old[name] for name in _KEPT_OF_A_RULE if name in old}}
-                )
+                changed.append(_as_people_left_it(one, old))
         if changed:
-            path = "/api/detection_engine/rules/_import?overwrite=true"
-            answer = self._send(path, ndjson(changed))
+            path = "/api/detection_engine/rules/_import?overwrite=true&overwrite_exceptions=true"
+            named = {each["list_id"] for one in changed for each in one["exceptions_list"]}
+            lists = [one for one in lines if not is_rule(one) and one["list_id"] in named]
+            answer = self._send(path, ndjson([*changed, *lists]))
+            _complain(answer.get("exceptions_errors", ()))
             _complain(answer.get("errors", ()))
             if not answer.get("success"):
                 raise SinkError(f"Kibana took {answer.get('success_count', 0)} rules.")
@@ -184,6 +188,18 @@ class Importer:
         return answer.status, answer.data
 
 
+def _as_people_left_it(new: Mapping[str, Any], old: Mapping[str, Any]) -> dict[str, Any]:
+    """A rule of now that is on, acts, and knows exceptions of people, as the one before did."""
+    theirs = [
+        one for one in old.get("exceptions_list", ()) if not one["list_id"].startswith(_OWN_LISTS)
+    ]
+    return {
+        **new,
+        **{name: old[name] for name in _KEPT_OF_A_RULE if name in old},
+        "exceptions_list": [*theirs, *new["exceptions_list"]],
+    }
+
+
 def _signature(objects: Iterable[Mapping[str, Any]]) -> str:
     """What the tag says."""
     return next(
@@ -213,7 +229,7 @@ def _complain(errors: Sequence[Mapping[str, Any]]) -> None:
     if not errors:
         return
     first = errors[0]
-    name = first.get("id") or first.get("rule_id")
+    name = first.get("id") or first.get("rule_id") or first.get("list_id")
     raise SinkError(f"Kibana refuses {len(errors)} objects, of them {name}: {first.get('error')}.")
 
 

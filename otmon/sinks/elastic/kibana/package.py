@@ -20,7 +20,7 @@ from otmon.fields import FIELDS
 from otmon.sinks.elastic.catalogue import LATEST, MOST_FIELDS, STREAMS, UNINDEXED, fields_of
 from otmon.sinks.elastic.kibana.boards import BOARDS
 from otmon.sinks.elastic.kibana.objects import saved_objects
-from otmon.sinks.elastic.kibana.rules import detection_rules
+from otmon.sinks.elastic.kibana.rules import detection_rules, is_rule
 from otmon.sinks.elastic.templates import ROLLOVER, policy, retention, self_contained
 
 NAME = "otmon"
@@ -78,7 +78,9 @@ def files(event_rules: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, str]]
     for one in saved_objects():
         folder = one["type"].replace("-", "_")
         yield f"kibana/{folder}/{one['id']}.json", _json(one)
-    for rule in detection_rules(event_rules):
+    # A package has no exception lists, and a rule without its exceptions says something else.
+    carried = [one for one in event_rules if is_rule(one) and not one["exceptions_list"]]
+    for rule in detection_rules(carried):
         name = rule["rule_id"]
         attributes = {key: value for key, value in rule.items() if key not in _OF_AN_INSTALLED_RULE}
         asset = {"attributes": attributes, "id": name, "type": "security-rule"}

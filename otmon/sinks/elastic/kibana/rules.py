@@ -63,14 +63,23 @@ def promotion_rule() -> dict[str, Any]:
 def detection_rules(event_rules: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Every rule for the import, with a hash by which a later set-up sees whether it differs.
 
-    The promotion rule comes first. All look at what came in since they ran last,
-    however late a sensor sent it.
+    The promotion rule comes first, exception lists last. All rules look at what came in since
+    they ran last, however late a sensor sent it.
 
     Args:
-        event_rules: As `otmon rules convert` makes them.
+        event_rules: As `otmon rules convert` makes them, with the exception lists that they name.
     """
-    events = ({**one, "timestamp_override": "event.ingested"} for one in event_rules)
-    return [_signed(one) for one in (promotion_rule(), *events)]
+    rules: list[Mapping[str, Any]] = []
+    lists: list[Mapping[str, Any]] = []
+    for one in event_rules:
+        (rules if is_rule(one) else lists).append(one)
+    events = ({**one, "timestamp_override": "event.ingested"} for one in rules)
+    return [*(_signed(one) for one in (promotion_rule(), *events)), *map(dict, lists)]
+
+
+def is_rule(one: Mapping[str, Any]) -> bool:
+    """Whether a line of an import is a rule, and no exception list nor an item of one."""
+    return "rule_id" in one
 
 
 def _signed(rule: Mapping[str, Any]) -> dict[str, Any]:
