@@ -24,6 +24,8 @@ ROUTED_TTL = frozenset({61, 62, 63, 125, 126, 127, 252, 253, 254})
 """Times to live one to three hops below a usual start: the sender is behind a router."""
 USUAL_TTL = frozenset({0, 1, 30, 32, 60, 64, 100, 128, 150, 200, 255})
 """Times to live that stacks start from; 0 where none was seen."""
+START_TTL = frozenset({64, 128, 255})
+"""Those from which most do, and none is another one less a few hops."""
 HOPS = 3
 """Routers at most between both sides of a capture in which a device is seen on both."""
 BOTH_SIDES_NS = 60 * 1_000_000_000
@@ -238,7 +240,7 @@ class Places:
     def _give(self, card: Card, vlan: Vlan, mac: str, pair: Pair, seen: Address) -> None:
         """Gives a pair to the device that it is."""
         ip = pair.ip
-        own = ip is None or (pair.arp if card.routes else pair.local)
+        own = ip is None or (_is_routers_own(card, pair) if card.routes else pair.local)
         before = pair.device
         router = self._own(card, vlan, mac, seen) if own or card.routes else None
         if own and router is not None:
@@ -321,6 +323,16 @@ class Places:
         if device is None:
             device = self._behind[vlan, ip] = self._owner.make(vlan, ip, frame)
         return device
+
+
+def _is_routers_own(card: Card, pair: Pair) -> bool:
+    """Whether an IP is the router's own, not that of somebody it sends for.
+
+    It says so by ARP, or by a time to live from which nothing was taken yet. A bridge
+    that puts its own hardware address on frames takes nothing either: of several such
+    none is its own.
+    """
+    return pair.arp or (pair.local and pair.ttl in START_TTL and card.local == 1)
 
 
 def _is_forwarded(here: Pair, there: Pair) -> bool:

@@ -185,7 +185,7 @@ def _as_server(device: Device) -> list[Reason]:
             reasons.append(Reason(role, 0.1, "its hardware address is of a maker of controllers"))
     if device.nested:
         most = max(Counter(protocol for protocol, _ in device.nested).values())
-        reasons.append(Reason("gateway", 0.8, "answers for several stations", most))
+        reasons.append(Reason("gateway", 0.8, f"answers for {most} stations"))
     for service, role, points in (
         ("serves ntp", "time_server", 0.6),
         ("serves sql", "database_server", 0.7),

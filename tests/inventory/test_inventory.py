@@ -62,6 +62,19 @@ def test_a_router_never_gives_its_vendor_to_what_is_behind_it() -> None:
     assert (None, True) == (second.vendor, second.routed)
 
 
+def test_a_router_that_also_speaks_for_itself_has_that_address() -> None:
+    """Packets of its own have lost no hop; of several such nobody knows whose they are."""
+    router, behind = assets(
+        [address(PLC_MAC, "10.0.0.7", ttl=63), address(PLC_MAC, "10.0.0.1", ttl=64)]
+    )
+
+    assert (("10.0.0.1",), ("network_device",), False) == (router.ip, router.roles, router.routed)
+    assert (("10.0.0.7",), True) == (behind.ip, behind.routed)
+
+    several = [address(PLC_MAC, f"10.0.{number}.1", ttl=64) for number in range(4)]
+    assert 4 == len([one for one in assets(several) if one.routed])
+
+
 def test_a_device_says_who_it_is_and_the_claim_can_be_checked() -> None:
     (asset,) = assets(
         [address(PLC_MAC, "10.0.0.1")],
