@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from otmon import _engine
-from otmon.config import Config, Watched
+from otmon.config import Config
 from otmon.model.statement import ANY_MODE
 from otmon.model.target import elements
 from otmon.site_calendar import End, Ends, SiteCalendar
+from otmon.site_description import Watched
 
 if TYPE_CHECKING:
     from otmon._engine import Transaction

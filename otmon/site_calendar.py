@@ -8,8 +8,9 @@ import ipaddress
 import zoneinfo
 from collections.abc import Iterable, Iterator, Sequence
 
-from otmon.config import DAYS, Config, Maintenance, Mode, spans
+from otmon.config import Config
 from otmon.dataclass import dataclass
+from otmon.site_description import DAYS, Maintenance, Mode, spans
 
 SECOND_NS = 1_000_000_000
 

@@ -12,6 +12,7 @@ import pytest
 
 from otmon import config
 from otmon.errors import ConfigError
+from otmon.site_description import spans
 from otmon.toml_tables import keys, meanings
 
 
@@ -156,7 +157,7 @@ def test_every_key_says_what_it_means(kind):
 
 
 def test_hours_over_midnight_end_before_they_begin():
-    assert [(1320, 360), (0, 1440)] == list(config.spans(("22:00-06:00", "00:00-24:00")))
+    assert [(1320, 360), (0, 1440)] == list(spans(("22:00-06:00", "00:00-24:00")))
 
 
 def test_what_a_plant_measures_may_be_below_zero(tmp_path):

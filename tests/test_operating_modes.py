@@ -14,11 +14,12 @@ from otmon.baseline.exchange import export
 from otmon.baseline.reading import read
 from otmon.baseline.words import says
 from otmon.baseline_memory import BaselineMemory
-from otmon.config import Config, Mode, Watched, load
+from otmon.config import Config, load
 from otmon.errors import ConfigError
 from otmon.operating_modes import MEMORY, OperatingModes, wanted_of_modes
 from otmon.runs import learn_into
 from otmon.site_calendar import SiteCalendar
+from otmon.site_description import Mode, Watched
 from otmon.state import memories
 from otmon.state.site_file import SiteFile
 from tests.records import SECOND, START, Transaction

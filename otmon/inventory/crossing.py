@@ -12,10 +12,10 @@ from otmon.model.observed import Ends
 
 if TYPE_CHECKING:
     from otmon._engine import Behaviour, Conversation, Transaction
-    from otmon.config import Conduit
     from otmon.inventory.device import Device
     from otmon.inventory.news import News
     from otmon.model.context import AssetFacts
+    from otmon.site_description import Conduit
 
 MAX_TOLD = 10_000
 """Crossings remembered that were told of; the first go first."""

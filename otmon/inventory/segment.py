@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from otmon.config import Segment
+    from otmon.site_description import Segment
 
 Vlan = int | None
 Frame = tuple[int, int]

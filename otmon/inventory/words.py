@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from otmon.model.asset import Words
 
 if TYPE_CHECKING:
-    from otmon.config import AssetWords
     from otmon.inventory.device import Device
+    from otmon.site_description import AssetWords
 
 NOTHING = Words()
 """Nobody said anything."""

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from otmon.config import Zone
     from otmon.inventory.device import Device
     from otmon.model.asset import Words
+    from otmon.site_description import Zone
 
 INTERNET = "internet"
 """The zone of public addresses that are not the site's."""

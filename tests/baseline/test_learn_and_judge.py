@@ -11,9 +11,10 @@ from places import PCAPS
 from otmon import runs
 from otmon.baseline.watch import Watch
 from otmon.baseline.words import says
-from otmon.config import Conduit, Config, Zone
+from otmon.config import Config
 from otmon.model.observed import Ends, event_from_ends
 from otmon.model.result import Result
+from otmon.site_description import Conduit, Zone
 
 HABITS = PCAPS / "baseline" / "habits.pcapng"
 DEPARTURES = PCAPS / "baseline" / "departures.pcapng"

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from inventory.observations import S, address, claim, conversation
 
-from otmon.config import AssetWords, Config, Segment, Site, Zone
+from otmon.config import Config
 from otmon.inventory.inventory import MAX_UNCONFIRMED, Inventory
 from otmon.model.asset import Words
 from otmon.model.context import AssetFacts
+from otmon.site_description import AssetWords, Segment, Site, Zone
 from otmon.thresholds import AddressThresholds, Detectors
 
 PLC, SPARE, LAPTOP = "00:1b:1b:00:00:01", "00:1b:1b:00:77:02", "3c:97:0e:00:00:03"

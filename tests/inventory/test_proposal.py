@@ -7,9 +7,10 @@ from typing import Any
 
 from inventory.observations import address, conversation
 
-from otmon.config import AssetWords, Config
+from otmon.config import Config
 from otmon.inventory.inventory import Inventory
 from otmon.inventory.proposal import Talk, proposed
+from otmon.site_description import AssetWords
 
 HMI, PLC, SIS = "00:14:22:00:00:02", "00:1b:1b:00:00:01", "00:1b:1b:00:00:04"
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from inventory.observations import address
 
-from otmon.config import Config, Segment, Site
+from otmon.config import Config
 from otmon.inventory.inventory import Inventory
+from otmon.site_description import Segment, Site
 
 PLC, SPARE = "00:1b:1b:00:00:01", "00:80:f4:00:00:02"
 CELLS = Config(
