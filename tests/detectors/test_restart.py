@@ -48,6 +48,7 @@ EXACT = {
     "modbus/stuck": "value",
     "modbus/over_limit": "value",
     "modbus/malformed": "conformance",
+    "modbus/quirk": "conformance",
     "dnp3/disable_unsolicited": "report_disabled",
     "network/capture_loss": "sensor",
     "network/unreadable": "sensor",
