@@ -31,7 +31,9 @@ __all__ = [
     "Loss",
     "NoReply",
     "Observation",
+    "PointQuality",
     "ProtocolInfo",
+    "Readback",
     "Rhythm",
     "SelectedFrame",
     "Selection",
@@ -870,6 +872,79 @@ class HeaderShift(_OfFlow):
     def count(self) -> int:
         """How often that has happened in this direction of the flow."""
 
+@final
+class Readback(_OfFlow):
+    """A write that was accepted, and what its objects held when they were read after it.
+
+    Leaves with the option `points` alone, the first times of the same target, and
+    whenever they turn out to be different: three reads, over more than six seconds,
+    that show something else, and nobody wrote in between. Its flow is that of the read.
+    """
+
+    @property
+    def protocol(self) -> str:
+        """The dissector: a name of `protocols`."""
+    @property
+    def unit(self) -> int | None:
+        """The addressed station behind the server."""
+    @property
+    def target(self) -> str:
+        """What was written to: `hr:100-102`."""
+    @property
+    def writer(self) -> str | None:
+        """The address of who wrote."""
+    @property
+    def written_ns(self) -> int:
+        """Packet time of the answer to the write."""
+    @property
+    def time_ns(self) -> int:
+        """Packet time of the request of the read."""
+    @property
+    def frames(self) -> list[Frame]:
+        """Of the write, of the first read that showed something else, and of the last."""
+    @property
+    def different(self) -> list[tuple[int, float, float]]:
+        """Numbers of elements, with what was written to them and what they hold; at most 16.
+
+        Where addresses are those of bytes, elements are bytes.
+        """
+
+@final
+class PointQuality(_OfFlow):
+    """Points of one kind whose quality is now another.
+
+    Leaves with the option `points` alone; of points that were not seen before only
+    where they are not as they should be.
+    """
+
+    @property
+    def protocol(self) -> str:
+        """The dissector: a name of `protocols`."""
+    @property
+    def unit(self) -> int | None:
+        """The station."""
+    @property
+    def time_ns(self) -> int:
+        """Packet time."""
+    @property
+    def frame(self) -> Frame:
+        """The frame that says so."""
+    @property
+    def space(self) -> str:
+        """The kind of points by the group of their states: `g30`."""
+    @property
+    def before(self) -> int | None:
+        """Their flags before; none where they were not seen before."""
+    @property
+    def now(self) -> int:
+        """Their flags now, without those that do not tell of quality."""
+    @property
+    def points(self) -> list[int]:
+        """The numbers of the first 16 of them."""
+    @property
+    def count(self) -> int:
+        """How many they are."""
+
 Observation = (
     Transaction
     | Behaviour
@@ -883,6 +958,8 @@ Observation = (
     | Loss
     | Arp
     | HeaderShift
+    | Readback
+    | PointQuality
 )
 """A record that leaves the engine."""
 
@@ -998,6 +1075,7 @@ class Engine:
         health: Say how well interfaces and conversations were seen.
         spoof: Say which senders may not be who they say.
         previous: Say what objects held before a change: `Transaction.previous_values`.
+        points: Say how written values read back, and which points change their quality.
         ranges: Let a `Behaviour` leave whenever it reads addresses that it did not read before.
         delta_s: Seconds of packet time after which the counts of all that changed
             leave, again and again, also of flows that go on: `Address`, `Claim`,
@@ -1026,6 +1104,7 @@ class Engine:
         health: bool = False,
         spoof: bool = False,
         previous: bool = False,
+        points: bool = False,
         ranges: bool = False,
         delta_s: float | None = None,
         conversations: Sequence[_KnownConversation] = ...,
@@ -1052,6 +1131,7 @@ class Engine:
         health: bool = False,
         spoof: bool = False,
         previous: bool = False,
+        points: bool = False,
         ranges: bool = False,
         delta_s: float | None = None,
         wanted: Sequence[Wanted] = ...,
@@ -1087,6 +1167,7 @@ class Engine:
             health: Say how well interfaces and conversations were seen.
             spoof: Say which senders may not be who they say.
             previous: Say what objects held before a change: `Transaction.previous_values`.
+            points: Say how written values read back, and which points change their quality.
             ranges: Let a `Behaviour` leave whenever it reads addresses that it did not read
                 before.
             delta_s: Seconds after which the counts of all that changed leave, again

@@ -180,6 +180,7 @@ def monitor(
         rhythm=True,
         health=True,
         spoof=True,
+        points=config.detectors.looks_at_points,
         ranges=True,
         wanted=wanted_from_the_start(config),
     )

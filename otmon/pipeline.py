@@ -33,6 +33,8 @@ from otmon.model.observed import (
     event_from_health,
     event_from_loss,
     event_from_no_reply,
+    event_from_quality,
+    event_from_readback,
     event_from_rhythm,
     event_from_shift,
 )
@@ -137,6 +139,8 @@ class Analysis:
             _engine.Loss: self._loss,
             _engine.Arp: self._arp,
             _engine.HeaderShift: self._shift,
+            _engine.Readback: self._readback,
+            _engine.PointQuality: self._quality,
         }
 
     def run(self, progress: Progress | None) -> None:
@@ -384,6 +388,12 @@ class Analysis:
 
     def _shift(self, shift: _engine.HeaderShift) -> None:
         self._watch(event_from_shift(shift, self._context))
+
+    def _readback(self, readback: _engine.Readback) -> None:
+        self._watch(event_from_readback(readback, self._context))
+
+    def _quality(self, quality: _engine.PointQuality) -> None:
+        self._watch(event_from_quality(quality, self._context))
 
     def _operation(self, event: Event) -> None:
         """Judge an operation, then what the detectors say of it."""

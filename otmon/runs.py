@@ -128,6 +128,7 @@ def _engine_of(
         rhythm=True,
         health=True,
         spoof=True,
+        points=config.detectors.looks_at_points,
         ranges=ranges,
         wanted=wanted_from_the_start(config),
         delta_s=_delta_s(config, shipping),

@@ -83,6 +83,18 @@ class ConformanceThresholds:
 
 
 @dataclass(frozen=True, slots=True)
+class ReadbackThresholds:
+    """When a value that reads back differently is news."""
+
+    enabled: bool = True
+    """Whether it runs at all."""
+    habit_count: int = 5
+    """Writes of an object that were read back before one that differs is news."""
+    repeat_s: int = 3_600
+    """Seconds in which the same object is told of once."""
+
+
+@dataclass(frozen=True, slots=True)
 class DeviceStatusThresholds:
     """What devices say of themselves."""
 
@@ -328,5 +340,11 @@ class Detectors:
     auth: AuthThresholds = field(default_factory=AuthThresholds)
     address: AddressThresholds = field(default_factory=AddressThresholds)
     value: ValueThresholds = field(default_factory=ValueThresholds)
+    readback: ReadbackThresholds = field(default_factory=ReadbackThresholds)
     sequence: SequenceThresholds = field(default_factory=SequenceThresholds)
     indicator: IndicatorThresholds = field(default_factory=IndicatorThresholds)
+
+    @property
+    def looks_at_points(self) -> bool:
+        """Whether somebody wants to know what becomes of single points."""
+        return self.readback.enabled or self.device_status.enabled

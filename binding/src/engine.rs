@@ -193,7 +193,7 @@ impl Engine {
     #[new]
     #[pyo3(signature = (
         paths, *, keep_duplicates = false, pdu_log = false, rhythm = false, health = false,
-        spoof = false, previous = false, ranges = false, delta_s = None, conversations = Vec::new(),
+        spoof = false, previous = false, points = false, ranges = false, delta_s = None, conversations = Vec::new(),
         behaviours = Vec::new(), rhythms = Vec::new(), wanted = Vec::new(),
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
@@ -206,6 +206,7 @@ impl Engine {
         health: bool,
         spoof: bool,
         previous: bool,
+        points: bool,
         ranges: bool,
         delta_s: Option<f64>,
         conversations: Vec<KnownTalk>,
@@ -224,6 +225,7 @@ impl Engine {
             health,
             spoof,
             previous,
+            points,
             ranges,
             delta_ns,
             known,
@@ -255,7 +257,7 @@ impl Engine {
     #[pyo3(signature = (
         interfaces, *, filter = None, snap_length = None, promiscuous = true, ring_mib = 64, user = None,
         writable = None, evidence_mib = 0, backlog = 100_000, keep_duplicates = false, pdu_log = false, observations = true,
-        rhythm = false, health = false, spoof = false, previous = false, ranges = false, delta_s = None,
+        rhythm = false, health = false, spoof = false, previous = false, points = false, ranges = false, delta_s = None,
         wanted = Vec::new(),
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
@@ -277,6 +279,7 @@ impl Engine {
         health: bool,
         spoof: bool,
         previous: bool,
+        points: bool,
         ranges: bool,
         delta_s: Option<f64>,
         wanted: Vec<Wanted>,
@@ -321,6 +324,7 @@ impl Engine {
                 health,
                 spoof,
                 previous,
+                points,
                 ranges,
                 delta_ns,
                 wanted,

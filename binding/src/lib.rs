@@ -10,6 +10,7 @@ mod kept;
 mod live;
 mod observation;
 mod of_flow;
+mod points;
 mod selection;
 mod shared;
 mod spoof;
@@ -42,6 +43,8 @@ mod module {
     use crate::kept::Behaviours;
     #[pymodule_export]
     use crate::observation::{Address, Claim, Content, Conversation};
+    #[pymodule_export]
+    use crate::points::{PointQuality, Readback};
     #[pymodule_export]
     use crate::selection::{SelectedFrame, Selection, select_frames, write_capture};
     #[pymodule_export]
@@ -80,6 +83,8 @@ fn add_aliases(module: &Bound<'_, PyModule>) -> PyResult<()> {
         py.get_type::<timing::Loss>(),
         py.get_type::<spoof::Arp>(),
         py.get_type::<spoof::HeaderShift>(),
+        py.get_type::<points::Readback>(),
+        py.get_type::<points::PointQuality>(),
     ];
     let any = py.get_type::<transaction::Transaction>().into_any();
     let any = records.into_iter().try_fold(any, |any, class| any.bitor(class))?;

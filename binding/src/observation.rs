@@ -9,6 +9,7 @@ use pyo3::types::{PyBytes, PyDict, PyString};
 use crate::behaviour::Behaviour;
 use crate::convert::{self, PyFrame};
 use crate::of_flow::of_flow;
+use crate::points::{PointQuality, Readback};
 use crate::shared::{Ends, Shared};
 use crate::spoof::{Arp, HeaderShift};
 use crate::timing::{Health, Loss, NoReply, Rhythm};
@@ -320,6 +321,14 @@ pub fn to_python(
         record::Observation::HeaderShift(own) => {
             let ends = shared.ends(py, &own.flow);
             Py::new(py, HeaderShift(own, ends))?.into_any()
+        }
+        record::Observation::Readback(own) => {
+            let ends = shared.ends(py, &own.flow);
+            Py::new(py, Readback(own, ends))?.into_any()
+        }
+        record::Observation::PointQuality(own) => {
+            let ends = shared.ends(py, &own.flow);
+            Py::new(py, PointQuality(own, ends))?.into_any()
         }
         record::Observation::Arp(own) => Py::new(py, Arp(own))?.into_any(),
         record::Observation::Health(own) => Py::new(py, Health(own))?.into_any(),

@@ -53,6 +53,8 @@ pub struct Options {
     pub spoof: bool,
     /// Whether it is told what objects held before a change.
     pub previous: bool,
+    /// Whether it is told what becomes of written values, and of the quality of points.
+    pub points: bool,
     /// Whether it is told when behaviours read new addresses.
     pub ranges: bool,
     /// Packet time after which counts leave, again and again.
@@ -367,6 +369,7 @@ fn make_engine(options: &Options) -> Engine {
         health: options.health,
         spoof: options.spoof,
         previous: options.previous,
+        points: options.points,
         ranges: options.ranges,
         delta_ns: options.delta_ns,
         wanted: options.wanted.clone(),

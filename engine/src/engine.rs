@@ -57,6 +57,8 @@ pub struct Options {
     pub spoof: bool,
     /// Whether it is told what objects held before a change.
     pub previous: bool,
+    /// Whether it is told what becomes of written values, and of the quality of points.
+    pub points: bool,
     /// Whether a behaviour leaves whenever it reads addresses that it did not read before.
     pub ranges: bool,
     /// Packet time after which the counts of everything that changed leave, again
@@ -121,12 +123,15 @@ impl Engine {
             health,
             spoof,
             previous,
+            points,
             ranges,
             delta_ns,
             wanted,
         } = options;
-        let mut observer =
-            Observer::new(&limits, &Asked { pdu_log, rhythm, health, spoof, previous, ranges });
+        let mut observer = Observer::new(
+            &limits,
+            &Asked { pdu_log, rhythm, health, spoof, previous, points, ranges },
+        );
         observer.watch(wanted);
         Self {
             keep_duplicates,

@@ -43,6 +43,7 @@ pub mod packet;
 mod pairing;
 mod pdu_json;
 mod pdu_log;
+mod points;
 mod reassembly;
 pub mod recent;
 pub mod selection;

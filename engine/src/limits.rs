@@ -55,6 +55,11 @@ pub struct Limits {
     pub calls: usize,
     /// Values remembered of objects, where somebody asks.
     pub object_values: usize,
+    /// Cells of writes that wait to be read back, and targets of which it is known how
+    /// they read back, where somebody asks.
+    pub readbacks: usize,
+    /// Points whose quality is known, where somebody asks.
+    pub point_flags: usize,
     /// What somebody wants to be told one by one.
     pub wanted: usize,
     /// Conversations.
@@ -131,6 +136,8 @@ impl Default for Limits {
             rhythms: 65_536,
             object_values: 1 << 20,
             calls: 65_536,
+            readbacks: 65_536,
+            point_flags: 1 << 20,
             wanted: 1024,
             conversations: 65_536,
             addresses: 65_536,

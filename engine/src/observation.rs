@@ -1,6 +1,7 @@
 //! The records that leave the engine.
 
 mod health;
+mod points;
 mod rhythm;
 mod spoof;
 
@@ -17,6 +18,7 @@ use dissectors::sink::{Attribute, ContentKind};
 use dissectors::value::Value;
 
 pub use self::health::{Health, HealthKind, Loss};
+pub use self::points::{DifferentCell, PointQuality, Readback};
 pub use self::rhythm::{NoReply, Rhythm, RhythmKind};
 pub use self::spoof::{Arp, HeaderShift, ShiftKind};
 use crate::packet::Mac;
@@ -424,6 +426,10 @@ pub enum Observation {
     Arp(Box<Arp>),
     /// Something in a flow that another machine may have sent.
     HeaderShift(Box<HeaderShift>),
+    /// What the objects of a write held after it.
+    Readback(Box<Readback>),
+    /// Points whose quality is now another.
+    PointQuality(Box<PointQuality>),
 }
 
 impl Observation {
@@ -442,6 +448,8 @@ impl Observation {
             Self::Loss(own) => &mut own.sequence,
             Self::Arp(own) => &mut own.sequence,
             Self::HeaderShift(own) => &mut own.sequence,
+            Self::Readback(own) => &mut own.sequence,
+            Self::PointQuality(own) => &mut own.sequence,
         }
     }
 }

@@ -31,6 +31,7 @@ use crate::observation::{FlowFacts, History, KnownConversation, Observation};
 use crate::packet::{Ip, Link};
 use crate::pdu_json::Writer;
 use crate::pdu_log::{PduLog, PduLogging};
+use crate::points::Points;
 use crate::wanted::{Wanted, Watch};
 
 /// Observations for which a new batch has room at most.
@@ -57,6 +58,8 @@ pub struct Observer {
     spoof: bool,
     /// What objects hold, where somebody asks.
     objects: Option<Box<Objects>>,
+    /// What becomes of single points, where somebody asks.
+    points: Option<Box<Points>>,
     /// The values before those that the exchange at hand changes; none once one of
     /// them is not known.
     previous: Option<Vec<Value>>,
@@ -71,7 +74,7 @@ impl Observer {
     /// An observer that has seen nothing.
     #[must_use]
     pub fn new(limits: &Limits, asked: &Asked) -> Self {
-        let Asked { pdu_log, rhythm, health, spoof, previous, ranges } = *asked;
+        let Asked { pdu_log, rhythm, health, spoof, previous, points, ranges } = *asked;
         Self {
             limits: limits.clone(),
             batch: Vec::new(),
@@ -87,6 +90,7 @@ impl Observer {
             losses: health.then(Box::default),
             spoof,
             objects: previous.then(|| Box::new(Objects::new(limits.object_values))),
+            points: points.then(|| Box::new(Points::new(limits))),
             previous: None,
             watch: None,
             pdu_log: (pdu_log != PduLogging::Off)
@@ -220,6 +224,12 @@ impl Observer {
             }
             self.emit(Observation::Transaction(Box::new(record)));
         }
+        if let Some(points) = &mut self.points {
+            let frame = pair.answer.map_or(exchange.frame, |answer| answer.frames.last);
+            let mut told = Vec::new();
+            points.note(facts, &exchange, frame, &mut told);
+            told.into_iter().for_each(|one| self.emit(one));
+        }
     }
 
     /// Something that a dissector said about an asset.
@@ -328,6 +338,7 @@ impl Observer {
         counters.conversations = u64::try_from(self.conversations.len()).unwrap_or(u64::MAX);
         counters.conversations_overflow = self.conversations.overflow_count;
         counters.rhythms_overflow = self.behaviours.rhythm_overflow();
+        counters.points_overflow = self.points.as_ref().map_or(0, |points| points.overflow_count());
         counters.calls_overflow = self.calls.as_ref().map_or(0, |calls| calls.overflow_count);
         for address in self.addresses.take_changed() {
             self.emit(Observation::Address(address));

@@ -1,4 +1,4 @@
-"""What devices say of themselves: trouble, restart, corrupt configuration, operating mode.
+"""What devices say of themselves: trouble, restart, operating mode, the quality of points.
 
 Many protocols repeat a condition in every answer until it is gone. It is told
 when it begins, and again only after it was away.
@@ -13,6 +13,7 @@ from otmon.dataclass import dataclass
 from otmon.detectors.bounded import Json, Recent
 from otmon.detectors.detector import Detector
 from otmon.detectors.finding import finding
+from otmon.detectors.points import Points
 from otmon.model.event import Event
 from otmon.thresholds import DeviceStatusThresholds
 
@@ -65,8 +66,8 @@ class DeviceStatus(Detector):
     """Speaks when a device begins to report a condition, or changes its operating mode."""
 
     name = "device_status"
-    version = 2
-    categories = frozenset(("ot_operation",))
+    version = 3
+    categories = frozenset(("ot_operation", "ot_process"))
     says: ClassVar[Mapping[str, str]] = {
         "device_restarted": "A device says that it restarted.",
         "device_trouble": "A device reports trouble.",
@@ -79,25 +80,36 @@ class DeviceStatus(Detector):
         "device_busy": "A device is busy with something that takes long.",
         "mode_changed": "A device says that its operating mode is another than before.",
         "key_switch_turned": "The mode switch at a device is in another position than before.",
+        "point_forced": "Points of a device are forced: they say what somebody gave them.",
+        "point_found_forced": "Points of a device were forced when the watch began.",
+        "point_released": "Points of a device are not forced any more.",
+        "point_offline": "Points of a device are offline.",
+        "point_comm_lost": "A device does not reach what some of its points are measured by.",
+        "point_out_of_range": "Points of a device are out of range, or their reference is.",
+        "point_chatters": "Points of a device change so often that it holds them still.",
     }
     watches = (
         "Internal indications of DNP3 outstations, failures that devices report, and "
         "operating mode and mode switch as S7 controllers (lists 0x0424 and 0x0232, "
         "transitions that they send), Modbus servers (function 17) and Triconex controllers "
-        "say them."
+        "say them; flags of DNP3 points when they change."
     )
     silent = (
         "While a condition lasts, and when it comes back within five minutes (`flap_s`). A "
-        "mode is only compared with the one that was told before."
+        "mode is only compared with the one that was told before. Of points that were not "
+        "well when they were seen first only those that are forced are told."
     )
 
     def __init__(self, settings: DeviceStatusThresholds | None = None) -> None:
         self.settings = settings or DeviceStatusThresholds()
         self._conditions: Recent[tuple[object, ...], _Condition] = Recent(MAX_CONDITIONS)
         self._modes: Recent[tuple[object, ...], tuple[str, int]] = Recent(MAX_CONDITIONS)
+        self._points = Points(self.settings.flap_s * SECOND)
 
     def wants(self, event: Event) -> bool:
-        """Answers and reports that can carry a condition."""
+        """Answers and reports that can carry a condition, and what points are."""
+        if event.category == "ot_process":
+            return hasattr(event.record, "space")
         codes = event.get("ot.anomaly")
         if isinstance(codes, tuple) and not _BY_ANOMALY.keys().isdisjoint(codes):
             return True
@@ -113,8 +125,10 @@ class DeviceStatus(Detector):
         return event.get("ot.function.name") in _TELLING
 
     def observe(self, event: Event) -> Iterable[Event]:
-        """Takes an operation."""
+        """Takes an operation, or points whose quality is another now."""
         record = event.record
+        if event.category == "ot_process":
+            return list(self._of_points(event))
         protocol, status = record.protocol, record.status
         codes = record.anomalies
         told = [_BY_ANOMALY[code] for code in codes if code in _BY_ANOMALY] if codes else []
@@ -134,6 +148,20 @@ class DeviceStatus(Detector):
         if not told and not modes:
             return ()
         return list(self._judged(event, told, modes))
+
+    def _of_points(self, event: Event) -> Iterator[Event]:
+        record = event.record
+        device = (record.server_address, record.vlan, record.protocol, record.unit)
+        for said in self._points.take(device, record):
+            yield finding(
+                self,
+                event,
+                said.type,
+                category="ot_process",
+                expected=said.expected,
+                observed=said.observed,
+                own={"ot.object.id": said.names},
+            )
 
     def _judged(
         self,
@@ -197,12 +225,14 @@ class DeviceStatus(Detector):
         return {
             "conditions": self._conditions.written(lambda one: [one.first_ns, one.last_ns]),
             "modes": self._modes.written(list),
+            "points": self._points.written(),
         }
 
     def restore(self, memory: Json) -> None:
         """Takes them."""
         self._conditions.read(memory["conditions"], lambda one: _Condition(*one))
         self._modes.read(memory["modes"], lambda one: (one[0], one[1]))
+        self._points.read(memory["points"])
 
 
 def _mode_text(mode: object) -> str:

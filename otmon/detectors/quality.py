@@ -110,6 +110,13 @@ class Quality:
             return False
         return any(low < until_ns and high > from_ns for low, high in spans)
 
+    def lost_of(self, server: str | None, from_ns: int, until_ns: int) -> bool:
+        """The same of any conversation of a server."""
+        return any(
+            server in key[:2] and self.lost(key, from_ns, until_ns)
+            for key, _ in self._losses.items()
+        )
+
     def good(self, record: object, from_ns: int, until_ns: int) -> bool:
         """Whether a record's interface and conversation were seen well within a time."""
         interface: int = getattr(record, "interface", 0)

@@ -18,6 +18,7 @@ from otmon.detectors.newcomer import Newcomer
 from otmon.detectors.periodicity import Periodicity
 from otmon.detectors.program import Program
 from otmon.detectors.quality import Quality
+from otmon.detectors.readback import Readback
 from otmon.detectors.report_disabled import ReportDisabled
 from otmon.detectors.scan import Scan
 from otmon.detectors.sensor import Sensor
@@ -62,6 +63,7 @@ def watchers(
         (own.auth.enabled, Auth(own.auth)),
         (own.address.enabled, AddressMoves(own.address)),
         (own.value.enabled, Value(own.value)),
+        (own.readback.enabled, Readback(own.readback, quality)),
         (own.sequence.enabled, OrderOfChanges(own.sequence)),
         (own.indicator.enabled and bool(indicators), IndicatorMatch(own.indicator, indicators)),
     )

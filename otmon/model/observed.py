@@ -23,6 +23,8 @@ if TYPE_CHECKING:
         Health,
         Loss,
         NoReply,
+        PointQuality,
+        Readback,
         Rhythm,
     )
     from otmon.model.context import Context
@@ -89,6 +91,20 @@ def event_from_no_reply(call: NoReply, context: Context | None = None) -> Event:
     return event_of("ot_anomaly", call.protocol, call.time_ns, call, _NO_REPLY, context=context)
 
 
+def event_from_readback(readback: Readback, context: Context | None = None) -> Event:
+    """What an object held after it was written to; at the read."""
+    return event_of(
+        "ot_process", readback.protocol, readback.time_ns, readback, _READBACK, context=context
+    )
+
+
+def event_from_quality(quality: PointQuality, context: Context | None = None) -> Event:
+    """Points whose quality is now another."""
+    return event_of(
+        "ot_process", quality.protocol, quality.time_ns, quality, _QUALITY, context=context
+    )
+
+
 def event_from_health(health: Health, context: Context | None = None) -> Event:
     """How well an interface was seen for a time; at the end of it."""
     time_ns = max(health.from_ns, health.until_ns)
@@ -148,6 +164,8 @@ _RHYTHM = Layout(
     }
 )
 _NO_REPLY = Layout(_OF_RHYTHM)
+_QUALITY = Layout(_OF_RHYTHM)
+_READBACK = Layout({**_OF_RHYTHM, "ot.object.id": lambda record: (record.target,)})
 _SENSOR = Layout({"@timestamp": lambda record: max(record.from_ns, record.until_ns)})
 _SHIFT = Layout({**FLOW_PLACES, "network.protocol": None, "@timestamp": "time_ns"})
 _ARP = Layout(

@@ -47,6 +47,8 @@ EXACT = {
     "modbus/odd_values": "value",
     "modbus/stuck": "value",
     "modbus/over_limit": "value",
+    "modbus/readback": "readback",
+    "dnp3/points_forced": "device_status",
     "modbus/malformed": "conformance",
     "modbus/quirk": "conformance",
     "dnp3/disable_unsolicited": "report_disabled",

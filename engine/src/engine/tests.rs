@@ -10,6 +10,7 @@ mod attempts;
 mod delta;
 mod health;
 mod identification;
+mod points;
 mod previous;
 mod ranges;
 mod requests;

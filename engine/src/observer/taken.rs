@@ -66,6 +66,8 @@ pub struct Asked {
     pub spoof: bool,
     /// What objects held before a change.
     pub previous: bool,
+    /// What becomes of written values, and of the quality of points.
+    pub points: bool,
     /// When a behaviour reads addresses that it did not read before.
     pub ranges: bool,
 }
