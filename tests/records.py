@@ -37,7 +37,6 @@ class Flow:
     transport: str = "tcp"
     identified_by: str | None = "pairing"
     protocol: str = "modbus"
-    shape: int | None = None
     relation: int | None = None
     flow_id: int = 1
     interface: int = 0
@@ -51,12 +50,24 @@ class Flow:
         return self.server_ip or self.server_mac
 
 
+_SHAPES: dict[tuple[object, ...], int] = {}
+
+
 class Operation:
-    """What every operation has ready as text."""
+    """What every operation has ready: texts, and the number of its shape."""
 
     unit: int | None
     status: str | None
     status_code: int | None
+
+    @property
+    def shape(self) -> int:
+        alike = (
+            *("transport", "identified_by", "protocol", "role", "answered", "function_code"),
+            *("operation", "operation_class", "status", "status_code", "phase", "anomalies"),
+        )
+        key = (type(self).__name__, *(getattr(self, name, None) for name in alike))
+        return _SHAPES.setdefault(key, len(_SHAPES) + 1)
 
     @property
     def unit_text(self) -> str | None:

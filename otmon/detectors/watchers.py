@@ -151,8 +151,12 @@ class Watchers:
         """What the detectors must not forget, by name, with the version of its form."""
         return {one.name: (one.version, one.memory()) for one in self._detectors}
 
-    def restore(self, memories: Mapping[str, tuple[int, Json]]) -> list[str]:
-        """Takes memories; gives the names of those whose form is of another version."""
+    def restore(self, memories: Mapping[str, Sequence[Json]]) -> list[str]:
+        """Takes memories; gives the names of those whose form is of another version.
+
+        Args:
+            memories: Of each detector the version and what it gave.
+        """
         other = []
         for detector in self._detectors:
             version, memory = memories.get(detector.name, (detector.version, None))

@@ -71,8 +71,16 @@ class Untimed:
     """A part of correlations that say nothing but when an event comes."""
 
     __slots__ = ()
-    due_ns = NEVER_NS
-    merged_count = 0
+
+    @property
+    def due_ns(self) -> int:
+        """Never."""
+        return NEVER_NS
+
+    @property
+    def merged_count(self) -> int:
+        """None: nothing is joined to make room."""
+        return 0
 
     def advance(self, time_ns: int) -> Sequence[Match]:
         """Nothing: time alone changes nothing."""
