@@ -73,7 +73,7 @@ _REFUSED = 0.8
 _BROKEN = 0.7
 """What steps weigh that hold together, where one of them had no effect: see decision 0011."""
 BY_LOSS: frozenset[str] = frozenset(
-    ("watchdog", "report_disabled", "sequence", "periodicity", "conformance", "jobs")
+    ("watchdog", "report_disabled", "sequence", "periodicity", "conformance", "jobs", "readback")
 )
 """Detectors that say something as well where the sensor has only missed frames."""
 _ANOMALIES_BY_LOSS = frozenset(
