@@ -28,6 +28,8 @@ MAX_MEMBERS = 50
 """Events of a group that go into its match."""
 MAX_HELD = 10_000
 """Events that one grouping holds on to for its matches, over all groups."""
+LOOK_AFTER = 1_000
+"""Events more that it holds on to until it looks for those that are too old."""
 
 
 class _Group:
@@ -78,6 +80,11 @@ class Grouping(Untimed):
         self._groups: OrderedDict[Key, _Group] = OrderedDict()
         self._remembered = 0
         self._held = 0
+        self._longest_ns = max(plan.span_ns for plan in self._plans)
+        self._look_at = 0
+        """The number of events held on to at which `_has_room` is asked."""
+        self._look_ns = -(1 << 63)
+        """From when on it looks for old ones."""
 
     def inherit(self, before: Grouping) -> bool:
         """Goes on with the windows of the correlations that it has in common with another.
@@ -105,7 +112,7 @@ class Grouping(Untimed):
 
     def memory(self, write: Writer, now_ns: int) -> Json:
         """What it counted that a window can still hold, the longest untouched group first."""
-        longest_ns = max(plan.span_ns for plan in self._plans)
+        longest_ns = self._longest_ns
         return [
             {
                 "key": group.key,
@@ -193,7 +200,7 @@ class Grouping(Untimed):
             if len(members) == MAX_MEMBERS:
                 del members[0]
                 members.append((number, event))
-            elif self._held < MAX_HELD:
+            elif self._held < self._look_at or self._has_room(now_ns):
                 self._held += 1
                 members.append((number, event))
         elif members:
@@ -201,6 +208,23 @@ class Grouping(Untimed):
             self._held -= len(members)
             members.clear()
         return matches or ()
+
+    def _has_room(self, now_ns: int) -> bool:
+        """Whether one more event can be held on to.
+
+        Now and then those are forgotten that are too old for any match: in their groups
+        nothing was seen for longer than every window lasts.
+        """
+        if now_ns >= self._look_ns:
+            oldest_ns = now_ns - self._longest_ns
+            self._look_ns = now_ns + self._longest_ns // 4
+            self._held = 0
+            for group in self._groups.values():
+                if group.newest_ns < oldest_ns:
+                    group.members.clear()
+                self._held += len(group.members)
+        self._look_at = min(self._held + LOOK_AFTER, MAX_HELD)
+        return self._held < MAX_HELD
 
     def _make_room(self) -> None:
         while len(self._groups) > MAX_GROUPS or (

@@ -247,3 +247,17 @@ def test_event_rules_beside_correlations_go_on_alerting():
     stop = event_from_transaction(Transaction(operation_class="mode_stop"))
 
     assert ["r-1"] == [match.rule.id for match in judge.judge(stop)]
+
+
+def test_events_that_no_match_can_want_any_more_are_let_go(monkeypatch):
+    """What groups hold on to is bounded: old events must not keep new ones out of a match."""
+    monkeypatch.setattr("otmon.ruleset.correlate.LOOK_AFTER", 4)
+    monkeypatch.setattr("otmon.ruleset.correlate.MAX_HELD", 6)
+    judge = Judge([MEMBERS[0]], [correlation("event_count", "a", threshold=3)])
+    for number in range(5):
+        judge.judge(step("a", number, server_ip=f"10.0.1.{number}"))
+    later = [step("a", 100 + second) for second in range(3)]
+    matches = [match for event in later for match in judge.judge(event)]
+    assert [tuple(later[:2])] == [match.members for match in matches]
+    (grouping,) = judge._groupings
+    assert 3 >= grouping._held == sum(len(one.members) for one in grouping._groups.values())
