@@ -407,7 +407,7 @@ class _Watch(Analysis):
         chosen = list(itertools.islice(fresh, MAX_EVIDENCE))
         if not chosen:
             return
-        wanted = [list(one.frames) for one, _ in chosen]
+        wanted = [one.places for one, _ in chosen]
         selections = self._engine.recent_frames(wanted, most_frames=MAX_FRAMES)
         for (one, alert), selection in zip(chosen, selections, strict=True):
             evidence = make(alert, selection)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-import operator
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
@@ -36,7 +35,9 @@ _WEIGHTY = ("ot.operation.class", "event.outcome", "ot.answered", "otmon.identif
 _ROW = ("ot.function.name", "file.name", "ot.object.id", "ot.value", "ot.status.name")
 """The fields that make a row of the violation table."""
 
-_FILE = operator.itemgetter(0)
+_FILE = 40
+"""Bits of the number of a frame; those of its file are above."""
+_NUMBER = (1 << _FILE) - 1
 
 _Row = tuple[FieldValue, ...]
 _Told = tuple[str, str | None, str | None, str | None]
@@ -118,7 +119,8 @@ class OpenAlert:
         self.left_out = 0
         self.statements: dict[str, None] = {}
         """The baseline statements that it departs from, or that would make it normal."""
-        self.frames: dict[Frame, None] = {}
+        self.frames: dict[int, None] = {}
+        """Its frames: the file above the number, since a pair takes three times the room."""
         self.evidence: AlertEvidence | None = None
         """Where its frames were saved, if they are not where they were captured."""
 
@@ -182,8 +184,13 @@ class OpenAlert:
         else:
             self.left_out += 1
         if len(self.frames) < MAX_FRAMES and room > 0:
-            for frame in event.frames[: MAX_FRAMES - len(self.frames)]:
-                self.frames[frame] = None
+            for file, number in event.frames[: MAX_FRAMES - len(self.frames)]:
+                self.frames[file << _FILE | number] = None
+
+    @property
+    def places(self) -> list[Frame]:
+        """Its frames, each as its file and its number there, in the order they were seen."""
+        return [(frame >> _FILE, frame & _NUMBER) for frame in self.frames]
 
     @property
     def score(self) -> int:
@@ -338,7 +345,7 @@ def _fingerprint(*parts: str | None) -> str:
     return hashlib.sha256("\x1f".join(part or "" for part in parts).encode()).hexdigest()[:32]
 
 
-def _evidence(kept: Alert | None, frames: Iterable[Frame], file_name: FileNames) -> AlertEvidence:
+def _evidence(kept: Alert | None, frames: Iterable[int], file_name: FileNames) -> AlertEvidence:
     by_file: dict[str, list[int]] = {}
     room = MAX_FRAMES
     if kept is not None:
@@ -347,8 +354,8 @@ def _evidence(kept: Alert | None, frames: Iterable[Frame], file_name: FileNames)
         for more in kept.evidence.continued:
             by_file[more.file] = list(more.frames)
         room -= sum(map(len, by_file.values()))
-    for file, some in itertools.groupby(sorted(frames)[: max(room, 0)], _FILE):
-        by_file.setdefault(file_name(file), []).extend([number for _, number in some])
+    for file, some in itertools.groupby(sorted(frames)[: max(room, 0)], lambda one: one >> _FILE):
+        by_file.setdefault(file_name(file), []).extend([one & _NUMBER for one in some])
     lists = [FrameList(file, tuple(numbers)) for file, numbers in by_file.items()]
     if not lists:
         return AlertEvidence(None, (), ())
