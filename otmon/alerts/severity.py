@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from otmon.alerts.refusal import refusals
 from otmon.dataclass import dataclass
 from otmon.fields import CHANGE_CLASSES
 from otmon.model.event import Event, FieldValue
 from otmon.model.rule import IMPACTS, Match, level_of, round_half_up
+
+if TYPE_CHECKING:
+    from otmon.model.context import AssetFacts
 
 _IDENTIFIED = {"pairing": 1.0, "ethertype": 1.0, "probe": 0.9, "association": 0.9, "port": 0.6}
 """Belief in a flow's protocol, by how it is known."""
@@ -70,6 +73,8 @@ _ASKED = ("ot.answered", "otmon.identified_by")
 """The fields of an event that its severity depends on, besides those of its context."""
 _REFUSED = 0.8
 """What an attempt weighs."""
+_GUESSED = 0.7
+"""What a rule weighs that rests on a role which only traffic suggests."""
 _BROKEN = 0.7
 """What steps weigh that hold together, where one of them had no effect: see decision 0011."""
 BY_LOSS: frozenset[str] = frozenset(
@@ -110,6 +115,7 @@ def severity_of(match: Match) -> Severity:
         window=event.text("maintenance.name"),
         public=_PUBLIC[outside],
         refused=_refused(match),
+        guessed=_guessed(match, client),
         is_unsaturated=event.get("baseline.unsaturated") is True,
     )
     return _severity(
@@ -138,6 +144,8 @@ class _Surroundings(NamedTuple):
     """What is to be said of ends that are outside the site."""
     refused: tuple[float, str] | None
     """What speaks for less, where something had no effect."""
+    guessed: str | None
+    """The role of the client that the rule rests on, where nobody has settled it."""
     is_unsaturated: bool
     """Whether a baseline was broken that had not been learned to its end."""
 
@@ -189,6 +197,13 @@ def _seen_badly(event: Event) -> str | None:
     return None if quality in (None, "good") else f"the sensor's view of it is {quality}"
 
 
+def _guessed(match: Match, client: AssetFacts | None) -> str | None:
+    wanted = match.rule.guessed_roles
+    if not wanted or client is None or not set(wanted).isdisjoint(client.confirmed):
+        return None
+    return next((role.replace("_", " ") for role in client.roles if role in wanted), None)
+
+
 def _refused(match: Match) -> tuple[float, str] | None:
     refused, done = refusals(match)
     if not refused:
@@ -223,5 +238,7 @@ def _context(doing: str, impact: str, around: _Surroundings) -> Iterator[tuple[f
         yield 1.2, around.public
     if around.refused is not None:
         yield around.refused
+    if around.guessed is not None:
+        yield _GUESSED, f"that the client is a {around.guessed} is a guess"
     if around.is_unsaturated:
         yield 0.5, "the baseline had not been learned to its end"

@@ -93,6 +93,8 @@ class Rule:
     path: str
     site_level: str | None = None
     """The level that a site gave to its alerts, whatever else speaks for another."""
+    guessed_roles: tuple[str, ...] = ()
+    """Roles of the client that it rests on, of those that its traffic only suggests."""
     is_about_refusals: bool = False
     """Whether it asks for what a device refused: then a refusal is the finding, and no excuse."""
 

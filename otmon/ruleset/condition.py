@@ -185,6 +185,10 @@ class Filter:
     """The day, in UTC, from which it holds no more."""
 
 
+_SUGGESTED = frozenset(
+    ("historian", "database_server", "time_server", "jump_host", "it_host", "network_device")
+)
+"""Roles that a port or a habit suggests. What answers as a controller is one."""
 _OF_REFUSALS = frozenset(("novel_exception", "exception_rate"))
 """What detectors say of refusals."""
 
@@ -227,6 +231,17 @@ def asserted(condition: Condition) -> list[Test]:
         case And(parts=parts) | Or(parts=parts):
             return [test for part in parts for test in asserted(part)]
     return []
+
+
+def guessed_roles(condition: Condition) -> tuple[str, ...]:
+    """The roles of a client that a condition asks for, of those that traffic only suggests."""
+    asked = [
+        str(value)
+        for test in asserted(condition)
+        if test.field == "source.asset.role" and isinstance(test.criterion, Equals)
+        for value in test.criterion.values
+    ]
+    return tuple(sorted(_SUGGESTED.intersection(asked)))
 
 
 def is_about_refusals(condition: Condition) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from otmon.ruleset.condition import CorrelationRule, EventRule, is_about_refusals
+from otmon.ruleset.condition import CorrelationRule, EventRule, guessed_roles, is_about_refusals
 from otmon.ruleset.source import LoadError, Source
 
 MAX_DEPTH = 4
@@ -13,10 +13,12 @@ MAX_DEPTH = 4
 
 
 def marked(found: EventRule) -> EventRule:
-    """A rule that knows whether refusals are what it tells."""
-    if not is_about_refusals(found.condition):
+    """A rule that knows whether refusals are what it tells, and which guesses it rests on."""
+    about, guessed = is_about_refusals(found.condition), guessed_roles(found.condition)
+    if not about and not guessed:
         return found
-    return dataclasses.replace(found, rule=dataclasses.replace(found.rule, is_about_refusals=True))
+    rule = dataclasses.replace(found.rule, is_about_refusals=about, guessed_roles=guessed)
+    return dataclasses.replace(found, rule=rule)
 
 
 def resolved(

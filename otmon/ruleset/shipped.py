@@ -276,6 +276,7 @@ _FACTS: dict[str, Callable[[Any], Any]] = {
     "message": _maybe_text,
     "aggregate_by": _texts,
     "always": _flag,
+    "guessed_roles": _texts,
     "is_about_refusals": _flag,
 }
 """What is written down of a rule itself, and how each of it is checked."""

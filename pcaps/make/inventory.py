@@ -13,7 +13,7 @@ from pcaps.make import modbus, s7comm
 from pcaps.make import modbus_bytes as mb
 from pcaps.make import s7comm_bytes as s7
 from pcaps.make.case import case
-from pcaps.make.wire import Cable, Host
+from pcaps.make.wire import Cable, Host, Session
 
 HMI, ENGINEER, PUMPS = modbus.HMI, s7comm.ENGINEER, modbus.PLC
 FILTERS = s7comm.PLC
@@ -164,6 +164,27 @@ def public_peer(cable: Cable) -> None:
             frame[IP].ttl = 49
             del frame[IP].chksum, frame[TCP].chksum
             cable.frames[place] = (at, order, bytes(frame))
+
+
+@case("inventory")
+def recorder_writes(cable: Cable) -> None:
+    """A database server that records what the pumps do sets a value of theirs."""
+    day(cable)
+    recorder = Host("00:50:56:10:01:50", "10.20.1.50")
+    desk = Host("00:14:22:10:01:71", "10.20.1.71")
+    cable.arp(0.2, desk, recorder)
+    client = modbus.Client(cable, recorder, PUMPS, 1.0)
+    for turn in range(25):
+        client.ask(2.0 + turn * 2, 1, mb.read(3, 100, 4), mb.registers(3, [500, 730, 12, turn]))
+    for visit in range(3):
+        query = Session(cable, desk, recorder, 1433)
+        query.open(3.0 + visit * 10)
+        query.ask(
+            3.5 + visit * 10, b"\x12\x01\x00\x2f" + bytes(43), b"\x04\x01\x00\x2b" + bytes(39)
+        )
+        query.close(4.0 + visit * 10)
+    change = mb.write_register(101, 2000)
+    client.ask(55.0, 1, change, change)
 
 
 @case("inventory", benign=True)

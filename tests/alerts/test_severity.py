@@ -124,3 +124,17 @@ def test_what_was_done_counts_the_same_however_well_the_rest_was_seen():
 
 def test_the_detectors_that_loss_can_mislead_are_those_that_say_so():
     assert BY_LOSS == {one.name for one in watchers().detectors if one.loss_sensitive}
+
+
+@pytest.mark.parametrize(
+    ("client", "score"),
+    [
+        (AssetFacts("a-1", ("historian",)), 47),
+        (AssetFacts("a-1", ("historian",), confirmed=("historian",)), 68),
+        (AssetFacts("a-1", ("plc",)), 68),
+    ],
+)
+def test_a_role_that_only_traffic_suggests_weighs_less(client, score):
+    rule = replace(RULE, confidence=0.75, guessed_roles=("historian",))
+
+    assert score == weighed(rule=rule, client=client).score
