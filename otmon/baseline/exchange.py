@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -19,8 +20,8 @@ from otmon.baseline.words import protocol_name, says
 from otmon.model.document import render_time
 from otmon.model.statement import ANY_MODE, Edge, Habit, Statement
 
-VERSION = 1
-"""Rises when an older otmon could not read the file any more."""
+VERSION = 2
+"""Rises when an older otmon could not read the file any more, or says some things otherwise."""
 
 _PREFACE = """\
 # What is normal at this site. Each `says` is one statement in words; its fields follow,
@@ -44,6 +45,7 @@ def export(book: Book, site: Site, name: str) -> Iterator[str]:
         name: What the site is called.
     """
     yield _PREFACE
+    yield from _summary(book)
     yield f"otmon_baseline: {VERSION}\n"
     yield f"site: {_scalar(name)}\n"
     yield f"learning: {'true' if site.learning else 'false'}\n"
@@ -69,6 +71,30 @@ def export(book: Book, site: Site, name: str) -> Iterator[str]:
     yield "conversations:\n"
     for edge in sorted(book.edges(), key=lambda one: _edge_order(book, one)):
         yield _flow(_edge(book, edge))
+
+
+def _summary(book: Book) -> Iterator[str]:
+    """What is signed, in numbers: for people, not for the import."""
+    statements = list(book.statements())
+    if not statements:
+        return
+    first = min(one.first_seen_ns for one in statements)
+    last = max(one.last_seen_ns for one in statements)
+    states = Counter(one.state for one in statements)
+    named = {end for one in statements for end in one.key[1:3] if end}
+    counted = ", ".join(f"{count:,} {state}" for state, count in sorted(states.items()))
+    how = f"all {statements[0].state}" if len(states) == 1 else counted
+    told = _count(len(statements), "statement")
+    yield f"#\n# {told}, {how}, about {_count(len(named), 'device')} or groups,\n"
+    yield f"# of what was seen from {_minute(first)} to {_minute(last)} UTC.\n"
+
+
+def _count(number: int, word: str) -> str:
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+def _minute(time_ns: int) -> str:
+    return render_time(time_ns)[:16].replace("T", " ")
 
 
 def _edge_order(book: Book, edge: Edge) -> tuple[object, ...]:

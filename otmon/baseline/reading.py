@@ -64,6 +64,7 @@ class _Reader:
         self._path = path
         self._book = Book()
         self._where = "the file"
+        self._in_these_words = True
 
     def known(self, document: Any) -> Known:
         try:
@@ -80,11 +81,13 @@ class _Reader:
                 f"{self._path} is no export of a baseline. Make one with `otmon baseline export`."
             )
         version = document["otmon_baseline"]
-        if version != VERSION:
+        if version not in range(1, VERSION + 1):
             raise UsageError(
                 f"{self._path} has form {version}, and this otmon knows form {VERSION}. "
                 "Use the otmon that wrote it, or a newer one."
             )
+        # Sentences of an older otmon may be in other words; its fields say the same.
+        self._in_these_words = version == VERSION
         site = Site(
             learning=self._is(document.get("learning", False), bool, "learning"),
             since_ns=_optional_time(document.get("since")),
@@ -191,7 +194,7 @@ class _Reader:
         if kind != "asset" and self._book.edge(key[1:4]) is None:
             raise ValueError("its conversation is not among the conversations")
         says_now = says(statement, self._book.name)
-        if told is not None and told != says_now:
+        if self._in_these_words and told is not None and told != says_now:
             raise ValueError(f"it says {told!r}, but its fields say {says_now!r}")
         self._book.add(statement)
 

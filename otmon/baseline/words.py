@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from otmon.baseline.learn import is_steady
+from otmon.baseline.vocabulary import DNP3_CLASSES, DNP3_GROUPS, GROUPS, PORTS, PROTOCOLS, SPACES
 from otmon.model.statement import ANY_MODE, Habit, Key, Range, Statement
 
 Names = Callable[[str], str]
@@ -17,70 +18,6 @@ MAX_VALUES = 6
 """Distinct values that a sentence lists."""
 MIN_INTERVALS = 3
 """Intervals from which a sentence tells the period."""
-
-PROTOCOLS: Mapping[str, str] = {
-    "modbus": "Modbus",
-    "modbus_rtu": "Modbus RTU",
-    "umas": "UMAS",
-    "s7comm": "S7comm",
-    "dnp3": "DNP3",
-    "iec104": "IEC 104",
-    "bacnet": "BACnet",
-    "goose": "GOOSE",
-    "opcua": "OPC UA",
-    "enip": "EtherNet/IP",
-    "cip": "CIP",
-    "mms": "MMS",
-    "tristation": "TriStation",
-}
-"""How people write the names of protocols."""
-
-_SPACES: Mapping[str, tuple[str, str]] = {
-    "hr": ("holding register", "holding registers"),
-    "ir": ("input register", "input registers"),
-    "coil": ("coil", "coils"),
-    "di": ("discrete input", "discrete inputs"),
-    "M": ("flag byte", "flag bytes"),
-    "I": ("input byte", "input bytes"),
-    "Q": ("output byte", "output bytes"),
-    "T": ("timer", "timers"),
-    "C": ("counter", "counters"),
-}
-"""Address spaces in the words of those who use them: one, several."""
-
-_DNP3_GROUPS: Mapping[int, tuple[str, str]] = {
-    1: ("binary input", "binary inputs"),
-    2: ("events of binary input", "events of binary inputs"),
-    3: ("double-bit input", "double-bit inputs"),
-    4: ("events of double-bit input", "events of double-bit inputs"),
-    10: ("binary output", "binary outputs"),
-    11: ("events of binary output", "events of binary outputs"),
-    12: ("binary output", "binary outputs"),
-    13: ("command to binary output", "commands to binary outputs"),
-    20: ("counter", "counters"),
-    21: ("frozen counter", "frozen counters"),
-    22: ("events of counter", "events of counters"),
-    23: ("events of frozen counter", "events of frozen counters"),
-    30: ("analog input", "analog inputs"),
-    31: ("frozen analog input", "frozen analog inputs"),
-    32: ("events of analog input", "events of analog inputs"),
-    34: ("dead band of analog input", "dead bands of analog inputs"),
-    40: ("analog output", "analog outputs"),
-    41: ("analog output", "analog outputs"),
-    42: ("events of analog output", "events of analog outputs"),
-    43: ("command to analog output", "commands to analog outputs"),
-    50: ("time", "times"),
-    70: ("file", "files"),
-    80: ("internal indication", "internal indications"),
-}
-"""Object groups of DNP3 in words: one, several (IEEE 1815-2012, annex A) [S]."""
-
-_DNP3_CLASSES: Mapping[str, str] = {
-    "g60v1": "class 0 data",
-    "g60v2": "class 1 events",
-    "g60v3": "class 2 events",
-    "g60v4": "class 3 events",
-}
 
 _SENTENCES: Mapping[str, str] = {
     "read": "{client} reads {thing} of {server}",
@@ -132,6 +69,7 @@ _USUAL = frozenset(
         "read_discrete_inputs",
         "read_holding_registers",
         "read_input_registers",
+        "read_szl",
         "read_var",
         "response",
         "unsolicited_response",
@@ -146,9 +84,16 @@ _USUAL = frozenset(
 """Operations that need not be named where what they address is."""
 
 
+_ADDRESS = re.compile(r"[0-9a-f.:]+( vlan \d+)?")
+"""Who is named by an address has never sent a frame."""
+_HOW: Mapping[str, str] = {"integrity_poll": "in an integrity poll"}
+"""Operations that say how something is done, in words."""
+
+
 def protocol_name(protocol: str) -> str:
-    """How people write the name of a protocol."""
-    return PROTOCOLS.get(protocol, protocol)
+    """How people write the name of a protocol; of a port what is registered for it as well."""
+    usual = PORTS.get(protocol)
+    return PROTOCOLS.get(protocol, protocol) if usual is None else f"{usual} ({protocol})"
 
 
 def says(statement: Statement, names: Names) -> str:
@@ -165,7 +110,7 @@ def says_key(key: Key, names: Names, ranges: Sequence[Range] = ()) -> str:
             return f"{client} takes part"
         case "edge":
             if key.protocol.startswith(("tcp/", "udp/", "ip/", "ethernet")):
-                return f"{client} uses {key.protocol} of {server}"
+                return _undissected(key, client, server)
             return f"{client} speaks {protocol_name(key.protocol)} with {server}"
         case "session":
             return f"{client} comes to {server} with {key.operation} {key.target}"
@@ -178,12 +123,29 @@ def says_key(key: Key, names: Names, ranges: Sequence[Range] = ()) -> str:
     return _filled(key, client, server, ranges)
 
 
+def _undissected(key: Key, client: str, server: str) -> str:
+    """The sentence of a conversation of which only the ends and the port are known."""
+    if key.protocol == "ethernet":
+        usual = GROUPS.get(key.server[:11], "Ethernet frames")
+        return f"{client} sends {usual} to {server}"
+    if _ADDRESS.fullmatch(key.server):
+        # An address that nobody has: a broadcast, or somebody who never answered.
+        return f"{client} sends {protocol_name(key.protocol)} to {server}"
+    return f"{client} uses {protocol_name(key.protocol)} of {server}"
+
+
 def _filled(key: Key, client: str, server: str, ranges: Sequence[Range]) -> str:
     """The sentence of an operation, with these words for its ends."""
     if key.kind == "stream":
         template = "{client} sends {what} to {server}"
     elif _is_report(key):
-        template = "{server} reports {thing} to {client}"
+        template = (
+            "{server} reports {thing} to {client}"
+            if key.target
+            else "{server} announces itself to {client} (unsolicited response without data)"
+        )
+    elif key.protocol == "dnp3" and key.operation == "write" and key.target.startswith("g80"):
+        template = "{client} clears indications of {server} ({what})"
     else:
         template = _SENTENCES.get(key.operation_class, "{client} does {what} to {server}")
     sentence = template.format(
@@ -193,7 +155,7 @@ def _filled(key: Key, client: str, server: str, ranges: Sequence[Range]) -> str:
         what=_what(key, ranges),
     )
     named = key.operation in _USUAL or "{what}" in template or not _target(key, ranges)
-    return sentence if named else f"{sentence} with {key.operation}"
+    return sentence if named else f"{sentence} {_HOW.get(key.operation, f'with {key.operation}')}"
 
 
 def _is_report(key: Key) -> bool:
@@ -215,8 +177,10 @@ def says_briefly(statement: Statement) -> str:
         case "exception":
             unit = "" if key.unit is None else f" by unit {key.unit}"
             return f"is refused {key.operation}{unit}: {key.status.replace('_', ' ')}"
-    if _is_report(key):
+    if _is_report(key) and key.target:
         sentence = f"hears of {_thing(key, statement.ranges)} from {server}"
+    elif _is_report(key):
+        sentence = f"hears that {server} is there (unsolicited response without data)"
     else:
         sentence = _filled(key, "", server, statement.ranges).strip()
     return sentence + _habits(statement)
@@ -225,6 +189,8 @@ def says_briefly(statement: Statement) -> str:
 def _what(key: Key, ranges: Sequence[Range]) -> str:
     """The operation in the protocol's own word, with what it addresses."""
     addressed = _target(key, ranges)
+    if addressed and key.operation in _USUAL:
+        return addressed
     return f"{key.operation} {addressed}" if addressed else key.operation
 
 
@@ -242,8 +208,8 @@ def _target(key: Key, ranges: Sequence[Range]) -> str:
     if key.protocol == "dnp3":
         return _dnp3(space, rest)
     several = "," in rest or "-" in rest
-    if space in _SPACES:
-        return f"{_SPACES[space][several]} {rest}".rstrip()
+    if space in SPACES:
+        return f"{SPACES[space][several]} {rest}".rstrip()
     if re.fullmatch(r"D[BI]\d+", space) and rest:
         bit = "." in rest
         return f"{space} {'bit' if bit else 'bytes' if several else 'byte'} {rest}"
@@ -251,10 +217,10 @@ def _target(key: Key, ranges: Sequence[Range]) -> str:
 
 
 def _dnp3(space: str, rest: str) -> str:
-    if space in _DNP3_CLASSES:
-        return _DNP3_CLASSES[space]
+    if space in DNP3_CLASSES:
+        return DNP3_CLASSES[space]
     found = re.fullmatch(r"g(\d+)(v\d+)?", space)
-    words = _DNP3_GROUPS.get(int(found[1])) if found else None
+    words = DNP3_GROUPS.get(int(found[1])) if found else None
     if words is None:
         return f"{space} {rest}".rstrip()
     several = not rest or "," in rest or "-" in rest

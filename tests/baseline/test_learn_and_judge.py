@@ -88,7 +88,7 @@ def test_every_phase_of_an_intrusion_is_a_deviation():
     said = " / ".join(words for _, words in observed(judged(NORMAL, PLANT)))
 
     for phase in (
-        "10.20.1.66 uses tcp/102 of 10.20.2.11",  # looks for devices
+        "10.20.1.66 uses ISO transport (tcp/102) of 10.20.2.11",  # looks for devices
         "10.20.1.66 asks 10.20.2.11 unit 1 what it is",
         "10.20.2.12 unit 9 refuses read_holding_registers of 10.20.1.66",  # sweeps stations
         "10.20.2.11 unit 1 refuses read_fifo of 10.20.1.66",  # sweeps functions

@@ -88,9 +88,35 @@ STEADY = {"period_ns": 2 * 10**9, "deviation_ns": 10**7, "intervals": 20}
         ),
         ("hmi speaks Modbus with plc", "talks to it", statement(kind="edge", unit=None)),
         (
-            "hmi uses tcp/445 of plc",
+            "hmi uses SMB (tcp/445) of plc",
             "talks to it",
             statement(kind="edge", unit=None, protocol="tcp/445"),
+        ),
+        (
+            "hmi sends BACnet/IP (udp/47808) to 10.0.255.255",
+            "talks to it",
+            Statement(
+                "b-1",
+                Key("edge", "hmi", "10.0.255.255", "udp/47808"),
+                "learned",
+                0,
+                0,
+            ),
+        ),
+        (
+            "hmi sends GOOSE to 01:0c:cd:01:00:01",
+            "talks to it",
+            Statement("b-1", Key("edge", "hmi", "01:0c:cd:01:00:01", "ethernet"), "learned", 0, 0),
+        ),
+        (
+            "hmi reads system status list 0x0424 of plc",
+            "reads system status list 0x0424 of it",
+            statement("read", "read_szl", "SZL:0x0424", protocol="s7comm", unit=None),
+        ),
+        (
+            "plc unit 10 announces itself to hmi (unsolicited response without data)",
+            "hears that unit 10 is there (unsolicited response without data)",
+            statement("read", "unsolicited_response", "", protocol="dnp3", unit=10),
         ),
         (
             "hmi comes to plc with user eve",
