@@ -176,6 +176,12 @@ class Transaction(_OfFlow):
     def response_frames(self) -> list[Frame]:
         """The frames of the answer or event; empty where none was seen."""
     @property
+    def awaits(self) -> bool:
+        """Whether its answer may still come: it leaves again then, or when it is given up.
+
+        Only of interfaces, of requests that matter and wait for long; it is in no count before.
+        """
+    @property
     def latency_ns(self) -> int | None:
         """From request to answer."""
     @property

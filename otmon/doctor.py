@@ -17,11 +17,15 @@ from otmon.config import Config
 from otmon.errors import OtmonError, StateError
 from otmon.model.document import render_time
 from otmon.model.finding import FAILURE, OK, WARNING, Finding
-from otmon.state import last_analysis, summary
+from otmon.state import faults, last_analysis, summary
 from otmon.state.site_file import SiteFile
 
 MIN_FREE_BYTES = 1_000_000_000
 """Free bytes below which a disk is short."""
+MAX_FAULTS = 20
+"""Faults of sensors that are shown, the latest."""
+SENSOR_ADVICE = "docs/deploy.md, section 6, says what to look at."
+"""Where it says what to do about what is not well with a sensor."""
 TOOL_TIMEOUT_S = 30
 """How long another program may take to say its version."""
 
@@ -106,11 +110,19 @@ def _contents(site: SiteFile) -> Iterator[Finding]:
     with site.reading() as db:
         held = {name: count for name, count in summary.rows(db).items() if count}
         positions = summary.positions(db)
+        late = faults.latest(db, MAX_FAULTS)
     listed = ", ".join(f"{name} {count:,}" for name, count in held.items())
     size = summary.disk_bytes(site.path)
     yield Finding("state", OK, f"{site.path} is sound: {size / 1e6:,.1f} MB; {listed or 'empty'}")
     for sensor, time_ns in positions.items():
         yield Finding("state", OK, f"{sensor}: seen up to {render_time(time_ns)}")
+    for one in reversed(late):
+        began = render_time(one.began_ns)[:19]
+        if one.ended_ns is None:
+            yield Finding("sensor", WARNING, f"since {began}Z: {one.words}", SENSOR_ADVICE)
+        else:
+            ended = render_time(one.ended_ns)[:19]
+            yield Finding("sensor", OK, f"from {began}Z to {ended}Z: {one.words}")
 
 
 def _damaged(path: Path, what: str) -> Finding:

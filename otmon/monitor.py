@@ -12,7 +12,7 @@ import itertools
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,12 +23,15 @@ from otmon.dataclass import dataclass
 from otmon.errors import CaptureError, OptionsError, OtmonError, StateError
 from otmon.evidence.frames import MAX_FRAMES, make
 from otmon.evidence.store import EvidenceStore
-from otmon.model.alert import Alert, AlertEvidence
+from otmon.fault_log import FaultLog
+from otmon.live_view import News, Progress, View, faults_of
+from otmon.model.alert import AlertEvidence
 from otmon.model.notice import Sight
 from otmon.model.observed import event_from_notice
 from otmon.model.statement import Edge
 from otmon.pdu_log import PduLog
 from otmon.pipeline import Analysis
+from otmon.reload import left_for_a_restart
 from otmon.sensor_gauge import Gauge
 from otmon.sensor_watch import SensorWatch
 from otmon.shipping import Shipping, delivery, sensor_of
@@ -39,6 +42,10 @@ from otmon.wanted import wanted_from_the_start
 
 SHOW_S = 1.0
 """How often the screen is told how things are, in seconds."""
+TELL_S = 0.25
+"""How long people wait for what they have to be told, where writing it is cheap, in seconds."""
+DEAR = 4
+"""Times as long as a write took that the next one waits, unless it is due."""
 WAIT_S = 0.25
 """How long one look at the engine lasts at most, in seconds: signals wait as long."""
 DELTA_S = 10.0
@@ -62,64 +69,6 @@ class Wishes:
 
     stop: bool = False
     reload: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far an edge is learned that is not learned yet."""
-
-    client: str
-    server: str
-    protocol: str
-    share: float
-    """From 0 to 1, which is learned."""
-    new_ns: int
-    """Packet time at which something new was seen on it last."""
-
-
-@dataclass(frozen=True, slots=True)
-class News:
-    """An alert that people have to be told of, and why now."""
-
-    kind: str
-    """`raised`, `level`, `count` or `reopened`; or what somebody made of it."""
-    alert: Alert
-    author: str | None
-    """Who did that; none where it was the traffic."""
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """How a run is doing, for people."""
-
-    site: str
-    state: str
-    uptime_s: float
-    interfaces: tuple[Sight, ...]
-    device_count: int
-    conversation_count: int
-    learning_count: int
-    """Edges of the baseline (who asks whom in which protocol) that are still learned."""
-    enforcing_count: int
-    """Those from which every departure is told."""
-    protocols: tuple[tuple[str, int], ...]
-    """Each industrial protocol with its PDUs so far, most first."""
-    learned: Mapping[str, tuple[int, int]]
-    """Of each protocol the edges that are learned, and all."""
-    edges: tuple[Progress, ...]
-    """Edges that are still learned, the one with the latest news first."""
-    confined: bool
-    """Whether the kernel refuses the sensor every file but its own."""
-    open_by_level: Mapping[str, int]
-    """Alerts of the state that nobody has settled, by level."""
-    latest: tuple[News, ...]
-    """The latest first."""
-    left_out: int
-    """Observations that Python was too slow for."""
-    remarks: tuple[str, ...]
-    """What could not be read or written."""
-    problems: tuple[tuple[str, str], ...]
-    """What else is wrong with the sensor, by what it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +153,8 @@ class _Watch(Analysis):
             shipping.begin(site)
         super().__init__(engine, config, memory, shipping=shipping, interfaces=self._names)
         self._live_memory = memory
+        self._started = config
+        """The configuration of the start."""
         self._ended = False
         engine.know(memory.known())
         engine.watch(self._wanted)
@@ -225,6 +176,7 @@ class _Watch(Analysis):
             )
         self._complaints: dict[str, str] = {}
         """What cannot be written, by what it is."""
+        self._fault_log = FaultLog(site, ",".join(self._names))
         self._sensor_watch = SensorWatch(
             self._names,
             config.detectors.sensor,
@@ -245,6 +197,7 @@ class _Watch(Analysis):
     ) -> None:
         """Take batches until the engine ends, which it does when somebody wishes to stop."""
         saved_s = shown_s = self._began_s
+        took_s = 0.0
         stopping = False
         while (batch := self._engine.read_batch(timeout_s=WAIT_S)) is not None:
             if batch:
@@ -256,15 +209,19 @@ class _Watch(Analysis):
                 wishes.reload = False
                 self._reload(load)
             now_s = time.monotonic()
+            view = None
             if now_s - shown_s >= SHOW_S:
                 shown_s = now_s
                 view = self._view(now_s)
                 self._look(view)
-                due = now_s - saved_s >= self._config.state.checkpoint_seconds
-                # What people have to be told of does not wait for its turn, unless it is in vain.
-                if due or (self._aggregator.has_news and "state" not in self._complaints):
-                    saved_s = now_s
-                    self._try_to_save(tell)
+            # What people have to be told of does not wait for its turn, unless it is in vain.
+            news = self._aggregator.has_news and "state" not in self._complaints
+            wait_s = max(TELL_S, DEAR * took_s) if news else self._config.state.checkpoint_seconds
+            if now_s - saved_s >= min(wait_s, self._config.state.checkpoint_seconds):
+                saved_s = now_s
+                self._try_to_save(tell)
+                took_s = time.monotonic() - now_s
+            if view is not None:
                 show(view)
             if wishes.stop and not stopping:
                 stopping = True
@@ -298,6 +255,7 @@ class _Watch(Analysis):
         ):
             self._resume(now_ns)
             self._sensor(event_from_notice(notice, self._context))
+        self._fault_log.look(faults_of(view), now_ns)
 
     def _try_to_save(self, tell: Callable[[News], None]) -> None:
         """Write what has changed; a full disk or a locked state never ends the watch.
@@ -321,7 +279,9 @@ class _Watch(Analysis):
         self._save_evidence()
         files = self._engine.files()
         talks = self._conversations.values()
-        others = [] if self._shipping is None else [partial(self._ship, self._shipping, now_ns)]
+        others: list[Callable[[Any], None]] = [self._fault_log.write]
+        if self._shipping is not None:
+            others.append(partial(self._ship, self._shipping, now_ns))
         self._live_memory.save(
             self._aggregator,
             self._memories,
@@ -333,6 +293,7 @@ class _Watch(Analysis):
             file_name=self._file_name,
             live=True,
         )
+        self._fault_log.written()
         if self._shipping is not None:
             self._shipping.saved()
         if now_ns is not None:
@@ -436,7 +397,16 @@ class _Watch(Analysis):
             self._remarks = (f"the reload changed nothing: {error}",)
             return
         self._engine.watch(self._wanted)
+        config, settings = self._config, self._config.monitor
+        self._live_memory.configure(config)
+        self._evidence.most_bytes = settings.evidence_mib << 20
+        self._sensor_watch.configure(config.detectors.sensor, settings.disk_free_mib << 20)
+        if self._log is not None:
+            self._log.configure(settings.pdu_log_file_mib << 20, settings.pdu_log_mib << 20)
         self._remarks = (*self._rule_errors, *self._list_errors)
+        left = left_for_a_restart(self._started, config)
+        if left:
+            self._remarks += (f"only a restart takes what changed in {', '.join(left)}",)
 
     def _view(self, now_s: float) -> View:
         elapsed_s = max(now_s - self._looked_s, 1e-3)
@@ -467,8 +437,11 @@ class _Watch(Analysis):
             open_by_level={level: n for (status, level), n in counts.items() if status == "open"},
             latest=tuple(self._latest),
             left_out=counters.get("suppressed_backlog", 0),
-            remarks=(*self._remarks, *self._complaints.values()),
-            problems=tuple(self._sensor_watch.problems(self._engine.now_ns())),
+            remarks=self._remarks,
+            problems=(
+                *((f"writing {what}", words) for what, words in self._complaints.items()),
+                *self._sensor_watch.problems(self._engine.now_ns()),
+            ),
         )
 
     def _progress(self, edges: Sequence[Edge]) -> Iterator[Progress]:

@@ -42,6 +42,10 @@ class PduLog:
         except OSError as error:
             raise _unusable(folder, error) from error
 
+    def configure(self, file_bytes: int, most_bytes: int) -> None:
+        """Takes after how many bytes a file is full from now on, and how many all may have."""
+        self._file_bytes, self._most = file_bytes, most_bytes
+
     def write(self, lines: bytes) -> None:
         """Writes whole lines.
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,10 @@ from otmon.alerts.aggregate import Aggregator
 from otmon.baseline.compare import Baseline, Found
 from otmon.baseline.watch import Watch, deviation_event
 from otmon.config import Config
+from otmon.detectors.indicator import IndicatorMatch
+from otmon.detectors.quality import Quality
 from otmon.detectors.registry import watchers
+from otmon.detectors.watchers import Watchers
 from otmon.file_names import FileNames
 from otmon.indicator_lists import read_indicators
 from otmon.inventory.advisory import Advisories
@@ -39,6 +43,7 @@ from otmon.model.observed import (
     event_from_shift,
 )
 from otmon.model.result import Result
+from otmon.model.rule import Match
 from otmon.operating_modes import MEMORY as MODES
 from otmon.operating_modes import OperatingModes, wanted_of_modes
 from otmon.pdu_lines import Progress
@@ -53,6 +58,8 @@ from otmon.wanted import wanted_by
 if TYPE_CHECKING:
     from otmon.shipping import Shipping
 
+MAX_EARLY = 4096
+"""Requests without answers of which it is remembered that they were told."""
 MAX_SHAPES = 4096
 """Shapes of behaviours of which it is remembered whether they stand alone."""
 CORRELATIONS = "correlations"
@@ -90,15 +97,13 @@ class Analysis:
         self._wanted = [*wanted_of_modes(config), *wanted_by(rules.events)]
         """What the rules have to see one by one."""
         self._rule_errors = tuple(str(error) for error in rules.errors)
-        self._watchers = watchers(
-            config.detectors,
-            ports=_own_ports(),
-            indicators=read_indicators(map(config.place, config.indicators.files)),
-            interfaces=interfaces,
-        )
+        self._interfaces = interfaces
+        self._watchers = self._make_watchers(config)
         self._file_name = FileNames(lambda: [file.path for file in engine.files()])
         self._due_ns = self._watchers.due_ns
         """The packet time from which a detector has to be told of it."""
+        self._early: dict[tuple[_engine.Frame, str], Sequence[Match]] = {}
+        """What was told of requests before their answers, by last frame and operation."""
         self._alone: dict[int, bool] = {}
         """Of each shape of behaviour, whether a new one stands alone."""
         self._learned_from = before
@@ -176,10 +181,24 @@ class Analysis:
         for observation in observations:
             take[type(observation)](observation)
 
-    def renew(self, config: Config) -> None:
-        """Goes on with what a site says now: its rules, names and time zone.
+    def _make_watchers(self, config: Config, quality: Quality | None = None) -> Watchers:
+        """The detectors that a site wants.
 
-        Correlations that did not change keep what they counted.
+        Raises:
+            IndicatorError: A list of it cannot be used.
+        """
+        return watchers(
+            config.detectors,
+            ports=_own_ports(),
+            indicators=read_indicators(map(config.place, config.indicators.files)),
+            interfaces=self._interfaces,
+            quality=quality,
+        )
+
+    def renew(self, config: Config) -> None:
+        """Goes on with what a site says now: its rules, detectors, lists, names and time zone.
+
+        Correlations that did not change keep what they counted, and detectors what they know.
 
         Raises:
             RuleError: Its rules cannot be used; nothing has changed then.
@@ -188,6 +207,7 @@ class Analysis:
 
         rules = site_rules(config)
         calendar = SiteCalendar(config)
+        fresh = self._make_watchers(config, self._watchers.quality)
         self._judge = Judge(rules.events, rules.correlations, calendar.zone, before=self._judge)
         self._wanted = [*wanted_of_modes(config), *wanted_by(rules.events)]
         self._rule_errors = tuple(str(error) for error in rules.errors)
@@ -195,6 +215,8 @@ class Analysis:
         self._context = Surroundings(self._inventory, calendar, self._watchers.quality.of)
         self._likenesses = Likenesses(self._context)
         self._inventory.inform(self._context)
+        self._take_over(fresh, config)
+        self._aggregator.configure(config.alerts)
         modes, before = OperatingModes(config, calendar, self._inventory.asset_id), self._modes
         modes.inherit(before)
         self._begin_modes(modes)
@@ -204,6 +226,36 @@ class Analysis:
             self._baseline.hour_of_week = calendar.hour_of_week
             in_window = self._context.forbids_learning if calendar.has_windows else None
             self._normal.renew(in_window, self._modes.at if self._modes else None)
+
+    def _take_over(self, fresh: Watchers, config: Config) -> None:
+        """Goes on with detectors as a site wants them now.
+
+        Those whose settings are the same go on; others know what those before them
+        remembered, as after a restart.
+        """
+        before, paths = self._watchers, [file.path for file in self._engine.files()]
+        old, new = self._config, config
+        same = {
+            one.name: one
+            for one in before.detectors
+            if getattr(old.detectors, one.name) == getattr(new.detectors, one.name)
+            and one.name != IndicatorMatch.name
+        }
+        memories: Memories = {
+            name: (version, json.loads(json.dumps(memory)))
+            for name, (version, memory) in before.memories().items()
+            if name not in same
+        }
+        pending = json.loads(json.dumps(before.pending(self._file_name)))
+        fresh.restore(memories)
+        fresh.resume(
+            {name: held for name, held in pending.items() if name not in same},
+            paths.index,
+            self._context,
+        )
+        detectors = [same.get(one.name, one) for one in fresh.detectors]
+        self._watchers = Watchers(detectors, before.quality)
+        self._due_ns = min(self._judge.due_ns, self._watchers.due_ns)
 
     def _begin_modes(self, modes: OperatingModes) -> None:
         """Tells operating modes apart from now on."""
@@ -250,6 +302,11 @@ class Analysis:
         return min((time_ns for time_ns in seen if time_ns is not None), default=0)
 
     def _transaction(self, transaction: _engine.Transaction) -> None:
+        if transaction.awaits:
+            self._judge_early(transaction)
+            return
+        if self._early:
+            self._forget_early(transaction)
         if self._watches_modes:
             self._modes.take(transaction)
         if self._ships_each:
@@ -271,6 +328,30 @@ class Analysis:
             self._hold_against(event, self._normal.transaction(transaction))
         if conformance is not None:
             self._watch(Event(conformance, transaction, time_ns))
+
+    def _judge_early(self, transaction: _engine.Transaction) -> None:
+        """Tell at once what a request is, whatever its answer will be; nothing is counted.
+
+        What was done before may be settled by a person: that is known with its answer.
+        """
+        if self._normal is not None and self._normal.knows(transaction):
+            return
+        likeness, _ = self._likenesses.of_transaction(transaction)
+        matches = self._judge.judge_early(Event(likeness, transaction, transaction.time_ns))
+        if matches:
+            if len(self._early) >= MAX_EARLY:
+                # It stays as it was told.
+                del self._early[next(iter(self._early))]
+            key = (transaction.request_frames[-1], transaction.operation)
+            self._early[key] = (*self._early.get(key, ()), *matches)
+            self._aggregator.add_all(matches)
+
+    def _forget_early(self, transaction: _engine.Transaction) -> None:
+        """Takes back what was told of a request that comes again, with its answer or without."""
+        frames = transaction.request_frames
+        if frames:
+            for match in self._early.pop((frames[-1], transaction.operation), ()):
+                self._aggregator.take_back(match)
 
     def _ship_alone(self, transaction: _engine.Transaction) -> None:
         """Send an operation by itself, where people wish it."""

@@ -56,6 +56,10 @@ class SensorWatch:
         self._faults: dict[tuple[int, str], tuple[int, str]] = {}
         """Of each interface and fault, when it was seen last, and what it is."""
 
+    def configure(self, limits: SensorThresholds, min_free_bytes: int) -> None:
+        """Takes from now on when to speak, and how much room the folder needs."""
+        self._limits, self._min_free_bytes = limits, min_free_bytes
+
     def take(self, health: Health) -> None:
         """Takes what frames showed of an interface."""
         match health.kind:

@@ -69,6 +69,10 @@ class SiteMemory:
             self._histories = histories.load(db)
         self._written: dict[Key, History] = dict(self._histories)
 
+    def configure(self, config: Config) -> None:
+        """Takes how long what is over is kept, from now on."""
+        self._config = config
+
     def known(self) -> list[tuple[str, str, int | None, str, int, int, int]]:
         """What was done before this run, as the engine takes it.
 

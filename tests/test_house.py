@@ -21,6 +21,7 @@ LAYERS = {
     "cli": {
         "shipping",
         "interface_checks",
+        "live_view",
         "monitor",
         "runs",
         "doctor",
@@ -42,8 +43,13 @@ LAYERS = {
     "shipping": {"news", "model", "config", "fields", "errors", "_engine", *PARTS},
     "sensor_watch": {"model", "thresholds", "_engine", *PARTS},
     "sensor_gauge": set(),
+    "live_view": {"model"},
+    "fault_log": {"model", *PARTS},
     "monitor": {
         "sensor_gauge",
+        "fault_log",
+        "live_view",
+        "reload",
         "sensor_watch",
         "shipping",
         "wanted",

@@ -30,6 +30,8 @@ const RING_MIB: std::ops::RangeInclusive<u32> = 2..=1024;
 /// Bytes kept of a frame where nobody asks for fewer: above any frame with offloads.
 const MAX_SNAP: u32 = 262_144;
 
+/// How long a live request that matters may wait for its answer before it is told.
+const EARLY_NS: i64 = 400_000_000;
 /// How long Python's signals may wait.
 const SLICE: Duration = Duration::from_millis(100);
 
@@ -230,6 +232,7 @@ impl Engine {
             delta_ns,
             known,
             wanted: taken(wanted)?,
+            early_ns: None,
         };
         let worker = Worker::start(options).map_err(|fault| engine_error(&fault))?;
         loop {
@@ -328,6 +331,7 @@ impl Engine {
                 ranges,
                 delta_ns,
                 wanted,
+                early_ns: Some(EARLY_NS),
                 ..Options::default()
             };
             let evidence = usize::from(evidence_mib) << 20;

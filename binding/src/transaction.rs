@@ -51,6 +51,10 @@ of_flow!(Transaction {
         convert::frames(self.0.response_frames.as_ref()).collect()
     }
     #[getter]
+    fn awaits(&self) -> bool {
+        self.0.awaits
+    }
+    #[getter]
     fn latency_ns(&self) -> Option<i64> {
         self.0.latency_ns
     }

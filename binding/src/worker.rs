@@ -59,6 +59,8 @@ pub struct Options {
     pub ranges: bool,
     /// Packet time after which counts leave, again and again.
     pub delta_ns: Option<i64>,
+    /// Packet time after which a request that matters leaves before its answer.
+    pub early_ns: Option<i64>,
     /// What was done before this run.
     pub known: Known,
     /// What leaves one by one though it would be folded.
@@ -373,6 +375,7 @@ fn make_engine(options: &Options) -> Engine {
         ranges: options.ranges,
         delta_ns: options.delta_ns,
         wanted: options.wanted.clone(),
+        early_ns: options.early_ns,
     });
     options.known.teach(&mut engine);
     engine

@@ -211,7 +211,10 @@ impl Dissector for ModbusRtu {
         if let [pdu, ..] = out.pdus_mut() {
             if pdu.role == Role::Request {
                 flow.requests = next;
-                pdu.unconfirmed = unit == BROADCAST;
+                if unit == BROADCAST {
+                    pdu.unconfirmed = true;
+                    pdu.pairing_key = None;
+                }
             }
             if !is_sound(whole) {
                 pdu.anomaly(Anomaly::BadChecksum);

@@ -171,7 +171,8 @@ pub struct Pdu {
     pub phase: Option<Phase>,
     /// What joins a response to its request, within flow and protocol.
     pub pairing_key: Option<u64>,
-    /// Whether a request needs no answer (broadcast, "no acknowledge").
+    /// Whether a request needs no answer (broadcast, "no acknowledge"). With a pairing key
+    /// it waits all the same: it may be refused.
     pub unconfirmed: bool,
     /// Whether it is cyclic data: folded, never notable one by one.
     pub cyclic: bool,

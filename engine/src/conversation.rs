@@ -335,6 +335,13 @@ impl Conversations {
         self.entries.len()
     }
 
+    /// What was done in a conversation so far; none before its first operation.
+    #[must_use]
+    pub fn so_far(&self, slot: u32) -> Option<History> {
+        let entry = self.entries.get(slot as usize)?;
+        Some(entry.history).filter(|own| own.first_seen_ns != i64::MIN)
+    }
+
     /// One of them.
     #[inline]
     pub fn get_mut(&mut self, slot: u32) -> Option<&mut Entry> {

@@ -163,6 +163,8 @@ pub(crate) struct Session {
     pending: Anomalies,
     /// Requests that were given up; their answers may still come.
     given_up: u32,
+    /// Up to when requests that wait were told without their answers.
+    told_early_ns: i64,
     /// Whether the latest answer came before a request that it could belong to.
     answered_early: bool,
     pub memo: FlowMemo,
@@ -207,6 +209,7 @@ impl Session {
             conflicts: 0,
             pending: Anomalies::NONE,
             given_up: 0,
+            told_early_ns: i64::MIN,
             answered_early: false,
             memo: FlowMemo::default(),
             latest: Sides::default(),
@@ -320,10 +323,21 @@ impl Session {
         }
     }
 
+    /// Tells of the requests that matter and wait since `until_ns` or longer, each once.
+    pub fn tell_early(&mut self, until_ns: i64, work: &mut Work<'_>) {
+        for open in self.ring.open() {
+            if open.time_ns > self.told_early_ns && open.time_ns <= until_ns {
+                work.observer.early(&self.facts, self.memo, open);
+            }
+        }
+        self.told_early_ns = self.told_early_ns.max(until_ns);
+    }
+
     /// Gives an open request up; `answerable` says whether its answer had the time
     /// to come.
     fn give_up(&mut self, index: usize, answerable: bool, view: &View<'_>, work: &mut Work<'_>) {
-        let missed = answerable && view.complete && self.unsettled == 0;
+        let asks = self.ring.open().get(index).is_some_and(|open| !open.pdu.unconfirmed);
+        let missed = asks && answerable && view.complete && self.unsettled == 0;
         self.given_up = self.given_up.saturating_add(1);
         if missed {
             work.counters.unanswered = work.counters.unanswered.saturating_add(1);

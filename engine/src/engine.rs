@@ -37,6 +37,8 @@ use crate::wanted::Wanted;
 
 /// Packet time between two sweeps over the flows.
 const TICK_NS: i64 = 1_000_000_000;
+/// The same for requests that matter and have no answer yet.
+const EARLY_TICK_NS: i64 = 200_000_000;
 /// How far a frame may lie behind those before it without being counted.
 const BACKWARDS_NS: i64 = 1_000_000_000;
 
@@ -66,6 +68,9 @@ pub struct Options {
     pub delta_ns: Option<i64>,
     /// What leaves one by one though it would be folded.
     pub wanted: Vec<Wanted>,
+    /// Packet time after which a request that matters leaves without waiting on for its
+    /// answer; it leaves again with it. None for never.
+    pub early_ns: Option<i64>,
 }
 
 /// Frames in, observations out.
@@ -80,7 +85,11 @@ pub struct Engine {
     interfaces: Interfaces,
     mirrors: Mirrors,
     now_ns: Option<i64>,
-    ticked_ns: i64,
+    /// When flows are looked at next, and when those that wait.
+    tick_due_ns: i64,
+    early_due_ns: i64,
+    /// How long a request that matters may wait.
+    early_ns: i64,
     counters: Counters,
     duplicates: DuplicateFilter,
     fragments: Defragmenter,
@@ -127,6 +136,7 @@ impl Engine {
             ranges,
             delta_ns,
             wanted,
+            early_ns,
         } = options;
         let mut observer = Observer::new(
             &limits,
@@ -142,11 +152,13 @@ impl Engine {
             interfaces: Interfaces::new(health),
             mirrors: Mirrors::default(),
             now_ns: None,
-            ticked_ns: i64::MIN,
+            tick_due_ns: i64::MIN,
+            early_due_ns: early_ns.map_or(i64::MAX, |_| i64::MIN),
+            early_ns: early_ns.unwrap_or(i64::MAX),
             counters: Counters::new(),
             duplicates: DuplicateFilter::new(&limits),
             fragments: Defragmenter::new(&limits),
-            flows: FlowTable::new(&limits),
+            flows: FlowTable::new(&limits, early_ns.is_some()),
             reassembly: Reassembly::new(&limits),
             sinks: Sinks::default(),
             waiting: Waits::default(),
@@ -189,7 +201,9 @@ impl Engine {
         };
         self.counters.frames = self.counters.frames.saturating_add(1);
         self.counters.bytes = self.counters.bytes.saturating_add(frame.original_len.into());
-        self.interfaces.switch(frame, &self.counters);
+        if self.interfaces.switch(frame, &self.counters) {
+            self.tell_health();
+        }
         if self.watches {
             self.interfaces.frame(frame, &self.counters);
         }
@@ -238,9 +252,7 @@ impl Engine {
         }
         if self.watches {
             self.interfaces.finish(&self.counters);
-            for health in self.interfaces.take_news() {
-                self.observer.health(health);
-            }
+            self.tell_health();
         }
         if let Some(spoof) = &mut self.spoof {
             spoof.arps.end();
@@ -283,9 +295,14 @@ impl Engine {
         }
         let now = now.max(time_ns);
         self.now_ns = Some(now);
-        if now.saturating_sub(self.ticked_ns) >= TICK_NS {
-            self.ticked_ns = now;
+        if now >= self.tick_due_ns {
+            // Whole seconds: so it does not matter when the first frame or tick came.
+            self.tick_due_ns = now.saturating_sub(now.rem_euclid(TICK_NS)).saturating_add(TICK_NS);
             self.sweep();
+        }
+        if now >= self.early_due_ns {
+            self.early_due_ns = now.saturating_add(EARLY_TICK_NS);
+            self.tell_early();
         }
     }
 

@@ -150,6 +150,7 @@ impl<'a> Exchange<'a> {
             protocol: self.asking.protocol,
             role: self.asking.role,
             answered: self.answered(),
+            awaits: false,
             code: self.asking.code,
             operation: self.asking.operation,
             class: self.class,

@@ -222,17 +222,16 @@ impl Interfaces {
         self.current
     }
 
-    /// Makes the interface of a frame the current one.
+    /// Makes the interface of a frame the current one; whether it is one that begins.
     #[inline]
-    pub fn switch(&mut self, frame: &Frame<'_>, counters: &Counters) {
+    #[must_use]
+    pub fn switch(&mut self, frame: &Frame<'_>, counters: &Counters) -> bool {
         let key = (frame.line, frame.interface);
-        if self.key != key {
-            self.change(key, frame, counters);
-        }
+        self.key != key && self.change(key, frame, counters)
     }
 
     #[cold]
-    fn change(&mut self, key: Key, frame: &Frame<'_>, counters: &Counters) {
+    fn change(&mut self, key: Key, frame: &Frame<'_>, counters: &Counters) -> bool {
         self.settle(counters);
         self.key = key;
         let next = self.all.len().min(MOST.saturating_sub(1));
@@ -246,7 +245,8 @@ impl Interfaces {
                 next
             }
         };
-        if self.current as usize == self.all.len() {
+        let begins = self.current as usize == self.all.len();
+        if begins {
             let new = Interface::new(self.current, frame);
             if self.tells {
                 let start = new.mark(HealthKind::Start, frame.time_ns, frame.time_ns);
@@ -254,6 +254,7 @@ impl Interfaces {
             }
             self.all.push(new);
         }
+        begins
     }
 
     /// Adds what was counted since the last time to the current interface.

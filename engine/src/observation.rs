@@ -117,6 +117,9 @@ pub struct Transaction {
     pub role: Role,
     /// Whether an answer was seen.
     pub answered: bool,
+    /// Whether its answer may still come: it leaves again then, or when it is given up, and
+    /// is counted nowhere before.
+    pub awaits: bool,
     /// Function code.
     pub code: u16,
     /// Its name and class.

@@ -2,6 +2,7 @@
 //! counts, what is new or matters leaves one by one.
 
 mod asked;
+mod early;
 mod fold;
 mod taken;
 mod totals;

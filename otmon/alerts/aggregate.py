@@ -56,10 +56,7 @@ class Aggregator:
         """Matches that would have been an alert past `MAX_ALERTS`."""
         self.settled_count = 0
         """Matches on what a person approved, or muted, in the baseline."""
-        self._idle_ns = round(settings.idle_minutes * MINUTE_NS)
-        self._span_ns = round(settings.span_hours * 60 * MINUTE_NS)
-        self._related_ns = round(settings.related_minutes * MINUTE_NS)
-        self._storms = Storms(settings.storm_keys, round(settings.storm_minutes * MINUTE_NS))
+        self.configure(settings)
         self._room = MAX_ALL
         self._open: dict[_Key, OpenAlert] = {}
         self._by_series: dict[object, OpenAlert] = {}
@@ -73,6 +70,13 @@ class Aggregator:
         self._adds = True
         self._named: set[int] = set()
         """Numbers that this run took from the state without adding to what has them."""
+
+    def configure(self, settings: Alerts) -> None:
+        """Takes when matches are one alert, from now on."""
+        self._idle_ns = round(settings.idle_minutes * MINUTE_NS)
+        self._span_ns = round(settings.span_hours * 60 * MINUTE_NS)
+        self._related_ns = round(settings.related_minutes * MINUTE_NS)
+        self._storms = Storms(settings.storm_keys, round(settings.storm_minutes * MINUTE_NS))
 
     def continue_from(self, recall: Recall, last_number: int, *, adds: bool = True) -> None:
         """Makes alerts of a state go on: those that it has, and their numbers.
@@ -127,6 +131,12 @@ class Aggregator:
         """Takes several matches, in order."""
         for match in matches:
             self.add(match)
+
+    def take_back(self, match: Match) -> None:
+        """Takes a match out of its alert again: the same comes anew, with more in it."""
+        alert = self._open.get(_key(match))
+        if alert is not None:
+            self._room += alert.take_back(match)
 
     def _apart(self, now_ns: int, sighted_ns: int, last_ns: int) -> bool:
         """Whether a match is too far from those before to be about the same."""

@@ -141,6 +141,22 @@ class OpenAlert:
             self._weigh(match)
         return len(self.rows) + len(self.frames) - before
 
+    def take_back(self, match: Match) -> int:
+        """Takes out what `add` took in of a match; gives how many rows are free again.
+
+        Its frames stay: the same match comes again with them, and more.
+        """
+        self.count -= _stands_for(match)
+        row = match.event.several(_ROW)
+        known = self.rows.get(row)
+        if known is None:
+            return 0
+        known[0] -= 1
+        if known[0]:
+            return 0
+        del self.rows[row]
+        return 1
+
     def _weigh(self, match: Match) -> None:
         # All of one shape weighs the same, and so does what is said of it in the same words;
         # of a group its other events weigh as well.

@@ -148,6 +148,14 @@ class Baseline:
                 )
         return self._found(statement, time_ns, may_learn=may_learn, tells=tells)
 
+    def knows(self, deed: Deed) -> bool:
+        """Whether something is known of a deed, settled or not, whatever its answer will be."""
+        answered = deed._replace(failure=None, answered=True)
+        return any(
+            self.book.get(one.key) is not None or self._covering(one) is not None
+            for one in (deed, answered)
+        )
+
     def fact(self, key: Key, time_ns: int, frame: str, *, may_learn: bool) -> Found:
         """Judges a fact of a session: who logs in, with what; learns it where that is due."""
         self._watch(time_ns)

@@ -175,6 +175,11 @@ class Watch:
                 self._habits.operation(statement, record)
         return found
 
+    def knows(self, record: Transaction) -> bool:
+        """Whether anything that a request does is known already, so that it may be settled."""
+        deeds = (self._deed(record, target, ()) for target in record.targets or (None,))
+        return any(deed is not None and self._baseline.knows(deed) for deed in deeds)
+
     def _session(self, record: Transaction, found: Found) -> Found:
         """Judges who logs in, and with what; what is said of the operation goes before."""
         for name, words in SESSION_FACTS.items():

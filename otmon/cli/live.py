@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 from types import TracebackType
 
@@ -12,15 +13,15 @@ from rich.table import Table
 from rich.text import Text
 
 from otmon.cli.tables import LEVEL_STYLE, grid
+from otmon.live_view import News, View, faults_of
 from otmon.model.alert import LEVELS
 from otmon.model.document import render_time
 from otmon.model.notice import Sight
-from otmon.monitor import News, View
 
 STATUS_S = 60.0
 """How often a log is told that all is well, in seconds."""
-QUIET_S = 10.0
-"""A mirror port without a frame for so long is worth a word."""
+SHORT = 16
+"""Lines for alerts below which each of them has one."""
 
 _KINDS = {
     "raised": "alert",
@@ -51,7 +52,7 @@ class Lines:
         """Write what is wrong when it changes, and the status every minute."""
         now_s = time.monotonic()
         self._view = view
-        complaints = complaints_of(view)
+        complaints = faults_of(view)
         for key, words in complaints.items():
             if key not in self._complaints:
                 self._write(_WARNING, f"sensor: {words}")
@@ -73,9 +74,7 @@ class Lines:
         alert = news.alert
         by = f" by {news.author}" if news.author else ""
         words = f"{_KINDS.get(news.kind, news.kind)} {alert.id}{by}: {alert.level} "
-        words += f"({alert.severity}): {alert.message}"
-        if alert.count > 1:
-            words += f" ({alert.count:,} times)"
+        words += f"({alert.severity}): {_said(news)}"
         self._write(_PRIORITY.get(alert.level, _WARNING), words)
 
     def _write(self, priority: int, words: str) -> None:
@@ -105,14 +104,14 @@ class Screen:
 
     def show(self, view: View) -> None:
         """Draw how things are."""
-        self._live.update(drawn(view, self._live.console.height), refresh=True)
+        self._live.update(drawn(view, *self._live.console.size), refresh=True)
 
     def tell(self, news: News) -> None:
         """Nothing: the view has the latest alerts."""
 
 
-def drawn(view: View, height: int) -> RenderableType:
-    """A view as a screen of `height` lines shows it."""
+def drawn(view: View, width: int, height: int) -> RenderableType:
+    """A view as a screen of this size shows it."""
     parts: list[RenderableType] = [
         Text.assemble(
             ("otmon", "bold"),
@@ -125,7 +124,7 @@ def drawn(view: View, height: int) -> RenderableType:
         Text(f"{view.device_count:,} devices, {view.conversation_count:,} conversations"),
         _site(view),
     ]
-    complaints = complaints_of(view).values()
+    complaints = faults_of(view).values()
     used = 8 + len(view.interfaces) + max(1, len(complaints))
     # Half of what is left is for what is learned, the rest for alerts.
     room = max(0, (height - used) // 2)
@@ -140,7 +139,7 @@ def drawn(view: View, height: int) -> RenderableType:
     if not complaints:
         parts.append(Text(f"sensor: nothing lost, nothing left out; {_locked(view)}", style="dim"))
     parts += [Rule(style="dim"), _open(view)]
-    parts.append(_latest(view, max(1, height - used)))
+    parts.append(_latest(view, max(1, height - used), width))
     return Group(*parts)
 
 
@@ -193,34 +192,6 @@ def _edges(view: View, rows: int) -> Table:
     return table
 
 
-def complaints_of(view: View) -> dict[str, str]:
-    """What is wrong with the sensor, in words that may change, by what it is."""
-    found = {remark: remark for remark in view.remarks}
-    for sight in view.interfaces:
-        name = sight.name
-        if not sight.running:
-            found[f"{name} link"] = f"{name} has no link: check the cable and the mirror port"
-        elif (view.uptime_s if sight.quiet_s is None else sight.quiet_s) > QUIET_S:
-            found[f"{name} quiet"] = f"{name} shows no frame: check the mirror port of the switch"
-        if sight.dropped:
-            at = (
-                ""
-                if sight.lost_ns is None
-                else f", the last at {render_time(sight.lost_ns)[11:19]}"
-            )
-            found[f"{name} lost"] = f"{name} lost frames: {_share(sight)}{at}; see `otmon doctor`"
-        if sight.sent:
-            found[f"{name} sends"] = (
-                f"{name} sends: this machine has an address or a service on it; see `otmon doctor`"
-            )
-    # What is said in the same words is said once.
-    found |= {key: words for key, words in view.problems if words not in view.remarks}
-    if view.left_out:
-        words = f"{view.left_out:,} observations were left out: this machine is too slow"
-        found["left out"] = words
-    return found
-
-
 def status_of(view: View) -> str:
     """A view in one line."""
     rates = ", ".join(
@@ -231,11 +202,6 @@ def status_of(view: View) -> str:
     counted = [f"{view.open_by_level[level]} {level}" for level in reversed(LEVELS)
                if view.open_by_level.get(level)]  # fmt: skip
     return f"{rates}; {_counts(view)}; open alerts: {', '.join(counted) or 'none'}"
-
-
-def _share(sight: Sight) -> str:
-    seen = sight.packets + sight.dropped
-    return f"{sight.dropped:,} of {seen:,} ({100 * sight.dropped / seen:.3g} %)"
 
 
 def _counts(view: View) -> str:
@@ -274,25 +240,51 @@ def _open(view: View) -> Text:
     return text
 
 
-def _latest(view: View, rows: int) -> RenderableType:
+def _latest(view: View, rows: int, width: int) -> RenderableType:
+    """The latest alerts in so many lines: none of them cut off, or only at its end."""
     if not view.latest:
         return Text("No alert yet.", style="dim")
-    table = grid(">#", "Time (UTC)", "Level", "What", wrap="What")
-    table.expand = True
+    table = grid(">#", "Time (UTC)", "Level", "What")
+    numbers = max(len(str(news.alert.id)) for news in view.latest)
+    levels = max(len(news.alert.level) for news in view.latest)
+    room = max(20, width - numbers - len("Time (UTC)") - max(levels, len("Level")) - 6)
     seen: set[int] = set()
     for news in view.latest:
         alert = news.alert
-        if alert.id in seen or len(seen) >= rows:
+        if alert.id in seen:
             continue
+        # A short screen has room for one line each: so the worst is not pushed off it.
+        words = _in_lines(_said(news), room, 1 if rows < SHORT else 2)
+        rows -= words.count("\n") + 1
+        if rows < 0:
+            break
         seen.add(alert.id)
-        count = f" ({alert.count:,} times)" if alert.count > 1 else ""
         table.add_row(
             str(alert.id),
             render_time(alert.last_seen)[11:19],
             Text(alert.level, style=LEVEL_STYLE[alert.level]),
-            Text(f"{alert.message}{count}"),
+            Text(words, no_wrap=True),
         )
     return table
+
+
+def _said(news: News) -> str:
+    """What an alert says, with its count where it does not say that itself."""
+    alert = news.alert
+    times = f"{alert.count:,} times"
+    return (
+        alert.message
+        if alert.count < 2 or times in alert.message
+        else (f"{alert.message} ({times})")
+    )
+
+
+def _in_lines(words: str, width: int, most: int) -> str:
+    """Words in at most so many lines; what has no room ends with a mark."""
+    lines = textwrap.wrap(words, width) or [""]
+    if len(lines) > most:
+        lines[most - 1 :] = [f"{lines[most - 1][: width - 2].rstrip()} …"]
+    return "\n".join(lines)
 
 
 def _many(count: int) -> str:

@@ -36,6 +36,7 @@ def watchers(
     ports: Mapping[str, frozenset[tuple[str, int]]] | None = None,
     indicators: Sequence[Indicator] = (),
     interfaces: Sequence[str] = (),
+    quality: Quality | None = None,
 ) -> Watchers:
     """One of each that is not switched off, that has seen nothing yet.
 
@@ -44,8 +45,9 @@ def watchers(
         ports: Transports and ports of each dissected protocol.
         indicators: What stands on the site's lists.
         interfaces: Those that are watched live.
+        quality: What is known of how well they were seen; nothing yet, if left out.
     """
-    own, quality = thresholds or Detectors(), Quality()
+    own, quality = thresholds or Detectors(), quality or Quality()
     every: tuple[tuple[bool, Detector], ...] = (
         (own.sensor.enabled, Sensor(own.sensor, interfaces)),
         (own.first_change.enabled, FirstChange()),

@@ -14,7 +14,8 @@ class EvidenceStore:
 
     def __init__(self, folder: Path, most_bytes: int) -> None:
         self._folder = folder
-        self._most = most_bytes
+        self.most_bytes = most_bytes
+        """Room for all of them."""
         self._used: int | None = None
         """Bytes in it, once somebody counted."""
 
@@ -37,14 +38,14 @@ class EvidenceStore:
             self._used = sum(size for _, size, _ in self._files())
         else:
             self._used += len(evidence.capture)
-        if self._used > self._most:
+        if self._used > self.most_bytes:
             self._make_room(path)
         return path
 
     def _make_room(self, latest: Path) -> None:
         """Removes the oldest, a tenth more than has to go, so that it is not each time."""
         used = 0
-        keep = self._most - self._most // 10
+        keep = self.most_bytes - self.most_bytes // 10
         for _, size, path in sorted(self._files(), reverse=True):
             used += size
             if used > keep and path != latest:

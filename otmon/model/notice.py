@@ -42,3 +42,17 @@ class Sight:
     """Frames that this machine sent through it."""
     quiet_s: float | None
     """Seconds since its last frame; none before the first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """Something that was not well with the sensor for a time."""
+
+    key: str
+    """What it is, the same for as long as it lasts."""
+    words: str
+    """The same for people, as it was said last."""
+    began_ns: int
+    """Packet time."""
+    ended_ns: int | None = None
+    """Packet time; none while it lasts."""

@@ -25,12 +25,22 @@ from otmon.ruleset.condition import (
     SameAs,
     Test,
     specialised,
+    tests_of,
 )
 from otmon.ruleset.correlate import Grouping, correlators
 from otmon.ruleset.group import Correlator
 
 MAX_SHAPES = 4096
 """Shapes whose buckets are remembered; when there are more, all are made anew."""
+LATE_FIELDS = (
+    "baseline.",
+    "event.duration",
+    "event.outcome",
+    "ot.anomaly",
+    "ot.answered",
+    "ot.status.",
+)
+"""What is not known of a request before its answer has come, or stayed away."""
 MAX_LANES = 16_384
 """Likenesses whose lanes are remembered; when there are more, all are made anew."""
 
@@ -136,6 +146,8 @@ class Judge:
         self._predicates: dict[Condition, Predicate] = {}
         self._tests: dict[int, tuple[Predicate, Test]] = {}
         """Of each test, by its identity, which stays its own as long as it is held here."""
+        self._early: dict[Condition, bool] = {}
+        """Of each condition of a rule, whether a request alone decides it."""
 
     def _same_of(self, fresh: Correlator, before: Judge | None) -> Correlator:
         """What counted the same before; the fresh one, with what it has in common, if none did."""
@@ -237,6 +249,31 @@ class Judge:
         if fired and self._chained:
             fired = self._follow(fired)
         return matches + fired if fired else matches
+
+    def judge_early(self, event: Event) -> Sequence[Match]:
+        """What holds on a request whatever its answer will be: event rules alone.
+
+        Nothing is counted. The same rules hold on the request with its answer.
+        """
+        lane = self._lanes.get(event.likeness)
+        if lane is None:
+            lane = self._lane(event)
+        return [
+            Match(step.rule, event, reasons=functools.partial(reasons, step.condition, event))
+            for step in lane
+            if step.rule is not None
+            and self._is_early(step)
+            and (step.holds is None or step.holds(event))
+        ]
+
+    def _is_early(self, step: _Step) -> bool:
+        """Whether a rule asks only for what a request says itself."""
+        known = self._early.get(step.condition)
+        if known is None:
+            fields = {test.field for test in tests_of(step.condition)}
+            known = not any(field.startswith(LATE_FIELDS) for field in fields)
+            self._early[step.condition] = known
+        return known
 
     def _follow(self, fired: list[Match]) -> list[Match]:
         """What correlations of correlations make of matches; those that only count are left out."""

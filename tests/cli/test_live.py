@@ -7,11 +7,13 @@ import io
 import re
 
 import pytest
+from places import PCAPS
 from rich.console import Console
 
-from otmon.cli.live import Lines, complaints_of, drawn
+from otmon.cli.live import Lines, drawn
+from otmon.live_view import News, Progress, View, faults_of
 from otmon.model.notice import Sight
-from otmon.monitor import Progress, View
+from otmon.runs import analyze
 
 SIGHT = Sight("eth1", True, 12_345_678, 1_234.0, 8e6, 0, None, 0, 0.0)
 VIEW = View(
@@ -43,7 +45,7 @@ def seen(**changes: object) -> View:
 @pytest.mark.parametrize(("width", "height"), [(80, 24), (80, 30), (120, 40)])
 def test_the_screen_fits_and_says_what_matters(width: int, height: int) -> None:
     console = Console(file=io.StringIO(), width=width, markup=False)
-    console.print(drawn(VIEW, height))
+    console.print(drawn(VIEW, width, height))
     assert isinstance(console.file, io.StringIO)
     lines = console.file.getvalue().splitlines()
 
@@ -62,6 +64,25 @@ def test_the_screen_fits_and_says_what_matters(width: int, height: int) -> None:
         assert words in text
 
 
+@pytest.mark.parametrize(("width", "height"), [(80, 24), (120, 40)])
+def test_alerts_with_long_sentences_fit_and_say_their_count_once(width: int, height: int) -> None:
+    (alert,) = analyze(PCAPS / "dnp3" / "restart.pcapng").alerts[:1]
+    long = dataclasses.replace(alert, message="asked again and again " * 12, count=7)
+    told = dataclasses.replace(alert, message="restarted 3 times", count=3)
+    latest = tuple(
+        News("raised", dataclasses.replace(one, id=number), None)
+        for number, one in enumerate([told, *[long] * 19], start=1)
+    )
+    console = Console(file=io.StringIO(), width=width, markup=False)
+    console.print(drawn(dataclasses.replace(VIEW, latest=latest), width, height))
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+
+    assert (True, True) == (max(map(len, lines)) <= width, len(lines) <= height)
+    assert any(line.rstrip().endswith("restarted 3 times") for line in lines)
+    assert any(line.rstrip().endswith("…") for line in lines)
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
@@ -73,7 +94,7 @@ def test_the_screen_fits_and_says_what_matters(width: int, height: int) -> None:
     ],
 )
 def test_what_is_wrong_with_an_interface_is_said(changes: dict[str, object], words: str) -> None:
-    (complaint,) = complaints_of(seen(**changes)).values()
+    (complaint,) = faults_of(seen(**changes)).values()
 
     assert words in complaint
 
@@ -81,7 +102,7 @@ def test_what_is_wrong_with_an_interface_is_said(changes: dict[str, object], wor
 def test_what_python_was_too_slow_for_is_said() -> None:
     view = dataclasses.replace(VIEW, left_out=1_234)
     assert ["1,234 observations were left out: this machine is too slow"] == [
-        *complaints_of(view).values()
+        *faults_of(view).values()
     ]
 
 

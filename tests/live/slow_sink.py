@@ -6,7 +6,8 @@ import sys
 import threading
 
 from otmon.config import Config
-from otmon.monitor import News, Source, View, Wishes, monitor
+from otmon.live_view import News, View
+from otmon.monitor import Source, Wishes, monitor
 
 state, pause_s = sys.argv[1], float(sys.argv[2])
 wishes = Wishes()

@@ -17,7 +17,7 @@ from live.wire import HERE, Wire
 from places import PCAPS
 
 from otmon.model.alert import Alert
-from otmon.state import alerts
+from otmon.state import alerts, faults
 from otmon.state.site_file import SiteFile
 
 ONE_SIDED = PCAPS / "network" / "mirror_one_sided.pcapng"
@@ -30,6 +30,19 @@ def of_the_sensor(state: Path) -> list[Alert]:
         return [one for one in alerts.load(db) if one.rule.title.startswith("Sensor ")]
 
 
+def stored(state: Path) -> dict[str, bool]:
+    """What the state says was not well, oldest first, and whether that is over."""
+    with SiteFile.open(state, read_only=True) as site, site.reading() as db:
+        found = reversed(faults.latest(db, 100))
+        return {one.key: one.ended_ns is not None for one in found}
+
+
+def shown(monitor: Monitor, words: str) -> tuple[int, int]:
+    """How often a log was told that something began, and that it was over."""
+    began = sum(f" sensor: {words}" in line for line in monitor.lines)
+    return began, sum(f" sensor: no longer: {words}" in line for line in monitor.lines)
+
+
 def test_a_mirror_port_that_shows_nothing_is_one_alert_over_restarts(
     wire: Wire, tmp_path: Path
 ) -> None:
@@ -37,6 +50,7 @@ def test_a_mirror_port_that_shows_nothing_is_one_alert_over_restarts(
     config.write_text("[detectors.sensor]\nsilent_s = 1\n", encoding="utf-8")
     monitor = Monitor(wire, state, "--config", str(config))
     monitor.until(" alert ")
+    monitor.until(" sensor: tap0 shows no frame")
     monitor.stop()
     again = Monitor(wire, state, "--config", str(config))
     wire.run("sleep", "4")
@@ -45,6 +59,8 @@ def test_a_mirror_port_that_shows_nothing_is_one_alert_over_restarts(
     (alert,) = of_the_sensor(state)
     assert ("Sensor saw no traffic", 1) == (alert.rule.title, alert.count)
     assert "tap0: no frame for" in alert.message
+    # It was so until the restart: what began anew is not yet quiet for long.
+    assert {"tap0 quiet": True} == stored(state)
     assert [] == again.alerts
 
 
@@ -71,7 +87,8 @@ def test_one_direction_alone_and_doubled_frames_are_told_of_their_interface(
     assert "tap0: one direction alone" in messages[0]
     assert "tap1" in messages[1]
     assert "came twice" in messages[1]
-    assert 1 == sum(" sensor: tap0: one direction alone" in line for line in monitor.lines)
+    assert 1 == shown(monitor, "tap0: one direction alone")[0]
+    assert {"tap0 one_sided", "tap1 duplicates"} <= stored(state).keys()
 
 
 def test_frames_that_found_no_room_are_shown_and_one_alert(wire: Wire, tmp_path: Path) -> None:
@@ -92,6 +109,8 @@ def test_frames_that_found_no_room_are_shown_and_one_alert(wire: Wire, tmp_path:
     assert ("Sensor cannot keep up", 1) == (alert.rule.title, alert.count)
     assert "tap0:" in alert.message
     assert ", the last at " in line
+    assert (1, 0) == shown(monitor, "tap0 lost frames")
+    assert {"tap0 lost": False} == stored(state)
 
 
 def test_rules_that_are_slow_cost_no_frame_and_what_they_missed_is_counted_and_told_once(
@@ -123,6 +142,8 @@ def test_rules_that_are_slow_cost_no_frame_and_what_they_missed_is_counted_and_t
     (alert,) = of_the_sensor(state)
     assert ("Sensor cannot keep up", 1) == (alert.rule.title, alert.count)
     assert "observations were left out" in alert.message
+    # It was so until the restart.
+    assert {"left out": True} == stored(state)
     assert [] == again.alerts
 
 
@@ -168,3 +189,78 @@ def test_a_full_disk_is_told_and_everything_is_written_once_there_is_room(
     assert ["Sensor cannot keep up"] == [one.rule.title for one in of_the_sensor(state)]
     assert any("stopped the controller" in line for line in monitor.alerts)
     assert any("no longer" in line for line in monitor.lines)
+    assert (True, True) == (stored(state)["writing state"], stored(state)["writing evidence"])
+
+
+def test_a_disk_that_is_nearly_full_is_shown_stored_and_one_alert(
+    wire: Wire, tmp_path: Path
+) -> None:
+    state, config = tmp_path / "site.sqlite", tmp_path / "otmon.toml"
+    config.write_text("[monitor]\ndisk_free_mib = 1000000000\n", encoding="utf-8")
+    monitor = Monitor(wire, state, "--config", str(config))
+    wire.send(numbered(10))
+    monitor.until(" alert ")
+    monitor.until(" sensor: ")
+    monitor.stop()
+    again = Monitor(wire, state, "--config", str(config))
+    wire.send(numbered(10))
+    again.until("are free in ")
+    again.stop()
+
+    (alert,) = of_the_sensor(state)
+    assert ("Sensor cannot keep up", 1, []) == (alert.rule.title, alert.count, again.alerts)
+    assert " MB are free in " in alert.message
+    assert {"disk": False} == stored(state)
+
+
+def test_a_link_that_goes_down_and_comes_again_is_shown_stored_and_one_alert(
+    wire: Wire, tmp_path: Path
+) -> None:
+    state, config = tmp_path / "site.sqlite", tmp_path / "otmon.toml"
+    config.write_text("[detectors.sensor]\nsilent_s = 1\n", encoding="utf-8")
+    monitor = Monitor(wire, state, "--config", str(config))
+    wire.send(numbered(10))
+    wire.run("ip", "link", "set", "tap0", "down")
+    monitor.until("sensor: tap0 has no link")
+    monitor.until(" alert ")
+    wire.run("ip", "link", "set", "tap0", "up")
+    wire.send(frames_of(STOPPED))
+    monitor.until("sensor: no longer: tap0 has no link")
+    monitor.stop()
+
+    (alert,) = of_the_sensor(state)
+    assert ("Sensor saw no traffic", 1) == (alert.rule.title, alert.count)
+    assert "tap0: no link" in alert.message
+    assert (1, 1) == shown(monitor, "tap0 has no link")
+    assert {"tap0 link": True} == stored(state)
+    assert any("stopped the controller" in line for line in monitor.alerts)
+
+
+def test_a_clock_that_is_set_is_shown_stored_and_one_alert(wire: Wire, tmp_path: Path) -> None:
+    state = tmp_path / "site.sqlite"
+    jumping = (sys.executable, str(HERE / "jumping.py"), "60", "monitor")
+    monitor = Monitor(wire, state, program=jumping)
+    wire.send(numbered(10))
+    monitor.until(" alert ")
+    monitor.until(" sensor: tap0: the clock went forward by 6")
+    monitor.stop()
+
+    (alert,) = of_the_sensor(state)
+    assert "the clock went forward by 6" in alert.message
+    assert 1 == alert.count
+    assert (1, 0) == shown(monitor, "tap0: the clock went forward")
+    assert {"tap0 clock_jump"} <= stored(state).keys()
+
+
+def test_a_sensor_that_sends_is_shown_stored_and_one_alert(wire: Wire, tmp_path: Path) -> None:
+    state = tmp_path / "site.sqlite"
+    monitor = Monitor(wire, state)
+    wire.send(numbered(10))
+    wire.send(numbered(3), source="tap0")
+    monitor.until(" alert ")
+    monitor.until("sensor: tap0 sends")
+    monitor.stop()
+
+    (alert,) = of_the_sensor(state)
+    assert (1, True) == (alert.count, "3 frames were sent through it" in alert.message)
+    assert {"tap0 sends": False} == stored(state)

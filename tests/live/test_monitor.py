@@ -87,6 +87,13 @@ def kept(state: Path) -> list[Known]:
         return known(alerts.load(db))
 
 
+def kept_after_reading(capture: Path, folder: Path) -> list[Known]:
+    """The alerts of a state that a capture was read into."""
+    state = folder / "read.sqlite"
+    analyze(capture, state=state)
+    return kept(state)
+
+
 @pytest.mark.parametrize("capture", CASES, ids=lambda path: path.stem)
 def test_live_alerts_are_those_of_the_capture_and_told_once(
     wire: Wire, tmp_path: Path, capture: Path
@@ -180,6 +187,23 @@ def test_a_reload_takes_rules_and_configuration_anew(wire: Wire, tmp_path: Path)
     assert [] == monitor.alerts
 
 
+def test_a_reload_takes_networks_and_says_what_only_a_restart_takes(
+    wire: Wire, tmp_path: Path
+) -> None:
+    config, state = tmp_path / "otmon.toml", tmp_path / "site.sqlite"
+    config.write_text("", encoding="utf-8")
+    monitor = Monitor(wire, state, "--config", str(config))
+    own = '[site]\nnetworks = ["10.20.1.0/24"]\n[monitor]\npdu_log = "pdus"\nevidence_mib = 7\n'
+    config.write_text(own + "[detectors.sensor]\nsilent_s = 1\n", encoding="utf-8")
+    monitor.process.send_signal(signal.SIGHUP)
+    line = monitor.until("only a restart takes")
+    # The new threshold of the sensor holds: it has seen no frame for two seconds.
+    monitor.until("The sensor saw nothing")
+    monitor.stop()
+
+    assert line.endswith("only a restart takes what changed in monitor.pdu_log")
+
+
 def test_a_reload_of_what_cannot_be_used_changes_nothing(wire: Wire, tmp_path: Path) -> None:
     config = tmp_path / "otmon.toml"
     config.write_text("", encoding="utf-8")
@@ -239,3 +263,20 @@ def test_every_pdu_is_in_the_log_beside_the_alerts(wire: Wire, tmp_path: Path) -
     assert [one["operation"] for one in pdus(STOPPED)] == [
         json.loads(line)["operation"] for line in lines
     ]
+
+
+def test_a_command_is_told_before_its_answer_and_is_one_alert(wire: Wire, tmp_path: Path) -> None:
+    state = tmp_path / "site.sqlite"
+    capture = PCAPS / "modbus" / "diagnostics.pcapng"
+    # A device that is told to listen only never answers: such a request is given up after ten
+    # seconds, and told long before.
+    expected = kept_after_reading(capture, tmp_path)
+    monitor = Monitor(wire, state)
+    wire.send(frames_of(capture))
+    line = monitor.until("listen", within_s=8)
+    wire.run("sleep", "12")
+    monitor.stop()
+
+    assert re.search(r"Z alert \d+: ", line)
+    assert expected == kept(state)
+    assert 1 == sum("listen" in one for one in monitor.alerts)

@@ -60,7 +60,7 @@ pub(super) fn decode(
         .field(field::UNSOLICITED, octet & 0x10 != 0);
     pdu.unconfirmed =
         role == Role::Request && (function::is_unanswered(code) || link.is_broadcast());
-    if answers || role == Role::Request && code != function::CONFIRM {
+    if answers || role == Role::Request && code != function::CONFIRM && !pdu.unconfirmed {
         pdu.pairing_key(key);
     }
     pdu.phase = function::phase(code).or(request.and_then(|open| open.pdu.phase));

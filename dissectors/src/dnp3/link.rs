@@ -173,7 +173,7 @@ pub(super) fn push(
         _ => cx.request(ProtocolId::Dnp3, key).is_some(),
     };
     pdu.unconfirmed = role == Role::Request && (!pairs || link.is_broadcast());
-    if pairs {
+    if pairs && !pdu.unconfirmed {
         pdu.pairing_key(key);
     }
     if !function::is_known_link(code, header.is_primary()) {

@@ -39,6 +39,9 @@ crate::fields! {
     TRANSACTION_ID "transaction_id" Integer "Transaction identifier of the header.";
 }
 
+/// The diagnostic that nothing answers (V1.1b3, 6.8: "Force Listen Only Mode ... No response
+/// is returned").
+const LISTEN_ONLY: u16 = 4;
 /// Longest PDU that the specification allows (4.1).
 const MAX_PDU: usize = 253;
 
@@ -114,6 +117,8 @@ pub(crate) fn decode(message: &Message<'_>, cx: &Context<'_>, out: &mut Sink) {
     let key = asked.and_then(|asked| asked.pdu.pairing_key).unwrap_or(message.pairing_key);
     let pdu = out.pdu(role, base.into(), operation);
     pdu.unit(message.unit).pairing_key(key);
+    // A device that is told to listen only obeys without a word; it may refuse, though.
+    pdu.unconfirmed = role == Role::Request && base == 8 && sub == Some(LISTEN_ONLY);
     // Before the content: what comes after the first item belongs to an item.
     if let Some(transaction) = message.transaction {
         pdu.field(TRANSACTION_ID, transaction);

@@ -206,7 +206,7 @@ impl Flow {
     fn pair(&mut self, pdu: &Pdu, direction: Direction) {
         let Some(key) = pdu.pairing_key else { return };
         match pdu.role {
-            Role::Request if !pdu.unconfirmed => {
+            Role::Request => {
                 let limit = pdu.protocol.registration().open_requests;
                 let count = |open: &OpenRequests| {
                     open.iter().filter(|open| open.pdu.protocol == pdu.protocol).count()

@@ -39,7 +39,7 @@ impl Session {
         view: &View<'_>,
         work: &mut Work<'_>,
     ) {
-        let waits = !pdu.unconfirmed && pdu.pairing_key.is_some();
+        let waits = pdu.pairing_key.is_some();
         if waits && let Some(key) = pdu.pairing_key {
             let varies = self.keys.note(key);
             if !self.ring.open().is_empty() {
@@ -53,7 +53,7 @@ impl Session {
         if work.pdu_log {
             with_answer(pdu, origin, |answer| work.observer.pdu(&self.facts, answer, None));
         }
-        if waits {
+        if waits && !pdu.unconfirmed {
             let Self { facts, memo, .. } = self;
             let call = Call::Request;
             work.observer.call(facts, memo, call, pdu.unit, origin.last, origin.time_ns);

@@ -8,6 +8,7 @@
 
 mod attempts;
 mod delta;
+mod early;
 mod health;
 mod identification;
 mod points;

@@ -17,9 +17,7 @@ impl Engine {
     pub(super) fn watch(&mut self, now_ns: i64) {
         self.interfaces.tick(now_ns);
         if self.interfaces.has_news() {
-            for health in self.interfaces.take_news() {
-                self.observer.health(health);
-            }
+            self.tell_health();
         }
         let interfaces = &self.interfaces;
         let lag_ns = self.limits.answer_ns.saturating_add(self.flows.lag_ns(TICK_NS));
@@ -47,6 +45,28 @@ impl Engine {
                 self.observer.no_reply(call, last);
             }
         }
+    }
+
+    /// Tells what there is to say of interfaces.
+    #[cold]
+    pub(super) fn tell_health(&mut self) {
+        for health in self.interfaces.take_news() {
+            self.observer.health(health);
+        }
+    }
+
+    /// Tells of requests that matter, though their answers have not come yet.
+    pub(super) fn tell_early(&mut self) {
+        let until_ns = self.now_ns.unwrap_or(i64::MIN).saturating_sub(self.early_ns);
+        let waiting = self.flows.take_waiting();
+        for slot in &waiting {
+            self.with_application(*slot, |application, _, work| {
+                if let Some(session) = application.session_mut() {
+                    session.tell_early(until_ns, work);
+                }
+            });
+        }
+        self.flows.still_waiting(waiting);
     }
 
     /// Tells the counts of everything that changed, of flows that go on, too.

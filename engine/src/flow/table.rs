@@ -32,6 +32,8 @@ pub(crate) struct FlowTable {
     /// When the flow of each slot is to be looked at next, though nothing comes.
     due_ns: Vec<i64>,
     free: Vec<u32>,
+    /// The flows in which something waits, where somebody asks.
+    waiting: Option<Vec<u32>>,
     heads: Vec<u32>,
     recent: Box<[u32]>,
     hasher: RandomState,
@@ -57,11 +59,12 @@ pub(crate) enum Room {
 }
 
 impl FlowTable {
-    pub fn new(limits: &Limits) -> Self {
+    pub fn new(limits: &Limits, lists_waiting: bool) -> Self {
         Self {
             flows: Vec::new(),
             due_ns: Vec::new(),
             free: Vec::new(),
+            waiting: lists_waiting.then(Vec::new),
             heads: vec![NONE; 1024],
             recent: vec![NONE; RECENT].into_boxed_slice(),
             hasher: RandomState::new(),
@@ -304,6 +307,9 @@ impl FlowTable {
         {
             flow.armed = true;
             *due_ns = now_ns.saturating_add(self.idle.armed);
+            if let Some(waiting) = &mut self.waiting {
+                waiting.push(slot);
+            }
         }
     }
 
@@ -349,6 +355,24 @@ impl FlowTable {
             *due_ns = if flow.armed { now_ns.saturating_add(idle.armed) } else { end_ns };
         }
         Settled::Stays
+    }
+
+    /// Takes the flows in which something waits, or did lately; none where nobody asked.
+    pub fn take_waiting(&mut self) -> Vec<u32> {
+        self.waiting.as_mut().map(std::mem::take).unwrap_or_default()
+    }
+
+    /// Keeps of such flows those in which something may still wait.
+    pub fn still_waiting(&mut self, mut taken: Vec<u32>) {
+        let flows = &self.flows;
+        let waits = |slot: u32| flows.get(slot as usize).is_some_and(|own| own.live && own.armed);
+        if let Some(waiting) = &mut self.waiting {
+            taken.append(waiting);
+            taken.retain(|slot| waits(*slot));
+            taken.sort_unstable();
+            taken.dedup();
+            *waiting = taken;
+        }
     }
 
     /// How long it may take until a flow that is due is looked at, where a turn
