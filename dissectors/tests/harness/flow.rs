@@ -234,7 +234,7 @@ impl Flow {
                     self.open.remove(answered);
                 }
             }
-            Role::Request | Role::Event | Role::Unknown => {}
+            Role::Event | Role::Unknown => {}
         }
     }
 
