@@ -164,6 +164,8 @@ class Monitor:
     """Size at which a file of it is full, in MiB."""
     pdu_log_mib: int = 4096
     """Room for all of them, in MiB; the oldest go first."""
+    pdu_log_days: float = 0
+    """Days of packet time after which a file of it goes; 0 for as long as there is room."""
     evidence_mib: int = 512
     """Room on disk for the frames behind alerts, in MiB; the oldest go first."""
     disk_free_mib: int = 1024

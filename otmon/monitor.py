@@ -173,6 +173,7 @@ class _Watch(Analysis):
                 config.place(config.monitor.pdu_log),
                 config.monitor.pdu_log_file_mib << 20,
                 config.monitor.pdu_log_mib << 20,
+                config.monitor.pdu_log_days,
             )
         self._complaints: dict[str, str] = {}
         """What cannot be written, by what it is."""
@@ -402,7 +403,11 @@ class _Watch(Analysis):
         self._evidence.most_bytes = settings.evidence_mib << 20
         self._sensor_watch.configure(config.detectors.sensor, settings.disk_free_mib << 20)
         if self._log is not None:
-            self._log.configure(settings.pdu_log_file_mib << 20, settings.pdu_log_mib << 20)
+            self._log.configure(
+                settings.pdu_log_file_mib << 20,
+                settings.pdu_log_mib << 20,
+                settings.pdu_log_days,
+            )
         self._remarks = (*self._rule_errors, *self._list_errors)
         left = left_for_a_restart(self._started, config)
         if left:

@@ -28,6 +28,7 @@ TAKEN = (
     "state.checkpoint_seconds",
     "monitor.pdu_log_file_mib",
     "monitor.pdu_log_mib",
+    "monitor.pdu_log_days",
     "monitor.evidence_mib",
     "monitor.disk_free_mib",
 )

@@ -78,3 +78,28 @@ def test_a_folder_that_cannot_be_is_an_error_in_words(tmp_path: Path) -> None:
 
     with pytest.raises(OptionsError, match="Make room there, or name another folder"):
         PduLog(tmp_path / "file", 1, 1)
+
+
+def daily(day: int, hour: int = 10) -> bytes:
+    return json.dumps({"time": f"2026-11-{day:02}T{hour:02}:00:00.000000000Z"}).encode() + b"\n"
+
+
+def test_each_day_has_its_file_and_files_go_when_their_time_has_come(tmp_path: Path) -> None:
+    log = PduLog(tmp_path, 1 << 20, 1 << 30, most_days=3)
+    for day in range(1, 11):
+        for hour in (1, 13):
+            log.write(daily(day, hour))
+    log.close()
+
+    assert [f"pdus-202611{day:02}T010000-000.jsonl.gz" for day in (7, 8, 9, 10)] == sorted(
+        path.name for path in tmp_path.iterdir()
+    )
+
+
+def test_without_an_age_only_room_counts(tmp_path: Path) -> None:
+    log = PduLog(tmp_path, 1 << 20, 1 << 30)
+    for day in range(1, 11):
+        log.write(daily(day))
+    log.close()
+
+    assert 10 == len([*tmp_path.iterdir()])

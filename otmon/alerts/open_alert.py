@@ -147,6 +147,8 @@ class OpenAlert:
         Its frames stay: the same match comes again with them, and more.
         """
         self.count -= _stands_for(match)
+        if self.saved_count:
+            self.saved_count = UNSAVED
         row = match.event.several(_ROW)
         known = self.rows.get(row)
         if known is None:

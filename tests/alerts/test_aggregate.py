@@ -220,3 +220,22 @@ def test_the_worst_match_gives_the_alert_its_severity():
     (alert,) = alerts_of(stop(status="access_denied"), stop(1))
 
     assert (86, "critical", 2) == (alert.severity, alert.level, alert.count)
+
+
+def test_what_was_told_before_its_answer_is_completed_and_counts_once() -> None:
+    aggregator = Aggregator()
+    early, whole = stop(status=None), stop(status="ok")
+    aggregator.add(early)
+    (before,) = aggregator.alerts()
+    assert [1] == [one.alert.count for one in aggregator.changed(str)]
+    aggregator.saved()
+    aggregator.take_back(early)
+    aggregator.add(whole)
+    (changed,) = (one.alert for one in aggregator.changed(str))
+
+    assert (1, None) == (before.count, before.violations[0].status)
+    assert (before.id, 1, ["ok"]) == (
+        changed.id,
+        changed.count,
+        [row.status for row in changed.violations],
+    )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import pytest
 from live.frames import PLANT, frames_of, numbered
 from live.wire import Wire
 from places import PCAPS
+from scapy.utils import RawPcapWriter
 
 from otmon.pdu_lines import pdus
 
@@ -32,6 +34,54 @@ def test_live_pdus_are_those_of_the_capture(wire: Wire, capture: Path) -> None:
     live = [without_times(json.loads(line)) for line in sensor.stop()["lines"]]
 
     assert [without_times(pdu) for pdu in pdus(capture)] == live
+
+
+TAGS = {
+    "one tag": "81000007",
+    "two tags": "88a800058100a007",
+    "priority alone": "8100c000",
+    "three tags": "88a800058100000781000009",
+}
+
+
+@pytest.mark.parametrize("tags", TAGS.values(), ids=TAGS.keys())
+def test_tagged_frames_are_live_what_they_are_in_a_file(
+    wire: Wire, tmp_path: Path, tags: str
+) -> None:
+    tagged = [f[:12] + bytes.fromhex(tags) + f[12:] for f in frames_of(PLANT)[:200]]
+    file = tmp_path / "tagged.pcap"
+    with RawPcapWriter(str(file), linktype=1) as writer:
+        writer.write(tagged)
+    sensor = wire.watch(pdu_log=True, observations=False)
+    wire.send(tagged)
+    seen = sensor.stop()
+    read = [without_times(pdu) for pdu in pdus(file)]
+
+    assert read == [without_times(json.loads(line)) for line in seen["lines"]]
+    assert ("0000" in tags[-4:], True) == (any(pdu.get("vlan") is None for pdu in read), bool(read))
+    assert sum(map(len, tagged)) == seen["counters"]["bytes"]
+
+
+def test_what_the_snap_length_cuts_is_counted_and_its_length_is_known(wire: Wire) -> None:
+    sensor = wire.watch(snap_length=64)
+    frames = [*numbered(30, length=64), *numbered(20, length=500)]
+    wire.send(frames)
+    seen = sensor.stop()
+
+    counters = seen["counters"]
+    assert (50, 20) == (counters["frames"], counters["frames_truncated"])
+    assert sum(map(len, frames)) == counters["bytes"]
+
+
+def test_frames_have_times_to_the_nanosecond(wire: Wire) -> None:
+    sensor = wire.watch(pdu_log=True, observations=False)
+    wire.send(frames_of(PLANT))
+    times = [json.loads(line)["time"] for line in sensor.stop()["lines"]]
+
+    assert all(re.fullmatch(r"\S+\.\d{9}Z", time) for time in times)
+    # Of hundreds of times hardly one in a thousand is a whole microsecond by chance.
+    assert sum(time.endswith("000Z") for time in times) < len(times) / 10
+    assert times == sorted(times)
 
 
 def test_every_frame_arrives_and_none_is_sent(wire: Wire) -> None:
