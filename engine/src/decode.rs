@@ -22,6 +22,7 @@ mod ip;
 mod label;
 mod link;
 mod tunnel;
+mod udp_tunnel;
 
 use crate::counters::Counters;
 use crate::fragment::Whole;

@@ -35,6 +35,12 @@ pub enum Tunnel {
     Geneve,
     /// TZSP.
     Tzsp,
+    /// GTP-U.
+    Gtp,
+    /// Teredo.
+    Teredo,
+    /// MPLS in UDP.
+    Mpls,
     /// IP in IP.
     IpInIp,
 }

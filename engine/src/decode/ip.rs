@@ -201,7 +201,7 @@ impl Walk<'_> {
             payload: bytes.get(8..).unwrap_or_default(),
             cut: self.missing,
         };
-        match self.udp_tunnel(udp.destination_port, udp.payload) {
+        match self.udp_tunnel(udp.source_port, udp.destination_port, udp.payload) {
             Some(packet) => packet,
             None => self.found(Payload::Udp(ip, udp), bytes),
         }

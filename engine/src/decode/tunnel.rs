@@ -1,8 +1,7 @@
-//! GRE, ERSPAN, VXLAN, GENEVE and TZSP: another packet inside this one.
+//! GRE and ERSPAN: another packet inside this one.
 //!
 //! Sources: RFC 2784, 2890, 1701, 2637 (GRE); draft-foschiano-erspan-03 (ERSPAN);
-//! RFC 7637 (NVGRE); RFC 7348, draft-smith-vxlan-group-policy-05 and
-//! draft-ietf-nvo3-vxlan-gpe-13 (VXLAN); RFC 8926 (GENEVE).
+//! RFC 7637 (NVGRE).
 
 use dissectors::reader::Reader;
 
@@ -10,15 +9,9 @@ use super::Walk;
 use crate::mirror::Mirror;
 use crate::packet::{Ip, Packet, Payload, Tunnel};
 
-const VXLAN_PORT: u16 = 4789;
-const VXLAN_PORT_OF_LINUX: u16 = 8472;
-const VXLAN_PORT_GENERIC: u16 = 4790;
-const GENEVE_PORT: u16 = 6081;
-const TZSP_PORT: u16 = 37008;
-
 /// What a tunnel's header says comes after it.
 #[derive(Clone, Copy)]
-enum Inner {
+pub(super) enum Inner {
     Ethernet,
     Ip,
     Ppp,
@@ -27,7 +20,12 @@ enum Inner {
 
 impl Walk<'_> {
     /// One layer deeper: what a tunnel carries.
-    fn inner<'a>(&mut self, tunnel: Tunnel, inner: Inner, bytes: &'a [u8]) -> Packet<'a> {
+    pub(super) fn inner<'a>(
+        &mut self,
+        tunnel: Tunnel,
+        inner: Inner,
+        bytes: &'a [u8],
+    ) -> Packet<'a> {
         if !self.enter(Some(tunnel)) {
             return self.nothing("tunnel_depth", bytes);
         }
@@ -82,31 +80,6 @@ impl Walk<'_> {
         let mirror = Mirror { source, destination, key, session };
         let missing = mirrors.frame(mirror, sequence);
         self.counters.mirror_gaps = self.counters.mirror_gaps.saturating_add(missing);
-    }
-
-    /// What a datagram to the port of a tunnel carries; none where its header
-    /// breaks one of the tunnel's rules.
-    #[inline]
-    pub(super) fn udp_tunnel<'a>(&mut self, port: u16, bytes: &'a [u8]) -> Option<Packet<'a>> {
-        match port {
-            VXLAN_PORT | VXLAN_PORT_OF_LINUX | VXLAN_PORT_GENERIC | GENEVE_PORT | TZSP_PORT => {
-                self.known_udp_tunnel(port, bytes)
-            }
-            _ => None,
-        }
-    }
-
-    fn known_udp_tunnel<'a>(&mut self, port: u16, bytes: &'a [u8]) -> Option<Packet<'a>> {
-        let (tunnel, (inner, rest)) = match port {
-            GENEVE_PORT => (Tunnel::Geneve, geneve(bytes)?),
-            TZSP_PORT => (Tunnel::Tzsp, tzsp(bytes)?),
-            _ => (Tunnel::Vxlan, vxlan(bytes)?),
-        };
-        // Too short for an Ethernet header, and not because it was cut.
-        if matches!(inner, Inner::Ethernet) && rest.len() < 14 && self.missing == 0 {
-            return None;
-        }
-        Some(self.inner(tunnel, inner, rest))
     }
 }
 
@@ -180,56 +153,6 @@ fn erspan_3(bytes: &[u8]) -> Option<(Inner, &[u8])> {
     }
 }
 
-/// VXLAN: the bit for a network id, no bits but those of the group policy or of
-/// the generic extension, which says what follows.
-fn vxlan(bytes: &[u8]) -> Option<(Inner, &[u8])> {
-    match bytes {
-        [0x08, 0, 0, 0, _, _, _, 0, frame @ ..] => Some((Inner::Ethernet, frame)),
-        [0x0c, 0, 0, 1 | 2, _, _, _, 0, packet @ ..] => Some((Inner::Ip, packet)),
-        [0x0c, 0, 0, 3, _, _, _, 0, frame @ ..] => Some((Inner::Ethernet, frame)),
-        [0x88, policy, _, _, _, _, _, 0, frame @ ..] if policy & 0xb7 == 0 => {
-            Some((Inner::Ethernet, frame))
-        }
-        _ => None,
-    }
-}
-
-/// GENEVE: version 0, reserved bits clear, options that end where they should.
-fn geneve(bytes: &[u8]) -> Option<(Inner, &[u8])> {
-    let mut reader = Reader::new(bytes);
-    let [words, flags, k1, k0, _, _, _, 0] = reader.array::<8>()? else { return None };
-    if words & 0xc0 != 0 || flags & 0x3f != 0 {
-        return None;
-    }
-    let mut options = Reader::new(reader.take(usize::from(words) << 2)?);
-    while !options.is_empty() {
-        let [_, _, _, length] = options.array::<4>()?;
-        options.skip(usize::from(length & 0x1f) << 2)?;
-    }
-    let inner = match u16::from_be_bytes([k1, k0]) {
-        0x6558 => Inner::Ethernet,
-        kind @ (0x0800 | 0x86dd | 0x8847 | 0x8848) => Inner::Ethertype(kind),
-        _ => return None,
-    };
-    Some((inner, reader.rest()))
-}
-
-/// TZSP: version 1, a packet, Ethernet; then tags up to the one that ends them.
-fn tzsp(bytes: &[u8]) -> Option<(Inner, &[u8])> {
-    let mut reader = Reader::new(bytes);
-    let [1, 0 | 1, 0, 1] = reader.array::<4>()? else { return None };
-    loop {
-        match reader.u8()? {
-            0 => {}
-            1 => return Some((Inner::Ethernet, reader.rest())),
-            _ => {
-                let length = reader.u8()?;
-                reader.skip(length.into())?;
-            }
-        }
-    }
-}
-
 /// A PPP frame less HDLC's address and control, which PPTP may keep.
 fn strip_hdlc(bytes: &[u8]) -> &[u8] {
     match bytes {
@@ -241,8 +164,7 @@ fn strip_hdlc(bytes: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use crate::decode::frames::{
-        ETHERNET, IPV4, IPV6, TCP, datagram, inner_frame, ipv4, ipv6, nothing, read, tcp,
-        tunnelled, udp,
+        ETHERNET, IPV4, IPV6, TCP, inner_frame, ipv4, ipv6, nothing, read, tcp, tunnelled,
     };
     use crate::packet::{Payload, Tunnel};
 
@@ -252,10 +174,6 @@ mod tests {
     /// A GRE packet: flags and version, protocol, the rest.
     fn gre(head: [u8; 4], rest: &[u8]) -> Vec<u8> {
         [ETHERNET, IPV4, &ipv4(47, &[&head, rest].concat())].concat()
-    }
-
-    fn over_udp(port: u16, head: &[u8], rest: &[u8]) -> Vec<u8> {
-        [ETHERNET, IPV4, &ipv4(17, &datagram(port, &[head, rest].concat()))].concat()
     }
 
     #[test]
@@ -333,63 +251,6 @@ mod tests {
     }
 
     #[test]
-    fn vxlan_carries_ethernet() {
-        for port in [4789, 8472] {
-            for head in [[8, 0, 0, 0, 0, 0, 9, 0], [0x88, 0x48, 0, 5, 0, 0, 9, 0]] {
-                let frame = over_udp(port, &head, &inner_frame());
-
-                assert_eq!((Some(Tunnel::Vxlan), Some(7), INNER), tunnelled(&read(1, &frame)));
-            }
-        }
-    }
-
-    #[test]
-    fn generic_vxlan_says_what_it_carries() {
-        let bridged = over_udp(4789, &[0x0c, 0, 0, 3, 0, 0, 9, 0], &inner_frame());
-        let routed = over_udp(4790, &[0x0c, 0, 0, 1, 0, 0, 9, 0], &ipv4(6, TCP));
-
-        assert_eq!((Some(Tunnel::Vxlan), Some(7), INNER), tunnelled(&read(1, &bridged)));
-        assert_eq!((Some(Tunnel::Vxlan), None, None), tunnelled(&read(1, &routed)));
-    }
-
-    #[test]
-    fn geneve_carries_ethernet_and_ip_after_its_options() {
-        let option = [1, 2, 3, 1, 0, 0, 0, 0];
-        let bridged = over_udp(6081, &[0, 0, 0x65, 0x58, 0, 0, 9, 0], &inner_frame());
-        let routed =
-            over_udp(6081, &[&[2, 0x40, 0x08, 0, 0, 0, 9, 0], &option[..]].concat(), &ipv4(6, TCP));
-
-        assert_eq!((Some(Tunnel::Geneve), Some(7), INNER), tunnelled(&read(1, &bridged)));
-        assert_eq!((Some(Tunnel::Geneve), None, None), tunnelled(&read(1, &routed)));
-    }
-
-    #[test]
-    fn tzsp_carries_ethernet_after_its_tags() {
-        let frame = over_udp(37008, &[1, 0, 0, 1, 0, 10, 1, 0xaa, 1], &inner_frame());
-
-        assert_eq!((Some(Tunnel::Tzsp), Some(7), INNER), tunnelled(&read(1, &frame)));
-    }
-
-    #[test]
-    fn a_datagram_to_a_tunnels_port_is_plain_where_its_header_is_not_that_tunnels() {
-        for (port, head) in [
-            (4789, &[0, 0, 0, 0, 0, 0, 9, 0][..]),
-            (4789, &[8, 0, 0, 0, 0, 0, 9, 1]),
-            (4789, &[8, 1, 0, 0, 0, 0, 9, 0]),
-            (6081, &[0x40, 0, 0x65, 0x58, 0, 0, 9, 0]),
-            (6081, &[1, 0, 0x65, 0x58, 0, 0, 9, 0, 0, 0, 0, 9]),
-            (6081, &[0, 0, 0x12, 0x34, 0, 0, 9, 0]),
-            (37008, &[1, 0, 0, 0x12, 1]),
-            (37008, &[2, 0, 0, 1, 1]),
-        ] {
-            let frame = over_udp(port, head, &inner_frame());
-            let packet = read(1, &frame);
-
-            assert_eq!((None, port), (packet.link.tunnel, udp(&packet).1.destination_port));
-        }
-    }
-
-    #[test]
     fn ip_in_ip_is_read_in_all_four_ways() {
         for frame in [
             [ETHERNET, IPV4, &ipv4(4, &ipv4(6, TCP))].concat(),
@@ -410,16 +271,5 @@ mod tests {
 
         assert_eq!(b"pdu", tcp(&read(101, &packet)).1.payload);
         assert_eq!("tunnel_depth", nothing(&read(101, &ipv4(4, &packet))));
-    }
-
-    #[test]
-    fn a_frame_cut_inside_a_tunnel_says_what_is_missing_of_its_payload() {
-        let frame = over_udp(4789, &[8, 0, 0, 0, 0, 0, 9, 0], &inner_frame());
-        let captured = &frame[..frame.len() - 2];
-        let original = u32::try_from(frame.len()).unwrap();
-        let packet =
-            crate::decode::decode(1, captured, original, &mut crate::counters::Counters::new());
-
-        assert_eq!((b"p".as_slice(), 2), (tcp(&packet).1.payload, tcp(&packet).1.cut));
     }
 }
