@@ -49,6 +49,8 @@ pub(crate) struct Application {
     looked_at: u16,
     /// Whether no protocol was found.
     unknown: bool,
+    /// Whether what is held may still be all of one protocol.
+    hopeful: bool,
     /// Whether the flow was looked at a second time.
     looked_twice: bool,
     /// A protocol that the flow has stopped following.
@@ -198,8 +200,10 @@ impl Application {
         if weak != 0 || self.held.is_some() {
             self.hold(direction, chunk, weak, work);
             let count = self.held.as_ref().map_or(0, |held| held.payloads.len());
-            // Crumbs of a few bytes are not worth a judgement each.
-            if (count <= limits.held_payloads || count.is_multiple_of(CRUMBS))
+            // Crumbs of a few bytes are not worth a judgement each, and the more there are
+            // the less one of them changes.
+            let seldom = CRUMBS.max((count >> 3).next_power_of_two());
+            if (count <= limits.held_payloads || count.is_multiple_of(seldom))
                 && let Some(verdict) = self.judge(view, work, false)
             {
                 return self.identify(&verdict, view, work);
@@ -208,10 +212,12 @@ impl Application {
         let undecided = match &self.held {
             None => usize::from(self.looked_at) >= limits.held_payloads,
             Some(held) => {
-                let most = if held.bytes.len() < held.payloads.len().saturating_mul(CRUMBS) {
-                    limits.held_payloads.saturating_mul(CRUMBS)
-                } else {
-                    limits.held_payloads
+                let crumbs = held.bytes.len() < held.payloads.len().saturating_mul(CRUMBS);
+                let most = match (crumbs, self.hopeful) {
+                    // Their bytes are the bound.
+                    (true, true) => usize::MAX,
+                    (true, false) => limits.held_payloads.saturating_mul(CRUMBS),
+                    (false, _) => limits.held_payloads,
                 };
                 held.payloads.len() >= most
                     || DIRECTIONS.iter().any(|side| *held.sides.get(*side) >= limits.held_bytes)
@@ -313,6 +319,7 @@ impl Application {
         let mut sink = work.sinks.take(0);
         let mut best: Option<Verdict> = None;
         let mut only = None;
+        let mut hopeful = false;
         for (bit, protocol) in candidates(view, self.refused) {
             if held.candidates & bit == 0 {
                 continue;
@@ -323,6 +330,7 @@ impl Application {
             }
             *tried = Some(protocol);
             let judgement = weigh(protocol, held, view, &mut sink);
+            hopeful |= judgement.misfit == 0;
             let (client, _) = client_of(protocol, &judgement.votes, view);
             let place = place_of(protocol, client, view, work.servers);
             let Some((by, confidence)) = decide(&judgement, protocol, place, last) else {
@@ -337,6 +345,7 @@ impl Application {
             }
         }
         work.sinks.put(0, sink);
+        self.hopeful = hopeful;
         best.or_else(|| {
             let (protocol, client, votes) = only?;
             add_exchange(protocol, client, view, work).then_some(Verdict {

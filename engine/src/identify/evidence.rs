@@ -170,7 +170,10 @@ pub(super) fn weigh(
                     at = at.saturating_add(n);
                 }
                 Frame::Skip(n) if n >= 1 => at = at.saturating_add(n),
-                Frame::NeedBytes(_) => break,
+                Frame::NeedBytes(_) => {
+                    judgement.strong |= probe == Probe::Strong;
+                    break;
+                }
                 Frame::Pdu(_) if probe == Probe::NeedMore => break,
                 Frame::Pdu(_) | Frame::Skip(_) | Frame::Bad(_) => {
                     // The next segment may begin with a PDU.

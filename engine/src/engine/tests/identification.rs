@@ -220,6 +220,57 @@ fn a_flow_to_a_known_server_says_that_other_flows_announced_it() {
     );
 }
 
+/// A write of 123 registers, and its answer.
+fn long_write() -> (Vec<u8>, [u8; 12]) {
+    let mut write = vec![0, 9, 0, 0, 0, 253, 1, 16, 0, 5, 0, 123, 246];
+    write.extend((0..246).map(|n: u16| n.to_be_bytes()[1]));
+    (write, [0, 9, 0, 0, 0, 6, 1, 16, 0, 5, 0, 123])
+}
+
+#[test]
+fn a_first_message_in_more_than_256_crumbs_is_read() {
+    for port in [502, 5_020] {
+        let (write, answer) = long_write();
+        let mut wire = Wire::open(port);
+        for (at, byte) in (1u32..).zip(&write) {
+            wire.client(at, 1, ACK, &[*byte]);
+        }
+        wire.server(1, 260, ACK, &answer);
+        wire.engine.finish();
+
+        assert_eq!((1, 0), (wire.count("identified_flows"), wire.count("held_dropped")), "{port}");
+        assert_eq!(2, wire.frames().len());
+    }
+}
+
+#[test]
+fn crumbs_that_are_no_message_are_held_no_longer_than_256() {
+    let mut wire = Wire::open(502);
+    wire.client(1, 1, ACK, &[0]);
+    for at in 2..400 {
+        wire.client(at, 1, ACK, b"x");
+    }
+
+    assert_eq!((0, 256), (wire.frames().len(), wire.count("held_dropped")));
+}
+
+#[test]
+fn crumbs_are_held_up_to_the_bytes_of_a_direction() {
+    // A length that the whole of what is held would not fill.
+    let limits = Limits { held_bytes: 300, ..Limits::default() };
+    let options = Options { limits, keep_duplicates: true, ..Options::default() };
+    let mut wire = Wire::open(502);
+    wire.engine = Engine::new(options);
+    wire.handshake();
+    let (write, _) = long_write();
+    let long = [&[0, 9, 0, 0, 3, 0, 1, 90], &write[..], &write[..]].concat();
+    for (at, byte) in (1u32..).zip(&long) {
+        wire.client(at, 1, ACK, &[*byte]);
+    }
+
+    assert_eq!(300, wire.count("held_dropped"));
+}
+
 #[test]
 fn other_traffic_on_the_port_of_a_protocol_is_not_named_after_it() {
     let mut wire = Wire::open(502);
