@@ -41,8 +41,9 @@ docs: .venv/built            ## write the generated documents anew
 pcaps: .venv/built           ## make the shipped captures anew
 	$(BIN)/python -m pcaps.make
 
-soak: .venv/built            ## mutated captures for longer than the suite does
-	OTMON_SOAK_ROUNDS=4000 cargo test --release --quiet -p engine --test soak
+soak: .venv/built            ## mutated traffic, captures and filters, for ten minutes
+	OTMON_SOAK_SECONDS=100 cargo test --release --quiet -p engine --test soak --test formats \
+	  -- --test-threads=1 --nocapture
 
 soak-live: .venv/built       ## `otmon monitor` on a wire for half an hour, then a kill (root)
 	$(BIN)/python tests/bench_live.py $(SOAK)

@@ -1,7 +1,6 @@
 //! Mutated traffic: no panic, no hang, and counters that add up.
 //!
-//! A fixed number of rounds in the suite. `OTMON_SOAK_ROUNDS` asks for more, and
-//! `OTMON_SOAK_SEED` for other ones.
+//! A fixed number of rounds in the suite; `make soak` goes on for minutes.
 
 #![allow(
     clippy::arithmetic_side_effects,
@@ -19,14 +18,10 @@ mod traffic;
 use engine::dissectors::registry::ProtocolId;
 use engine::wanted::Wanted;
 use engine::{Options, PduLogging};
-use traffic::{Owned, Random, captures_of, dnp3, frames_of, modbus, replay_with, s7comm};
+use traffic::{Owned, Random, captures_of, dnp3, frames_of, modbus, replay_with, s7comm, seeds};
 
 /// Frames of a capture that are mutated.
 const FRAMES: usize = 400;
-
-fn setting(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
-}
 
 /// Changes a few frames: bits, bytes, lengths, order, times, whole stretches.
 fn mutate(frames: &mut Vec<Owned>, random: &mut Random) {
@@ -77,60 +72,59 @@ fn mutate(frames: &mut Vec<Owned>, random: &mut Random) {
     }
 }
 
-/// Runs mutations of `frames`, one round for each seed.
-fn soak(name: &str, frames: &[Owned], rounds: u64) {
-    let first = setting("OTMON_SOAK_SEED").unwrap_or(1);
-    for seed in first..first + rounds {
-        let mut random = Random::new(seed);
-        let mut mutated = frames.to_vec();
-        mutate(&mut mutated, &mut random);
-        let options = Options {
-            pdu_log: match seed % 3 {
-                0 => PduLogging::Only,
-                1 => PduLogging::Off,
-                _ => PduLogging::Beside,
-            },
-            keep_duplicates: seed.is_multiple_of(3),
-            rhythm: seed.is_multiple_of(2),
-            health: seed.is_multiple_of(2),
-            previous: seed.is_multiple_of(4),
-            ranges: seed.is_multiple_of(2),
-            spoof: seed.is_multiple_of(4),
-            delta_ns: seed.is_multiple_of(4).then_some(10_000_000),
-            wanted: ProtocolId::ALL.iter().map(|own| Wanted::all_of(*own)).collect(),
-            ..Options::default()
-        };
-        let seen = replay_with(&mutated, options);
+/// Runs one mutation of `frames`.
+fn soak(name: &str, frames: &[Owned], seed: u64) {
+    let mut random = Random::new(seed);
+    let mut mutated = frames.to_vec();
+    mutate(&mut mutated, &mut random);
+    let options = Options {
+        pdu_log: match seed % 3 {
+            0 => PduLogging::Only,
+            1 => PduLogging::Off,
+            _ => PduLogging::Beside,
+        },
+        keep_duplicates: seed.is_multiple_of(3),
+        rhythm: seed.is_multiple_of(2),
+        health: seed.is_multiple_of(2),
+        previous: seed.is_multiple_of(4),
+        ranges: seed.is_multiple_of(2),
+        spoof: seed.is_multiple_of(4),
+        delta_ns: seed.is_multiple_of(4).then_some(10_000_000),
+        wanted: ProtocolId::ALL.iter().map(|own| Wanted::all_of(*own)).collect(),
+        ..Options::default()
+    };
+    let seen = replay_with(&mutated, options);
 
-        let pdus: u64 = seen
-            .counters
-            .iter()
-            .filter(|(counter, _)| counter.starts_with("pdus."))
-            .map(|(_, count)| count)
-            .sum();
-        let panics: Vec<_> =
-            seen.counters.keys().filter(|counter| counter.starts_with("panics")).collect();
-        assert!(panics.is_empty(), "{name}, seed {seed}: {panics:?}");
-        assert_eq!(mutated.len() as u64, seen.counter("frames"), "{name}, seed {seed}");
-        assert!(seen.counter("transactions") * 2 <= pdus, "{name}, seed {seed}");
-        if seed % 3 != 1 {
-            assert_eq!(pdus, seen.pdus.len() as u64, "{name}, seed {seed}");
-        }
+    let pdus: u64 = seen
+        .counters
+        .iter()
+        .filter(|(counter, _)| counter.starts_with("pdus."))
+        .map(|(_, count)| count)
+        .sum();
+    let panics: Vec<_> =
+        seen.counters.keys().filter(|counter| counter.starts_with("panics")).collect();
+    assert!(panics.is_empty(), "{name}, seed {seed}: {panics:?}");
+    assert_eq!(mutated.len() as u64, seen.counter("frames"), "{name}, seed {seed}");
+    assert!(seen.counter("transactions") * 2 <= pdus, "{name}, seed {seed}");
+    if seed % 3 != 1 {
+        assert_eq!(pdus, seen.pdus.len() as u64, "{name}, seed {seed}");
     }
 }
 
 #[test]
 fn mutated_talks_break_nothing() {
-    let rounds = setting("OTMON_SOAK_ROUNDS").unwrap_or(400);
-    for (name, talk) in [("modbus", modbus()), ("s7comm", s7comm()), ("dnp3", dnp3())] {
-        soak(name, &talk.whole(), rounds);
-        soak(name, &talk.frames(|len| vec![len / 3, len / 2]), rounds / 2);
+    let talks = [("modbus", modbus()), ("s7comm", s7comm()), ("dnp3", dnp3())];
+    let whole = talks.clone().map(|(name, talk)| (name, talk.whole()));
+    let parts = talks.map(|(name, talk)| (name, talk.frames(|len| vec![len / 3, len / 2])));
+    for seed in seeds("talks", 300) {
+        for (name, frames) in whole.iter().chain(&parts) {
+            soak(name, frames, seed);
+        }
     }
 }
 
 #[test]
 fn mutated_captures_break_nothing() {
-    let rounds = setting("OTMON_SOAK_ROUNDS").map_or(2, |rounds| rounds / 20);
     let folders = [
         "public/modbus",
         "public/s7comm",
@@ -142,10 +136,15 @@ fn mutated_captures_break_nothing() {
         "public/tcp-ip-edge",
         "public/malformed",
     ];
-    for path in folders.iter().flat_map(|folder| captures_of(folder)) {
-        let frames = frames_of(&path, FRAMES);
-        if !frames.is_empty() {
-            soak(&path.display().to_string(), &frames, rounds);
+    let captures: Vec<(String, Vec<Owned>)> = folders
+        .iter()
+        .flat_map(|folder| captures_of(folder))
+        .map(|path| (path.display().to_string(), frames_of(&path, FRAMES)))
+        .filter(|(_, frames)| !frames.is_empty())
+        .collect();
+    for seed in seeds("captures", 2) {
+        for (name, frames) in &captures {
+            soak(name, frames, seed);
         }
     }
 }

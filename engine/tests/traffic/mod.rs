@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::{Duration, Instant};
 
 use engine::capture::{Frame, Timeline, expand};
 use engine::{Engine, Options, PduLogging};
@@ -45,6 +46,23 @@ impl Random {
     pub fn once_in(&mut self, n: usize) -> bool {
         self.below(n) == 0
     }
+}
+
+/// The seeds of a soak: `fixed` of them in the suite, and as many as `OTMON_SOAK_SECONDS`
+/// have room for where that is set; from `OTMON_SOAK_SEED` on. At the end it says how many.
+pub fn seeds(what: &str, fixed: u64) -> impl Iterator<Item = u64> {
+    let setting = |name: &str| std::env::var(name).ok()?.parse::<u64>().ok();
+    let first = setting("OTMON_SOAK_SEED").unwrap_or(1);
+    let room = setting("OTMON_SOAK_SECONDS").map(Duration::from_secs);
+    let (start, what) = (Instant::now(), what.to_owned());
+    (first..).take_while(move |seed| {
+        let rounds = seed - first;
+        let goes_on = room.map_or(rounds < fixed, |room| start.elapsed() < room);
+        if !goes_on {
+            println!("{what}: {rounds} rounds in {:.0?}", start.elapsed());
+        }
+        goes_on
+    })
 }
 
 /// An end of a conversation.
