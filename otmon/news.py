@@ -12,9 +12,11 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from otmon.dataclass import dataclass
 from otmon.model.alert import Alert, Excerpt
 from otmon.model.asset import Asset
 from otmon.model.document import Time, pack, unpack
+from otmon.model.rule import Rule
 from otmon.sinks import ledger, told
 from otmon.sinks.elastic import documents
 from otmon.sinks.elastic.documents import Draft, Find, Sensor, Update
@@ -32,9 +34,19 @@ Show = Callable[[Sequence[Alert]], Mapping[int, Excerpt]]
 """Gives the bytes that alerts carry, by their number."""
 
 
-def nothing(found: Sequence[Alert]) -> Mapping[int, Excerpt]:
-    """Alerts without bytes: no payload leaves a sensor unless people wish it."""
-    return {}
+RuleOf = Callable[[str], Rule | None]
+"""The rule of an id, as the site has it now; none where it has none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What is known around alerts."""
+
+    find: Find
+    """Gives the device of an address."""
+    rule_of: RuleOf = lambda name: None
+    show: Show = lambda found: {}
+    """Gives the bytes that alerts carry: none, unless people wish it."""
 
 
 def places(assets: Iterable[Asset]) -> dict[str, Asset]:
@@ -101,21 +113,20 @@ def _news_of(db: Any, sensor: Sensor, one: Asset, before: str | None) -> list[Dr
     return drafts + documents.vulnerabilities(sensor, one, revision, before_it)
 
 
-def alert_news(db: Any, sensor: Sensor, find: Find, show: Show = nothing) -> list[Draft]:
+def alert_news(db: Any, sensor: Sensor, around: Around) -> list[Draft]:
     """Everything about alerts that was not told yet; it counts as told from now on.
 
     Args:
         db: A connection inside a transaction.
         sensor: Who sends.
-        find: Gives the device of an address.
-        show: Gives the bytes that alerts carry.
+        around: What is known around them.
     """
     after = int(ledger.fact(db, _CHANGE) or 0)
     ledger.note(db, **{_CHANGE: str(max(after, alerts.last_change(db)))})
-    return _drafts(sensor, [*_since(db, after)], find, show)
+    return _drafts(sensor, [*_since(db, after)], around)
 
 
-def untold_alerts(db: Any, sensor: Sensor, find: Find, show: Show = nothing) -> list[Draft]:
+def untold_alerts(db: Any, sensor: Sensor, around: Around) -> list[Draft]:
     """The documents of alerts that are not among those that were told, and of their updates.
 
     So are alerts of a state that an older otmon wrote. They are as they are now, but for what
@@ -125,10 +136,7 @@ def untold_alerts(db: Any, sensor: Sensor, find: Find, show: Show = nothing) -> 
     changed = [*_since(db, 0, known)]
     known |= {one.id for one, change in changed if change.kind == "raised"}
     left = [one for one in alerts.load(db, folded=False) if one.id not in known]
-    shown = show(left)
-    return [documents.alert(sensor, one, find, shown.get(one.id)) for one in left] + _drafts(
-        sensor, changed, find, show
-    )
+    return told_of(sensor, left, around) + _drafts(sensor, changed, around)
 
 
 def _since(db: Any, after: int, known: Iterable[int] = ()) -> Iterator[tuple[Alert, Change]]:
@@ -145,17 +153,26 @@ def _since(db: Any, after: int, known: Iterable[int] = ()) -> Iterator[tuple[Ale
                 yield _as_of(one, change), change
 
 
-def _drafts(
-    sensor: Sensor, changed: Sequence[tuple[Alert, Change]], find: Find, show: Show
-) -> list[Draft]:
-    shown = show([one for one, change in changed if change.kind == "raised"])
+def told_of(sensor: Sensor, found: Sequence[Alert], around: Around) -> list[Draft]:
+    """The documents of alerts as they are."""
+    shown = around.show(found)
+    return [
+        documents.alert(sensor, one, around.find, shown.get(one.id), around.rule_of(one.rule.id))
+        for one in found
+    ]
+
+
+def _drafts(sensor: Sensor, changed: Sequence[tuple[Alert, Change]], around: Around) -> list[Draft]:
+    raised = [one for one, change in changed if change.kind == "raised"]
+    first = iter(told_of(sensor, raised, around))
     drafts = []
     for one, change in changed:
         if change.kind == "raised":
-            drafts.append(documents.alert(sensor, one, find, shown.get(one.id)))
+            drafts.append(next(first))
         else:
             update = Update(change.id, change.kind, change.time_ns, change.author, change.note)
-            drafts.append(documents.alert_update(sensor, one, update, find))
+            rule = around.rule_of(one.rule.id)
+            drafts.append(documents.alert_update(sensor, one, update, around.find, rule))
     return drafts
 
 

@@ -6,6 +6,7 @@ Nothing in here opens a connection: sending is another process, or comes after.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -16,18 +17,21 @@ from otmon import _engine
 from otmon.config import Config
 from otmon.evidence.excerpt import excerpts
 from otmon.evidence.source import KnownCapture
-from otmon.fields import NOTABLE_CLASSES
+from otmon.fields import NOTABLE_CLASSES, catalogue
 from otmon.model.alert import Alert, Excerpt
 from otmon.model.asset import Asset
+from otmon.model.rule import Rule
 from otmon.news import (
-    Show,
+    Around,
+    RuleOf,
     alert_news,
     asset_news,
-    nothing,
     places,
     told_assets,
+    told_of,
     untold_alerts,
 )
+from otmon.ruleset.site import site_rules
 from otmon.sinks import dead_letters, ledger, outbox, told
 from otmon.sinks.elastic import documents
 from otmon.sinks.elastic.documents import Draft, Facts, Find, Moment, Sensor, Talked
@@ -39,6 +43,7 @@ from otmon.state.site_file import now_ns as wall_ns
 
 MOST_DRAFTS = 40_000
 """Documents that a sensor holds in memory while its state cannot be written."""
+_INTERFACES = Path("/sys/class/net")
 SPOOL_AT = 2_000
 """Documents that a run over files holds in memory before they go into its spool."""
 
@@ -60,7 +65,17 @@ def sensor_of(
         namespace=config.elastic.namespace,
         hostname=host,
         interfaces=tuple(interfaces),
+        mac=tuple(filter(None, map(_mac_of, interfaces))),
     )
+
+
+def _mac_of(interface: str) -> str | None:
+    """The hardware address of an interface of this machine."""
+    try:
+        text = (_INTERFACES / interface / "address").read_text("ascii").strip()
+    except (OSError, ValueError):
+        return None
+    return text.replace(":", "-").upper() or None
 
 
 def _digest(captures: Sequence[str]) -> str:
@@ -92,6 +107,7 @@ class Shipping:
         self.tells_each = config.elastic.operations == "notable"
         """Whether it wants operations one by one, too."""
         self._config = config
+        self._rule_of = rules_of(config)
         self._bounds = bounds_of(config)
         self._most_bytes = config.elastic.max_document_kib << 10
         self._spool = spool
@@ -134,7 +150,12 @@ class Shipping:
         if over is not None:
             self._add(
                 documents.conversation(
-                    self.sensor, over.now, over.before, self._facts, new=over.new
+                    self.sensor,
+                    over.now,
+                    over.before,
+                    self._facts,
+                    new=over.new,
+                    interval_ns=self.interval_ns,
                 )
             )
 
@@ -159,6 +180,9 @@ class Shipping:
     def know(self, assets: Iterable[Asset]) -> None:
         """Take the devices that documents name."""
         self._places = places(assets)
+
+    def _around(self, db: Any = None) -> Around:
+        return around_of(self._config, self._find, self._rule_of, db)
 
     def _find(self, address: str | None) -> Asset | None:
         return None if address is None else self._places.get(address)
@@ -223,7 +247,7 @@ class Shipping:
             self._assets_ns = now_ns
             news += asset_news(db, self.sensor, everybody)
         self._end_intervals(None if ended else now_ns)
-        news += alert_news(db, self.sensor, self._find, show_of(self._config, db))
+        news += alert_news(db, self.sensor, self._around(db))
         if self._spool is not None:
             _move(self._spool, db, self._bounds)
         self._put(db, [*self._drafts, *news])
@@ -241,11 +265,7 @@ class Shipping:
             self.know(assets)
             self._end_intervals(None)
             news = [*asset_news(db, self.sensor, assets)]
-            alerts = [*found]
-            shown = show_of(self._config)(alerts)
-            news += [
-                documents.alert(self.sensor, one, self._find, shown.get(one.id)) for one in alerts
-            ]
+            news += told_of(self.sensor, [*found], self._around())
             self._put(db, [*self._drafts, *news])
         self.saved()
 
@@ -257,7 +277,12 @@ class Shipping:
         for talk in self._conversations.end(now_ns):
             self._add(
                 documents.conversation(
-                    self.sensor, talk.now, talk.before, self._facts, new=talk.new
+                    self.sensor,
+                    talk.now,
+                    talk.before,
+                    self._facts,
+                    new=talk.new,
+                    interval_ns=self.interval_ns,
                 )
             )
 
@@ -294,17 +319,28 @@ def put(
     dead_letters.lament(db, dead, bounds)
 
 
-def show_of(config: Config, db: Any = None) -> Show:
-    """What gives alerts the bytes that they carry; with a state it knows captures again."""
-    if not config.elastic.evidence_excerpt:
-        return nothing
+def around_of(config: Config, find: Find, rule_of: RuleOf, db: Any = None) -> Around:
+    """What is known around alerts; with a state it knows captures again."""
 
     def show(found: Sequence[Alert]) -> Mapping[int, Excerpt]:
-        taken = [] if db is None or not found else captures.taken(db)
+        if not config.elastic.evidence_excerpt or not found:
+            return {}
+        taken = [] if db is None else captures.taken(db)
         known = [KnownCapture(one.path, one.size, one.sha256, taken_ns) for one, taken_ns in taken]
         return excerpts(found, known)
 
-    return show
+    return Around(find, rule_of, show)
+
+
+def rules_of(config: Config) -> RuleOf:
+    """What gives the rules of a site, which are read when the first is asked for."""
+
+    @functools.cache
+    def rules() -> Mapping[str, Rule]:
+        every = site_rules(config, catalogue(_engine.protocols()))
+        return {one.rule.id: one.rule for one in every.rules}
+
+    return lambda name: rules().get(name)
 
 
 def tell(db: Any, config: Config, sensor: Sensor) -> None:
@@ -323,10 +359,11 @@ def _put_alerts(
     db: Any,
     config: Config,
     sensor: Sensor,
-    make: Callable[[Any, Sensor, Find, Show], list[Draft]],
+    make: Callable[[Any, Sensor, Around], list[Draft]],
 ) -> None:
     by_place = places(told_assets(db))
-    drafts = make(db, sensor, lambda name: by_place.get(name or ""), show_of(config, db))
+    around = around_of(config, lambda name: by_place.get(name or ""), rules_of(config), db)
+    drafts = make(db, sensor, around)
     put(db, sensor, drafts, bounds_of(config), config.elastic.max_document_kib << 10)
 
 

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from places import ROOT
 from records import START, Behaviour, Conversation, Transaction
 
+from otmon.config import Config
 from otmon.evidence.excerpt import FRAME_BYTES
 from otmon.fields import FIELDS
 from otmon.model.advisory import Match
@@ -22,10 +23,12 @@ from otmon.model.asset import Asset, Evidence
 from otmon.model.context import AssetFacts
 from otmon.model.document import Time
 from otmon.model.tactic import TACTICS
-from otmon.ruleset.convert import STORED
+from otmon.ruleset.site import site_rules
+from otmon.ruleset.stored import STORED
 from otmon.sinks.elastic import documents, templates
 from otmon.sinks.elastic.catalogue import ECS, MOST_FIELDS, STREAMS, common, fields_of
 from otmon.sinks.elastic.documents import Draft, Sensor, Talked, Update
+from otmon.sinks.elastic.documents.parties import community_id
 from otmon.sinks.elastic.tactics import threat_fields
 from otmon.sinks.outbox import Document
 
@@ -393,6 +396,49 @@ def test_a_weakness_that_no_list_names_any_more_is_neither_open_nor_resolved(dev
     assert "No list names it" in lost.fields["otmon.vulnerability.reason"]
     sound = dataclasses.replace(match, verdict="not")
     assert [] == documents.vulnerabilities(SENSOR, bare, 3, (sound,))
+
+
+@pytest.mark.parametrize(
+    ("flow", "expected"),
+    [
+        (("tcp", "128.232.110.120", 34855, "66.35.250.204", 80), "1:LQU9qZlK+B5F3KDmev6m5PMibrg="),
+        (("tcp", "66.35.250.204", 80, "128.232.110.120", 34855), "1:LQU9qZlK+B5F3KDmev6m5PMibrg="),
+        (("ethernet", None, None, None, None), None),
+    ],
+)
+def test_a_flow_has_the_id_that_other_programs_give_it(flow, expected):
+    """The first is that of the specification's own example."""
+    assert expected == community_id(*flow)
+
+
+def test_what_is_known_of_a_rule_stands_on_its_alerts():
+    rule = next(one.rule for one in site_rules(Config()).rules if one.rule.references)
+    body = json.loads(whole(documents.alert(SENSOR, an_alert(), lambda _: None, None, rule)).body)
+
+    assert (rule.description, rule.impact, [*rule.references], rule.references[0]) == (
+        body["rule"]["description"],
+        body["rule"]["category"],
+        body["rule"]["reference"],
+        body["event"]["reference"],
+    )
+
+
+@pytest.mark.parametrize(
+    ("client", "server", "expected"),
+    [
+        ("10.0.0.66", "10.0.0.11", ("ipv4", "internal", None)),
+        ("8.8.8.8", "10.0.0.11", ("ipv4", "inbound", "internet")),
+        ("fd00::1", "2600::2", ("ipv6", "outbound", "internet")),
+    ],
+)
+def test_traffic_with_the_internet_crosses_a_boundary_whatever_zones_there_are(
+    client, server, expected
+):
+    alert = an_alert(client=client, server=server)
+    body = json.loads(whole(documents.alert(SENSOR, alert, lambda _: None)).body)
+
+    kind = body["otmon"].get("boundary", {}).get("kind")
+    assert expected == (body["network"]["type"], body["network"]["direction"], kind)
 
 
 def test_an_update_of_an_alert_is_no_alert():

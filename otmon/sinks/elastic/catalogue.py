@@ -71,7 +71,11 @@ ECS: Mapping[str, str] = {
     **_of("keyword", "related.", "hosts"),
     **_of("keyword", "host.", "id name hostname mac type"),
     **_of("ip", "host.", "ip"),
-    **_of("keyword", "device.", "id manufacturer model.name model.identifier serial_number"),
+    **_of(
+        "keyword",
+        "device.",
+        "id manufacturer vendor product type model.name model.identifier serial_number",
+    ),
 }
 """What every stream may have of ECS 9.4.0, with its type."""
 
@@ -112,8 +116,8 @@ OPERATION: Mapping[str, str] = {
 """Of what was done in an interval."""
 
 CONVERSATION: Mapping[str, str] = {
-    **_of("keyword", "otmon.conversation.", "state classes"),
-    **_of("long", "otmon.conversation.", "flow_count pdu_count failure_count gap_bytes"),
+    **_of("keyword", "otmon.conversation.", "id state classes"),
+    **_of("long", "otmon.conversation.", "flow_count pdu_count failure_count gap_bytes interval_s"),
     **_of("boolean", "otmon.conversation.", "one_sided"),
     **_of("date", "otmon.conversation.", "first_seen_at"),
 }

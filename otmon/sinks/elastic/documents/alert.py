@@ -8,6 +8,7 @@ from typing import Any
 
 from otmon.dataclass import dataclass
 from otmon.model.alert import Alert, Excerpt
+from otmon.model.rule import Rule
 from otmon.sinks.elastic.documents.draft import (
     MAX_LISTED,
     Draft,
@@ -17,7 +18,14 @@ from otmon.sinks.elastic.documents.draft import (
     moment,
     unlike,
 )
-from otmon.sinks.elastic.documents.parties import Find, boundary, end, host, outcome_of
+from otmon.sinks.elastic.documents.parties import (
+    Find,
+    boundary,
+    end,
+    host,
+    outcome_of,
+    paths,
+)
 from otmon.sinks.elastic.tactics import threat_fields
 
 SEVERITIES: Mapping[str, int] = {
@@ -43,9 +51,15 @@ class Update:
     note: str | None
 
 
-def alert(sensor: Sensor, one: Alert, find: Find, excerpt: Excerpt | None = None) -> Draft:
+def alert(
+    sensor: Sensor,
+    one: Alert,
+    find: Find,
+    excerpt: Excerpt | None = None,
+    rule: Rule | None = None,
+) -> Draft:
     """The document of an alert as it is when it is raised, with bytes where people wish them."""
-    fields = _alert_fields(one, find)
+    fields = _alert_fields(one, find, rule)
     if excerpt is not None:
         fields |= {
             "otmon.evidence.excerpt_frames": [*excerpt.frames],
@@ -64,10 +78,12 @@ def alert(sensor: Sensor, one: Alert, find: Find, excerpt: Excerpt | None = None
     return dataclasses.replace(told, about=one.id)
 
 
-def alert_update(sensor: Sensor, one: Alert, update: Update, find: Find) -> Draft:
+def alert_update(
+    sensor: Sensor, one: Alert, update: Update, find: Find, rule: Rule | None = None
+) -> Draft:
     """The document of an alert as a change made it; no alert of its own for a SIEM."""
     fields = {
-        **_alert_fields(one, find),
+        **_alert_fields(one, find, rule),
         "event.action": f"alert-{update.kind.replace('_', '-')}",
         "otmon.alert.change": update.kind,
         "otmon.alert.author": update.author,
@@ -86,7 +102,7 @@ def alert_update(sensor: Sensor, one: Alert, update: Update, find: Find) -> Draf
     return dataclasses.replace(told, about=one.id)
 
 
-def _alert_fields(one: Alert, find: Find) -> dict[str, Any]:
+def _alert_fields(one: Alert, find: Find, rule: Rule | None) -> dict[str, Any]:
     client, server = find(one.client), find(one.server)
     done = one.violations
     operation = done[0].operation if done else None
@@ -131,8 +147,16 @@ def _alert_fields(one: Alert, find: Find) -> dict[str, Any]:
         **threat_fields(one.techniques),
         **end(("source", "client"), one.client, client),
         **end(("destination", "server"), one.server, server),
-        **boundary(client, server),
+        **boundary(client, server, one.client, one.server),
+        **paths(one.client, one.server),
     }
+    if rule is not None:
+        fields |= {
+            "rule.category": rule.impact,
+            "rule.description": rule.description,
+            "rule.reference": [*rule.references],
+            "event.reference": rule.references[0] if rule.references else None,
+        }
     affected = server or client
     if affected is not None:
         fields |= host(affected)

@@ -47,6 +47,8 @@ class Sensor:
     namespace: str = "default"
     hostname: str | None = None
     interfaces: tuple[str, ...] = ()
+    mac: tuple[str, ...] = ()
+    """Of those interfaces, as ECS writes them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,7 @@ def draft(
         "observer.hostname": sensor.hostname,
         "observer.serial_number": sensor.id,
         "observer.ingress.interface.name": [*sensor.interfaces],
+        "observer.mac": [*sensor.mac],
         "observer.geo.name": sensor.site,
         **fields,
     }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import functools
+import hashlib
 import ipaddress
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +13,15 @@ from otmon import _engine
 from otmon.model.asset import Asset
 from otmon.model.context import AssetFacts
 
+INTERNET = "internet"
+_DIRECTIONS = {
+    (False, False): "internal",
+    (True, False): "inbound",
+    (False, True): "outbound",
+    (True, True): "external",
+}
+"""`network.direction`, by whether the client and the server are of the internet."""
+_IANA = {"tcp": "6", "udp": "17"}
 Find = Callable[[str | None], Asset | None]
 """The device of an address or of an asset id; none where there is none."""
 Facts = Callable[[str | None, str | None, int | None], AssetFacts | None]
@@ -29,7 +40,9 @@ def ends(
         **end(("destination", "server"), one.server_address, server, one.server_mac),
         "destination.port": one.server_port or None,
         "server.port": one.server_port or None,
-        **boundary(client, server),
+        **boundary(client, server, one.client_address, one.server_address),
+        **paths(one.client_address, one.server_address),
+        "network.iana_number": _IANA.get(one.transport),
     }
 
 
@@ -63,10 +76,60 @@ def end(
     return fields
 
 
+def paths(client: str | None, server: str | None) -> dict[str, Any]:
+    """What kind of address both ends have, and whether one of them is of the internet."""
+    if not (client and server and is_ip(client) and is_ip(server)):
+        return {}
+    outside = (is_public(client), is_public(server))
+    return {
+        "network.type": "ipv6" if ":" in server else "ipv4",
+        "network.direction": _DIRECTIONS[outside],
+    }
+
+
+def community_id(
+    transport: str | None,
+    client: str | None,
+    client_port: int | None,
+    server: str | None,
+    server_port: int | None,
+) -> str | None:
+    """The id of a flow that other programs give it, too: Community ID, version 1, seed 0.
+
+    None where it is no flow of TCP or UDP between two addresses of IP.
+    """
+    number = _IANA.get(transport or "")
+    if number is None or not client or not server or not (is_ip(client) and is_ip(server)):
+        return None
+    ends = sorted(
+        (ipaddress.ip_address(ip.partition("%")[0]).packed, (port or 0).to_bytes(2, "big"))
+        for ip, port in ((client, client_port), (server, server_port))
+    )
+    (first, first_port), (second, second_port) = ends
+    told = bytes(2) + first + second + bytes([int(number), 0]) + first_port + second_port
+    digest = hashlib.sha1(told, usedforsecurity=False).digest()
+    return f"1:{base64.b64encode(digest).decode()}"
+
+
 def boundary(
-    client: Asset | AssetFacts | None, server: Asset | AssetFacts | None
+    client: Asset | AssetFacts | None,
+    server: Asset | AssetFacts | None,
+    client_address: str | None,
+    server_address: str | None,
 ) -> dict[str, Any]:
-    """Between which zones it went, where both are known."""
+    """Between which zones it went, where both are known, or that an end is of the internet."""
+    outside = [is_public(one or "") for one in (client_address, server_address)]
+    if any(outside) and not all(outside):
+        zones = [None if one is None else one.zone for one in (client, server)]
+        said = [
+            zone or (INTERNET if out else None) for zone, out in zip(zones, outside, strict=True)
+        ]
+        return {
+            "otmon.boundary.crossing": True,
+            "otmon.boundary.from_zone": said[0],
+            "otmon.boundary.to_zone": said[1],
+            "otmon.boundary.kind": INTERNET,
+        }
     if client is None or server is None or client.zone is None or server.zone is None:
         return {}
     crossing = client.zone != server.zone
@@ -94,6 +157,9 @@ def host(asset: Asset) -> dict[str, Any]:
         "host.type": asset.roles[0] if asset.roles else None,
         "device.id": asset.id,
         "device.manufacturer": asset.vendor,
+        "device.vendor": asset.vendor,
+        "device.product": asset.model,
+        "device.type": asset.roles[0] if asset.roles else None,
         "device.model.name": asset.model,
         "device.model.identifier": asset.order_code,
         "device.serial_number": asset.serial,
@@ -114,6 +180,16 @@ def outcome_of(statuses: set[str | None]) -> str:
 def mac_text(mac: str | None) -> str | None:
     """As ECS writes it: `00-1B-1B-AA-BB-CC`."""
     return None if mac is None else mac.replace(":", "-").upper()
+
+
+@functools.lru_cache(maxsize=4096)
+def is_public(address: str) -> bool:
+    """Whether an address is one of the internet."""
+    try:
+        one = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    return one.is_global and not one.is_multicast
 
 
 def _is_mac(address: str) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 from otmon import _engine
 from otmon.dataclass import dataclass
 from otmon.fields import CHANGE_CLASSES, PROGRAM_CLASSES
 from otmon.sinks.elastic.documents.draft import MAX_LISTED, Draft, Moment, Sensor, draft
-from otmon.sinks.elastic.documents.parties import Facts, ends, outcome_of
+from otmon.sinks.elastic.documents.parties import Facts, community_id, ends, outcome_of
 
 
 def operation(
@@ -118,6 +119,9 @@ def notable(
         "otmon.behaviour.latency_ms": _milliseconds(one.latency_ns),
         "otmon.evidence.frame_numbers": [frame for _, frame in one.frames[:MAX_LISTED]],
         **ends(one, facts),
+        "network.community_id": community_id(
+            one.transport, one.client_ip, one.client_port, one.server_ip, one.server_port
+        ),
         "source.port": one.client_port or None,
         "client.port": one.client_port or None,
     }
@@ -154,9 +158,16 @@ def talked(one: _engine.Conversation) -> Talked:
 
 
 def conversation(
-    sensor: Sensor, one: _engine.Conversation, before: Talked, facts: Facts, *, new: bool = False
+    sensor: Sensor,
+    one: _engine.Conversation,
+    before: Talked,
+    facts: Facts,
+    *,
+    new: bool = False,
+    interval_ns: int = 0,
 ) -> Draft:
     """The document of a conversation and an interval, told at the end of the interval."""
+    key = (one.client_address, one.server_address, one.server_port, one.transport, one.protocol)
     fields: dict[str, Any] = {
         "event.action": "conversation-summary",
         "event.start": Moment(one.first_seen_ns) if before == Talked() else None,
@@ -166,6 +177,8 @@ def conversation(
         "network.vlan.id": one.vlan,
         "network.packets": one.packets - before.packets,
         "network.bytes": one.bytes - before.bytes,
+        "otmon.conversation.id": _digest(sensor.id, *key, one.vlan),
+        "otmon.conversation.interval_s": interval_ns // 1_000_000_000 if interval_ns else None,
         "otmon.conversation.state": "new" if new else "known",
         "otmon.conversation.classes": sorted(one.classes),
         "otmon.conversation.flow_count": one.flow_count - before.flows,
@@ -176,7 +189,6 @@ def conversation(
         "otmon.conversation.first_seen_at": Moment(one.first_seen_ns),
         **ends(one, facts),
     }
-    key = (one.client_address, one.server_address, one.server_port, one.transport, one.protocol)
     return draft(
         sensor,
         "conversation",
@@ -187,6 +199,12 @@ def conversation(
         kinds=["connection", "protocol"],
         fields=fields,
     )
+
+
+def _digest(*parts: object) -> str:
+    """A short id of a thing, the same in every run."""
+    natural = "|".join(map(str, parts))
+    return hashlib.sha256(natural.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 def _milliseconds(duration_ns: float | None) -> float | None:
