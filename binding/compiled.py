@@ -12,6 +12,7 @@ since a module that somebody edits must never be run as it was before.
 from __future__ import annotations
 
 import base64
+import compileall
 import hashlib
 import shutil
 import subprocess
@@ -84,6 +85,8 @@ def make_tree(tree: Path) -> None:
     if ran.returncode:
         raise SystemExit(ran.stdout + ran.stderr)
     shutil.rmtree(tree / "build", ignore_errors=True)
+    # As whoever installs a wheel does: without bytecode each start takes a third longer.
+    compileall.compile_dir(tree / "otmon", quiet=1)
     for name in ("rules", "pyproject.toml"):
         (tree / name).symlink_to(ROOT / name)
 
