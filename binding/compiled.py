@@ -51,6 +51,7 @@ MODULES = (
     "otmon.alerts.open_alert",
     "otmon.alerts.severity",
     "otmon.inventory.activity",
+    "otmon.inventory.card",
     "otmon.inventory.inventory",
     "otmon.inventory.places",
     "otmon.inventory.role",

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from otmon.config import Config
+from otmon.inventory import joining, telling
 from otmon.inventory.advisory import Advisories
 from otmon.inventory.contest import Contests
 from otmon.inventory.crossing import Crossings
@@ -445,25 +446,7 @@ class Inventory:
         """What was taken for one device is two: what an IP said and did goes with it."""
         old.changes()
         new.changes()
-        new.new = old.new
-        new.book.absorb(old.book.take(lambda told: told.ip == ip))
-        for number, talk in list(old.client_talks.items()):
-            if talk.client_ip == ip:
-                new.client_talks[number] = old.client_talks.pop(number)
-                new.activity.asks(talk, None)
-                old.activity.takes_back_asked(talk)
-        for number, talk in list(old.server_talks.items()):
-            if talk.server_ip == ip:
-                new.server_talks[number] = old.server_talks.pop(number)
-                new.activity.answers(talk, None)
-                old.activity.takes_back_answered(talk)
-        for key in [key for key in old.stations if key[0] == ip]:
-            new.stations[key] = old.stations.pop(key)
-            place = key[1:]
-            nested = old.nested.pop(place, None)
-            if nested is not None:
-                nested.gateway = new
-                new.nested[place] = nested
+        joining.take_along(old, new, ip)
         if old.confirmed and not new.confirmed:
             new.confirmed = True
             self._unconfirmed.pop(new.id, None)
@@ -473,23 +456,7 @@ class Inventory:
         kept, gone = (first, second) if first.number < second.number else (second, first)
         kept.changes()
         gone.changes()
-        kept.macs |= gone.macs
-        kept.ips |= gone.ips
-        kept.routes = kept.routes or gone.routes
-        kept.routed = kept.routed and gone.routed
-        kept.public = kept.public and gone.public
-        kept.confirmed = kept.confirmed or gone.confirmed
-        kept.frame = kept.frame or gone.frame
-        kept.seen_now = kept.seen_now or gone.seen_now
-        kept.seen(gone.first_ns, gone.last_ns)
-        kept.book.absorb(gone.book.all())
-        kept.activity.add(gone.activity)
-        kept.client_talks |= gone.client_talks
-        kept.server_talks |= gone.server_talks
-        kept.stations |= gone.stations
-        for place, nested in gone.nested.items():
-            nested.gateway = kept
-            kept.nested.setdefault(place, nested)
+        joining.join(kept, gone)
         gone.merged_into = kept
         self._devices.pop(gone.id, None)
         self._unconfirmed.pop(gone.id, None)
@@ -504,16 +471,7 @@ class Inventory:
         device.vlan = vlan
         device.segment = self.segments.of(vlan, seen.frame)
         if self.knows:
-            self._news.tell(
-                "asset_moved",
-                device,
-                seen.first_seen_ns,
-                expected=f"in {before}",
-                observed=f"in {device.segment}",
-                since_ns=device.first_ns,
-                frames=(device.frame, seen.frame),
-                ip=seen.ip,
-            )
+            telling.moved(self._news, device, before, seen)
 
     def is_outside(self, ip: str) -> bool:
         """Whether the holder of an address is no part of the site."""
@@ -539,16 +497,7 @@ class Inventory:
         self._note_confirmed(device)
         if not device.new or device.gateway is not None or device.public:
             return
-        facts = self._facts(device)
-        self._news.tell(
-            "asset_new",
-            device,
-            time_ns,
-            expected="only devices that the site knows",
-            observed=f"a device of {facts.vendor or 'an unknown vendor'}",
-            since_ns=device.first_ns,
-            frames=(device.frame,),
-        )
+        telling.appeared(self._news, device, self._facts(device).vendor, time_ns)
 
     def _seen_again(self, device: Device, time_ns: int) -> None:
         state = self.state_of(device)
@@ -558,15 +507,7 @@ class Inventory:
         if state in ("gone", "archived"):
             days = absent_ns // DAY_NS
             away = "taken out of service" if state == "archived" else f"not seen for {days} days"
-            self._news.tell(
-                "asset_returned",
-                device,
-                time_ns,
-                expected=away,
-                observed="it sends again",
-                since_ns=device.last_ns,
-                frames=(device.frame,),
-            )
+            telling.returned(self._news, device, away, time_ns)
 
     # What devices do
 
@@ -606,17 +547,7 @@ class Inventory:
         if self._words.of(client).accepted:
             return
         client.transient_told = True
-        self._news.tell(
-            "transient_asset",
-            client,
-            behaviour.first_seen_ns,
-            expected="engineering by stations that the site knows",
-            observed=f"{behaviour.operation} of {behaviour.server_address}",
-            since_ns=client.first_ns,
-            frames=(client.frame, behaviour.frame),
-            ip=behaviour.client_ip,
-            protocol=behaviour.protocol,
-        )
+        telling.transient(self._news, client, behaviour)
 
     def _role_changed(self, client: Device, talk: Conversation) -> None:
         """A known device asks others for the first time, though it was one that is asked."""
@@ -626,17 +557,7 @@ class Inventory:
         if any(role not in SERVERS and role != "gateway" for role in known):
             return
         client.role_told = True
-        self._news.tell(
-            "role_changed",
-            client,
-            talk.last_seen_ns,
-            expected=f"{', '.join(known)}, which is asked and never asks",
-            observed=f"asks {talk.server_address} by {talk.protocol}",
-            since_ns=client.first_ns,
-            frames=(client.frame,),
-            ip=talk.client_ip,
-            protocol=talk.protocol,
-        )
+        telling.asks(self._news, client, known, talk)
 
 
 def _settled(words: Words) -> tuple[str, ...]:
