@@ -25,7 +25,7 @@ from otmon.inventory.memory import Record, device_of, record_of
 from otmon.inventory.news import News
 from otmon.inventory.places import Places
 from otmon.inventory.record import asset_of, facts_of, in_order, standing_of
-from otmon.inventory.role import SERVERS, Roles, roles_of
+from otmon.inventory.role import RELAYS, SERVERS, Roles, roles_of
 from otmon.inventory.segment import Frame, Segments, Vlan
 from otmon.inventory.service import service_of
 from otmon.inventory.station import Stations, family
@@ -53,6 +53,9 @@ SETTLED_NS = 600 * 1_000_000_000
 """How long a live run waits before it takes a device for replaced: it may only be silent."""
 SERVICE_PACKETS = 4
 """Packets of a conversation from which it was more than an attempt."""
+
+AWAY = frozenset(("gateway_path_unavailable", "gateway_target_failed_to_respond"))
+"""What only gateways answer: Modbus exceptions 10 and 11 [S]."""
 
 ENGINEERING = frozenset(
     (
@@ -218,7 +221,12 @@ class Inventory:
         if self._watches and behaviour.new:
             self._watch(behaviour, server, vlan)
         unit = behaviour.unit
-        if unit is None or server is None or behaviour.status != "ok":
+        if unit is None or server is None:
+            return
+        if behaviour.status in AWAY and RELAYS not in server.activity.services:
+            server.changes()
+            server.activity.services.add(RELAYS)
+        if behaviour.status != "ok":
             return
         self._stations.answers(server, behaviour, unit, before)
 

@@ -105,6 +105,8 @@ _LOOK_ALIKE = ("hmi", "historian")
 something that records. How fast it reads does not tell them apart."""
 _MASTER_CLASSES = ("report_enable", "report_disable")
 """What a DNP3 master does when it starts: the data link and its events are its own [S]."""
+RELAYS = "says of stations that they do not answer"
+"""What is noted of a server that gave an answer of gateways."""
 _DIRECTORY = frozenset(f"serves {name}" for name in ("kerberos", "ldap", "smb"))
 _OFFICE = frozenset(("uses kerberos", "uses ldap", "uses smb"))
 
@@ -187,6 +189,8 @@ def _as_server(device: Device) -> list[Reason]:
         most = max(Counter(protocol for protocol, _ in device.nested).values())
         reasons.append(Reason("gateway", 0.8, f"answers for {most} stations"))
     for service, role, points in (
+        # Some servers say it of every station but their own.
+        (RELAYS, "gateway", 0.4),
         ("serves ntp", "time_server", 0.6),
         ("serves sql", "database_server", 0.7),
         ("serves pi", "historian", 0.7),

@@ -170,6 +170,22 @@ def test_stations_behind_a_gateway_are_assets_of_their_own() -> None:
     ]
 
 
+def test_who_says_that_a_station_is_away_may_be_a_gateway() -> None:
+    """It is evidence, not yet a role: some servers say it of every station but their own."""
+    (server,) = assets(
+        [address(PLC_MAC, "10.0.0.2")],
+        behaviours=[
+            behaviour("10.0.0.2", 1),
+            behaviour("10.0.0.2", 9, status="gateway_target_failed_to_respond"),
+        ],
+    )
+
+    assert ("traffic: says of stations that they do not answer", 0.4) in [
+        (row.source, row.confidence) for row in server.evidence if row.value == "gateway"
+    ]
+    assert "gateway" not in server.roles
+
+
 def test_a_sweep_of_units_makes_no_ghosts() -> None:
     swept = [behaviour("10.0.0.2", unit, count=1) for unit in range(1, 248)]
     found = assets([address(PLC_MAC, "10.0.0.2")], behaviours=[behaviour("10.0.0.2", 1), *swept])
