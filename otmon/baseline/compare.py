@@ -8,10 +8,11 @@ from typing import NamedTuple
 
 from otmon.baseline import hours, learn
 from otmon.baseline.book import Book, EdgeKey, is_known, statement_id
-from otmon.baseline.deed import LINK_CLASSES, Deed
+from otmon.baseline.deed import Deed
 from otmon.baseline.deviation import Deviation, Deviations, Frame, Telling
 from otmon.baseline.learn import Site
 from otmon.baseline.nearest import expected_of
+from otmon.baseline.novelty import of_deed, of_edge, widest
 from otmon.baseline.ranges import merged, outside
 from otmon.baseline.words import says_key
 from otmon.config import Baseline as Settings
@@ -336,12 +337,12 @@ class Baseline:
         """Lets end what a person gave an end, and what was not seen for long."""
         until = statement.until_ns
         if until is not None and time_ns > until and statement.state in ("approved", "muted"):
-            statement.novel = statement.novel or (_widest(statement.key),)
+            statement.novel = statement.novel or (widest(statement.key),)
             self._restate(statement, "pending")
         elif statement.state == "learned":
             absent = self.site.watched_days(statement.last_seen_ns, time_ns)
             if absent > self.settings.expire_days:
-                statement.novel = (_widest(statement.key),)
+                statement.novel = (widest(statement.key),)
                 self._restate(statement, "expired")
 
     def _reconsider(self, statement: Statement, time_ns: int, *, may_learn: bool) -> None:
@@ -383,7 +384,7 @@ class Baseline:
         state = "learning"
         novel: tuple[str, ...] = ()
         if not learning:
-            state, novel = "pending", self._novel_edge(client, server)
+            state, novel = "pending", of_edge(self.book, client, server)
             if "asset" in novel:
                 self._ask_for(client, server, time_ns, frame)
         elif not may_learn:
@@ -415,13 +416,6 @@ class Baseline:
             if not self.book.knows_asset(asset) and self.book.get(key) is None:
                 self.book.add(_statement(key, "pending", ("asset",), time_ns, frame))
 
-    def _novel_edge(self, client: str, server: str) -> tuple[str, ...]:
-        if self.book.knows_peer(client, server):
-            return ("service",)
-        if self.book.knows_asset(client) and self.book.knows_asset(server):
-            return ("peer", "service")
-        return ("asset", "peer", "service")
-
     def _make(
         self, deed: Deed, key: Key, time_ns: int, frame: str, *, may_learn: bool
     ) -> Statement | None:
@@ -434,7 +428,7 @@ class Baseline:
         state = "learning"
         novel: tuple[str, ...] = ()
         if not self._is_learned(edge, time_ns):
-            novel = self._novel(deed)
+            novel = of_deed(self.book, deed)
             state = "pending" if novel else "learned"
         else:
             learn.noted_new(edge, time_ns)
@@ -455,22 +449,6 @@ class Baseline:
         learn.enforce(self.book, edge, time_ns, self.site.hours)
         self._verdicts.clear()
         return False
-
-    def _novel(self, deed: Deed) -> tuple[str, ...]:
-        """In what a deed on an enforcing edge is new."""
-        head = self.book.get(Key("edge", *deed.edge))
-        if head is not None and not is_known(head):
-            if deed.operation_class in LINK_CLASSES:
-                return head.novel
-            return (*head.novel, "operation")
-        if deed.operation_class in LINK_CLASSES:
-            return ()
-        operation = (deed.unit, deed.operation_class, deed.operation)
-        if not self.book.knows_operation(deed.edge, operation):
-            return ("operation",)
-        if deed.failure is not None:
-            return ("exception",)
-        return ("read_range",) if deed.folded else ("object",)
 
     def _beyond(
         self,
@@ -528,20 +506,6 @@ def _statement(
         novel=novel,
         frames=(frame,) if frame else (),
     )
-
-
-def _widest(key: Key) -> str:
-    """In what a statement's subject is new, once nothing covers it any more."""
-    return {
-        "asset": "asset",
-        "edge": "service",
-        "change": "object",
-        "stream": "object",
-        "read": "operation",
-        "outside": "read_range",
-        "session": "session",
-        "exception": "exception",
-    }.get(key.kind, "operation")
 
 
 def _day(time_ns: int) -> str:
