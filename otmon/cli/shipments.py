@@ -115,7 +115,8 @@ def write_all(store: SiteFile, config: Config, folder: Path, sensor: Sensor) -> 
     if one.reason:
         raise SinkError(one.reason)
     count = sum(file.documents for file in files)
-    return f"{count} documents in {len(files)} files of {folder}"
+    files_of = "1 file" if len(files) == 1 else f"{len(files)} files"
+    return f"{count} documents in {files_of} of {folder}"
 
 
 class Shipment:

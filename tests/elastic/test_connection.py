@@ -13,7 +13,7 @@ from places import ROOT
 from otmon.errors import OptionsError
 from otmon.sinks import outbox
 from otmon.sinks.elastic import connection
-from otmon.sinks.elastic.connection import Server, connect, credentials
+from otmon.sinks.elastic.connection import Server, connect, credentials, in_words
 from otmon.sinks.elastic.sender import Sender
 from otmon.sinks.outbox import Document
 from otmon.state.site_file import SiteFile
@@ -101,6 +101,21 @@ def spoken_to(tmp_path: Path, chain: str, key: Path, ca: Path) -> tuple[str, lis
         sender = Sender(site, connect(Server((stub.url,), ca_file=ca, api_key="a2V5OmtleQ==")))
         sender.step()
         return sender.state, stub.requests
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        (
+            "HTTPConnection(host='127.0.0.1', port=9): Failed to establish a new connection: "
+            "[Errno 111] Connection refused",
+            "Failed to establish a new connection: Connection refused",
+        ),
+        ("Connection timed out", "Connection timed out"),
+    ],
+)
+def test_what_went_wrong_on_the_way_is_said_without_the_words_of_a_library(said, expected):
+    assert expected == in_words(ConnectionError(said))
 
 
 def test_a_forged_certificate_with_the_real_ca_appended_is_not_spoken_to(tmp_path, authorities):

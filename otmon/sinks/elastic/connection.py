@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import ipaddress
 import os
+import re
 import ssl
 import stat
 from pathlib import Path
@@ -181,6 +182,13 @@ def _is_here(name: str) -> bool:
         return ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
+
+
+def in_words(error: Exception) -> str:
+    """What went wrong on the way to a server, without the words of the library that saw it."""
+    said = str(getattr(error, "message", error))
+    said = re.sub(r"^<?HTTPS?Connection(Pool)?\([^)]*\)>?: ", "", said)
+    return re.sub(r"\[Errno -?\d+\] ", "", said)[:300]
 
 
 def trust(ca_file: Path | None) -> ssl.SSLContext:

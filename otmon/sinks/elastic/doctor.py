@@ -21,7 +21,7 @@ from otmon.errors import OptionsError
 from otmon.model.finding import FAILURE, OK, WARNING, Finding
 from otmon.sinks.elastic import setup
 from otmon.sinks.elastic.catalogue import LATEST, STREAMS
-from otmon.sinks.elastic.connection import Server, connect, trust
+from otmon.sinks.elastic.connection import Server, connect, in_words, trust
 
 TIMEOUT_S = 10.0
 """How long a server may take to answer one question."""
@@ -146,7 +146,7 @@ def _version(client: Elasticsearch, host: str) -> Iterator[Finding]:
         yield Finding(
             "server",
             FAILURE,
-            f"{host} cannot be reached: {error.message}",
+            f"{host} cannot be reached: {in_words(error)}",
             "Check name and port in [elastic] hosts, firewalls, and whether it runs.",
         )
         return

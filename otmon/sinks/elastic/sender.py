@@ -25,6 +25,7 @@ from otmon.dataclass import dataclass
 from otmon.sinks import dead_letters, ledger, outbox
 from otmon.sinks.elastic import documents
 from otmon.sinks.elastic.catalogue import LATEST
+from otmon.sinks.elastic.connection import in_words
 from otmon.sinks.elastic.documents import Moment
 from otmon.sinks.elastic.results import (
     Action,
@@ -467,14 +468,14 @@ def _of_error(error: Exception) -> Verdict:
             return Verdict(
                 Action.PAUSE,
                 "tls",
-                f"the certificate of the server is not trusted ({_short(error)}). "
+                f"the certificate of the server is not trusted ({in_words(error)}). "
                 "Name its CA in ca_file; checks are never weakened",
             )
         case SerializationError():
             return Verdict(Action.RETRY, "", "the answer was cut short or garbled")
         case Unreachable():
-            return Verdict(Action.RETRY, "", f"the server cannot be reached ({_short(error)})")
-    return Verdict(Action.RETRY, "", _short(error))
+            return Verdict(Action.RETRY, "", f"the server cannot be reached ({in_words(error)})")
+    return Verdict(Action.RETRY, "", in_words(error))
 
 
 def _told(error: ApiError) -> tuple[str, str]:
@@ -483,10 +484,6 @@ def _told(error: ApiError) -> tuple[str, str]:
     if isinstance(inner, dict):
         return str(inner.get("type", "")), str(inner.get("reason", ""))
     return "", ""
-
-
-def _short(error: Exception) -> str:
-    return str(getattr(error, "message", error))[:300]
 
 
 def _retry_after_s(error: ApiError) -> float | None:

@@ -12,6 +12,7 @@ from elasticsearch import ApiError, Elasticsearch
 from otmon._engine import version
 from otmon.dataclass import dataclass
 from otmon.errors import OptionsError, SinkError
+from otmon.sinks.elastic.connection import in_words
 from otmon.sinks.elastic.roles import roles, writer_key
 from otmon.sinks.elastic.templates import LIFECYCLES, Template, templates
 
@@ -209,5 +210,6 @@ def _ask(
         ) from error
     except TransportError as error:
         raise SinkError(
-            f"Elasticsearch cannot be reached: {error.message}. Check the address and the CA file."
+            f"Elasticsearch cannot be reached: {in_words(error)}. "
+            "Check the address and the CA file."
         ) from error
