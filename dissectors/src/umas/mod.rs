@@ -13,17 +13,18 @@
 //! named below [V]; code lists published by several people who took the protocol
 //! apart, and the variable layout of an open client [pub]. No specification is public.
 
-use core::fmt::Write as _;
+mod function;
+mod identity;
+mod variable;
 
 use alloc::borrow::Cow;
-use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::anomaly::Anomaly;
 use crate::dissector::{
     Context, Direction, Dissector, Frame, OffPort, Probe, Registration, Sender,
 };
-use crate::modbus::function;
+use crate::modbus::function as modbus;
 use crate::name::Name;
 use crate::operation::{Class, Operation};
 use crate::pdu::{Pdu, Role, Status};
@@ -31,7 +32,10 @@ use crate::reader::{Reader, byte};
 use crate::registry::ProtocolId;
 use crate::sink::{Attribute, ContentKind, Sink, Subject};
 use crate::target::{Space, Span, Target};
-use crate::value::{Value, text};
+use crate::value::Value;
+use function::{needs_reservation, operation, target};
+use identity::{asks_for_project, identity, project};
+use variable::{variable_values, variables};
 
 crate::fields! {
     KEY "key" Integer "Reservation key shown by the sender; 0 is none.";
@@ -59,75 +63,8 @@ const REFUSAL: Name = Name::new("refused");
 /// Most that is handed over.
 const MAX_PDU: usize = 1024;
 
-/// Memory and variables count within a block: `mem:19:100-255`, `var:2:4660-4663`.
+/// Memory counts within a block: `mem:19:100-255`.
 const MEMORY: &str = "mem:";
-const VARIABLES: &str = "var:";
-const PROGRAM: Target = Target::new(Space::new("program"), Span::Whole);
-const IO_OBJECTS: Target = Target::new(Space::new("io"), Span::Whole);
-
-/// The operation of a function code. Those without a mark were seen [V].
-const fn operation(code: u8) -> Operation {
-    macro_rules! operation {
-        ($name:literal, $class:ident) => {
-            const { Operation::new($name, Class::$class) }
-        };
-    }
-    match code {
-        0x01 => operation!("init_comm", SessionOpen),
-        0x02 => operation!("read_plc_id", Identify),
-        0x03 => operation!("read_project_info", Identify),
-        0x04 => operation!("read_plc_status", Read),
-        0x06 => operation!("read_card_info", Identify), // [pub]
-        0x0a => operation!("echo", Keepalive),
-        0x10 => operation!("take_reservation", Lock),
-        0x11 => operation!("release_reservation", Unlock), // [pub]
-        0x12 => operation!("keep_reservation", Keepalive),
-        0x20 => operation!("read_memory_block", Read),
-        0x21 => operation!("write_memory_block", Write), // [M]
-        0x22 => operation!("read_variables", Read),      // [pub]
-        0x23 => operation!("write_variables", Write),    // [pub]
-        0x24 => operation!("read_coils_registers", Read), // [pub]
-        0x25 => operation!("write_coils_registers", Write), // [pub]
-        0x26 => operation!("read_dictionary", Browse),   // [pub]
-        // A Modicon M221 takes and gives its program by these, in published experiments.
-        0x28 => operation!("read_program_memory", ProgramUpload), // [pub]
-        0x29 => operation!("write_program_memory", ProgramDownload), // [pub]
-        0x72 => operation!("continue_upload", ProgramUpload),     // [pub]
-        // Public lists call 30 to 32 an upload and 33 to 35 a download. Class and
-        // name follow the bytes: 33 to 35 moved 12 555 of them to the client [V].
-        0x30 => operation!("begin_download", ProgramDownload), // [pub]
-        0x31 => operation!("download_block", ProgramDownload), // [pub]
-        0x32 => operation!("end_download", ProgramDownload),   // [pub]
-        0x33 => operation!("begin_upload", ProgramUpload),
-        0x34 => operation!("upload_block", ProgramUpload),
-        0x35 => operation!("end_upload", ProgramUpload),
-        0x36 => operation!("backup", FileWrite), // [M]
-        0x39 => operation!("read_ethernet_data", ConfigRead), // [pub]
-        0x40 => operation!("start_plc", ModeStart), // [pub]
-        0x41 => operation!("stop_plc", ModeStop), // [pub]
-        0x50 => operation!("monitor", Read),
-        0x58 => operation!("check_plc", Read),
-        0x6d | 0x6e => operation!("authenticate", AuthLogin), // [M]
-        0x70 => operation!("read_io_object", Read),           // [pub]
-        0x71 => operation!("write_io_object", Force),         // [pub]
-        0x73 => operation!("read_module_status", Read),       // [pub]
-        _ => Operation::unknown(code as u16),
-    }
-}
-
-/// What the whole of a program is, or nothing, by function code.
-const fn target(code: u8) -> Option<Target> {
-    match code {
-        0x28 | 0x29 | 0x30..=0x35 | 0x72 => Some(PROGRAM),
-        0x70 | 0x71 => Some(IO_OBJECTS),
-        _ => None,
-    }
-}
-
-/// Whether a controller does this only for the client that reserved it.
-const fn needs_reservation(code: u8) -> bool {
-    matches!(code, 0x29 | 0x30..=0x32 | 0x40 | 0x41 | 0x71)
-}
 
 /// Who holds the controller, as far as this flow tells.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -190,10 +127,10 @@ impl Dissector for Umas {
     }
 
     fn decode(flow: &mut Flow, bytes: &[u8], cx: &Context<'_>, out: &mut Sink) {
-        if cx.carried.code == Some(u16::from(function::UMAS | function::EXCEPTION)) {
+        if cx.carried.code == Some(u16::from(modbus::UMAS | modbus::EXCEPTION)) {
             let (pdu, _) = begin_answer(REFUSED, cx, out);
             if cx.sender != Sender::Client {
-                pdu.status(function::exception(byte(bytes, 0).unwrap_or(0)));
+                pdu.status(modbus::exception(byte(bytes, 0).unwrap_or(0)));
             }
             return;
         }
@@ -449,125 +386,5 @@ fn rest(reader: &mut Reader<'_>, pdu: &mut Pdu) {
     let bytes = reader.take_up_to(usize::MAX);
     if !bytes.is_empty() {
         pdu.field(BYTES, Value::bytes(bytes));
-    }
-}
-
-/// The CPU's name and versions [V frame 6].
-fn identity<'a>(reader: &mut Reader<'a>, pdu: &mut Pdu, found: &mut Found<'a>) -> Option<()> {
-    // Two bytes of range, four of type, two of model; then the version, binary coded decimal.
-    reader.skip(8)?;
-    let [minor, major] = reader.array()?;
-    let mut firmware = String::new();
-    let _ = write!(firmware, "{major:x}.{minor:02x}");
-    // Patch, internal and hardware version, crash code, two bytes not known.
-    reader.skip(12)?;
-    let length = reader.u8()?;
-    let name = reader.take(length.into())?;
-    pdu.field(CPU_NAME, Value::text(name));
-    pdu.field(FIRMWARE, Value::Text(text(firmware.as_bytes())));
-    for (attribute, value) in [
-        (Attribute::Vendor, Cow::from(&b"Schneider Electric"[..])),
-        (Attribute::Model, name.into()),
-        (Attribute::Firmware, firmware.into_bytes().into()),
-    ] {
-        found.claims.push((attribute, value, "umas_read_plc_id", 95));
-    }
-    Some(())
-}
-
-/// Whether the project's name was asked for, not one of its tables.
-fn asks_for_project(asked: &Pdu) -> bool {
-    asked.fields.contains(&(SUBCODE, Value::Unsigned(0)))
-}
-
-/// The project's name and times [V frame 12].
-fn project<'a>(reader: &mut Reader<'a>, pdu: &mut Pdu, found: &mut Found<'a>) -> Option<()> {
-    reader.skip(18)?;
-    for field in [CREATED, MODIFIED] {
-        // Weekday, second, minute, hour, day, month, year.
-        let [_, second, minute, hour, day, month, low, high] = reader.array()?;
-        let year = u16::from_le_bytes([low, high]);
-        let mut time = String::new();
-        let _ = write!(time, "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}");
-        pdu.field(field, Value::Text(text(time.as_bytes())));
-    }
-    pdu.field(PROJECT_VERSION, reader.u32_le()?);
-    let length = reader.u8()?;
-    let name = reader.take(length.into())?;
-    pdu.field(PROJECT_NAME, Value::text(name));
-    found.claims.push((Attribute::Tag, name.into(), "umas_read_project_info", 95));
-    Some(())
-}
-
-/// How many bytes a variable of this size index has [pub].
-const fn variable_size(index: u8) -> Option<u32> {
-    match index {
-        1 => Some(1),
-        2 => Some(2),
-        3 => Some(4),
-        4 => Some(8),
-        _ => None,
-    }
-}
-
-/// References to variables, and what is written to them [pub]. The offset stands
-/// in another order when it is read: 16 bits above 8, against 16 below 16.
-fn variables(code: u8, reader: &mut Reader<'_>, pdu: &mut Pdu) -> Option<()> {
-    pdu.field(CHECKSUM, reader.u32_le()?);
-    let count = reader.u8()?;
-    for _ in 0..count {
-        let kind = reader.u8()?;
-        let block = reader.u16_le()?;
-        let offset = if code == 0x22 {
-            reader.skip(1)?;
-            let high = reader.u16_le()?;
-            u32::from(high) << 8 | u32::from(reader.u8()?)
-        } else {
-            reader.u32_le()?
-        };
-        let elements = if kind >> 4 == 0 { 1 } else { u32::from(reader.u16_le()?) };
-        let Some(size) = variable_size(kind & 0x0f) else {
-            pdu.anomaly(Anomaly::UnknownObject);
-            rest(reader, pdu);
-            return Some(());
-        };
-        let bytes = size.saturating_mul(elements);
-        let variables = Space::numbered(VARIABLES, block.into());
-        let target = Target::new(variables, Span::range(offset, bytes));
-        if let Some(item) = pdu.item(Some(target)) {
-            item.quantity = Some(bytes);
-        }
-        if code == 0x23 {
-            push_value(reader.take(usize::try_from(bytes).ok()?)?, pdu);
-        }
-    }
-    Some(())
-}
-
-/// The values of variables, one after the other [pub]; left as bytes where they
-/// are not as long as was asked.
-fn variable_values(reader: &mut Reader<'_>, asked: &Pdu, pdu: &mut Pdu) {
-    let sizes = || asked.items.iter().map(|item| item.quantity.unwrap_or(0));
-    let wanted = sizes().fold(0u32, u32::saturating_add);
-    if usize::try_from(wanted) != Ok(reader.len()) {
-        pdu.anomaly(Anomaly::LengthMismatch);
-        rest(reader, pdu);
-        return;
-    }
-    for item in &asked.items {
-        let bytes = usize::try_from(item.quantity.unwrap_or(0)).unwrap_or(usize::MAX);
-        if let Some(answered) = pdu.item(item.target.clone()) {
-            answered.quantity = item.quantity;
-        }
-        push_value(reader.take_up_to(bytes), pdu);
-    }
-}
-
-/// A variable of up to eight bytes is a number, a longer one bytes.
-fn push_value(bytes: &[u8], pdu: &mut Pdu) {
-    if bytes.len() <= 8 {
-        pdu.value(bytes.iter().rev().fold(0u64, |number, byte| number << 8 | u64::from(*byte)));
-    } else {
-        pdu.value(Value::bytes(bytes));
     }
 }
