@@ -83,6 +83,18 @@ class ConformanceThresholds:
 
 
 @dataclass(frozen=True, slots=True)
+class UnauthenticatedThresholds:
+    """When a change without authentication is news."""
+
+    enabled: bool = True
+    """Whether it runs at all."""
+    habit_count: int = 3
+    """Authenticated changes of the same kind before."""
+    repeat_s: int = 3_600
+    """Seconds in which the same master and outstation are told of once."""
+
+
+@dataclass(frozen=True, slots=True)
 class ReadbackThresholds:
     """When a value that reads back differently is news."""
 
@@ -340,6 +352,7 @@ class Detectors:
     auth: AuthThresholds = field(default_factory=AuthThresholds)
     address: AddressThresholds = field(default_factory=AddressThresholds)
     value: ValueThresholds = field(default_factory=ValueThresholds)
+    unauthenticated: UnauthenticatedThresholds = field(default_factory=UnauthenticatedThresholds)
     readback: ReadbackThresholds = field(default_factory=ReadbackThresholds)
     sequence: SequenceThresholds = field(default_factory=SequenceThresholds)
     indicator: IndicatorThresholds = field(default_factory=IndicatorThresholds)

@@ -230,6 +230,7 @@ NOT_DONE = {
     "Value written that was never written before": "no such value was written",
     "Same value written for far longer than ever": "no such value was written",
     "Value reads back differently from what was written": "no value was accepted",
+    "Change without the authentication it always had": "it is not carried out",
     "Blocks of a controller are others than before": "it does not say which it holds",
     "Log-in to a device accepted after many failures": "it is not accepted",
     "S7 password given to a controller": "it is not accepted",

@@ -8,16 +8,17 @@ one that does not take news.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import field
 from typing import TYPE_CHECKING, ClassVar
 
 from otmon.dataclass import dataclass
-from otmon.detectors.bounded import Json, Recent, Told, key_of
+from otmon.detectors.bounded import Json, Recent, Told
 from otmon.detectors.detector import Detector
 from otmon.detectors.finding import finding
+from otmon.detectors.holding import Holding
 from otmon.detectors.quality import Quality
-from otmon.model.event import NEVER_NS, Event
+from otmon.model.event import Event
 from otmon.thresholds import ReadbackThresholds
 
 if TYPE_CHECKING:
@@ -29,10 +30,6 @@ MAX_OBJECTS = 20_000
 """Written objects of which it is known how they read back; the longest unwritten goes first."""
 MAX_USUAL = 16
 """Elements of one object that are known to hold something else."""
-MAX_HELD = 1_000
-"""Findings that wait for what was missed; past that the oldest is given up."""
-CERTAIN_NS = 40 * SECOND
-"""Time in which a hole shows, that another write may have been lost in."""
 
 _Key = tuple[str | None, int | None, str | None, int | None, str]
 """Server, VLAN, protocol, station, what was written to."""
@@ -46,17 +43,6 @@ class _Object:
     """Writes that were read back."""
     usual: set[int] = field(default_factory=set)
     """Elements that hold something else as a habit."""
-
-
-@dataclass(slots=True)
-class _Held:
-    """A finding that waits for what was missed."""
-
-    finding: Event
-    key: _Key
-    interface: int
-    from_ns: int
-    until_ns: int
 
 
 class Readback(Detector):
@@ -86,9 +72,8 @@ class Readback(Detector):
         self, settings: ReadbackThresholds | None = None, quality: Quality | None = None
     ) -> None:
         self.settings = settings or ReadbackThresholds()
-        self._quality = quality or Quality()
         self._objects: Recent[_Key, _Object] = Recent(MAX_OBJECTS)
-        self._held: Recent[_Key, _Held] = Recent(MAX_HELD)
+        self._held = Holding(quality or Quality())
         self._told: Told[_Key] = Told(self.settings.repeat_s * SECOND, MAX_OBJECTS)
 
     def wants(self, event: Event) -> bool:
@@ -110,9 +95,9 @@ class Readback(Detector):
             known.usual.update([cell[0] for cell in odd][: MAX_USUAL - len(known.usual)])
         else:
             found = self._found(event, record, odd)
-            held = _Held(found, key, record.interface, record.written_ns, event.time_ns)
-            self._held.put(key, held)
-            self._set_due()
+            between_ns = (record.written_ns, event.time_ns)
+            self._held.hold(key, found, key[0], record.interface, between_ns)
+            self.due_ns = self._held.due_ns
         return ()
 
     def _found(self, event: Event, record: Record, odd: list[tuple[int, float, float]]) -> Event:
@@ -135,30 +120,17 @@ class Readback(Detector):
 
     def advance(self, time_ns: int) -> Iterable[Event]:
         """Gives what is certain: what was missed around it is known by now."""
-        over = [one for _, one in self._held.items() if one.until_ns + CERTAIN_NS <= time_ns]
-        found = [event for one in over for event in self._judged(one, time_ns)]
-        self._set_due()
+        found = self._certain(time_ns)
+        self.due_ns = self._held.due_ns
         return found
 
     def finish(self) -> Iterable[Event]:
         """Gives the others: all that was missed is known now."""
-        over = [one for _, one in self._held.items()]
-        return [event for one in over for event in self._judged(one, one.until_ns + CERTAIN_NS)]
+        return self._certain(None)
 
-    def _judged(self, held: _Held, time_ns: int) -> Iterator[Event]:
-        self._held.drop(held.key)
-        server = held.key[0]
-        if self._quality.over(held.interface, held.from_ns, held.until_ns) != "good":
-            return
-        # Whoever wrote in between: what was lost shows up to the next message.
-        if self._quality.lost_of(server, held.from_ns, time_ns):
-            return
-        if self._told.may(held.key, held.until_ns):
-            yield held.finding
-
-    def _set_due(self) -> None:
-        until_ns = min((one.until_ns for _, one in self._held.items()), default=None)
-        self.due_ns = NEVER_NS if until_ns is None else until_ns + CERTAIN_NS
+    def _certain(self, time_ns: int | None) -> list[Event]:
+        held = self._held.certain(time_ns)
+        return [event for key, event in held if self._told.may(key, event.time_ns)]
 
     def memory(self) -> Json:
         """How objects read back, and what was told."""
@@ -174,18 +146,12 @@ class Readback(Detector):
 
     def pending(self, write: Writer) -> Json:
         """Findings that wait."""
-        held = [
-            [one.key, one.interface, one.from_ns, one.until_ns, write.place(one.finding)]
-            for _, one in self._held.items()
-        ]
-        return [one for one in held if one[-1] is not None]
+        return self._held.written(write)
 
     def resume(self, pending: Json, read: Reader) -> None:
         """Takes them."""
-        for written, interface, from_ns, until_ns, place in pending:
-            key: _Key = key_of(written)
-            self._held.put(key, _Held(read.event(place), key, interface, from_ns, until_ns))
-        self._set_due()
+        self._held.read(pending, read)
+        self.due_ns = self._held.due_ns
 
 
 def _name(target: str, at: int) -> str:

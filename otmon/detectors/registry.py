@@ -23,6 +23,7 @@ from otmon.detectors.report_disabled import ReportDisabled
 from otmon.detectors.scan import Scan
 from otmon.detectors.sensor import Sensor
 from otmon.detectors.sequence import Sequence as OrderOfChanges
+from otmon.detectors.unauthenticated import Unauthenticated
 from otmon.detectors.value import Value
 from otmon.detectors.watchdog import Watchdog
 from otmon.detectors.watchers import Watchers
@@ -63,6 +64,7 @@ def watchers(
         (own.jobs.enabled, Jobs(own.jobs, quality)),
         (own.boundary.enabled, Boundary(own.boundary, ports)),
         (own.auth.enabled, Auth(own.auth)),
+        (own.unauthenticated.enabled, Unauthenticated(own.unauthenticated, quality)),
         (own.address.enabled, AddressMoves(own.address)),
         (own.value.enabled, Value(own.value)),
         (own.readback.enabled, Readback(own.readback, quality)),

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
+from otmon.detectors.holding import CERTAIN_NS
 from otmon.detectors.quality import Quality
-from otmon.detectors.readback import CERTAIN_NS, Readback
+from otmon.detectors.readback import Readback
 from otmon.detectors.watchers import Watchers
 from otmon.model.observed import event_from_health, event_from_loss, event_from_readback
 from otmon.thresholds import ReadbackThresholds
@@ -35,7 +36,7 @@ class Site:
     def __init__(self, readback: Readback | None = None) -> None:
         self.watchers = Watchers([readback or Readback()])
         self.own = self.watchers.detectors[0]
-        self.own._quality = self.watchers.quality
+        self.own._held._quality = self.watchers.quality
         self.said: list = []
 
     def read(self, seconds: float, different=TAKEN, **facts) -> Site:

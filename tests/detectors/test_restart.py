@@ -48,6 +48,7 @@ EXACT = {
     "modbus/stuck": "value",
     "modbus/over_limit": "value",
     "modbus/readback": "readback",
+    "dnp3/authentication_left_out": "unauthenticated",
     "dnp3/points_forced": "device_status",
     "modbus/malformed": "conformance",
     "modbus/quirk": "conformance",

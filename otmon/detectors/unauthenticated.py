@@ -1,0 +1,173 @@
+"""Changes that were always authenticated, and one that is not.
+
+An outstation with secure authentication challenges whoever commands it, or takes a
+proof with the command. One that obeys without either is configured anew, or it is
+not the one that it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import field
+from typing import TYPE_CHECKING, ClassVar
+
+from otmon.dataclass import dataclass
+from otmon.detectors.bounded import Json, Recent, Told
+from otmon.detectors.detector import Detector
+from otmon.detectors.finding import finding
+from otmon.detectors.holding import Holding
+from otmon.detectors.quality import Quality
+from otmon.fields import CHANGE_CLASSES
+from otmon.model.event import Event
+from otmon.thresholds import UnauthenticatedThresholds
+
+if TYPE_CHECKING:
+    from otmon.model.kept_event import Reader, Writer
+
+SECOND = 1_000_000_000
+MAX_ASSOCIATIONS = 10_000
+"""Masters and outstations that are known; the longest quiet goes first."""
+_REPLY = 32
+"""The function by which a master meets a challenge [S: IEEE 1815-2012, clause 7]."""
+_UNANSWERED = frozenset((6, 8, 10, 12))
+"""Functions that ask for no answer: what they ask for is done all the same."""
+
+_Key = tuple[str | None, str | None, int | None, int | None]
+"""Master, outstation, VLAN, link address."""
+
+
+@dataclass(slots=True)
+class _Association:
+    """What is known of a master and an outstation."""
+
+    proved_ns: int = 0
+    """When a challenge was met last."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """Authenticated changes by their kind."""
+    first_ns: int = 0
+
+
+class Unauthenticated(Detector):
+    """Speaks when a change is not authenticated where its like always were.
+
+    A challenge that was missed looks the same, so that what was missed is waited for.
+    """
+
+    name = "unauthenticated"
+    categories = frozenset(("ot_operation",))
+    says: ClassVar[Mapping[str, str]] = {
+        "unauthenticated_change": "A change was made without the authentication it always had.",
+    }
+    loss_sensitive = True
+    watches = (
+        "Challenges, replies and proofs of DNP3 secure authentication (group 120), and changes "
+        "between the same master and outstation: three of a kind must have been authenticated."
+    )
+    silent = (
+        "Of outstations that never asked for authentication, of refused changes, of "
+        "datagrams, and near anything that was missed."
+    )
+
+    def __init__(
+        self, settings: UnauthenticatedThresholds | None = None, quality: Quality | None = None
+    ) -> None:
+        self.settings = settings or UnauthenticatedThresholds()
+        self._known: Recent[_Key, _Association] = Recent(MAX_ASSOCIATIONS)
+        self._held = Holding(quality or Quality())
+        self._told: Told[tuple[object, ...]] = Told(
+            self.settings.repeat_s * SECOND, MAX_ASSOCIATIONS
+        )
+
+    def wants(self, event: Event) -> bool:
+        """Changes of DNP3, and what meets a challenge."""
+        if event.service != "dnp3" or event.get("ot.role") != "request":
+            return False
+        return event.operation_class in CHANGE_CLASSES or event.operation_class == "auth_login"
+
+    def observe(self, event: Event) -> Iterable[Event]:
+        """Takes a change, or what meets a challenge."""
+        record = event.record
+        key: _Key = (record.client_address, record.server_address, record.vlan, record.unit)
+        if record.function_code == _REPLY:
+            # What is challenged has been asked before, and is answered later.
+            self._known.make(key, _Association).proved_ns = event.time_ns
+            return ()
+        known = self._known.get(key)
+        if event.operation_class not in CHANGE_CLASSES:
+            return ()
+        kind = (
+            f"{event.operation_class} select"
+            if record.phase == "select"
+            else (str(event.operation_class))
+        )
+        if self._is_proved(event, known):
+            known = known or self._known.make(key, _Association)
+            known.first_ns = known.first_ns or event.time_ns
+            known.counts[kind] = known.counts.get(kind, 0) + 1
+            return ()
+        done = record.status == "ok" or (
+            not record.answered and record.function_code in _UNANSWERED
+        )
+        if known is None or not done or record.transport == "udp":
+            return ()
+        count = known.counts.get(kind, 0)
+        if count >= self.settings.habit_count:
+            self._hold(event, key, known, kind, count)
+        return ()
+
+    def _is_proved(self, event: Event, known: _Association | None) -> bool:
+        record = event.record
+        if any(target.partition(":")[0] == "g120" for target in record.targets):
+            return True
+        end_ns = event.time_ns + (record.latency_ns or 0)
+        return known is not None and event.time_ns <= known.proved_ns <= end_ns
+
+    def _hold(self, event: Event, key: _Key, known: _Association, kind: str, count: int) -> None:
+        found = finding(
+            self,
+            event,
+            "unauthenticated_change",
+            category="ot_auth",
+            expected=f"a challenge or a proof, as for {count} changes before",
+            observed="neither",
+            since_ns=known.first_ns,
+        )
+        end_ns = event.time_ns + (event.record.latency_ns or 0)
+        interface: int = getattr(event.record, "interface", 0)
+        self._held.hold((*key, kind), found, key[1], interface, (event.time_ns, end_ns + 1))
+        self.due_ns = self._held.due_ns
+
+    def advance(self, time_ns: int) -> Iterable[Event]:
+        """Gives what is certain: what was missed around it is known by now."""
+        found = self._certain(time_ns)
+        self.due_ns = self._held.due_ns
+        return found
+
+    def finish(self) -> Iterable[Event]:
+        """Gives the others: all that was missed is known now."""
+        return self._certain(None)
+
+    def _certain(self, time_ns: int | None) -> list[Event]:
+        held = self._held.certain(time_ns)
+        return [event for key, event in held if self._told.may(key, event.time_ns)]
+
+    def memory(self) -> Json:
+        """What was authenticated, and what was told."""
+        return {
+            "known": self._known.written(lambda one: [one.proved_ns, one.counts, one.first_ns]),
+            "told": self._told.written(),
+        }
+
+    def restore(self, memory: Json) -> None:
+        """Takes it."""
+        self._known.read(memory["known"], lambda one: _Association(one[0], dict(one[1]), one[2]))
+        self._told.read(memory["told"])
+
+    def pending(self, write: Writer) -> Json:
+        """Findings that wait."""
+        return self._held.written(write)
+
+    def resume(self, pending: Json, read: Reader) -> None:
+        """Takes them."""
+        self._held.read(pending, read)
+        self.due_ns = self._held.due_ns
