@@ -12,14 +12,17 @@ import click
 from otmon.cli import console, options, site
 from otmon.cli.doctor import show
 from otmon.cli.monitor import DEFAULT_STATE
-from otmon.cli.shipments import server
+from otmon.cli.shipments import sender, server, spool
 from otmon.config import Config, load
-from otmon.errors import OptionsError, OtmonError, StateError
-from otmon.model.finding import FAILURE, Finding
-from otmon.shipping import bounds_of
+from otmon.errors import OptionsError, OtmonError, SinkError, StateError
+from otmon.model.finding import FAILURE, OK, Finding
+from otmon.shipping import bounds_of, sensor_of
 from otmon.sinks import dead_letters, outbox
 from otmon.sinks.elastic import backlog
 from otmon.state.site_file import SiteFile, now_ns
+
+WRITE_S = 10.0
+"""How long `doctor --write` waits for a server that takes nothing, in seconds."""
 
 
 @click.command()
@@ -86,6 +89,7 @@ def _lines(found: outbox.Status, age_s: float | None) -> Iterator[str]:
 @options.state
 @options.config
 @options.elastic
+@click.option("--write", is_flag=True, help="Send one document of health, too.")
 @options.output_format("table", "json", "jsonl")
 @click.pass_context
 def doctor(
@@ -93,11 +97,13 @@ def doctor(
     state: str | None,
     config: str | None,
     elastic_url: str | None,
+    write: bool,
     output_format: str,
 ) -> None:
     """Check the way to Elasticsearch: server, TLS, key, templates, clocks, disks, outbox.
 
-    It asks with the key of the sensor and changes nothing. For what is not well
+    It asks with the key of the sensor and changes nothing, but for --write, which
+    adds one document of health. For what is not well
     it is said what to do. Exit status 3 if something keeps documents from being sent.
 
     \b
@@ -107,6 +113,8 @@ def doctor(
     """
     known = load(config)
     found = [*_examined(known, elastic_url), *_outbox(state, known)]
+    if write:
+        found.append(_written(known, elastic_url))
     show(found, output_format)
     if any(one.status == FAILURE for one in found):
         ctx.exit(OtmonError.exit_status)
@@ -138,6 +146,29 @@ def _examined(known: Config, url: str | None) -> Iterator[Finding]:
         )
         return
     yield from examine(place, known.elastic.namespace, now_ns)
+
+
+def _written(known: Config, url: str | None) -> Finding:
+    """Whether a document is taken that every server with the templates takes."""
+    sensor = sensor_of(known)
+    try:
+        with spool() as own:
+            one = sender(own, known, url, sensor)
+            from otmon.sinks.elastic.sender import health_probe
+
+            with own.transaction() as db:
+                outbox.put(db, [health_probe(sensor, now_ns)()])
+            done = one.drain(WRITE_S)
+            with own.reading() as db:
+                dead = dead_letters.dead_by_error(db)
+    except (OptionsError, SinkError) as error:
+        return Finding("writing", FAILURE, str(error))
+    if dead:
+        told = backlog.explain(dead[0])
+        return Finding("writing", FAILURE, f"{told.what}. {told.why}")
+    if not done:
+        return Finding("writing", FAILURE, f"no document was taken: {one.reason or 'it is busy'}")
+    return Finding("writing", OK, "a document of health was taken")
 
 
 def _outbox(state: str | None, known: Config) -> Iterator[Finding]:

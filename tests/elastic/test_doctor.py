@@ -303,6 +303,30 @@ def test_the_doctor_says_what_is_wrong_with_the_configuration(tmp_path, capsys):
     assert "no Elasticsearch is named" in " ".join(capsys.readouterr().out.split())
 
 
+@pytest.mark.parametrize(
+    ("answer", "sort", "words"),
+    [
+        (None, "ok", "was taken"),
+        (error(403), "failure", "privileges"),
+    ],
+)
+def test_the_doctor_writes_a_document_only_where_it_is_told_to(
+    stub, capsys, monkeypatch, answer, sort, words
+):
+    monkeypatch.setenv("OTMON_ELASTIC_API_KEY", KEY)
+    given = ("elastic", "doctor", "--elastic", stub.url, "--format", "json")
+    run(*given)
+    assert ({}, []) == (stub.bodies, stub.requests)
+    capsys.readouterr()
+
+    stub.script = [] if answer is None else [answer]
+    run(*given, "--write")
+    last = json.loads(capsys.readouterr().out)[-1]
+    assert ("writing", sort, True) == (last["check"], last["status"], words in last["says"])
+    assert (answer is None) is bool(stub.bodies)
+    assert {"otmon.sensor"} >= {one["event"]["dataset"] for one in stub.bodies.values()}
+
+
 def test_the_doctor_looks_at_the_outbox_too(stub, filled, capsys, monkeypatch):
     monkeypatch.setenv("OTMON_ELASTIC_API_KEY", KEY)
     path = filled(Failure(400, "document_parsing_exception", "bad date"))
