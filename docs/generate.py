@@ -29,6 +29,7 @@ from otmon.model.result import Result
 from otmon.ruleset import shipped
 from otmon.ruleset.coverage import Covered, navigator, shown, techniques, titles
 from otmon.ruleset.load import RuleSet, load_rules, written_down
+from otmon.ruleset.taxonomy import DefenderTitle
 from otmon.ruleset.wanted import wishes
 from otmon.sinks.elastic import templates
 from otmon.sinks.elastic.kibana import objects
@@ -245,11 +246,28 @@ def coverage() -> str:
         states = Counter(covered.state for title, covered in named if title.engine == engine)
         cells = (sum(states.values()), states["covered"], states["waiting"], states["out_of_scope"])
         parts += [f"| {engine} | {' | '.join(map(str, cells))} |"]
+    parts += [f"\n{_share(named)}"]
     parts += ["\n| title | engine | rules |", "|---|---|---|"]
     parts += [
         f"| {title.title} | {title.engine} | {_rules_of(covered)} |" for title, covered in named
     ]
     return "\n".join(parts) + "\n"
+
+
+def _share(named: Sequence[tuple[DefenderTitle, Covered]]) -> str:
+    """How many of the titles that the dissected protocols can show have a rule."""
+    shown_here = [
+        covered.state == "covered"
+        for title, covered in named
+        if title.engine != "malware"
+        and covered.state != "out_of_scope"
+        and not covered.reason.startswith("protocol")
+    ]
+    share = sum(shown_here) / len(shown_here)
+    return (
+        "Of the titles other than malware that need no protocol which otmon does not dissect yet,\n"
+        f"**{sum(shown_here)} of {len(shown_here)}** have a rule: {share:.1%}."
+    )
 
 
 def layer() -> str:

@@ -47,7 +47,7 @@ CHANGES: dict[str, Change] = {**SAME, "with other units": other_units}
 NAMES: dict[str, Callable[[str], str]] = {"over IPv6": six, "between other hosts": moved}
 IPV4 = re.compile(r"(\d+\.\d+\.\d+\.\d+)(?:/(\d+))?")
 
-NO_IPV6 = "the addresses of the capture are public or private only in IPv4"
+NO_IPV6 = "the addresses of the capture are public, or a group, only in IPv4"
 ARP = "there is no ARP in IPv6"
 CALLS = "calls are seen by the handshakes"
 PORT = "a port is all that is known of it"
@@ -60,12 +60,15 @@ UNLIKE: dict[tuple[str | None, ...], str] = {
     ("on other ports", "inventory/controller_asks.pcapng"): FIRST,
     ("on other ports", "inventory/replaced.pcapng"): FIRST,
     ("on other ports", "network/cloud.pcapng"): PORT,
+    ("on other ports", "network/multicast_search.pcapng"): PORT,
+    ("on other ports", "network/proxy.pcapng"): PORT,
     ("on other ports", "network/flood.pcapng"): PORT,
     ("on other ports", "network/other_protocol.pcapng"): PORT,
     ("on other ports", "network/remote_access.pcapng"): PORT,
     ("on other ports", "network/service_sweep.pcapng"): PORT,
     ("over IPv6", "inventory/public_peer.pcapng"): NO_IPV6,
     ("over IPv6", "network/cloud.pcapng"): NO_IPV6,
+    ("over IPv6", "network/multicast_search.pcapng"): NO_IPV6,
     ("over IPv6", "inventory/back.pcapng"): ARP,
     ("over IPv6", "inventory/two_with_one_address.pcapng"): ARP,
     ("over IPv6", "network/arp_rebind.pcapng"): ARP,

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, ClassVar
 from otmon.detectors.bounded import Json, Told
 from otmon.detectors.detector import Detector
 from otmon.detectors.finding import finding
-from otmon.detectors.ports import CLOUD_PORTS, OT_PORTS, REMOTE_ACCESS_PORTS
+from otmon.detectors.ports import (
+    CLOUD_PORTS,
+    OT_PORTS,
+    PROXY_PORTS,
+    REMOTE_ACCESS_PORTS,
+    SEARCH_PORTS,
+)
 from otmon.model.event import Event
 from otmon.thresholds import BoundaryThresholds
 
@@ -32,6 +38,8 @@ class Boundary(Detector):
     says: ClassVar[Mapping[str, str]] = {
         "remote_access": "Somebody uses a remote access service.",
         "cloud_service": "A device speaks to a broker or a service at a public address.",
+        "proxy": "A device has its connections passed on by a proxy.",
+        "multicast_search": "Somebody looks for devices of a maker by multicast.",
         "protocol_port_mismatch": "Something else than its protocol runs on an industrial port.",
         "ot_on_unusual_port": "An industrial protocol runs on a port that is not its own.",
         "guess": "A protocol that is not dissected, guessed by its port.",
@@ -69,6 +77,11 @@ class Boundary(Detector):
                     event, talk, "ot_on_unusual_port", f"port {usual}", f"port {talk.server_port}"
                 )
             return
+        if port in SEARCH_PORTS and _is_multicast(talk.server_ip):
+            yield from self._tell(
+                event, talk, "multicast_search", "devices that are known", SEARCH_PORTS[port]
+            )
+            return
         if not _exchanged(talk):
             return
         if port in REMOTE_ACCESS_PORTS:
@@ -79,6 +92,8 @@ class Boundary(Detector):
             yield from self._tell(
                 event, talk, "cloud_service", "peers of the site alone", CLOUD_PORTS[port]
             )
+        elif port in PROXY_PORTS:
+            yield from self._tell(event, talk, "proxy", "connections of its own", PROXY_PORTS[port])
         elif port in self._dissected and _is_much(talk, self.settings.min_packets):
             yield from self._tell(
                 event,
@@ -106,6 +121,13 @@ class Boundary(Detector):
     def restore(self, memory: Json) -> None:
         """Takes it."""
         self._told.read(memory)
+
+
+def _is_multicast(ip: str | None) -> bool:
+    if ip is None:
+        return False
+    first = ip.partition(".")[0]
+    return ip.startswith("ff") or (first.isdecimal() and 224 <= int(first) <= 239)
 
 
 def _exchanged(talk: Conversation) -> bool:

@@ -99,6 +99,23 @@ CLOUD_PORTS: Mapping[tuple[str, int], str] = {
 """Ports by which devices speak to brokers and services of others."""
 
 
+PROXY_PORTS: Mapping[tuple[str, int], str] = {
+    ("tcp", 1080): "SOCKS",
+    ("tcp", 3128): "a web proxy",
+}
+"""Ports on which somebody else's connections are passed on; Industroyer used 3128 [S]."""
+
+SEARCH_PORTS: Mapping[tuple[str, int], str] = {
+    ("udp", 1740): "CODESYS controllers",
+    ("udp", 1741): "CODESYS controllers",
+    ("udp", 1742): "CODESYS controllers",
+    ("udp", 1743): "CODESYS controllers",
+    ("udp", 27127): "Schneider Electric devices",
+    ("udp", 48899): "Beckhoff controllers",
+}
+"""Ports on which devices answer who looks for them by multicast; INCONTROLLER used 27127 [S]."""
+
+
 def label_of(transport: str, port: int) -> str | None:
     """What a port is known for; none where it has no name here."""
     key = (transport, port)

@@ -59,6 +59,31 @@ def cloud(cable: Cable) -> None:
 
 
 @case("network")
+def proxy(cable: Cable) -> None:
+    """A controller that an operator station reads reaches out through a proxy of the office."""
+    normal(cable, 60)
+    session = Session(cable, PLC, Host("00:14:22:10:01:80", "10.20.1.80"), 3128)
+    session.open(5.0)
+    session.ask(5.5, b"CONNECT 203.0.114.40:443 HTTP/1.1\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n")
+    for turn in range(12):
+        session.ask(
+            6.0 + turn * 4, b"\x17\x03\x03\x00\x20" + bytes(32), b"\x17\x03\x03\x00\x04ping"
+        )
+    session.close(58.0)
+
+
+@case("network")
+def multicast_search(cable: Cable) -> None:
+    """A stranger looks for controllers of a maker by multicast, as INCONTROLLER does."""
+    normal(cable, 60)
+    everybody = Host("01:00:5e:7f:ff:fa", "239.255.255.250")
+    for turn in range(3):
+        cable.datagram(
+            5.0 + turn * 2, STRANGER, everybody, (40_000, 27127), b"\x00\x01" + bytes(18)
+        )
+
+
+@case("network")
 def other_protocol(cable: Cable) -> None:
     """A stranger has a shell on port 502 of a host, where Modbus should be."""
     normal(cable, 60)
