@@ -78,7 +78,16 @@ _GUESSED = 0.7
 _BROKEN = 0.7
 """What steps weigh that hold together, where one of them had no effect: see decision 0011."""
 BY_LOSS: frozenset[str] = frozenset(
-    ("watchdog", "report_disabled", "sequence", "periodicity", "conformance", "jobs", "readback")
+    (
+        "conformance",
+        "jobs",
+        "periodicity",
+        "readback",
+        "report_disabled",
+        "sequence",
+        "unauthenticated",
+        "watchdog",
+    )
 )
 """Detectors that say something as well where the sensor has only missed frames."""
 _ANOMALIES_BY_LOSS = frozenset(
