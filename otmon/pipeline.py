@@ -60,6 +60,8 @@ if TYPE_CHECKING:
 
 MAX_EARLY = 4096
 """Requests without answers of which it is remembered that they were told."""
+EARLY_NS = 60 * 1_000_000_000
+"""Packet time after which a request without its answer does not come again any more."""
 MAX_SHAPES = 4096
 """Shapes of behaviours of which it is remembered whether they stand alone."""
 CORRELATIONS = "correlations"
@@ -353,6 +355,19 @@ class Analysis:
             for match in self._early.pop((frames[-1], transaction.operation), ()):
                 self._aggregator.take_back(match)
 
+    def _settle_early(self, now_ns: int | None) -> None:
+        """Takes back requests that do not come again, as others of the same were told enough.
+
+        Args:
+            now_ns: Packet time; none once the input has ended.
+        """
+        for key, matches in [*self._early.items()]:
+            if now_ns is not None and now_ns - matches[0].event.time_ns < EARLY_NS:
+                break  # they stand in the order of their time
+            del self._early[key]
+            for match in matches:
+                self._aggregator.take_back(match, unless_last=True)
+
     def _ship_alone(self, transaction: _engine.Transaction) -> None:
         """Send an operation by itself, where people wish it."""
         number = transaction.behaviour
@@ -505,6 +520,7 @@ class Analysis:
 
     def _finish(self) -> None:
         """The input has ended: judge what was held back for more of it."""
+        self._settle_early(None)
         self._inventory.finish()
         self._tell_news()
         for shown in self._watchers.finish():

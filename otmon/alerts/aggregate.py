@@ -132,10 +132,15 @@ class Aggregator:
         for match in matches:
             self.add(match)
 
-    def take_back(self, match: Match) -> None:
-        """Takes a match out of its alert again: the same comes anew, with more in it."""
+    def take_back(self, match: Match, *, unless_last: bool = False) -> None:
+        """Takes a match out of its alert again: the same comes anew, with more in it.
+
+        Args:
+            match: What `add` took.
+            unless_last: Whether an alert keeps its only match.
+        """
         alert = self._open.get(_key(match))
-        if alert is not None:
+        if alert is not None and (alert.count > 1 or not unless_last):
             self._room += alert.take_back(match)
 
     def _apart(self, now_ns: int, sighted_ns: int, last_ns: int) -> bool:

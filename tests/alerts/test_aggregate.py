@@ -239,3 +239,15 @@ def test_what_was_told_before_its_answer_is_completed_and_counts_once() -> None:
         changed.count,
         [row.status for row in changed.violations],
     )
+
+
+def test_what_does_not_come_again_is_no_count_but_where_it_is_all_there_is() -> None:
+    aggregator = Aggregator()
+    matches = [stop(at) for at in range(3)]
+    aggregator.add_all(matches)
+    counts = []
+    for match in matches:
+        aggregator.take_back(match, unless_last=True)
+        counts += [one.count for one in aggregator.alerts()]
+
+    assert [2, 1, 1] == counts
