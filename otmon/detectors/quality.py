@@ -20,6 +20,8 @@ KEPT_NS = 6 * 3_600 * SECOND
 """How far back the quality is known; deadlines that reach further are not judged."""
 MAX_SPANS = 2_048
 """Times of bad quality that are kept per interface; the oldest goes first."""
+MAX_INTERFACES = 1_024
+"""Interfaces of which the quality is known; of others nothing bad is."""
 MAX_CONVERSATIONS = 8_192
 """Conversations of which losses are kept; the longest unharmed goes first."""
 MAX_LOSSES = 64
@@ -57,6 +59,8 @@ class Quality:
             self._health(record)
 
     def _health(self, health: Health) -> None:
+        if len(self._spans) >= MAX_INTERFACES and health.interface not in self._spans:
+            return
         spans = self._spans.setdefault(health.interface, deque(maxlen=MAX_SPANS))
         match health.kind:
             case "start":

@@ -31,6 +31,10 @@ MAX_CHANNELS = 20_000
 """Channels with a rhythm that are known; the longest unheard goes first."""
 MAX_WAITING = 4_096
 """Suspicions that can wait at a time; past that the oldest is given up."""
+MAX_OF_CHANNEL = 1_024
+"""Rhythms, and stations, of one channel; more make no difference."""
+MAX_CERTAIN = 4_096
+"""Silences that wait to be told together; past that they are told at once."""
 MAX_TOLD = 10_000
 """Channels that were told to be silent, and have not come back."""
 _Channel = tuple[str | None, str | None, str | None, int | None]
@@ -132,6 +136,8 @@ class Watchdog(Detector):
     def _rhythm(self, event: Event, rhythm: Rhythm) -> Iterator[Event]:
         channel = channel_of(rhythm)
         known = self._channels.make(channel, lambda: _Known(rhythm.interface))
+        if len(known.rhythms) >= MAX_OF_CHANNEL and rhythm.id not in known.rhythms:
+            return
         match rhythm.kind:
             case "periodic":
                 known.rhythms.add(rhythm.id)
@@ -185,7 +191,8 @@ class Watchdog(Detector):
         known = self._waiting.get(key)
         if known is not None:
             known.event = event  # the latest knows most
-            known.units.add(unit)
+            if len(known.units) < MAX_OF_CHANNEL:
+                known.units.add(unit)
             return
         due_ns = event.time_ns + deadline_ns
         self._waiting.put(key, _Waiting(event, due_ns, since_ns, deadline_ns, {unit}))
@@ -196,7 +203,8 @@ class Watchdog(Detector):
         due = [item for item in self._waiting.items() if item[1].due_ns <= time_ns]
         found = list(self._judge(due, time_ns)) if due else []
         fold_ns = self.settings.fold_s * SECOND
-        if self._certain and self._certain[0].time_ns + fold_ns <= time_ns:
+        many = len(self._certain) >= MAX_CERTAIN
+        if many or (self._certain and self._certain[0].time_ns + fold_ns <= time_ns):
             found += self._folded()
         self.due_ns = min((one.due_ns for _, one in self._waiting.items()), default=NEVER_NS)
         if self._certain:

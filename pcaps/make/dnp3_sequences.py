@@ -130,10 +130,21 @@ def file_without_password(cable: Cable) -> None:
 @case("dnp3")
 def backup_missed(cable: Cable) -> None:
     """A master reads the event file of an outstation every hour, six times, and then no more."""
+    backups(cable, 6)
+
+
+@case("dnp3", benign=True)
+def backup_made(cable: Cable) -> None:
+    """A master reads the event file of an outstation every hour, all day long."""
+    backups(cable, 8)
+
+
+def backups(cable: Cable, count: int) -> None:
+    """Polls for eight hours, and so many times an hour a file that is read."""
     master = Master(cable, MASTER, RTU, 0.1)
     for turn in range(480):
         master.events(1.0 + turn * 60)
-    for turn in range(6):
+    for turn in range(count):
         at = 300.0 + turn * 3_600
         name, size = b"/events.log", 40
         master.ask(at, 25, file_opened(name, 1, size), file_status(1, size))
