@@ -75,8 +75,9 @@ class Node:
                     client.cluster.health(wait_for_status="yellow", timeout="30s")
                     return
                 except ApiError as error:
-                    # A secure server says 401 until it has read its own users, then 503.
-                    if error.status_code not in (401, 503) or attempt == PATIENCE_S - 1:
+                    # A secure server says 401 until it has read its own users, then 503; one that
+                    # was killed says 408 while it still reads its many indices.
+                    if error.status_code not in (401, 408, 503) or attempt == PATIENCE_S - 1:
                         raise
                     time.sleep(1)
 
