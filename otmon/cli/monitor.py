@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import pwd
 import signal
@@ -23,6 +24,10 @@ from otmon.monitor import monitor as run
 
 DEFAULT_STATE = "/var/lib/otmon/otmon.sqlite"
 """Where a sensor remembers its site, unless it is told."""
+
+
+GARBAGE_AFTER = 200_000
+"""Objects made since the last search for garbage in cycles after which there is another."""
 
 
 @click.command()
@@ -110,6 +115,8 @@ def monitor(
       sudo otmon monitor -i eth1 -i eth2 --filter 'not port 22'
       otmon alerts list --state /var/lib/otmon/otmon.sqlite
     """
+    # A screen that is drawn for months leaves some in cycles; a run over files leaves none.
+    gc.set_threshold(GARBAGE_AFTER)
     site = load(config)
     settings = site.monitor
     source = Source(
