@@ -61,6 +61,11 @@ class Monitor:
             assert read, f"no line with {words!r}, but {self.lines}"
             self._rest += read
 
+    def seen(self, words: str) -> str:
+        """The first line with these words, whether it was read already or not."""
+        known = (line for line in self.lines if words in line)
+        return next(known, "") or self.until(words)
+
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Tell it to stop; gives its exit status."""
         self.process.send_signal(number)
