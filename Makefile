@@ -8,10 +8,8 @@ RUST := $(shell find dissectors engine binding -name '*.rs' -not -path '*/target
 OTMON_CAPTURES ?= $(abspath ../shared/corpus)
 LAB_DIR ?= $(abspath ../shared/lab)
 export OTMON_CAPTURES
-COMPILED_TESTS := tests/alerts tests/detectors tests/inventory tests/model \
-        $(patsubst %,tests/ruleset/test_%.py,compile correlations judge memory shapes)
 
-.PHONY: demo test test-compiled lint golden docs pcaps soak soak-live lab-live bench bench-state wheel ci clean
+.PHONY: demo test lint golden docs pcaps soak soak-live lab-live bench bench-state wheel ci clean
 
 demo: .venv/built            ## otmon on the shipped plant capture
 	@$(BIN)/otmon analyze pcaps/demo/plant.pcapng
@@ -19,10 +17,6 @@ demo: .venv/built            ## otmon on the shipped plant capture
 test: .venv/built            ## every test: Rust, then Python
 	cargo test --quiet
 	$(BIN)/python -m pytest
-
-test-compiled: target/compiled/built  ## the same of what is C in the wheel, and that it gives the same results
-	$(BIN)/python -m pytest -o pythonpath="target/compiled tests ." $(COMPILED_TESTS)
-	$(BIN)/python tests/same_compiled.py target/compiled
 
 lint: .venv/built            ## format, clippy, ruff, mypy, the stub of the boundary
 	cargo fmt --check
@@ -51,21 +45,19 @@ soak-live: .venv/built       ## `otmon monitor` on a wire for half an hour, then
 lab-live: .venv/built        ## `otmon monitor` on a plant of real stacks, learned and attacked (root)
 	$(BIN)/python tests/bench_lab.py $(LAB_DIR)
 
-bench: target/compiled/built ## packets per second, as ratios to other tools in the same run
+bench: .venv/built           ## packets per second, as ratios to other tools in the same run
 	cargo build --release --quiet -p engine --benches
-	PYTHONPATH=target/compiled $(BIN)/python tests/bench.py $(BENCH)
+	$(BIN)/python tests/bench.py $(BENCH)
 
 bench-state: .venv/built     ## seconds, memory and disk of the state of a large site
 	$(BIN)/python tests/bench_state.py
 
-wheel: target/compiled/built ## build the wheel, install it afresh, run the demo from it
+wheel: .venv/built           ## build the wheel, install it afresh, run the demo from it
 	rm -rf dist target/wheel-venv
 	$(BIN)/maturin build --release --quiet --out dist
-	$(BIN)/python binding/compiled.py wheel target/compiled dist/*.whl
 	$(PYTHON) -m venv target/wheel-venv
 	target/wheel-venv/bin/pip install --quiet dist/*.whl
 	cd target && wheel-venv/bin/otmon analyze ../pcaps/demo/plant.pcapng > /dev/null
-	cd target && wheel-venv/bin/python -c 'from otmon.ruleset import judge as m; exit(m.__file__[-3:] != ".so")'
 
 ci: export OTMON_REQUIRE_TSHARK := 1
 ci: export OTMON_REQUIRE_CAPTURES := 1
@@ -73,18 +65,13 @@ ci: export OTMON_REQUIRE_NETNS := 1
 ci: export OTMON_REQUIRE_STRACE := 1
 ci: export OTMON_REQUIRE_ES := 1
 ci: export OTMON_REQUIRE_GO := 1
-ci: lint test test-compiled wheel  ## all that a submission must pass
+ci: lint test wheel          ## all that a submission must pass
 	$(BIN)/python docs/generate.py --check
 	$(BIN)/python -m pcaps.make --check
 
 clean:                       ## remove what was built, the environment too
 	rm -rf .venv target dist otmon/bundled otmon/*.so
 	find . -name __pycache__ -prune -exec rm -rf {} +
-
-# A copy of the package with its busiest modules as C, as the wheel has it.
-target/compiled/built: .venv/built binding/compiled.py $(shell find otmon -name '*.py')
-	$(BIN)/python binding/compiled.py tree target/compiled
-	@touch $@
 
 # One rule does the set-up; every verb depends on it.
 .venv/built: pyproject.toml $(RUST) | prerequisites

@@ -38,10 +38,6 @@ def tools(capture: Path) -> dict[str, list[str]]:
         "otmon analyze --format json": [str(OTMON), "analyze", "--format", "json", str(capture)],
         "otmon pdus": [str(OTMON), "pdus", str(capture)],
     }
-    if "PYTHONPATH" in os.environ:
-        # There the modules are that the wheel has as C.
-        source = ["env", "-u", "PYTHONPATH", str(OTMON), "analyze", str(capture)]
-        commands["otmon analyze, from source"] = source
     if shutil.which("ndpiReader"):
         commands["ndpiReader"] = ["ndpiReader", "-i", str(capture), "-v", "0", "-q"]
     if shutil.which("tshark"):
