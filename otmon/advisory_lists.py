@@ -15,11 +15,10 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from otmon.dataclass import dataclass
 from otmon.model.advisory import Advisory, Product
 
 MAX_BYTES = 32 * 1024 * 1024

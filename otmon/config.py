@@ -11,10 +11,9 @@ import dataclasses
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from otmon.dataclass import dataclass
 from otmon.errors import ConfigError
 from otmon.site_description import AssetWords, Conduit, Maintenance, Mode, Segment, Site, Zone
 from otmon.thresholds import Detectors

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
-
-from otmon.dataclass import dataclass
 
 if TYPE_CHECKING:
     from otmon._engine import ProtocolInfo

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from otmon.dataclass import dataclass
 from otmon.model.alert import Alert
 from otmon.model.document import render_time
 from otmon.model.notice import Sight

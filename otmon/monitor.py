@@ -13,13 +13,13 @@ import os
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from otmon import _engine
 from otmon.config import Config
-from otmon.dataclass import dataclass
 from otmon.errors import CaptureError, OptionsError, OtmonError, StateError
 from otmon.evidence.frames import MAX_FRAMES, make
 from otmon.evidence.store import EvidenceStore

@@ -10,9 +10,9 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from otmon.dataclass import dataclass
 from otmon.model.alert import Alert, Excerpt
 from otmon.model.asset import Asset
 from otmon.model.document import Time, pack, unpack

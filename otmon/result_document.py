@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from otmon import _engine
@@ -10,7 +11,6 @@ from otmon.baseline.book import is_known
 from otmon.baseline.compare import Baseline
 from otmon.baseline.deviation import Deviation
 from otmon.baseline.learn import learned
-from otmon.dataclass import dataclass
 from otmon.inventory.inventory import Inventory
 from otmon.model import result as document
 from otmon.model.alert import Alert

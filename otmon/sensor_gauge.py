@@ -11,10 +11,9 @@ import ctypes
 import mmap
 import resource
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from otmon.dataclass import dataclass
 
 STA_UNSYNC = 0x40
 STA_NANO = 0x2000

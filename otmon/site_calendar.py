@@ -7,9 +7,9 @@ import functools
 import ipaddress
 import zoneinfo
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from otmon.config import Config
-from otmon.dataclass import dataclass
 from otmon.site_description import DAYS, Maintenance, Mode, spans
 
 SECOND_NS = 1_000_000_000

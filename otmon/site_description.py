@@ -9,10 +9,9 @@ import math
 import re
 import zoneinfo
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 
 from otmon import _engine
-from otmon.dataclass import dataclass
 from otmon.fields import OPERATION_CLASSES
 
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from otmon import _engine
@@ -16,7 +16,6 @@ from otmon.alerts.aggregate import Aggregator
 from otmon.baseline.compare import Baseline
 from otmon.baseline_memory import BaselineMemory
 from otmon.config import Config
-from otmon.dataclass import dataclass
 from otmon.fields import CHANGE_CLASSES
 from otmon.inventory.inventory import Inventory
 from otmon.model.alert import KeptAlert

@@ -158,11 +158,7 @@ def imports(path: Path) -> Iterator[str]:
 def test_a_module_imports_only_what_its_layer_may(path: Path) -> None:
     """Arrows point down, and parts do not know one another."""
     own = part(path)
-    allowed = LAYERS.get(own, _BELOW) | {
-        own,
-        "dataclass",
-        "vendored",
-    }
+    allowed = LAYERS.get(own, _BELOW) | {own, "vendored"}
     wrong = []
     for name in imports(path):
         top, _, rest = name.partition(".")

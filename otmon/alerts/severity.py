@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from otmon.alerts.refusal import refusals
-from otmon.dataclass import dataclass
 from otmon.fields import CHANGE_CLASSES
 from otmon.model.event import Event, FieldValue
 from otmon.model.rule import IMPACTS, Match, level_of, round_half_up

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from otmon.dataclass import dataclass
 from otmon.model.statement import Key, Statement, Verdict
 
 MAX_DEVIATIONS = 10_000

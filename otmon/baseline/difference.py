@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from otmon.baseline.book import Book
 from otmon.baseline.review import natural, order
 from otmon.baseline.words import says
-from otmon.dataclass import dataclass
 from otmon.model.statement import Habit, Key, Statement
 
 PERIOD_SHARE = 0.25

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
 from otmon.baseline.book import Book
 from otmon.baseline.ranges import merged
 from otmon.config import Baseline as Settings
-from otmon.dataclass import dataclass
 from otmon.model.statement import Edge, Habit, Range, Statement
 
 HOUR_NS = 3_600 * 1_000_000_000

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
@@ -13,7 +14,6 @@ from otmon.baseline.book import MAX_STATEMENTS, Address, Book, statement_id
 from otmon.baseline.exchange import DAYS, VERSION
 from otmon.baseline.learn import Site
 from otmon.baseline.words import says
-from otmon.dataclass import dataclass
 from otmon.errors import UsageError
 from otmon.fields import STATEMENT_STATES
 from otmon.model.statement import ANY_MODE, KINDS, Edge, Habit, Key, Party, Statement

@@ -5,10 +5,10 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 
 from otmon.baseline.book import Book
 from otmon.baseline.learn import widen
-from otmon.dataclass import dataclass
 from otmon.errors import UsageError
 from otmon.fields import DANGER_CLASSES
 from otmon.model.statement import Key, Statement

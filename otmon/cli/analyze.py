@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import gc
 import sys
 from collections.abc import Iterator
 
@@ -17,9 +16,6 @@ from otmon.model.alert import LEVELS
 from otmon.model.document import json_text
 from otmon.model.result import Result
 from otmon.runs import analyze as run
-
-GARBAGE_AFTER = 1_000_000
-"""The same as of all commands, for one whose process ends: most runs make fewer objects."""
 
 
 @click.command()
@@ -97,7 +93,6 @@ def analyze(
             shipment = stack.enter_context(
                 Shipment.of(site, captures, state, elastic_url, elastic_dry_run)
             )
-        gc.set_threshold(GARBAGE_AFTER)
         with console.progress("Reading") as report:
             result = run(
                 captures,

@@ -8,9 +8,9 @@ left alone, and so is one whose former holder has not been heard for long.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from otmon.dataclass import dataclass
 from otmon.detectors.bounded import Json, Recent, Told
 from otmon.detectors.detector import Detector
 from otmon.detectors.finding import finding

@@ -7,9 +7,9 @@ when it begins, and again only after it was away.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
-from otmon.dataclass import dataclass
 from otmon.detectors.bounded import Json, Recent
 from otmon.detectors.detector import Detector
 from otmon.detectors.finding import finding

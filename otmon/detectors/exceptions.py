@@ -7,9 +7,9 @@ watched for long, and have done much, before a first refusal means anything.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import ClassVar
 
-from otmon.dataclass import dataclass
 from otmon.detectors.bounded import Json, Recent, WindowCount
 from otmon.detectors.detector import Detector
 from otmon.detectors.finding import finding

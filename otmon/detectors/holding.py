@@ -7,9 +7,9 @@ every ten seconds. What was missed may have been what would make a finding none.
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from otmon.dataclass import dataclass
 from otmon.detectors.bounded import Json, Recent, key_of
 from otmon.detectors.quality import Quality
 from otmon.model.event import NEVER_NS, Event

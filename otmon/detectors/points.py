@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from otmon.dataclass import dataclass
 from otmon.detectors.bounded import Json, Recent
 
 if TYPE_CHECKING:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import ClassVar
 
-from otmon.dataclass import dataclass
 from otmon.detectors.bounded import Json, Recent, key_of
 from otmon.detectors.detector import Detector
 from otmon.detectors.finding import finding

@@ -10,10 +10,9 @@ datagrams count only where the sensor is known to see answers.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from otmon.dataclass import dataclass
 from otmon.detectors.bounded import Distinct, Json, Recent, Told, WindowCount, WindowSet
 from otmon.detectors.detector import Detector
 from otmon.detectors.finding import finding, finding_between, some_frames

@@ -11,10 +11,9 @@ that channel, and a gap makes the position unknown.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import ClassVar
 
-from otmon.dataclass import dataclass
 from otmon.detectors.bounded import Json, Recent
 from otmon.detectors.detector import Detector
 from otmon.detectors.finding import finding

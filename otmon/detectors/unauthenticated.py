@@ -8,10 +8,9 @@ not the one that it was.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from otmon.dataclass import dataclass
 from otmon.detectors.bounded import Json, Recent, Told
 from otmon.detectors.detector import Detector
 from otmon.detectors.finding import finding

@@ -8,10 +8,9 @@ the inventory by its extremes, never here.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from otmon.dataclass import dataclass
 from otmon.detectors.bounded import Json, Recent
 from otmon.detectors.detector import Detector
 from otmon.detectors.finding import finding

@@ -10,10 +10,9 @@ of the devices of an interface stop together it is the tap that failed first.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
-from otmon.dataclass import dataclass
 from otmon.detectors.bounded import Json, Recent, Told, key_of
 from otmon.detectors.detector import Detector
 from otmon.detectors.finding import finding, finding_between

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from otmon.dataclass import dataclass
 from otmon.evidence.frames import EvidenceFrame
 from otmon.evidence.wireshark import Layer
 from otmon.model.alert import Alert

@@ -11,11 +11,11 @@ import dataclasses
 import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 from otmon import _engine
-from otmon.dataclass import dataclass
 from otmon.errors import CaptureError
 from otmon.evidence.source import KnownCapture, find
 from otmon.model.alert import Alert

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from otmon.dataclass import dataclass
 from otmon.errors import CaptureError
 
 STANDARD_INPUT = "-"

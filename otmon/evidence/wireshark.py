@@ -7,10 +7,10 @@ import contextlib
 import shutil
 import tempfile
 from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from otmon.dataclass import dataclass
 from otmon.errors import OtmonError
 
 MAX_LINES = 2_000

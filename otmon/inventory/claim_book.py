@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-
-from otmon.dataclass import dataclass
 
 if TYPE_CHECKING:
     from otmon._engine import Claim

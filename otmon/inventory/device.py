@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from otmon.dataclass import dataclass
 from otmon.inventory.activity import Activity
 from otmon.inventory.claim_book import ClaimBook
 

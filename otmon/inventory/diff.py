@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-from otmon.dataclass import dataclass
 from otmon.inventory.identity import is_local, is_serial, is_virtual
 from otmon.model.asset import Asset, Evidence
 

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from otmon.dataclass import dataclass
 from otmon.fields import DANGER_CLASSES
 from otmon.inventory.zone import INTERNET, ip_order, subnet
 from otmon.model.asset import Asset

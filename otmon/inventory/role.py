@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
-from otmon.dataclass import dataclass
 from otmon.inventory.maker import makes_controllers
 from otmon.inventory.vendor import vendor
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from otmon.dataclass import dataclass
+from dataclasses import dataclass
 
 STATUSES = ("affected", "fixed", "not_affected", "unknown")
 """What an advisory can say of a product; `unknown` is looked into."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from otmon.dataclass import dataclass
+from dataclasses import dataclass
+
 from otmon.model.document import Time
 
 LEVELS: tuple[str, ...] = ("informational", "low", "medium", "high", "critical")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from otmon.dataclass import dataclass
+from dataclasses import dataclass
+
 from otmon.model.advisory import Match
 from otmon.model.document import Time
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from otmon.dataclass import dataclass
+from dataclasses import dataclass
 
 OK, WARNING, FAILURE = "ok", "warning", "failure"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from otmon.dataclass import dataclass
+from dataclasses import dataclass
 
 KINDS = ("address", "name", "sha256", "bytes")
 """What can stand on a list: IP or MAC address; host or file name; digest; bytes in hexadecimal."""

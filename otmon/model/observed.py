@@ -7,9 +7,9 @@ record of the engine is the whole story is made here, too.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from otmon.dataclass import dataclass
 from otmon.model.event import Event, Frame, event_of
 from otmon.model.layout import FLOW_PLACES, FieldValue, Getter, Layout
 

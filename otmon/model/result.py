@@ -6,9 +6,9 @@ Its JSON Schema, `docs/result.schema.json`, is generated from these types.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
-from otmon.dataclass import dataclass
 from otmon.model.alert import Alert
 from otmon.model.asset import Asset
 from otmon.model.document import JsonValue, Key, Time

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NamedTuple
 
-from otmon.dataclass import dataclass
 from otmon.model.event import Event
 
 IMPACTS: dict[str, int] = {"safety": 100, "control": 90, "view": 75, "it": 70}

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import NamedTuple
-
-from otmon.dataclass import dataclass
 
 SETTLED: frozenset[str] = frozenset(("approved", "rejected", "muted"))
 """The states that a person gives; traffic never takes them away."""

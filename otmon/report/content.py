@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from otmon.dataclass import dataclass
 from otmon.fields import CHANGE_CLASSES
 from otmon.model.alert import LEVELS, Alert
 

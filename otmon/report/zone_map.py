@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 
-from otmon.dataclass import dataclass
 from otmon.report.content import Content, Document, changes_of, described, roles_of
 
 WIDTH = 1160

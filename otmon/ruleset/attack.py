@@ -6,8 +6,8 @@ import functools
 import importlib.resources
 import json
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
-from otmon.dataclass import dataclass
 from otmon.model.rule import Technique
 
 

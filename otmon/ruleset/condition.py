@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from otmon.dataclass import dataclass
 from otmon.model.rule import Rule
 
 if TYPE_CHECKING:

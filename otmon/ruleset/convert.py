@@ -14,9 +14,9 @@ import json
 import re
 import uuid
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from otmon.dataclass import dataclass
 from otmon.fields import Field
 from otmon.model.rule import IMPACTS, Rule, round_half_up
 from otmon.model.tactic import FRAMEWORK, SITE, TACTICS, name_of, page_of

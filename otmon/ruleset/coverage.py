@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
-from otmon.dataclass import dataclass
 from otmon.ruleset import attack
 from otmon.ruleset.condition import CorrelationRule, EventRule
 from otmon.ruleset.load import RuleSet

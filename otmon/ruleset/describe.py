@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from otmon.dataclass import dataclass
 from otmon.ruleset.condition import CorrelationRule, EventRule, Filter
 from otmon.ruleset.load import RuleSet
 from otmon.ruleset.source import Source

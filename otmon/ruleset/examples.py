@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from otmon.dataclass import dataclass
 from otmon.model.alert import Alert
 from otmon.ruleset.load import RuleSet
 from otmon.ruleset.source import Source

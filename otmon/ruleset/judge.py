@@ -7,9 +7,9 @@ import datetime
 import functools
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
-from otmon.dataclass import dataclass
 from otmon.model.context import Context
 from otmon.model.event import NEVER_NS, Event
 from otmon.model.kept_event import Json, Reader, Writer

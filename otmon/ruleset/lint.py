@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
-from otmon.dataclass import dataclass
 from otmon.fields import FIELDS, Field
 from otmon.ruleset.lint_deprecated import DeprecatedChanged, deprecated
 from otmon.ruleset.lint_form import (

@@ -5,10 +5,10 @@ from __future__ import annotations
 import abc
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from otmon.dataclass import dataclass
 from otmon.fields import Field
 from otmon.ruleset.condition import Condition, CorrelationRule, EventRule
 from otmon.ruleset.source import KeyPath, Source

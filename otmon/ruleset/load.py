@@ -7,10 +7,10 @@ load.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from otmon.dataclass import dataclass
 from otmon.fields import FIELDS, Field
 from otmon.ruleset.condition import CorrelationRule, EventRule, Filter
 from otmon.ruleset.resolve import marked, resolved

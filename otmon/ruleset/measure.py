@@ -12,10 +12,9 @@ import functools
 import operator
 from collections import OrderedDict, deque
 from collections.abc import Callable, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Any
 
-from otmon.dataclass import dataclass
 from otmon.model.event import NEVER_NS, Event, FieldValue
 from otmon.model.kept_event import Json, Reader, Writer
 from otmon.model.rule import Match

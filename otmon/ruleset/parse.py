@@ -10,6 +10,7 @@ import hashlib
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, cast, get_args
 
 from sigma.conditions import (
@@ -37,7 +38,6 @@ from sigma.types import (
     SpecialChars,
 )
 
-from otmon.dataclass import dataclass
 from otmon.fields import CATEGORIES, Field
 from otmon.model.rule import IMPACTS, Rule
 from otmon.ruleset import attack

@@ -16,9 +16,9 @@ import hashlib
 import importlib.resources
 import json
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, get_args
 
-from otmon.dataclass import dataclass
 from otmon.model.rule import IMPACTS, Rule, Technique
 from otmon.ruleset.condition import (
     And,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-from otmon.dataclass import dataclass
 
 KeyPath = tuple[str | int, ...]
 """Where in a rule file something stands, as keys and places in lists."""

@@ -6,8 +6,7 @@ import csv
 import functools
 import importlib.resources
 from collections.abc import Mapping
-
-from otmon.dataclass import dataclass
+from dataclasses import dataclass
 
 TAXONOMIES: Mapping[str, str] = {
     "defender_for_iot": "Microsoft Defender for IoT",

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 
-from otmon.dataclass import dataclass
 from otmon.model.event import Event
 from otmon.model.kept_event import Json, Reader, Writer
 from otmon.model.rule import Match

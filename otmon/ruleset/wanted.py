@@ -12,8 +12,8 @@ import itertools
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
-from otmon.dataclass import dataclass
 from otmon.fields import NOTABLE_CLASSES
 from otmon.ruleset.condition import (
     And,

@@ -5,8 +5,8 @@ from __future__ import annotations
 import abc
 import itertools
 from collections import deque
+from dataclasses import dataclass
 
-from otmon.dataclass import dataclass
 from otmon.model.event import FieldValue
 from otmon.model.kept_event import Json, values
 from otmon.model.rule import Rule

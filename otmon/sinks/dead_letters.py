@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from otmon.dataclass import dataclass
 from otmon.sinks.ledger import count
 from otmon.sinks.outbox import ROW_BYTES, Bounds, Document, Failure, Row, acknowledge
 

@@ -12,10 +12,9 @@ import sqlite3
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import field
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from otmon.dataclass import dataclass
 from otmon.sinks.ledger import count, counted
 
 HOUR_NS = 3_600_000_000_000

@@ -10,10 +10,9 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from otmon.dataclass import dataclass
 from otmon.errors import UsageError
 from otmon.model.alert import LEVELS, Alert, KeptAlert
 from otmon.model.document import Time, pack, packed_text, unpack

@@ -6,9 +6,9 @@ import dataclasses
 import json
 import sqlite3
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from otmon.dataclass import dataclass
 from otmon.model.asset import Words
 from otmon.model.document import packed_text
 from otmon.state.journal import Action, Facts, Writer

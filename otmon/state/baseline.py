@@ -9,10 +9,9 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, field, fields
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from otmon.dataclass import dataclass
 from otmon.model.statement import Edge, Habit, Key, Party, Statement
 from otmon.state import journal
 from otmon.state.journal import Facts, Writer

@@ -9,9 +9,9 @@ from __future__ import annotations
 import hashlib
 import sqlite3
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-from otmon.dataclass import dataclass
 from otmon.state.site_file import now_ns
 
 HEAD_BYTES = 4_096

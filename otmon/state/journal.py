@@ -9,9 +9,9 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from otmon.dataclass import dataclass
 from otmon.errors import UsageError
 from otmon.state.site_file import now_ns
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
-from otmon.dataclass import dataclass
 from otmon.model.document import render_time
 from otmon.model.finding import FAILURE, OK, WARNING, Finding
 from otmon.sinks.dead_letters import Buried

@@ -14,10 +14,10 @@ import os
 import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from otmon.dataclass import dataclass
 from otmon.errors import OptionsError
 from otmon.sinks import ledger, outbox
 from otmon.sinks.elastic.catalogue import LATEST, STREAMS

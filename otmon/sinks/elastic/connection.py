@@ -12,11 +12,11 @@ import os
 import re
 import ssl
 import stat
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from otmon.dataclass import dataclass
 from otmon.errors import OptionsError
 
 if TYPE_CHECKING:

@@ -8,9 +8,8 @@ in which something happened.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
-
-from otmon.dataclass import dataclass
 
 MOST_TOLD = 400_000
 """Rows of which it is remembered what was told: more than the engine counts at a time."""

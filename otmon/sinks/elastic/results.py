@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
-
-from otmon.dataclass import dataclass
 
 MOST_ATTEMPTS = 10
 """Tries of a document that is refused for no reason that is known."""

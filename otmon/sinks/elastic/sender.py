@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import field
+from dataclasses import dataclass, field
 from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any
 
@@ -21,7 +21,6 @@ from elastic_transport import ConnectionError as Unreachable
 from elastic_transport import SerializationError, TlsError, TransportError
 from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 
-from otmon.dataclass import dataclass
 from otmon.sinks import dead_letters, ledger, outbox
 from otmon.sinks.elastic import documents
 from otmon.sinks.elastic.catalogue import LATEST

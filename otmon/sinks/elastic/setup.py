@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,6 @@ from elastic_transport import TransportError
 from elasticsearch import ApiError, Elasticsearch
 
 from otmon._engine import version
-from otmon.dataclass import dataclass
 from otmon.errors import OptionsError, SinkError
 from otmon.sinks.elastic.connection import in_words
 from otmon.sinks.elastic.roles import roles, writer_key

@@ -5,11 +5,11 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
 from otmon._engine import version
-from otmon.dataclass import dataclass
 from otmon.sinks.elastic.catalogue import (
     ECS,
     LATEST,

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from otmon.dataclass import dataclass
 from otmon.model.alert import Alert, Excerpt
 from otmon.model.rule import Rule
 from otmon.sinks.elastic.documents.draft import (

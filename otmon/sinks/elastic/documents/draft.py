@@ -12,10 +12,10 @@ import hashlib
 import json
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from otmon import _engine
-from otmon.dataclass import dataclass
 from otmon.sinks.elastic.catalogue import LATEST
 from otmon.sinks.outbox import Document, Failure
 

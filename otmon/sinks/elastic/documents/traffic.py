@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import Any
 
 from otmon import _engine
-from otmon.dataclass import dataclass
 from otmon.fields import CHANGE_CLASSES, PROGRAM_CLASSES
 from otmon.sinks.elastic.documents.draft import MAX_LISTED, Draft, Moment, Sensor, draft
 from otmon.sinks.elastic.documents.parties import Facts, community_id, ends, outcome_of

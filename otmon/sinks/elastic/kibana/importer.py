@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import urllib3
 
 from otmon._engine import version
-from otmon.dataclass import dataclass
 from otmon.errors import OptionsError, SinkError
 from otmon.sinks.elastic.connection import checked, trust
 from otmon.sinks.elastic.kibana.objects import TAG, SavedObject, ndjson, saved_objects, signed

@@ -6,8 +6,8 @@ Nothing here knows Kibana's JSON; `lens` and `objects` write it.
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
-from otmon.dataclass import dataclass
 from otmon.sinks.elastic.kibana.views import View
 
 COLUMNS = 48

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from otmon.dataclass import dataclass
 from otmon.sinks.elastic.catalogue import LATEST, fields_of
 
 
