@@ -9,6 +9,7 @@ from typing import Protocol
 
 from otmon.alerts.message import message_of
 from otmon.alerts.refusal import refusals
+from otmon.alerts.said import anomaly_of, baseline_of, provider_of
 from otmon.alerts.severity import Severity, severity_of
 from otmon.model.alert import Alert, AlertEvidence, AlertRule, FrameList, Violation
 from otmon.model.document import Time
@@ -253,6 +254,10 @@ class OpenAlert:
             statements=_statements(kept, self.statements),
             storm=_number(self.storm),
             previous=_number(self.previous) if kept is None else kept.previous,
+            # Of the match that `message` tells of, which is the first one unless one is worse.
+            provider=provider_of(match) if fresh or kept is None else kept.provider,
+            baseline=baseline_of(match.event) if fresh or kept is None else kept.baseline,
+            anomaly=anomaly_of(match.event) if fresh or kept is None else kept.anomaly,
         )
 
 
@@ -305,7 +310,9 @@ def _departure(event: Event) -> Iterator[str]:
     verdict = event.verdict
     if verdict is not None and verdict.expected is not None:
         yield f"normal is: {verdict.expected}"
-        yield f"seen was: {verdict.observed} ({verdict.statement})"
+        # What a detector found on its own account is covered by no statement.
+        source = "" if verdict.statement is None else f" ({verdict.statement})"
+        yield f"seen was: {verdict.observed}{source}"
 
 
 def _merged(kept: Alert | None, rows: dict[_Row, list[int]]) -> tuple[tuple[Violation, ...], int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from otmon.alerts.open_alert import UNSAVED, OpenAlert, rule_facts
+from otmon.alerts.said import provider_of
 from otmon.model.alert import Alert, AlertEvidence, Violation
 from otmon.model.document import Time
 from otmon.model.rule import Rule, level_of
@@ -33,6 +34,7 @@ class Storm:
         self._clients: set[str | None] = set()
         self._servers: set[str | None] = set()
         self._protocols: set[str | None] = set()
+        self._providers: set[str | None] = set()
         self._rows: list[Violation] = []
 
     def fold(self, alert: OpenAlert) -> None:
@@ -48,6 +50,7 @@ class Storm:
             (self._clients, alert.client),
             (self._servers, alert.server),
             (self._protocols, alert.match.event.service),
+            (self._providers, provider_of(alert.match)),
         ):
             # Two are enough to know that there are several.
             if len(seen) < 2:
@@ -94,6 +97,7 @@ class Storm:
             triage=rule.triage,
             false_positives=rule.false_positives,
             folded=folded,
+            provider=_only(self._providers, None if kept is None else kept.provider),
         )
 
 

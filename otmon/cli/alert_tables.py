@@ -10,7 +10,7 @@ from rich.padding import Padding
 from rich.text import Text
 
 from otmon.cli import COMMANDS
-from otmon.cli.tables import LEVEL_STYLE, SHORT, clock, grid, heading
+from otmon.cli.tables import LEVEL_STYLE, SHORT, clock, detected, grid, heading
 from otmon.model.alert import LEVELS, Alert
 from otmon.state.journal import Entry
 
@@ -140,6 +140,8 @@ def _parts(
     alert: Alert, beside: Sequence[Alert], done: Sequence[Entry], limit: int | None
 ) -> Iterator[tuple[str, RenderableType]]:
     yield "Why", Text("\n".join(alert.why))
+    if found := [*detected(alert)]:
+        yield "What the detector found", Text("\n".join(found))
     if alert.violations:
         yield "What was done", _violations(alert, limit)
     if alert.evidence.frames:

@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from otmon.cli.tables import LEVEL_STYLE, clock, grid, heading
+from otmon.cli.tables import LEVEL_STYLE, clock, detected, grid, heading
 from otmon.evidence.explain import ExplainedFrame, Explanation
 from otmon.evidence.wireshark import Layer
 
@@ -50,6 +50,8 @@ def _parts(
     if explanation.meaning:
         yield "Why it matters", _paragraphs(explanation.meaning)
     yield "What the baseline said", _paragraphs(explanation.baseline or (_NO_BASELINE,))
+    if found := [*detected(alert)]:
+        yield "What the detector found", _paragraphs(found)
     yield "Why otmon says so", _rule(explanation)
     yield "How severe", _paragraphs(explanation.severity)
     frames = [_frame(frame, full, wide) for frame in explanation.frames]

@@ -343,6 +343,20 @@ def _more(total: int, limit: int | None, things: str) -> list[Text]:
     return [Text(f"  and {total - limit:,} {things} more: --all prints them", style="dim")]
 
 
+def detected(alert: Alert) -> Iterator[str]:
+    """What a detector said, as lines, where the baseline has not said the same."""
+    anomaly, baseline = alert.anomaly, alert.baseline
+    said = None if baseline is None else (baseline.expected, baseline.observed)
+    if anomaly is None or said == (anomaly.expected, anomaly.observed):
+        return
+    yield f"{anomaly.type}, said by {alert.provider}"
+    if anomaly.expected is not None:
+        since = "" if anomaly.since is None else f", since {clock(anomaly.since)} UTC"
+        yield f"normal is: {anomaly.expected}{since}"
+    if anomaly.observed is not None:
+        yield f"seen was: {anomaly.observed}"
+
+
 def clock(time_ns: int) -> str:
     """A time to the millisecond, as people read it."""
     return render_time(time_ns)[:23].replace("T", " ")

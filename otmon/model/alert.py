@@ -67,6 +67,35 @@ class Excerpt:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertBaseline:
+    """What the baseline said of the event behind an alert."""
+
+    state: str
+    """`learning` or `enforcing`: what the conversation was in."""
+    novel: tuple[str, ...]
+    """In what the event was new, the widest first."""
+    expected: str | None
+    """The nearest thing that is normal, in words; bounded."""
+    observed: str | None
+    """What was done instead, in words; bounded."""
+    first_seen: Time | None
+    """When the like was seen first."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertAnomaly:
+    """What a detector said of the event behind an alert."""
+
+    type: str
+    expected: str | None
+    """What would have been normal; bounded."""
+    observed: str | None
+    """What was seen instead; bounded."""
+    since: Time | None
+    """Since when the normal held."""
+
+
+@dataclass(frozen=True, slots=True)
 class Alert:
     """What people are told: one thing that happened, however often."""
 
@@ -119,6 +148,12 @@ class Alert:
     """The storm that it is folded into."""
     previous: int | None = None
     """The alert about the same thing before, too long ago to be this one."""
+    provider: str | None = None
+    """The detector that found it, else `rules`; none where an older otmon did not keep it."""
+    baseline: AlertBaseline | None = None
+    """Of the event that `message` tells of; none where no baseline was used."""
+    anomaly: AlertAnomaly | None = None
+    """Of the same event; none where no detector spoke of it."""
 
 
 @dataclass(frozen=True, slots=True)

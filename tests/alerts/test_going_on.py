@@ -8,13 +8,15 @@ import pytest
 
 from otmon.alerts.aggregate import Aggregator
 from otmon.config import Alerts
-from otmon.model.alert import Alert, FrameList
+from otmon.model.alert import Alert, AlertAnomaly, AlertBaseline, FrameList
+from otmon.model.document import Time
 from otmon.model.rule import Match
 from otmon.model.statement import Verdict
 from otmon.state import alerts
 from otmon.state.journal import Action
 from otmon.state.site_file import SiteFile
 from tests.alerts.test_aggregate import RULE, stop
+from tests.records import START
 
 HOUR = 3_600
 HOUR_NS = HOUR * 1_000_000_000
@@ -289,3 +291,78 @@ def test_an_alert_names_the_statements_that_would_make_it_normal(site):
     run(site, again)
 
     assert ("b-1", "b-2") == one(site).statements
+
+
+def test_an_alert_keeps_what_was_said_of_the_event_that_its_words_tell_of(site):
+    """From run to run; what is said of later and weaker matches takes no room in it."""
+    run(site, spoken(0, "every 1 s"))
+    first = one(site)
+    run(site, spoken(60, "every 9 s", status="access_denied"))
+
+    assert AlertAnomaly("period_change", "every 1 s", "every 3 s", Time(START - 1)) == first.anomaly
+    assert (
+        AlertBaseline("enforcing", ("period",), "every 1 s", "every 3 s", Time(START - 1))
+        == first.baseline
+    )
+    assert ("periodicity", first.anomaly, first.baseline) == (
+        first.provider,
+        one(site).anomaly,
+        one(site).baseline,
+    )
+
+
+def test_a_stronger_match_brings_what_was_said_of_it(site):
+    run(site, spoken(0, "every 1 s", status="access_denied"))
+    run(site, spoken(60, "every 9 s"))
+
+    assert ["every 9 s"] * 2 == [one(site).anomaly.expected, one(site).baseline.expected]
+    assert {"normal is: every 9 s", "seen was: every 3 s"} <= set(one(site).why)
+
+
+def test_of_what_neither_spoke_nothing_is_kept_but_that_a_rule_found_it(site):
+    run(site, stop())
+
+    assert ("rules", None, None) == (one(site).provider, one(site).baseline, one(site).anomaly)
+
+
+def test_long_words_are_kept_in_part(site):
+    run(site, spoken(0, "x" * 10_000))
+
+    kept = one(site)
+    assert ["x" * 396 + " ..."] * 2 == [kept.anomaly.expected, kept.baseline.expected]
+
+
+def test_an_alert_of_a_state_from_before_goes_on_without_them(site):
+    run(site, spoken(0, "every 1 s"))
+    with site.transaction() as db:
+        for key in ("provider", "baseline", "anomaly"):
+            db.execute("UPDATE alerts SET document = json_remove(document, ?)", (f"$.{key}",))
+    before = one(site)
+    run(site, spoken(60, "every 9 s"))
+
+    assert (None, None, None) == (before.provider, before.baseline, before.anomaly)
+    assert (2, None, None) == (one(site).count, one(site).provider, one(site).anomaly)
+
+
+def test_a_storm_says_who_found_its_alerts(site):
+    run(site, *(spoken(at, "x", client_ip=f"10.0.1.{at}") for at in range(60)))
+    (storm,) = [alert for alert in alerts.load(site.db) if alert.folded]
+
+    assert ("periodicity", None) == (storm.provider, storm.anomaly)
+
+
+def spoken(at_s: int, expected: str, **changes) -> Match:
+    """A match on what a detector and the baseline spoke of."""
+    match = stop(at_s, **changes)
+    event = match.event.derive(
+        "ot_anomaly",
+        {
+            "event.provider": "periodicity",
+            "anomaly.type": "period_change",
+            "anomaly.expected": expected,
+            "anomaly.observed": "every 3 s",
+            "anomaly.since": START - 1,
+        },
+    )
+    event.verdict = Verdict("enforcing", ("period",), None, None, expected, "every 3 s", START - 1)
+    return match._replace(event=event)

@@ -88,6 +88,17 @@ def test_showing_an_alert_says_why_what_to_check_and_what_became_of_it(state):
     )
 
 
+def test_what_a_detector_found_without_a_baseline_is_said(tmp_path):
+    state = tmp_path / "site.otmon"
+    otmon.analyze(PCAPS / "network" / "no_reply.pcapng", state=state)
+    told = [run(*words, "--state", state, 1) for words in (("alerts", "show"), ("explain",))]
+
+    for text in told:
+        assert "no_reply, said by watchdog" in text
+        assert "normal is: an answer to each call, since 2026-03-02 06:01:31" in text
+        assert "seen was: 8 calls in 24 s without an answer" in text
+
+
 def test_every_table_of_an_alert_fits_eighty_columns(state):
     for number, _ in listed(state):
         tables = run("alerts", "show", "--state", state, number).partition("\nNext\n")[0]
@@ -207,6 +218,19 @@ def test_what_was_learned_of_an_alert_is_told_and_does_not_alert_again(enforced,
         (alert.protocol, alert.server) for alert in result.alerts if alert.rule.title == CHANGE
     ]
     assert number not in numbered(enforced, CHANGE)
+
+
+def test_an_alert_says_what_the_baseline_held_against_it(enforced):
+    """Once: what the detector of the baseline found stands among the reasons already."""
+    number = numbered(enforced, CHANGE)[0]
+    (row,) = json.loads(run("alerts", "show", "--state", enforced, "--format", "json", number))
+    said = row["alert"]["baseline"]
+
+    assert ("baseline", "enforcing") == (row["alert"]["provider"], said["state"])
+    assert "operation" in said["novel"]
+    for words in (f"normal is: {said['expected']}", f"seen was: {said['observed']} ("):
+        assert any(why.startswith(words) for why in row["alert"]["why"])
+    assert "What the detector found" not in run("alerts", "show", "--state", enforced, number)
 
 
 def test_learning_is_taken_back_with_its_statements(enforced):

@@ -11,14 +11,25 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from places import ROOT
+from places import PCAPS, ROOT
 from records import START, Behaviour, Conversation, Transaction
 
-from otmon.config import Config
+import otmon
+from otmon.alerts.said import MAX_WORDS
+from otmon.config import Config, load
 from otmon.evidence.excerpt import FRAME_BYTES
 from otmon.fields import FIELDS
 from otmon.model.advisory import Match
-from otmon.model.alert import LEVELS, Alert, AlertEvidence, AlertRule, Excerpt, Violation
+from otmon.model.alert import (
+    LEVELS,
+    Alert,
+    AlertAnomaly,
+    AlertBaseline,
+    AlertEvidence,
+    AlertRule,
+    Excerpt,
+    Violation,
+)
 from otmon.model.asset import Asset, Evidence
 from otmon.model.context import AssetFacts
 from otmon.model.document import Time
@@ -28,6 +39,7 @@ from otmon.ruleset.stored import STORED
 from otmon.sinks.elastic import documents, templates
 from otmon.sinks.elastic.catalogue import ECS, MOST_FIELDS, STREAMS, common, fields_of
 from otmon.sinks.elastic.documents import Draft, Sensor, Talked, Update
+from otmon.sinks.elastic.documents.draft import moment
 from otmon.sinks.elastic.documents.parties import community_id
 from otmon.sinks.elastic.tactics import threat_fields
 from otmon.sinks.outbox import Document
@@ -61,6 +73,8 @@ ASSETS = st.builds(
     vlan=st.none() | SMALL,
     unit=st.none() | SMALL,
 )
+BASELINES = st.builds(AlertBaseline, novel=texts(), first_seen=st.none() | TIMES)
+ANOMALIES = st.builds(AlertAnomaly, since=st.none() | TIMES)
 VIOLATIONS = st.builds(Violation, first_seen=TIMES, last_seen=TIMES, count=SMALL)
 ALERTS = st.builds(
     Alert,
@@ -82,6 +96,9 @@ ALERTS = st.builds(
     folded=SMALL,
     storm=st.none(),
     previous=st.none(),
+    provider=st.none() | st.sampled_from(["rules", "watchdog"]),
+    baseline=st.none() | BASELINES,
+    anomaly=st.none() | ANOMALIES,
 )
 
 
@@ -327,6 +344,13 @@ def an_alert(**changes: Any) -> Alert:
     return dataclasses.replace(plain, **changes)
 
 
+def a_device(zone: str | None) -> Asset:
+    names = [one.name for one in dataclasses.fields(Asset)]
+    lists = ("mac", "ip", "roles", "role_candidates", "confirmed_roles", "protocols", "modules")
+    some = {"id": f"a-{zone}", "zone": zone, "evidence": (), "advisories": ()}
+    return Asset(**{**dict.fromkeys(names), **dict.fromkeys(lists, ()), **some})
+
+
 def test_an_alert_says_in_ecs_what_was_done_to_whom():
     body = json.loads(whole(documents.alert(SENSOR, an_alert(), lambda _: None)).body)
 
@@ -335,6 +359,82 @@ def test_an_alert_says_in_ecs_what_was_done_to_whom():
     )
     assert "S7 controller stopped" == body["message"] == body["rule"]["name"]
     assert ["10.0.0.66", "10.0.0.11"] == body["related"]["ip"]
+
+
+def test_an_alert_says_what_baseline_and_detector_said():
+    one = an_alert(
+        provider="periodicity",
+        baseline=AlertBaseline("enforcing", ("period",), "every 1 s", "every 3 s", Time(START)),
+        anomaly=AlertAnomaly("period_change", "every 2 s", "every 4 s", Time(START + 10**9)),
+    )
+    body = json.loads(whole(documents.alert(SENSOR, one, lambda _: None)).body)
+
+    assert "periodicity" == body["event"]["provider"]
+    assert {
+        "state": "enforcing",
+        "novel": ["period"],
+        "expected": "every 1 s",
+        "observed": "every 3 s",
+        "first_seen": moment(START).text(),
+    } == body["baseline"]
+    assert {
+        "type": "period_change",
+        "expected": "every 2 s",
+        "observed": "every 4 s",
+        "since": moment(START + 10**9).text(),
+    } == body["anomaly"]
+
+
+def test_an_alert_of_which_neither_spoke_has_nothing_of_them():
+    body = json.loads(whole(documents.alert(SENSOR, an_alert(), lambda _: None)).body)
+
+    assert not {"baseline", "anomaly"} & set(body)
+    assert "provider" not in body["event"]
+
+
+@pytest.mark.parametrize(
+    "name", ["baseline.expected", "baseline.observed", "anomaly.expected", "anomaly.observed"]
+)
+def test_what_was_said_is_never_too_long_for_the_index(name):
+    root, leaf = name.split(".")
+    mapped = templates.mapping(fields_of("logs-otmon.alert"))
+
+    assert mapped[root]["properties"][leaf]["ignore_above"] >= MAX_WORDS
+
+
+@pytest.mark.parametrize(
+    ("zones", "kind", "expected"),
+    [
+        (("office", "control"), "zone_violation", ["cell", "policy"]),
+        (("office", "control"), "purdue_skip", "cell"),
+        ((None, None), "zone_violation", ["policy"]),
+    ],
+)
+def test_what_no_conduit_lets_pass_is_over_a_boundary_of_the_policy(zones, kind, expected):
+    ends = dict(zip(("10.0.0.66", "10.0.0.11"), zones, strict=True))
+    one = an_alert(anomaly=AlertAnomaly(kind, "no conduit", "s7comm", None))
+    told = documents.alert(SENSOR, one, lambda at: a_device(ends[at]))
+
+    said = json.loads(whole(told).body)["otmon"]["boundary"]
+    assert (True, expected) == (said["crossing"], said["kind"])
+
+
+def test_an_alert_on_a_missing_conduit_keeps_what_kind_of_boundary_it_is():
+    waterworks = load(PCAPS / "sites" / "waterworks.toml")
+    found = otmon.analyze(PCAPS / "inventory" / "laptop.pcapng", config=waterworks)
+    devices = {ip: asset for asset in found.assets for ip in asset.ip}
+    told = [documents.alert(SENSOR, one, devices.get).fields for one in found.alerts]
+
+    assert [("inventory", ["it_ot", "policy"])] == [
+        (one["event.provider"], one["otmon.boundary.kind"])
+        for one in told
+        if one["message"] == "Conversation between zones without a conduit"
+    ]
+    assert {"it_ot"} == {
+        one["otmon.boundary.kind"]
+        for one in told
+        if isinstance(one.get("otmon.boundary.kind"), str)
+    }
 
 
 @given(ASSETS.map(lambda one: dataclasses.replace(one, id="a-c5pbb55qrz")))

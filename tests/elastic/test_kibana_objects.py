@@ -39,7 +39,7 @@ CLOSED = {
     "otmon.asset.state": {"active", "stale", "gone", "archived"},
     "otmon.behaviour.state": {"new", "known"},
     "otmon.conversation.state": {"new", "known"},
-    "otmon.boundary.kind": {"it_ot", "cell"},
+    "otmon.boundary.kind": {"it_ot", "cell", "internet", "policy"},
     "event.severity": {"21", "47", "73", "99"},
     "event.kind": {"alert", "event", "metric", "asset"},
 }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from otmon.model.alert import Alert, Excerpt
+from otmon.model.asset import Asset
 from otmon.model.rule import Rule
 from otmon.sinks.elastic.documents.draft import (
     MAX_LISTED,
@@ -22,6 +23,7 @@ from otmon.sinks.elastic.documents.parties import (
     Find,
     boundary,
     end,
+    forbidden,
     host,
     outcome_of,
     paths,
@@ -36,6 +38,9 @@ SEVERITIES: Mapping[str, int] = {
     "critical": 99,
 }
 """`event.severity` by level: the scale of Elastic's own integrations."""
+
+NO_CONDUIT = "zone_violation"
+"""The anomaly that no conduit of the site lets it pass."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +117,7 @@ def _alert_fields(one: Alert, find: Find, rule: Rule | None) -> dict[str, Any]:
         "event.end": Moment(one.last_seen),
         "event.action": _slug(one.protocol, operation or "alert"),
         "event.code": one.rule.id,
+        "event.provider": one.provider,
         "event.severity": SEVERITIES[one.level],
         "event.risk_score": float(one.severity),
         "event.risk_score_norm": float(one.severity),
@@ -147,8 +153,9 @@ def _alert_fields(one: Alert, find: Find, rule: Rule | None) -> dict[str, Any]:
         **threat_fields(one.techniques),
         **end(("source", "client"), one.client, client),
         **end(("destination", "server"), one.server, server),
-        **boundary(client, server, one.client, one.server),
+        **_boundary(one, client, server),
         **paths(one.client, one.server),
+        **_said(one),
     }
     if rule is not None:
         fields |= {
@@ -161,6 +168,33 @@ def _alert_fields(one: Alert, find: Find, rule: Rule | None) -> dict[str, Any]:
     if affected is not None:
         fields |= host(affected)
     return fields
+
+
+def _said(one: Alert) -> dict[str, Any]:
+    """What baseline and detector said, where they did."""
+    fields: dict[str, Any] = {}
+    if (baseline := one.baseline) is not None:
+        fields |= {
+            "baseline.state": baseline.state,
+            "baseline.novel": [*baseline.novel],
+            "baseline.expected": baseline.expected,
+            "baseline.observed": baseline.observed,
+            "baseline.first_seen": moment(baseline.first_seen),
+        }
+    if (anomaly := one.anomaly) is not None:
+        fields |= {
+            "anomaly.type": anomaly.type,
+            "anomaly.expected": anomaly.expected,
+            "anomaly.observed": anomaly.observed,
+            "anomaly.since": moment(anomaly.since),
+        }
+    return fields
+
+
+def _boundary(one: Alert, client: Asset | None, server: Asset | None) -> dict[str, Any]:
+    found = boundary(client, server, one.client, one.server)
+    is_forbidden = one.anomaly is not None and one.anomaly.type == NO_CONDUIT
+    return forbidden(found) if is_forbidden else found
 
 
 def _slug(*parts: str | None) -> str:

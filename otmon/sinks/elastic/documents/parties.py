@@ -6,7 +6,7 @@ import base64
 import functools
 import hashlib
 import ipaddress
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from otmon import _engine
@@ -14,6 +14,7 @@ from otmon.model.asset import Asset
 from otmon.model.context import AssetFacts
 
 INTERNET = "internet"
+POLICY = "policy"
 _DIRECTIONS = {
     (False, False): "internal",
     (True, False): "inbound",
@@ -109,6 +110,19 @@ def community_id(
     told = bytes(2) + first + second + bytes([int(number), 0]) + first_port + second_port
     digest = hashlib.sha1(told, usedforsecurity=False).digest()
     return f"1:{base64.b64encode(digest).decode()}"
+
+
+def forbidden(found: Mapping[str, Any]) -> dict[str, Any]:
+    """A boundary of which the site says that this must not go over it.
+
+    What kind of boundary it is stays with it: who asks for that still finds it.
+    """
+    kind = found.get("otmon.boundary.kind")
+    return {
+        **found,
+        "otmon.boundary.crossing": True,
+        "otmon.boundary.kind": [POLICY] if kind is None else [kind, POLICY],
+    }
 
 
 def boundary(
