@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from otmon.inventory.service import spoken_at
-from otmon.inventory.zone import INTERNET, Zones
+from otmon.inventory.zone import Zones
+from otmon.model.internet import INTERNET
 from otmon.model.observed import Ends
 
 if TYPE_CHECKING:

@@ -13,8 +13,9 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from otmon.fields import DANGER_CLASSES
-from otmon.inventory.zone import INTERNET, ip_order, subnet
+from otmon.inventory.zone import ip_order, subnet
 from otmon.model.asset import Asset
+from otmon.model.internet import INTERNET
 
 MAX_NAMED = 8
 """Devices named in a remark; the rest are counted."""

@@ -7,22 +7,12 @@ import ipaddress
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from otmon.model.internet import INTERNET, is_public
+
 if TYPE_CHECKING:
     from otmon.inventory.device import Device
     from otmon.model.asset import Words
     from otmon.site_description import Zone
-
-INTERNET = "internet"
-"""The zone of public addresses that are not the site's."""
-
-
-@functools.lru_cache(maxsize=65_536)
-def is_public(ip: str) -> bool:
-    """Whether the address is a global one, so that its holder is outside the site."""
-    # Most addresses of a plant, without the parsing.
-    if ip.startswith(("10.", "192.168.")):
-        return False
-    return ipaddress.ip_address(ip).is_global
 
 
 @functools.lru_cache(maxsize=65_536)

@@ -6,13 +6,12 @@ is worked out when it is asked for, and never stored.
 
 from __future__ import annotations
 
-import functools
-import ipaddress
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from otmon.fields import NOTABLE_CLASSES
 from otmon.model.context import CONTEXT_FIELDS, Address, AssetFacts
+from otmon.model.internet import is_public
 from otmon.model.layout import CONTENT, Layout
 from otmon.model.layout import FieldValue as FieldValue
 from otmon.model.layout import Scalar as Scalar
@@ -168,7 +167,8 @@ class Event:
         """
         if facts is not None and facts.id is not None:
             return facts.public
-        return _is_public(self.get(f"{end}.ip"))
+        ip = self.get(f"{end}.ip")
+        return isinstance(ip, str) and is_public(ip)
 
     def derive(
         self, category: str, own: Mapping[str, FieldValue], frames: tuple[Frame, ...] | None = None
@@ -229,14 +229,6 @@ def event_of(
 ) -> Event:
     """A record that is no operation as an event."""
     return Event(Likeness(category, service, None, layout, context), record, time_ns, own)
-
-
-@functools.lru_cache(maxsize=4096)
-def _is_public(ip: FieldValue) -> bool:
-    try:
-        return ipaddress.ip_address(str(ip)).is_global
-    except ValueError:
-        return False
 
 
 def event_from_transaction(

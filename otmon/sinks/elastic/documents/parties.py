@@ -12,8 +12,8 @@ from typing import Any
 from otmon import _engine
 from otmon.model.asset import Asset
 from otmon.model.context import AssetFacts
+from otmon.model.internet import INTERNET, is_public
 
-INTERNET = "internet"
 POLICY = "policy"
 _DIRECTIONS = {
     (False, False): "internal",
@@ -194,16 +194,6 @@ def outcome_of(statuses: set[str | None]) -> str:
 def mac_text(mac: str | None) -> str | None:
     """As ECS writes it: `00-1B-1B-AA-BB-CC`."""
     return None if mac is None else mac.replace(":", "-").upper()
-
-
-@functools.lru_cache(maxsize=4096)
-def is_public(address: str) -> bool:
-    """Whether an address is one of the internet."""
-    try:
-        one = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    return one.is_global and not one.is_multicast
 
 
 def _is_mac(address: str) -> bool:
