@@ -202,7 +202,8 @@ class _Watch(Analysis):
         stopping = False
         while (batch := self._engine.read_batch(timeout_s=WAIT_S)) is not None:
             if batch:
-                self._resume(self._first_seen_ns())
+                # What comes before the first frame tells of an interface, now.
+                self._resume(self._first_seen_ns() or self._engine.now_ns() or 0)
             for observation in batch:
                 self._take[type(observation)](observation)
             self._write_log()
