@@ -22,6 +22,10 @@ ROW_BYTES = 160
 """What a row costs on disk besides its body, about."""
 DROP_ROWS = 1_000
 """Rows that are dropped at a time to make room."""
+SPARE_PAGES = 1_000
+"""Free pages that a file keeps, about 4 MB: what is put in next goes there."""
+RETURNED_PAGES = 2_000
+"""Pages that are given back at a time: more than a batch sets free, and done in milliseconds."""
 _THIS = "seq = ? AND doc_id = ? AND version = ?"
 """One row and no other: SQLite gives the highest number again once it is free."""
 
@@ -209,6 +213,17 @@ def acknowledge(db: sqlite3.Connection, rows: Sequence[Row]) -> None:
         if db.execute(f"DELETE FROM outbox WHERE {_THIS}", (row.seq, one.id, one.version)).rowcount:
             gone += len(one.body) + ROW_BYTES
     count(db, {"bytes": -gone})
+
+
+def shrink(db: sqlite3.Connection) -> None:
+    """Gives pages that a backlog took and no longer needs back to the disk, so many at a time.
+
+    A state that an older otmon made has them all for good, and uses them again.
+    """
+    free = db.execute("PRAGMA freelist_count").fetchone()[0]
+    for _ in range(min(free - SPARE_PAGES, RETURNED_PAGES)):
+        # Asked for more at once it stops after the first: the module takes it for done.
+        db.execute("PRAGMA incremental_vacuum(1)")
 
 
 def put_off(db: sqlite3.Connection, rows: Iterable[tuple[Row, int]]) -> None:

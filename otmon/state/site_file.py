@@ -375,6 +375,9 @@ def _prepare(db: sqlite3.Connection, path: Path, *, read_only: bool, durable: bo
                 "Run any command that may write to it, such as `otmon doctor --state FILE`."
             )
         return
+    if version == 0:
+        # Before anything is written; later it would take a rewrite of the whole file.
+        db.execute("PRAGMA auto_vacuum = INCREMENTAL")
     _write_ahead(db)
     # Every commit is on the disk before it counts: what a person settled survives a power cut.
     db.execute(f"PRAGMA synchronous = {'FULL' if durable else 'OFF'}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -226,3 +227,70 @@ def test_numbers_of_a_series_are_given_once(site):
         assert 1 == ledger.next_in(db, "alert", 3)
         assert 4 == ledger.next_in(db, "alert")
         assert 1 == ledger.next_in(db, "asset")
+
+
+def backlog(path: Path, megabytes: int = 16) -> int:
+    """Lets so much wait in a state, beside something that stays; gives the size of the file."""
+    with SiteFile.open(path, durable=False) as site:
+        put(site, document("first"), *(
+            document(f"d{number}", body=b"x" * 1_000) for number in range(megabytes * 1_000)
+        ))  # fmt: skip
+        with site.transaction() as db:
+            # What came last stands at the end of the file.
+            db.execute("INSERT OR REPLACE INTO meta VALUES ('kept', ?)", ("y" * 50_000,))
+    return path.stat().st_size
+
+
+def sent(path: Path) -> int:
+    """Takes all that waits out, a batch at a time as a sender does; gives the size of the file."""
+    with SiteFile.open(path, durable=False) as site:
+        while True:
+            with site.transaction() as db:
+                rows = outbox.batch(db, at_most=1_000, now_ns=LATER)
+                outbox.acknowledge(db, rows)
+                outbox.shrink(db)
+            if not rows:
+                break
+        assert [] == site.check()
+        with site.reading() as db:
+            kept = db.execute("SELECT value FROM meta WHERE name = 'kept'").fetchone()[0]
+    assert "y" * 50_000 == kept
+    return path.stat().st_size
+
+
+def test_a_state_gives_the_room_of_a_backlog_back_when_it_was_sent(tmp_path):
+    path = tmp_path / "site.otmon"
+    full = backlog(path)
+    spare = (outbox.SPARE_PAGES + 100) * 4096
+
+    assert full > 16_000_000
+    assert sent(path) < spare + 500_000
+
+
+def test_no_more_than_so_many_pages_are_given_back_at_a_time(tmp_path):
+    backlog(tmp_path / "site.otmon")
+    with SiteFile.open(tmp_path / "site.otmon", durable=False) as site:
+        pages = []
+        for _ in range(2):
+            with site.transaction() as db:
+                db.execute("DELETE FROM outbox")
+                pages.append(db.execute("PRAGMA page_count").fetchone()[0])
+                outbox.shrink(db)
+                pages.append(db.execute("PRAGMA page_count").fetchone()[0])
+
+    # Of every 820 pages one says where the others are; it goes with them.
+    gone = [pages[0] - pages[1], pages[2] - pages[3]]
+    assert [True] * 2 == [0 <= one - outbox.RETURNED_PAGES <= 8 for one in gone]
+
+
+def test_a_state_of_an_older_otmon_goes_on_as_it_is(tmp_path):
+    path = tmp_path / "site.otmon"
+    backlog(path, 1)
+    with sqlite3.connect(path) as db:
+        db.execute("PRAGMA journal_mode = DELETE")
+        db.execute("PRAGMA auto_vacuum = NONE")
+        db.execute("VACUUM")
+    full = path.stat().st_size
+    again = backlog(path, 16)
+
+    assert full < again == sent(path)

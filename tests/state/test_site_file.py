@@ -16,6 +16,9 @@ from otmon.errors import StateError
 from otmon.state import site_file
 from otmon.state.site_file import APPLICATION_ID, SiteFile, newest_version
 
+INCREMENTAL = 2
+"""How SQLite says that a file can give pages back a few at a time."""
+
 
 def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
@@ -34,9 +37,10 @@ def names(site: SiteFile) -> list[str]:
 def test_a_new_file_says_what_it_is_and_which_version_it_has(tmp_path):
     with SiteFile.open(tmp_path / "site.otmon") as site:
         header = [site.db.execute(f"PRAGMA {p}").fetchone()[0] for p in (
-            "application_id", "user_version", "journal_mode", "foreign_keys")]  # fmt: skip
+            "application_id", "user_version", "journal_mode", "foreign_keys",
+            "auto_vacuum")]  # fmt: skip
 
-    assert [APPLICATION_ID, newest_version(), "wal", 1] == header
+    assert [APPLICATION_ID, newest_version(), "wal", 1, INCREMENTAL] == header
 
 
 def test_what_was_committed_is_there_when_the_file_is_opened_again(tmp_path):
@@ -121,7 +125,7 @@ def test_a_file_of_a_newer_otmon_is_left_as_it_is(tmp_path):
     assert before == digest(path)
 
 
-@pytest.mark.parametrize("place", [16, 100, 4096 + 8])
+@pytest.mark.parametrize("place", [16, 100, 2 * 4096 + 8])
 def test_a_damaged_file_says_so_and_is_left_as_it_is(tmp_path, place):
     path = tmp_path / "site.otmon"
     with SiteFile.open(path) as site:

@@ -151,6 +151,7 @@ def _written(store: Store, folder: Path, sensor: str, rows: list[Row]) -> File:
         outbox.acknowledge(db, rows)
         ledger.count(db, {"written": len(rows)})
         ledger.continue_from(db, {_SERIES: number})
+        outbox.shrink(db)
     return File(path, len(rows))
 
 

@@ -374,6 +374,7 @@ class Sender:
             )
             if took.done:
                 ledger.note(db, last_ack_at=str(self._clock_ns()))
+            outbox.shrink(db)
 
     def _die_quickly(self, count: int) -> bool:
         """Whether so many documents were given up within a minute that somebody has to look."""
