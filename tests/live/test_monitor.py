@@ -21,7 +21,7 @@ from places import PCAPS
 from otmon.model.alert import Alert
 from otmon.pdu_lines import pdus
 from otmon.runs import analyze
-from otmon.state import alerts, memories
+from otmon.state import alerts
 from otmon.state.site_file import SiteFile
 
 OTMON = Path(sys.executable).with_name("otmon")
@@ -190,28 +190,6 @@ def test_a_reload_takes_rules_and_configuration_anew(wire: Wire, tmp_path: Path)
 
     assert titles
     assert [] == monitor.alerts
-
-
-def test_what_detectors_remember_outlives_a_start_before_the_first_frame(
-    wire: Wire, tmp_path: Path
-) -> None:
-    state = tmp_path / "site.sqlite"
-    monitor = Monitor(wire, state)
-    wire.send(frames_of(STOPPED))
-    monitor.seen(" alert ")
-    monitor.stop()
-    with SiteFile.open(state, read_only=True) as site, site.reading() as db:
-        before = memories.load(db)
-    again = Monitor(wire, state)
-    # The engine tells how the interface is before it shows a frame.
-    wire.run("sleep", "2")
-    wire.send(numbered(10))
-    again.stop()
-
-    with SiteFile.open(state, read_only=True) as site, site.reading() as db:
-        after = memories.load(db)
-    assert before["sequence"] == after["sequence"]
-    assert before["first_change"] == after["first_change"]
 
 
 def test_a_reload_takes_networks_and_says_what_only_a_restart_takes(
