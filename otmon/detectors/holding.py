@@ -24,6 +24,9 @@ CERTAIN_NS = 40 * SECOND
 """Time in which a hole shows."""
 
 
+_GOOD = frozenset(("good",))
+
+
 @dataclass(slots=True)
 class _Held:
     """A finding that waits."""
@@ -38,9 +41,10 @@ class _Held:
 class Holding:
     """The findings of a detector that wait, one for each key."""
 
-    def __init__(self, quality: Quality) -> None:
-        """Takes what knows how well was seen."""
+    def __init__(self, quality: Quality, grades: frozenset[str] = _GOOD) -> None:
+        """Takes what knows how well was seen, and how well it must have been."""
         self._quality = quality
+        self._grades = grades
         self._held: Recent[Hashable, _Held] = Recent(MAX_HELD)
 
     def hold(
@@ -79,7 +83,7 @@ class Holding:
             if time_ns is not None and known_ns > time_ns:
                 continue
             self._held.drop(key)
-            good = self._quality.over(one.interface, one.from_ns, one.until_ns) == "good"
+            good = self._quality.over(one.interface, one.from_ns, one.until_ns) in self._grades
             if good and not self._quality.lost_of(one.server, one.from_ns, time_ns or known_ns):
                 yield key, one.finding
 

@@ -26,6 +26,8 @@ MAX_CONVERSATIONS = 8_192
 """Conversations of which losses are kept; the longest unharmed goes first."""
 MAX_LOSSES = 64
 """Losses that are kept per conversation."""
+MAX_DEVICES = 8_192
+"""Devices of which it is known when they lost something; the longest unharmed goes first."""
 
 SILENT_NS = 10 * SECOND
 """Time without a frame from which nothing may have been seen: the shortest deadline."""
@@ -49,6 +51,12 @@ class Quality:
         self._spans: dict[int, deque[_Span]] = {}
         self._begins: dict[int, int] = {}
         self._losses: Recent[tuple[object, ...], deque[tuple[int, int]]] = Recent(MAX_CONVERSATIONS)
+        self._missed: dict[int, int] = {}
+        """When frames of an interface were missed last."""
+        self._missed_of: Recent[object, int] = Recent(MAX_DEVICES)
+        """When bytes of a device were."""
+        self._resumed: dict[int, int] = {}
+        """When an interface was watched again, after a hole."""
 
     def take(self, event: Event) -> None:
         """Notes a record about an interface or about a conversation."""
@@ -69,18 +77,28 @@ class Quality:
                 low, high = sorted((health.from_ns, health.until_ns))
                 if health.kind != "silent" or high - low >= SILENT_NS:
                     spans.append((low, high, "blind"))
+                # Between two files nobody watched; in one, frames should have come.
+                ends = self._missed if health.kind == "silent" else self._resumed
+                ends[health.interface] = health.until_ns
             case "dropped" if health.until_ns - health.from_ns <= NEAR_NS:
                 # Of a longer time nobody knows when it was.
                 spans.append((health.from_ns, health.until_ns + 1, "lossy"))
+                self._missed[health.interface] = health.until_ns
+            case "dropped":
+                self._missed[health.interface] = health.until_ns
             case "window":
                 grade = grade_of(health)
                 if grade != "good":
                     spans.append((health.from_ns, health.until_ns, grade))
+                if grade == "lossy":
+                    self._missed[health.interface] = health.until_ns
 
     def _loss(self, loss: Loss) -> None:
         key = conversation_of(loss)
         known = self._losses.make(key, lambda: deque(maxlen=MAX_LOSSES))
         known.append((loss.from_ns, loss.until_ns))
+        for device in key[:2]:
+            self._missed_of.put(device, loss.until_ns)
 
     def over(self, interface: int, from_ns: int, until_ns: int) -> str:
         """The worst quality of an interface within a time: good, lossy, one_sided or blind."""
@@ -106,6 +124,17 @@ class Quality:
         ):
             return "lossy"
         return grade
+
+    def missed_ns(self, interface: int, device: str | None) -> int:
+        """When frames of an interface, or bytes of a device on it, were missed last; else 0."""
+        missed_ns = self._missed.get(interface, 0) if self._missed else 0
+        if not self._missed_of:
+            return missed_ns
+        return max(missed_ns, self._missed_of.peek(device) or 0)
+
+    def resumed_ns(self, interface: int) -> int:
+        """When the watch of an interface began, or went on after a hole; else 0."""
+        return max(self._begins.get(interface, 0), self._resumed.get(interface, 0))
 
     def lost(self, key: tuple[object, ...], from_ns: int, until_ns: int) -> bool:
         """Whether bytes of a conversation were not seen within a time."""

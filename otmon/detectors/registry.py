@@ -66,7 +66,7 @@ def watchers(
         (own.auth.enabled, Auth(own.auth)),
         (own.unauthenticated.enabled, Unauthenticated(own.unauthenticated, quality)),
         (own.address.enabled, AddressMoves(own.address)),
-        (own.value.enabled, Value(own.value)),
+        (own.value.enabled, Value(own.value, quality)),
         (own.readback.enabled, Readback(own.readback, quality)),
         (own.sequence.enabled, OrderOfChanges(own.sequence)),
         (own.indicator.enabled and bool(indicators), IndicatorMatch(own.indicator, indicators)),

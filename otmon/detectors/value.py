@@ -3,21 +3,31 @@
 Learned per object from its own writes. Raw words have no type: what they mean is
 unknown, so they are judged as sets alone. A point that is only read is known to
 the inventory by its extremes, never here.
+
+A write that the sensor missed may have been the one that makes a value usual. So
+an object whose device lost something is as one that has just come, but that what
+is known of it stays: it must be ready anew before anything is said. And what is
+said waits until it is known what was missed around it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from otmon.detectors.bounded import Json, Recent
 from otmon.detectors.detector import Detector
 from otmon.detectors.finding import finding
+from otmon.detectors.holding import CERTAIN_NS, Holding
+from otmon.detectors.quality import Quality
 from otmon.fields import CHANGE_CLASSES
 from otmon.model.event import Event
 from otmon.model.target import elements
 from otmon.thresholds import ValueThresholds
+
+if TYPE_CHECKING:
+    from otmon.model.kept_event import Reader, Writer
 
 SECOND = 1_000_000_000
 MAX_OBJECTS = 20_000
@@ -28,6 +38,11 @@ MAX_PER_EVENT = 64
 """Elements of one write that are looked at."""
 _RAW = frozenset(("modbus", "modbus_rtu", "umas"))
 """Protocols whose words have no type."""
+
+NEAR_NS = 60 * SECOND
+"""How far back what was missed may not be known yet when a value is judged."""
+_SEEN = frozenset(("good", "one_sided"))
+"""How well an interface must have been seen: a write is seen without its answer too."""
 
 _Number = float
 _Place = tuple[tuple[object, ...], str]
@@ -53,6 +68,18 @@ class _Object:
     """The longest time between two changes."""
     first_ns: int = 0
     stuck: bool = False
+    missed_ns: int = 0
+    """When the sensor missed something of its device last."""
+    missed_count: int = 0
+    """Writes until then."""
+    missed_changes: int = 0
+    """Changes until then."""
+
+    def miss(self, missed_ns: int) -> None:
+        """Notes that writes may have been missed until then."""
+        self.missed_ns = missed_ns
+        self.missed_count, self.missed_changes = self.count, self.changes
+        self.changed_ns = max(self.changed_ns, missed_ns)
 
 
 class Value(Detector):
@@ -67,17 +94,23 @@ class Value(Detector):
         "value_stuck": "The same value is written for far longer than ever before.",
         "limit_crossed": "A value outside the limits that a person set.",
     }
+    loss_sensitive = True
     watches = (
         "Values of accepted writes and commands, object by object; ten writes over an hour, "
         "unless a limit is set. Words of Modbus have no type and are judged as sets."
     )
     silent = (
         "Of objects that are only read, of refused writes, and of more than 64 elements of "
-        "one write."
+        "one write. But for limits also of datagrams, and after anything of the device or its "
+        "interface was missed, until there were ten writes over an hour again."
     )
 
-    def __init__(self, settings: ValueThresholds | None = None) -> None:
+    def __init__(
+        self, settings: ValueThresholds | None = None, quality: Quality | None = None
+    ) -> None:
         self.settings = settings or ValueThresholds()
+        self._quality = quality or Quality()
+        self._held = Holding(self._quality, _SEEN)
         self._objects: Recent[tuple[object, ...], _Object] = Recent(MAX_OBJECTS)
         self._by_likeness: dict[tuple[object, ...], Sequence[_Place]] = {}
         """Objects by likeness and targets of writes to them."""
@@ -96,6 +129,8 @@ class Value(Detector):
             return ()
         objects, own, time_ns = self._objects, self.settings, event.time_ns
         mode = () if self.mode is None else (self.mode(time_ns),)
+        interface: int = getattr(event.record, "interface", 0)
+        missed_ns = self._quality.missed_ns(interface, event.record.server_address)
         found: list[Event] = []
         for (key, name), value in zip(self._places(event, len(values)), values, strict=False):
             if not isinstance(value, (bool, int, float)):
@@ -104,9 +139,12 @@ class Value(Detector):
             if self._limits:
                 found += self._against_limits(event, name, number)
             known = objects.make((*key, *mode) if mode else key, _Object)
-            if known.count >= own.ready_count:
+            if missed_ns > known.missed_ns:
+                known.miss(missed_ns)
+            if known.count - known.missed_count >= own.ready_count:
                 typed = event.service not in _RAW or isinstance(value, float)
-                found += self._compared(event, name, known, number, typed=typed)
+                for odd in self._compared(event, name, known, number, typed=typed):
+                    self._hold(event, odd, max(known.first_ns, known.missed_ns))
                 if number == known.last:
                     # The same again teaches nothing else.
                     known.count += 1
@@ -140,10 +178,12 @@ class Value(Detector):
         self, event: Event, name: str, known: _Object, number: float, *, typed: bool
     ) -> Iterator[Event]:
         own = self.settings
-        watched_ns = event.time_ns - known.first_ns
-        if known.count < own.ready_count or watched_ns < own.ready_s * SECOND:
+        watched_ns = event.time_ns - max(known.first_ns, known.missed_ns)
+        # A datagram that was missed leaves no trace.
+        if watched_ns < own.ready_s * SECOND or event.record.transport == "udp":
             return
         since_ns = known.first_ns
+        resumed_ns = self._quality.resumed_ns(getattr(event.record, "interface", 0))
         settled = not known.many and len(known.values) * own.repeats <= known.count
         if settled and number not in known.values:
             shown = ", ".join(f"{one:g}" for one in sorted(known.values))
@@ -154,14 +194,19 @@ class Value(Detector):
             if not low <= number <= high:
                 expected = f"{known.low:g} to {known.high:g}"
                 yield self._found(event, name, "value_range", expected, number, since_ns)
-            elif known.step and abs(number - known.last) > own.step_factor * known.step:
+            elif (
+                known.step
+                and abs(number - known.last) > own.step_factor * known.step
+                and resumed_ns <= known.changed_ns
+            ):
+                # Over a pause of the watch several changes look like one.
                 expected = f"a change of at most {known.step:g} from {known.last:g}"
                 yield self._found(event, name, "value_step", expected, number, since_ns)
-        rest_ns = event.time_ns - known.changed_ns
+        rest_ns = event.time_ns - max(known.changed_ns, resumed_ns)
         if number != known.last:
             known.stuck = False
         elif (
-            known.changes >= own.stuck_changes
+            known.changes - known.missed_changes >= own.stuck_changes
             and rest_ns > own.stuck_factor * known.rest_ns
             and not known.stuck
         ):
@@ -189,6 +234,37 @@ class Value(Detector):
             own={"ot.object.id": (name,)},
         )
 
+    def _hold(self, event: Event, found: Event, from_ns: int) -> None:
+        """Lets a finding wait until it is known what was missed around it."""
+        record, time_ns = event.record, event.time_ns
+        interface: int = getattr(record, "interface", 0)
+        from_ns = max(from_ns, time_ns - NEAR_NS, self._quality.resumed_ns(interface))
+        server = record.server_address
+        name, type = found.get("ot.object.id"), found.get("anomaly.type")
+        key = (server, record.vlan, event.service, record.unit, name, type, time_ns)
+        between_ns = (min(from_ns, time_ns), time_ns + 1)
+        self._held.hold((*key, bool(record.answered)), found, server, interface, between_ns)
+        self.due_ns = min(self.due_ns, between_ns[1] + CERTAIN_NS)
+
+    def advance(self, time_ns: int) -> Iterable[Event]:
+        """Gives what is certain: what was missed around it is known by now."""
+        found = [event for _, event in self._held.certain(time_ns)]
+        self.due_ns = self._held.due_ns
+        return found
+
+    def finish(self) -> Iterable[Event]:
+        """Gives the others, but for writes that may have been refused after the end."""
+        return [event for key, event in self._held.certain(None) if key[-1]]
+
+    def pending(self, write: Writer) -> Json:
+        """Findings that wait."""
+        return self._held.written(write)
+
+    def resume(self, pending: Json, read: Reader) -> None:
+        """Takes them."""
+        self._held.read(pending, read)
+        self.due_ns = self._held.due_ns
+
     def memory(self) -> Json:
         """What was written."""
         return self._objects.written(
@@ -205,6 +281,9 @@ class Value(Detector):
                 one.rest_ns,
                 one.first_ns,
                 one.stuck,
+                one.missed_ns,
+                one.missed_count,
+                one.missed_changes,
             ]
         )
 

@@ -33,6 +33,18 @@ def stuck(cable: Cable) -> None:
         poll(client, 100.0 + turn * 300, seed=turn)
 
 
+@case("modbus", benign=True)
+def set_points(cable: Cable) -> None:
+    """An operator switches between two modes for two hours, twice to a third; set points follow."""
+    client = Client(cable, HMI, PLC, 0.1)
+    for turn in range(40):
+        at = 1.0 + turn * 180
+        write(client, at, 101, 3 if turn in (14, 35) else 1 + turn % 2)
+        write(client, at + 5, 102, 40 + turn % 4 * 5)
+        for poll_turn in range(6):
+            poll(client, at + 20 + poll_turn * 25, seed=turn)
+
+
 @case("modbus")
 def gateway_refuses(cable: Cable) -> None:
     """A gateway says of both stations behind it that they do not respond any more."""

@@ -65,6 +65,13 @@ def test_a_device_that_never_was_protected_is_no_news():
     assert [] == types(Auth(), *levels)
 
 
+def test_a_level_that_was_missed_never_makes_a_device_less_protected():
+    levels = [protection(turn * 60, level) for turn, level in enumerate((1, 2, 2, 3, 3))]
+    cuts = [(low, high) for low in range(6) for high in range(low, 6)]
+
+    assert [[]] * len(cuts) == [types(Auth(), *levels[:low], *levels[high:]) for low, high in cuts]
+
+
 def test_the_protection_is_known_over_a_restart():
     old = Auth()
     said([old], protection(0, 2))
