@@ -86,6 +86,7 @@ BY_LOSS: frozenset[str] = frozenset(
         "report_disabled",
         "sequence",
         "unauthenticated",
+        "value",
         "watchdog",
     )
 )
