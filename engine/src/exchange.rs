@@ -180,8 +180,11 @@ impl<'a> Exchange<'a> {
             Some(answer) if !named(self.asking) => answer,
             _ => self.asking,
         };
+        let own = pdu.target.as_ref();
         let items = parts_of_highest_class(pdu).filter_map(|item| item.target.as_ref());
-        pdu.target.iter().chain(items).take(MAX_TARGETS).map(Target::text).collect()
+        // A message of one part may be about the same as that.
+        let others = items.filter(|&target| Some(target) != own);
+        own.into_iter().chain(others).take(MAX_TARGETS).map(Target::text).collect()
     }
 
     /// The fields of both: of the answer where both have one, of the first part

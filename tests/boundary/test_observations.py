@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from boundary.polls import CLIENT, CLIENT_MAC, SERVER, SERVER_MAC, START, last_of, observed
+from places import PCAPS
 
 from otmon import _engine
 
@@ -125,3 +126,14 @@ def test_observations_cannot_be_changed(capture: Path) -> None:
 
     with pytest.raises(AttributeError):
         first.sequence = 0  # type: ignore[misc]  # the point of the test
+
+
+def test_what_is_written_is_a_target_once_where_more_is_read_beside_it() -> None:
+    everything = observed(_engine.Engine([str(PCAPS / "modbus" / "functions.pcapng")]))
+
+    (written,) = (
+        one
+        for one in everything
+        if isinstance(one, _engine.Transaction) and one.operation == "read_write_registers"
+    )
+    assert ("hr:14-16",) == written.targets
