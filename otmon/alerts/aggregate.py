@@ -58,6 +58,10 @@ class Aggregator:
         """Matches on what a person approved, or muted, in the baseline."""
         self.configure(settings)
         self._room = MAX_ALL
+        self._record: object = None
+        """What the last match was of."""
+        self._told_of: set[OpenAlert] = set()
+        """The alerts that it was counted for."""
         self._open: dict[_Key, OpenAlert] = {}
         self._by_series: dict[object, OpenAlert] = {}
         """The alert of the last match of each series, which most often is that of the next."""
@@ -107,6 +111,14 @@ class Aggregator:
                 if len(self._by_series) >= MAX_SERIES:
                     self._by_series.clear()
                 self._by_series[series] = alert
+        record = match.event.record
+        if record is not self._record:
+            self._record, self._told_of = record, set()
+        elif match.group is None and record is not None and alert in self._told_of:
+            # Several departures of one message are one operation.
+            alert.weigh(match)
+            return
+        self._told_of.add(alert)
         self._room -= alert.add(match, self._room)
 
     def _find(self, match: Match, now_ns: int) -> OpenAlert | None:

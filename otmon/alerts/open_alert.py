@@ -139,7 +139,7 @@ class OpenAlert:
         self._add_event(match.event, room)
         # What was refused until now weighs more once it is not.
         if not match.continues or self.is_refused:
-            self._weigh(match)
+            self.weigh(match)
         return len(self.rows) + len(self.frames) - before
 
     def take_back(self, match: Match) -> int:
@@ -160,7 +160,8 @@ class OpenAlert:
         del self.rows[row]
         return 1
 
-    def _weigh(self, match: Match) -> None:
+    def weigh(self, match: Match) -> None:
+        """Takes the severity of a match, where it is higher."""
         # All of one shape weighs the same, and so does what is said of it in the same words;
         # of a group its other events weigh as well.
         alike = match.event.likeness.kin

@@ -251,3 +251,26 @@ def test_what_does_not_come_again_is_no_count_but_where_it_is_all_there_is() -> 
         counts += [one.count for one in aggregator.alerts()]
 
     assert [2, 1, 1] == counts
+
+
+def test_several_departures_of_one_message_are_counted_once() -> None:
+    one = event_from_transaction(replace(STOP, time_ns=START, frames=[(0, 1)]))
+    codes = [
+        Match(RULE, one.derive("ot_conformance", {"anomaly.type": code}), reasons=lambda: ("",))
+        for code in ("length_mismatch", "count_out_of_range")
+    ]
+    again = stop(at_s=1, frame=3)
+
+    (alert,) = alerts_of(*codes, again)
+
+    assert 2 == alert.count
+    assert [2] == [row.count for row in alert.violations]
+
+
+def test_the_same_message_counts_for_each_rule_that_speaks_of_it() -> None:
+    event = event_from_transaction(replace(STOP, time_ns=START, frames=[(0, 1)]))
+    other = replace(RULE, id="r-2", title="Another")
+
+    found = alerts_of(Match(RULE, event, reasons=tuple), Match(other, event, reasons=tuple))
+
+    assert [1, 1] == [alert.count for alert in found]
