@@ -6,11 +6,12 @@ every ten seconds. What was missed may have been what would make a finding none.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from otmon.detectors.bounded import Json, Recent, key_of
+from otmon.detectors.detector import Detector
 from otmon.detectors.quality import Quality
 from otmon.model.event import NEVER_NS, Event
 
@@ -100,3 +101,39 @@ class Holding:
         for key, server, interface, from_ns, until_ns, place in written:
             held = _Held(read.event(place), server, interface, from_ns, until_ns)
             self._held.put(key_of(key), held)
+
+
+class Waiting(Detector):
+    """A detector whose findings wait until it is known what was missed around them."""
+
+    loss_sensitive = True
+
+    def __init__(self, quality: Quality | None = None, grades: frozenset[str] = _GOOD) -> None:
+        """Takes what knows how well was seen, and how well it must have been."""
+        self._held = Holding(quality or Quality(), grades)
+
+    def is_told(self, key: Any, finding: Event) -> bool:
+        """Whether a finding that is certain is told."""
+        return True
+
+    def advance(self, time_ns: int) -> Iterable[Event]:
+        """Gives what is certain: what was missed around it is known by now."""
+        found = self._certain(time_ns)
+        self.due_ns = self._held.due_ns
+        return found
+
+    def finish(self) -> Iterable[Event]:
+        """Gives the others: all that was missed is known now."""
+        return self._certain(None)
+
+    def _certain(self, time_ns: int | None) -> list[Event]:
+        return [event for key, event in self._held.certain(time_ns) if self.is_told(key, event)]
+
+    def pending(self, write: Writer) -> Json:
+        """Findings that wait."""
+        return self._held.written(write)
+
+    def resume(self, pending: Json, read: Reader) -> None:
+        """Takes them."""
+        self._held.read(pending, read)
+        self.due_ns = self._held.due_ns

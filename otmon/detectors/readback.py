@@ -10,19 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from otmon.detectors.bounded import Json, Recent, Told
-from otmon.detectors.detector import Detector
 from otmon.detectors.finding import finding
-from otmon.detectors.holding import Holding
+from otmon.detectors.holding import Waiting
 from otmon.detectors.quality import Quality
 from otmon.model.event import Event
 from otmon.thresholds import ReadbackThresholds
 
 if TYPE_CHECKING:
     from otmon._engine import Readback as Record
-    from otmon.model.kept_event import Reader, Writer
 
 SECOND = 1_000_000_000
 MAX_OBJECTS = 20_000
@@ -44,7 +42,7 @@ class _Object:
     """Elements that hold something else as a habit."""
 
 
-class Readback(Detector):
+class Readback(Waiting):
     """Speaks when a value is read that differs from what was accepted at the last write.
 
     Loss could hide another write, so that what was missed is waited for, and nothing
@@ -56,7 +54,6 @@ class Readback(Detector):
     says: ClassVar[Mapping[str, str]] = {
         "readback_mismatch": "A value was accepted, and reads back differently.",
     }
-    loss_sensitive = True
     watches = (
         "Registers and coils of Modbus, variables of S7comm, and outputs of DNP3 that are "
         "written and read again, by whomever: three reads, over more than six seconds. The "
@@ -70,9 +67,9 @@ class Readback(Detector):
     def __init__(
         self, settings: ReadbackThresholds | None = None, quality: Quality | None = None
     ) -> None:
+        super().__init__(quality)
         self.settings = settings or ReadbackThresholds()
         self._objects: Recent[_Key, _Object] = Recent(MAX_OBJECTS)
-        self._held = Holding(quality or Quality())
         self._told: Told[_Key] = Told(self.settings.repeat_s * SECOND, MAX_OBJECTS)
 
     def wants(self, event: Event) -> bool:
@@ -117,19 +114,9 @@ class Readback(Detector):
             own={"ot.object.id": tuple(dict.fromkeys(names)), "ot.value": tuple(read)},
         )
 
-    def advance(self, time_ns: int) -> Iterable[Event]:
-        """Gives what is certain: what was missed around it is known by now."""
-        found = self._certain(time_ns)
-        self.due_ns = self._held.due_ns
-        return found
-
-    def finish(self) -> Iterable[Event]:
-        """Gives the others: all that was missed is known now."""
-        return self._certain(None)
-
-    def _certain(self, time_ns: int | None) -> list[Event]:
-        held = self._held.certain(time_ns)
-        return [event for key, event in held if self._told.may(key, event.time_ns)]
+    def is_told(self, key: Any, finding: Event) -> bool:
+        """Whether it was not told lately."""
+        return self._told.may(key, finding.time_ns)
 
     def memory(self) -> Json:
         """How objects read back, and what was told."""
@@ -142,15 +129,6 @@ class Readback(Detector):
         """Takes it."""
         self._objects.read(memory["objects"], lambda one: _Object(one[0], set(one[1])))
         self._told.read(memory["told"])
-
-    def pending(self, write: Writer) -> Json:
-        """Findings that wait."""
-        return self._held.written(write)
-
-    def resume(self, pending: Json, read: Reader) -> None:
-        """Takes them."""
-        self._held.read(pending, read)
-        self.due_ns = self._held.due_ns
 
 
 def _name(target: str, at: int) -> str:

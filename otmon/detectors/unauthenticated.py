@@ -9,19 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from otmon.detectors.bounded import Json, Recent, Told
-from otmon.detectors.detector import Detector
 from otmon.detectors.finding import finding
-from otmon.detectors.holding import Holding
+from otmon.detectors.holding import Waiting
 from otmon.detectors.quality import Quality
 from otmon.fields import CHANGE_CLASSES
 from otmon.model.event import Event
 from otmon.thresholds import UnauthenticatedThresholds
 
 if TYPE_CHECKING:
-    from otmon.model.kept_event import Reader, Writer
+    pass
 
 SECOND = 1_000_000_000
 MAX_ASSOCIATIONS = 10_000
@@ -46,7 +45,7 @@ class _Association:
     first_ns: int = 0
 
 
-class Unauthenticated(Detector):
+class Unauthenticated(Waiting):
     """Speaks when a change is not authenticated where its like always were.
 
     A challenge that was missed looks the same, so that what was missed is waited for.
@@ -57,7 +56,6 @@ class Unauthenticated(Detector):
     says: ClassVar[Mapping[str, str]] = {
         "unauthenticated_change": "A change was made without the authentication it always had.",
     }
-    loss_sensitive = True
     watches = (
         "Challenges, replies and proofs of DNP3 secure authentication (group 120), and changes "
         "between the same master and outstation: three of a kind must have been authenticated."
@@ -70,9 +68,9 @@ class Unauthenticated(Detector):
     def __init__(
         self, settings: UnauthenticatedThresholds | None = None, quality: Quality | None = None
     ) -> None:
+        super().__init__(quality)
         self.settings = settings or UnauthenticatedThresholds()
         self._known: Recent[_Key, _Association] = Recent(MAX_ASSOCIATIONS)
-        self._held = Holding(quality or Quality())
         self._told: Told[tuple[object, ...]] = Told(
             self.settings.repeat_s * SECOND, MAX_ASSOCIATIONS
         )
@@ -136,19 +134,9 @@ class Unauthenticated(Detector):
         self._held.hold((*key, kind), found, key[1], interface, (event.time_ns, end_ns + 1))
         self.due_ns = self._held.due_ns
 
-    def advance(self, time_ns: int) -> Iterable[Event]:
-        """Gives what is certain: what was missed around it is known by now."""
-        found = self._certain(time_ns)
-        self.due_ns = self._held.due_ns
-        return found
-
-    def finish(self) -> Iterable[Event]:
-        """Gives the others: all that was missed is known now."""
-        return self._certain(None)
-
-    def _certain(self, time_ns: int | None) -> list[Event]:
-        held = self._held.certain(time_ns)
-        return [event for key, event in held if self._told.may(key, event.time_ns)]
+    def is_told(self, key: Any, finding: Event) -> bool:
+        """Whether it was not told lately."""
+        return self._told.may(key, finding.time_ns)
 
     def memory(self) -> Json:
         """What was authenticated, and what was told."""
@@ -161,12 +149,3 @@ class Unauthenticated(Detector):
         """Takes it."""
         self._known.read(memory["known"], lambda one: _Association(one[0], dict(one[1]), one[2]))
         self._told.read(memory["told"])
-
-    def pending(self, write: Writer) -> Json:
-        """Findings that wait."""
-        return self._held.written(write)
-
-    def resume(self, pending: Json, read: Reader) -> None:
-        """Takes them."""
-        self._held.read(pending, read)
-        self.due_ns = self._held.due_ns

@@ -17,9 +17,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from otmon.detectors.bounded import Json, Recent
-from otmon.detectors.detector import Detector
 from otmon.detectors.finding import finding
-from otmon.detectors.holding import CERTAIN_NS, Holding
+from otmon.detectors.holding import CERTAIN_NS, Waiting
 from otmon.detectors.quality import Quality
 from otmon.fields import CHANGE_CLASSES
 from otmon.model.event import Event
@@ -27,7 +26,7 @@ from otmon.model.target import elements
 from otmon.thresholds import ValueThresholds
 
 if TYPE_CHECKING:
-    from otmon.model.kept_event import Reader, Writer
+    pass
 
 SECOND = 1_000_000_000
 MAX_OBJECTS = 20_000
@@ -82,7 +81,7 @@ class _Object:
         self.changed_ns = max(self.changed_ns, missed_ns)
 
 
-class Value(Detector):
+class Value(Waiting):
     """Speaks when a value is written that is not like those written there before."""
 
     name = "value"
@@ -94,7 +93,6 @@ class Value(Detector):
         "value_stuck": "The same value is written for far longer than ever before.",
         "limit_crossed": "A value outside the limits that a person set.",
     }
-    loss_sensitive = True
     watches = (
         "Values of accepted writes and commands, object by object; ten writes over an hour, "
         "unless a limit is set. Words of Modbus have no type and are judged as sets."
@@ -108,9 +106,9 @@ class Value(Detector):
     def __init__(
         self, settings: ValueThresholds | None = None, quality: Quality | None = None
     ) -> None:
-        self.settings = settings or ValueThresholds()
         self._quality = quality or Quality()
-        self._held = Holding(self._quality, _SEEN)
+        super().__init__(self._quality, _SEEN)
+        self.settings = settings or ValueThresholds()
         self._objects: Recent[tuple[object, ...], _Object] = Recent(MAX_OBJECTS)
         self._by_likeness: dict[tuple[object, ...], Sequence[_Place]] = {}
         """Objects by likeness and targets of writes to them."""
@@ -246,24 +244,9 @@ class Value(Detector):
         self._held.hold((*key, bool(record.answered)), found, server, interface, between_ns)
         self.due_ns = min(self.due_ns, between_ns[1] + CERTAIN_NS)
 
-    def advance(self, time_ns: int) -> Iterable[Event]:
-        """Gives what is certain: what was missed around it is known by now."""
-        found = [event for _, event in self._held.certain(time_ns)]
-        self.due_ns = self._held.due_ns
-        return found
-
     def finish(self) -> Iterable[Event]:
         """Gives the others, but for writes that may have been refused after the end."""
         return [event for key, event in self._held.certain(None) if key[-1]]
-
-    def pending(self, write: Writer) -> Json:
-        """Findings that wait."""
-        return self._held.written(write)
-
-    def resume(self, pending: Json, read: Reader) -> None:
-        """Takes them."""
-        self._held.read(pending, read)
-        self.due_ns = self._held.due_ns
 
     def memory(self) -> Json:
         """What was written."""
