@@ -278,7 +278,7 @@ class _Watch(Analysis):
             self._advance(now_ns)
         self._inventory.pause()
         self._tell_news()
-        self._settle_early(now_ns if not self._ended else None)
+        self._early.settle(now_ns if not self._ended else None)
         self._save_evidence()
         files = self._engine.files()
         talks = self._conversations.values()

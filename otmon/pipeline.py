@@ -7,7 +7,6 @@ the parts that want it. Who runs it, and over what, is in `runs` and `monitor`.
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -22,6 +21,7 @@ from otmon.detectors.indicator import IndicatorMatch
 from otmon.detectors.quality import Quality
 from otmon.detectors.registry import watchers
 from otmon.detectors.watchers import Watchers
+from otmon.early_matches import EarlyMatches
 from otmon.file_names import FileNames
 from otmon.indicator_lists import read_indicators
 from otmon.inventory.advisory import Advisories
@@ -43,10 +43,10 @@ from otmon.model.observed import (
     event_from_shift,
 )
 from otmon.model.result import Result
-from otmon.model.rule import Match
 from otmon.operating_modes import MEMORY as MODES
 from otmon.operating_modes import OperatingModes, wanted_of_modes
 from otmon.pdu_lines import Progress
+from otmon.protocol_ports import ports_by_protocol, protocols_by_port
 from otmon.result_document import Taken, kept_parts, result_of
 from otmon.ruleset.judge import Judge
 from otmon.site_calendar import SiteCalendar
@@ -58,10 +58,6 @@ from otmon.wanted import wanted_by
 if TYPE_CHECKING:
     from otmon.shipping import Shipping
 
-MAX_EARLY = 4096
-"""Requests without answers of which it is remembered that they were told."""
-EARLY_NS = 60 * 1_000_000_000
-"""Packet time after which a request without its answer does not come again any more."""
 MAX_SHAPES = 4096
 """Shapes of behaviours of which it is remembered whether they stand alone."""
 CORRELATIONS = "correlations"
@@ -104,12 +100,11 @@ class Analysis:
         self._file_name = FileNames(lambda: [file.path for file in engine.files()])
         self._due_ns = self._watchers.due_ns
         """The packet time from which a detector has to be told of it."""
-        self._early: dict[tuple[_engine.Frame, str], Sequence[Match]] = {}
-        """What was told of requests before their answers, by last frame and operation."""
         self._alone: dict[int, bool] = {}
         """Of each shape of behaviour, whether a new one stands alone."""
         self._learned_from = before
         self._aggregator = Aggregator(config.alerts)
+        self._early = EarlyMatches(self._aggregator)
         if memory is not None:
             memory.begin(self._aggregator)
             self._inventory = memory.inventory()
@@ -191,7 +186,7 @@ class Analysis:
         """
         return watchers(
             config.detectors,
-            ports=_own_ports(),
+            ports=ports_by_protocol(),
             indicators=read_indicators(map(config.place, config.indicators.files)),
             interfaces=self._interfaces,
             quality=quality,
@@ -308,7 +303,7 @@ class Analysis:
             self._judge_early(transaction)
             return
         if self._early:
-            self._forget_early(transaction)
+            self._early.take_back(transaction)
         if self._watches_modes:
             self._modes.take(transaction)
         if self._ships_each:
@@ -341,32 +336,7 @@ class Analysis:
         likeness, _ = self._likenesses.of_transaction(transaction)
         matches = self._judge.judge_early(Event(likeness, transaction, transaction.time_ns))
         if matches:
-            if len(self._early) >= MAX_EARLY:
-                # It stays as it was told.
-                del self._early[next(iter(self._early))]
-            key = (transaction.request_frames[-1], transaction.operation)
-            self._early[key] = (*self._early.get(key, ()), *matches)
-            self._aggregator.add_all(matches)
-
-    def _forget_early(self, transaction: _engine.Transaction) -> None:
-        """Takes back what was told of a request that comes again, with its answer or without."""
-        frames = transaction.request_frames
-        if frames:
-            for match in self._early.pop((frames[-1], transaction.operation), ()):
-                self._aggregator.take_back(match)
-
-    def _settle_early(self, now_ns: int | None) -> None:
-        """Takes back requests that do not come again, as others of the same were told enough.
-
-        Args:
-            now_ns: Packet time; none once the input has ended.
-        """
-        for key, matches in [*self._early.items()]:
-            if now_ns is not None and now_ns - matches[0].event.time_ns < EARLY_NS:
-                break  # they stand in the order of their time
-            del self._early[key]
-            for match in matches:
-                self._aggregator.take_back(match, unless_last=True)
+            self._early.add(transaction, matches)
 
     def _ship_alone(self, transaction: _engine.Transaction) -> None:
         """Send an operation by itself, where people wish it."""
@@ -416,7 +386,7 @@ class Analysis:
             self._inventory.is_outside,
             in_window=self._context.forbids_learning if self._calendar.has_windows else None,
             mode=self._modes.at if self._modes else None,
-            ports=_ports(),
+            ports=protocols_by_port(),
             crosses=self._inventory.crosses,
         )
 
@@ -520,7 +490,7 @@ class Analysis:
 
     def _finish(self) -> None:
         """The input has ended: judge what was held back for more of it."""
-        self._settle_early(None)
+        self._early.settle(None)
         self._inventory.finish()
         self._tell_news()
         for shown in self._watchers.finish():
@@ -666,24 +636,3 @@ class Analysis:
         yield "assets_forgotten", self._inventory.forgotten_count
         yield "correlation_groups_evicted", self._judge.evicted_count
         yield "correlation_events_merged", self._judge.merged_count
-
-
-def _own_ports() -> dict[str, frozenset[tuple[str, int]]]:
-    """Transports and ports of each dissected protocol."""
-    return {
-        info.name: frozenset(
-            [("tcp", port) for port in info.tcp_ports] + [("udp", port) for port in info.udp_ports]
-        )
-        for info in _engine.protocols()
-    }
-
-
-@functools.cache
-def _ports() -> dict[tuple[str, int], list[str]]:
-    """The protocols that have a port as theirs, by transport and port."""
-    ports: dict[tuple[str, int], list[str]] = {}
-    for info in _engine.protocols():
-        for transport, own in (("tcp", info.tcp_ports), ("udp", info.udp_ports)):
-            for port in own:
-                ports.setdefault((transport, port), []).append(info.name)
-    return ports

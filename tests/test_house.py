@@ -78,6 +78,8 @@ LAYERS = {
     },
     "result_document": {"model", "_engine", *PARTS},
     "pipeline": {
+        "early_matches",
+        "protocol_ports",
         "shipping",
         "wanted",
         "file_names",
@@ -97,6 +99,8 @@ LAYERS = {
     },
     "wanted": {"operating_modes", "config", "_engine", "ruleset"},
     "file_names": set(),
+    "early_matches": {"model", "_engine", "alerts"},
+    "protocol_ports": {"_engine"},
     "interface_checks": {"model", "doctor"},
     "doctor": {"model", "config", "fields", "errors", "_engine", *PARTS},
     "model": {"errors", "fields", "_engine"},
