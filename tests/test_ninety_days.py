@@ -87,7 +87,7 @@ def test_ninety_days_leave_no_more_in_memory_and_state_than_their_bounds(
             def __getattr__(self, name: str) -> object:
                 return getattr(engine, name)
 
-        watch._engine = Slowly()  # type: ignore[assignment]
+        watch._engine = Slowly()  # type: ignore[assignment]  # stands before the real one
         watch.watch(lambda: config, Wishes(), views.append, lambda news: None)
         with site.reading() as db:
             rows = summary.rows(db)

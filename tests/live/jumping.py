@@ -23,5 +23,5 @@ def behind(watch: SensorWatch, now_s: float, *rest: Any) -> Iterator[Notice]:
     return look(watch, now_s - (by_s if next(looks) > 2 else 0), *rest)
 
 
-SensorWatch.look = behind  # type: ignore[method-assign]
+SensorWatch.look = behind  # type: ignore[method-assign]  # as if the clock jumped
 main(arguments)

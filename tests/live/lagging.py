@@ -27,5 +27,5 @@ def slowly(analysis: Analysis, event: Event) -> None:
     judge(analysis, event)
 
 
-Analysis._judge_event = slowly  # type: ignore[method-assign]
+Analysis._judge_event = slowly  # type: ignore[method-assign]  # what slow rules do
 main(arguments)

@@ -97,7 +97,7 @@ fn a_fragment_seen_twice_changes_nothing() {
 fn where_fragments_disagree_the_first_copy_wins_and_it_is_told() {
     let mut bench = bench();
     assert!(bench.push(8, true, b"ijklmnop").is_none());
-    assert!(bench.push(0, true, b"abcdefghXXXXXXXX").is_none());
+    assert!(bench.push(0, true, b"abcdefgh--------").is_none());
     let whole = bench.push(16, false, b"q").unwrap();
 
     assert_eq!((b"abcdefghijklmnopq".as_slice(), true), (&whole.bytes[..], whole.conflict));
