@@ -101,6 +101,8 @@ CHANGE_CLASSES: frozenset[str] = DANGER_CLASSES | {
 }
 """Classes that change something in the plant or its devices."""
 
+PARTLY_REFUSED = "partly_refused"
+"""The status of an operation of which some parts were refused, and others done."""
 NOTABLE_CLASSES: frozenset[str] = CHANGE_CLASSES | {
     "lock",
     "unlock",
@@ -291,7 +293,7 @@ _COMMON: tuple[Field, ...] = (
     Field(
         "event.outcome",
         Kind.KEYWORD,
-        "How the operation went: failure is the protocol's own refusal.",
+        "How the operation went: failure is the protocol's own refusal, of all its parts.",
         values=frozenset(("success", "failure", "unknown")),
     ),
     Field("event.provider", Kind.KEYWORD, "The detector that made the event.", _ANOMALIES),
@@ -356,7 +358,12 @@ _OPERATION: tuple[Field, ...] = (
     Field("ot.value", Kind.KEYWORD, "The values, as text.", _OPERATIONS, many=True),
     Field("ot.value_number", Kind.FLOAT, "The values that are numbers.", _OPERATIONS, many=True),
     Field("ot.value_count", Kind.LONG, "How many values there were.", _OPERATIONS),
-    Field("ot.status.name", Kind.KEYWORD, "The name of the protocol's status.", _OPERATIONS),
+    Field(
+        "ot.status.name",
+        Kind.KEYWORD,
+        "The name of the protocol's status; `partly_refused` where other parts were done.",
+        _OPERATIONS,
+    ),
     Field("ot.status.code", Kind.KEYWORD, "The protocol's number of a failure.", _OPERATIONS),
     Field(
         "ot.anomaly",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from otmon.fields import PARTLY_REFUSED
 from otmon.model.context import Address, AssetFacts
 from otmon.model.event import Event
 
@@ -81,7 +82,7 @@ class Operation:
     def outcome(self) -> str:
         if self.status is None:
             return "unknown"
-        return "success" if self.status == "ok" else "failure"
+        return "success" if self.status in ("ok", PARTLY_REFUSED) else "failure"
 
 
 @dataclass(frozen=True)

@@ -71,11 +71,12 @@ pub fn unit(py: Python<'_>, unit: u32) -> Bound<'_, PyString> {
     known.map_or_else(|| PyString::new(py, &unit.to_string()), |text| text.bind(py).clone())
 }
 
-/// How an operation went: `success`, `failure`, the protocol's own refusal, or `unknown`.
+/// How an operation went: `success`, of a part at least, `failure`, the protocol's own
+/// refusal, or `unknown`.
 pub fn outcome(py: Python<'_>, status: Status) -> Bound<'_, PyString> {
     match status {
         Status::None => word(py, "unknown"),
-        Status::Ok => word(py, "success"),
+        Status::Ok | Status::Partly { .. } => word(py, "success"),
         Status::Failed { .. } => word(py, "failure"),
     }
 }

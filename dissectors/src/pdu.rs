@@ -83,6 +83,11 @@ pub enum Status {
         /// Its name.
         name: Name,
     },
+    /// Of several parts some were refused and others done.
+    Partly {
+        /// The protocol's number of the first refusal.
+        code: u32,
+    },
 }
 
 impl Status {
@@ -92,19 +97,26 @@ impl Status {
         Self::Failed { code, name: Name::new(name) }
     }
 
-    /// Whether the answer was negative.
+    /// Whether the answer was negative, or that to a part was.
+    #[must_use]
+    pub const fn refuses(self) -> bool {
+        matches!(self, Self::Failed { .. } | Self::Partly { .. })
+    }
+
+    /// Whether the answer was negative: nothing was done.
     #[must_use]
     pub const fn is_failure(self) -> bool {
         matches!(self, Self::Failed { .. })
     }
 
-    /// The word in output: none, `ok`, or the failure's name.
+    /// The word in output: none, `ok`, the failure's name, or `partly_refused`.
     #[must_use]
     pub const fn as_str(self) -> Option<&'static str> {
         match self {
             Self::None => None,
             Self::Ok => Some("ok"),
             Self::Failed { name, .. } => Some(name.as_str()),
+            Self::Partly { .. } => Some("partly_refused"),
         }
     }
 
@@ -112,7 +124,7 @@ impl Status {
     #[must_use]
     pub const fn code(self) -> Option<u32> {
         match self {
-            Self::Failed { code, .. } => Some(code),
+            Self::Failed { code, .. } | Self::Partly { code } => Some(code),
             Self::None | Self::Ok => None,
         }
     }

@@ -50,14 +50,21 @@ pub fn class(request: Option<&Pdu>, answer: Option<&Pdu>) -> Class {
     if own == Class::AuthLogin && failed { Class::AuthFail } else { own }
 }
 
-/// How a PDU went: its own status, or the first failure among its parts.
+/// How a PDU went: its own status, or the first failure among its parts, where none was done.
 #[must_use]
 pub fn status(pdu: &Pdu) -> Status {
     if pdu.status.is_failure() {
         return pdu.status;
     }
-    let failure = pdu.items.iter().map(|item| item.status).find(|status| status.is_failure());
-    failure.unwrap_or(pdu.status)
+    let mut parts = pdu.items.iter().map(|item| item.status);
+    let Some(failure) = parts.clone().find(|status| status.is_failure()) else {
+        return pdu.status;
+    };
+    if parts.any(|status| status == Status::Ok) {
+        Status::Partly { code: failure.code().unwrap_or_default() }
+    } else {
+        failure
+    }
 }
 
 impl<'a> Exchange<'a> {
@@ -244,5 +251,46 @@ fn only_quantity(pdu: &Pdu) -> Option<u32> {
     match pdu.items.as_slice() {
         [item] => item.quantity,
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use dissectors::operation::Operation;
+    use dissectors::pdu::Role;
+    use dissectors::registry::ProtocolId;
+
+    use super::*;
+
+    const REFUSED: Status = Status::failed(3, "object_access_denied");
+
+    /// An answer with a status for each of its parts.
+    fn answer(parts: &[Status]) -> Pdu {
+        let write = Operation::new("write_var", Class::Write);
+        let mut pdu = Pdu::new(ProtocolId::FIRST, Role::Response, 5, write);
+        pdu.status(Status::Ok);
+        for &part in parts {
+            pdu.item(None).unwrap().status = part;
+        }
+        pdu
+    }
+
+    #[test]
+    fn an_answer_that_refuses_every_part_is_a_refusal() {
+        assert_eq!(REFUSED, status(&answer(&[REFUSED, REFUSED])));
+    }
+
+    #[test]
+    fn an_answer_that_refuses_some_parts_is_none_but_refuses() {
+        let mixed = status(&answer(&[Status::Ok, REFUSED]));
+
+        assert_eq!(Status::Partly { code: 3 }, mixed);
+        assert_eq!((false, true), (mixed.is_failure(), mixed.refuses()));
+        assert_eq!(mixed, status(&answer(&[REFUSED, Status::Ok])));
+    }
+
+    #[test]
+    fn an_answer_that_refuses_nothing_is_done() {
+        assert_eq!(Status::Ok, status(&answer(&[Status::Ok, Status::Ok])));
     }
 }

@@ -194,7 +194,7 @@ impl Observer {
                 class: exchange.class,
                 pdus: exchange.pdus(),
                 answered: exchange.answered(),
-                failed: exchange.status.is_failure(),
+                failed: exchange.status.refuses(),
                 time_ns: exchange.time_ns,
             });
             Some((slot, entry.source, history))
@@ -427,7 +427,7 @@ impl Observer {
         if both.into_iter().flatten().any(|pdu| pdu.cyclic) {
             return true;
         }
-        let failed = exchange.status.is_failure();
+        let failed = exchange.status.refuses();
         let unusual = failed || !exchange.anomalies.is_empty();
         // That a read has no answer is told once as such, and as an anomaly where
         // the answer would have been seen: the anomaly alone is no further news.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from otmon.alerts.refusal import refusals
-from otmon.fields import CHANGE_CLASSES
+from otmon.fields import CHANGE_CLASSES, PARTLY_REFUSED
 from otmon.model.event import Event
 from otmon.model.rule import Match
 
@@ -171,6 +171,8 @@ def _outcome(match: Match) -> str:
     event, outcome = match.event, match.event.get("event.outcome")
     # What is told of a device or of the form of a message, an answer neither allows nor refuses.
     is_deed = event.category in _OF_DEEDS
+    if event.get("ot.status.name") == PARTLY_REFUSED:
+        return ", part of it refused"
     if outcome == "success":
         return ", accepted" if is_deed and event.get("ot.role") == "request" else ""
     if outcome == "failure":

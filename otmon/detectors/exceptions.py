@@ -13,6 +13,7 @@ from typing import ClassVar
 from otmon.detectors.bounded import Json, Recent, WindowCount
 from otmon.detectors.detector import Detector
 from otmon.detectors.finding import finding
+from otmon.fields import PARTLY_REFUSED
 from otmon.model.event import Event
 from otmon.thresholds import ExceptionsThresholds
 
@@ -75,8 +76,10 @@ class Exceptions(Detector):
         self._watched_since_ns = 0
 
     def wants(self, event: Event) -> bool:
-        """Refusals."""
-        return event.get("event.outcome") == "failure"
+        """Refusals, of all that was asked or of a part."""
+        return (
+            event.get("event.outcome") == "failure" or event.get("ot.status.name") == PARTLY_REFUSED
+        )
 
     def advance(self, time_ns: int) -> Iterable[Event]:
         """Learns when the watch began."""

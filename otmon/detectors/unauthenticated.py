@@ -15,7 +15,7 @@ from otmon.detectors.bounded import Json, Recent, Told
 from otmon.detectors.finding import finding
 from otmon.detectors.holding import Waiting
 from otmon.detectors.quality import Quality
-from otmon.fields import CHANGE_CLASSES
+from otmon.fields import CHANGE_CLASSES, PARTLY_REFUSED
 from otmon.model.event import Event
 from otmon.thresholds import UnauthenticatedThresholds
 
@@ -102,7 +102,7 @@ class Unauthenticated(Waiting):
             known.first_ns = known.first_ns or event.time_ns
             known.counts[kind] = known.counts.get(kind, 0) + 1
             return ()
-        done = record.status == "ok" or (
+        done = record.status in ("ok", PARTLY_REFUSED) or (
             not record.answered and record.function_code in _UNANSWERED
         )
         if known is None or not done or record.transport == "udp":

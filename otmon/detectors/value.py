@@ -20,7 +20,7 @@ from otmon.detectors.bounded import Json, Recent
 from otmon.detectors.finding import finding
 from otmon.detectors.holding import CERTAIN_NS, Waiting
 from otmon.detectors.quality import Quality
-from otmon.fields import CHANGE_CLASSES
+from otmon.fields import CHANGE_CLASSES, PARTLY_REFUSED
 from otmon.model.event import Event
 from otmon.model.target import elements
 from otmon.thresholds import ValueThresholds
@@ -118,7 +118,11 @@ class Value(Waiting):
         """Accepted writes and commands."""
         if event.operation_class not in CHANGE_CLASSES or event.get("ot.role") != "request":
             return False
-        return event.get("event.outcome") != "failure"
+        # Which part was refused is not told with the values.
+        return (
+            event.get("event.outcome") != "failure"
+            and event.get("ot.status.name") != PARTLY_REFUSED
+        )
 
     def observe(self, event: Event) -> Iterable[Event]:
         """Takes a write."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from otmon.alerts.message import message_of
+from otmon.fields import PARTLY_REFUSED
 from otmon.model.event import event_from_transaction
 from otmon.model.rule import PLACES, Match
 from tests.alerts.test_aggregate import RULE
@@ -95,3 +96,9 @@ def test_a_rule_about_refusals_tells_the_reason_once():
     match = Match(rule, event_from_transaction(record))
 
     assert message_of(match, "a", "b", 1).endswith("unit 1): illegal data address")
+
+
+def test_what_was_done_in_part_was_not_refused():
+    record = replace(WRITE, status=PARTLY_REFUSED)
+
+    assert said("{client} {did} {server}", record).endswith(", part of it refused")

@@ -9,6 +9,7 @@ from alerts.test_aggregate import RULE, STOP, stop
 
 from otmon.alerts.severity import BY_LOSS, Severity, severity_of
 from otmon.detectors.registry import watchers
+from otmon.fields import PARTLY_REFUSED
 from otmon.model.context import AssetFacts
 from otmon.model.event import event_from_transaction
 from otmon.model.rule import Match
@@ -138,3 +139,12 @@ def test_a_role_that_only_traffic_suggests_weighs_less(client, score):
     rule = replace(RULE, confidence=0.75, guessed_roles=("historian",))
 
     assert score == weighed(rule=rule, client=client).score
+
+
+def test_what_was_done_in_part_weighs_as_much_as_what_was_done():
+    done, partly, refused = (
+        severity_of(Match(RULE, event_from_transaction(replace(STOP, status=status)))).score
+        for status in ("ok", PARTLY_REFUSED, "object_access_denied")
+    )
+
+    assert done == partly > refused

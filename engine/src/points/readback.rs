@@ -128,7 +128,7 @@ impl Readbacks {
     ) {
         if exchange.class.is_change() {
             self.change(facts, exchange);
-        } else if !exchange.status.is_failure() {
+        } else if !exchange.status.refuses() {
             let pdu = exchange.carrying;
             if let (true, Some(target)) = (pdu.items.is_empty(), &pdu.target) {
                 let read = Read { facts, pdu, exchange, frame, target };
@@ -161,7 +161,7 @@ impl Readbacks {
             && let Some(target) = &asking.target
         {
             let values = if done { asking.values.as_slice() } else { &[] };
-            if !exchange.status.is_failure() {
+            if !exchange.status.refuses() {
                 self.write(facts, exchange, target, values, &asking.indices);
             }
             return;
@@ -169,8 +169,7 @@ impl Readbacks {
         for (at, item) in asking.items.iter().enumerate() {
             let class = item.class.unwrap_or(asking.operation.class());
             let status = exchange.answer_to(at, item).map_or(exchange.status, |own| own.1.status);
-            if let (true, false, Some(target)) =
-                (class.is_change(), status.is_failure(), &item.target)
+            if let (true, false, Some(target)) = (class.is_change(), status.refuses(), &item.target)
             {
                 let (values, indices) = parts(asking, item);
                 let values = if done { values } else { &[] };

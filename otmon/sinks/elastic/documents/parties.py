@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from otmon import _engine
+from otmon.fields import PARTLY_REFUSED
 from otmon.model.asset import Asset
 from otmon.model.context import AssetFacts
 from otmon.model.internet import INTERNET, is_public
@@ -186,9 +187,9 @@ def _place(asset: Asset) -> str:
 
 def outcome_of(statuses: set[str | None]) -> str:
     """`event.outcome` of the statuses that were seen: one refusal is a failure."""
-    if statuses - {None, "ok"}:
+    if statuses - {None, "ok", PARTLY_REFUSED}:
         return "failure"
-    return "success" if "ok" in statuses else "unknown"
+    return "unknown" if statuses <= {None} else "success"
 
 
 def mac_text(mac: str | None) -> str | None:
