@@ -12,10 +12,10 @@ import click
 from otmon.cli import console, options, site
 from otmon.cli.doctor import show
 from otmon.cli.monitor import DEFAULT_STATE
-from otmon.cli.shipments import sender, server, spool
+from otmon.cli.shipments import kibana, sender, server, spool
 from otmon.config import Config, load
 from otmon.errors import OptionsError, OtmonError, SinkError, StateError
-from otmon.model.finding import FAILURE, OK, Finding
+from otmon.model.finding import FAILURE, OK, WARNING, Finding
 from otmon.shipping import bounds_of, sensor_of
 from otmon.sinks import dead_letters, outbox
 from otmon.sinks.elastic import backlog
@@ -89,6 +89,8 @@ def _lines(found: outbox.Status, age_s: float | None) -> Iterator[str]:
 @options.state
 @options.config
 @options.elastic
+@options.kibana("Look into this Kibana, too, for its data views:")
+@options.kibana_ca
 @click.option("--write", is_flag=True, help="Send one document of health, too.")
 @options.output_format("table", "json", "jsonl")
 @click.pass_context
@@ -97,11 +99,15 @@ def doctor(
     state: str | None,
     config: str | None,
     elastic_url: str | None,
+    kibana_url: str | None,
+    kibana_ca: str | None,
     write: bool,
     output_format: str,
 ) -> None:
     """Check the way to Elasticsearch: server, TLS, key, templates, clocks, disks, outbox.
 
+    Where the key may read, it also says how old the newest document of this sensor is
+    in each stream; that of a sensor may not.
     It asks with the key of the sensor and changes nothing, but for --write, which
     adds one document of health. For what is not well
     it is said what to do. Exit status 3 if something keeps documents from being sent.
@@ -113,6 +119,8 @@ def doctor(
     """
     known = load(config)
     found = [*_examined(known, elastic_url), *_outbox(state, known)]
+    if kibana_url is not None:
+        found.append(_views(known, kibana_url, kibana_ca))
     if write:
         found.append(_written(known, elastic_url))
     show(found, output_format)
@@ -145,7 +153,25 @@ def _examined(known: Config, url: str | None) -> Iterator[Finding]:
             "Install it: pip install 'otmon[elastic]'",
         )
         return
-    yield from examine(place, known.elastic.namespace, now_ns)
+    yield from examine(place, known.elastic.namespace, now_ns, sensor_of(known).id)
+
+
+def _views(known: Config, url: str, ca_file: str | None) -> Finding:
+    """Whether dashboards have what they read; nothing that keeps documents from being sent."""
+    try:
+        there = kibana(known, url, ca_file)
+        number = there.check()
+        missing = there.missing_views()
+    except (OptionsError, SinkError) as error:
+        return Finding("data views", WARNING, str(error))
+    if missing:
+        return Finding(
+            "data views",
+            WARNING,
+            f"Kibana {number} has not {', '.join(missing)}",
+            "Run `otmon elastic setup --kibana`.",
+        )
+    return Finding("data views", OK, f"Kibana {number} has all of otmon's")
 
 
 def _written(known: Config, url: str | None) -> Finding:

@@ -8,12 +8,12 @@ from typing import Any
 import click
 
 from otmon.cli import console, options
-from otmon.cli.shipments import server
+from otmon.cli.shipments import kibana, server
 from otmon.cli.site import today
 from otmon.config import Config, load
 from otmon.errors import OptionsError, UsageError
 from otmon.shipping import sensor_of
-from otmon.sinks.elastic.connection import connect, kibana_key
+from otmon.sinks.elastic.connection import connect
 from otmon.sinks.elastic.templates import LIFECYCLES
 
 
@@ -35,18 +35,8 @@ from otmon.sinks.elastic.templates import LIFECYCLES
     type=click.Path(dir_okay=False),
     help="Make the API key of this sensor, and write it to FILE.",
 )
-@click.option(
-    "--kibana",
-    "kibana_url",
-    metavar="URL",
-    help="Bring dashboards and rules into this Kibana, or into one space: https://name:5601/s/ot",
-)
-@click.option(
-    "--kibana-ca",
-    metavar="FILE",
-    type=click.Path(dir_okay=False, exists=True),
-    help="The CA of Kibana. [default: [elastic] ca_file]",
-)
+@options.kibana("Bring dashboards and rules into this Kibana, or into one space:")
+@options.kibana_ca
 @click.option(
     "--rules",
     type=click.Choice(("all", "promotion", "none")),
@@ -158,23 +148,7 @@ def _elasticsearch(
 
 def _kibana(known: Config, url: str, ca_file: str | None, rules: str, *, force: bool) -> None:
     """Bring dashboards and rules into Kibana."""
-    try:
-        from otmon.sinks.elastic.kibana.importer import Importer, Kibana
-    except ImportError as error:
-        raise OptionsError(
-            "What speaks to Kibana is not installed. Install it: pip install 'otmon[elastic]'"
-        ) from error
-    settings = server(known, None, users=True)
-    api_key, user = kibana_key(settings)
-    importer = Importer(
-        Kibana(
-            url,
-            ca_file=settings.ca_file if ca_file is None else Path(ca_file),
-            api_key=api_key,
-            user=user,
-            allow_plaintext=settings.allow_plaintext,
-        )
-    )
+    importer = kibana(known, url, ca_file)
     _say("found", f"Kibana {importer.check()}")
     for step in importer.install_objects(force=force):
         _say(step.did, step.name)

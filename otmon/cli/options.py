@@ -79,6 +79,26 @@ elastic: Decorator = click.option(
 """Where documents are sent."""
 
 
+def kibana(what: str) -> Decorator:
+    """Where Kibana is.
+
+    Args:
+        what: What is done with it.
+    """
+    return click.option(
+        "--kibana", "kibana_url", metavar="URL", help=f"{what} https://name:5601/s/ot"
+    )
+
+
+kibana_ca: Decorator = click.option(
+    "--kibana-ca",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, exists=True),
+    help="The CA of Kibana. [default: [elastic] ca_file]",
+)
+"""Whom Kibana is trusted by."""
+
+
 advisories: Decorator = click.option(
     "--advisories",
     metavar="PATH",

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING
 
 from otmon.cli import console
 from otmon.config import Config
-from otmon.errors import SinkError
+from otmon.errors import OptionsError, SinkError
 from otmon.shipping import Shipping, bounds_of, sensor_of
 from otmon.sinks import outbox
 from otmon.sinks.elastic import bundle
-from otmon.sinks.elastic.connection import Server, connect, credentials
+from otmon.sinks.elastic.connection import Server, connect, credentials, kibana_key
 from otmon.sinks.elastic.documents import Sensor
 from otmon.state.site_file import SiteFile, now_ns
 
 if TYPE_CHECKING:
+    from otmon.sinks.elastic.kibana.importer import Importer
     from otmon.sinks.elastic.sender import Sender
 
 PATIENCE_S = 120.0
@@ -183,3 +184,28 @@ class Shipment:
         if self._folder is not None:
             return write_all(store, self._config, self._folder, sensor)
         return send_all(store, self._config, self._url, sensor, kept)
+
+
+def kibana(config: Config, url: str, ca_file: str | None) -> Importer:
+    """What speaks to a Kibana.
+
+    Raises:
+        OptionsError: The client is not installed, or what the configuration says cannot be used.
+    """
+    try:
+        from otmon.sinks.elastic.kibana.importer import Importer, Kibana
+    except ImportError as error:
+        raise OptionsError(
+            "What speaks to Kibana is not installed. Install it: pip install 'otmon[elastic]'"
+        ) from error
+    settings = server(config, None, users=True)
+    api_key, user = kibana_key(settings)
+    return Importer(
+        Kibana(
+            url,
+            ca_file=settings.ca_file if ca_file is None else Path(ca_file),
+            api_key=api_key,
+            user=user,
+            allow_plaintext=settings.allow_plaintext,
+        )
+    )

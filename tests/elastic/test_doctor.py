@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from elastic_stub import Answer, Stub, error
+from kibana_stub import KibanaStub
 
 from otmon.cli import main
 from otmon.model.finding import Finding
@@ -19,6 +20,7 @@ from otmon.sinks.dead_letters import Buried
 from otmon.sinks.elastic import backlog, templates
 from otmon.sinks.elastic.connection import Server
 from otmon.sinks.elastic.doctor import examine
+from otmon.sinks.elastic.kibana.objects import saved_objects
 from otmon.sinks.outbox import Bounds, Document, Failure
 from otmon.state.site_file import SiteFile
 
@@ -219,6 +221,60 @@ def test_a_block_on_an_index_of_otmon_is_told_and_one_on_others_is_not(stub):
     assert "other" not in one.says
 
 
+def newest(stub: Stub, ages_s: dict[str, float | None], may_read: bool = True) -> Finding:
+    """What is said where the newest document of each stream is so old."""
+    index = rights()["index"]
+    for name in index:
+        index[name] = {**index[name], "read": may_read}
+    stub.others["/_has_privileges"] = Answer(body={**rights(), "index": index})
+    for stream in templates.STREAMS:
+        age = ages_s.get(stream)
+        value = None if age is None else STAMP_MS - age * 1_000
+        answer = Answer(body={"aggregations": {"newest": {"value": value}}})
+        stub.others[f"/{stream}-default/_search"] = answer
+    server = Server((stub.url,), api_key=KEY)
+    (one,) = [one for one in examine(server, "default", lambda: NOW_NS, "plant:tap-1")
+              if one.check == "newest documents"]  # fmt: skip
+    return one
+
+
+@pytest.mark.parametrize(
+    ("ages_s", "sort", "words"),
+    [
+        ({"metrics-otmon.sensor": 60, "logs-otmon.alert": 7_200.0}, "ok",
+         ["60 s ago to metrics-otmon.sensor, 2 hours ago to logs-otmon.alert"]),
+        ({"logs-otmon.alert": 864_000.0}, "ok", ["10 days ago to logs-otmon.alert"]),
+        ({"metrics-otmon.sensor": 7_200.0, "logs-otmon.alert": 7_200.0}, "warning",
+         ["each minute", "otmon monitor"]),
+        ({}, "warning", ["none of plant:tap-1", "[elastic] sensor"]),
+    ],
+)  # fmt: skip
+def test_how_old_the_newest_document_of_each_stream_is(stub, ages_s, sort, words):
+    one = newest(stub, ages_s)
+
+    assert sort == one.status
+    assert [] == [word for word in words if word not in f"{one.says} {one.advice}"]
+    assert len(templates.STREAMS) == len([path for path in stub.paths if "_search" in path])
+
+
+def test_a_key_that_may_not_read_is_told_where_to_look_and_searches_nothing(stub):
+    one = newest(stub, {"metrics-otmon.sensor": 60}, may_read=False)
+
+    assert ("ok", True) == (one.status, "may not read" in one.says)
+    assert 'observer.serial_number: "plant:tap-1"' in (one.advice or "")
+    assert [] == [path for path in stub.paths if "_search" in path]
+
+
+def test_a_search_that_is_refused_is_no_lack_of_documents(stub):
+    newest(stub, {})
+    for stream in templates.STREAMS:
+        stub.others[f"/{stream}-default/_search"] = error(503)
+    told = examine(Server((stub.url,), api_key=KEY), "default", lambda: NOW_NS, "plant:tap-1")
+    (one,) = [one for one in told if one.check == "newest documents"]
+
+    assert ("ok", True) == (one.status, "answers 503" in one.says)
+
+
 # The outbox, and the commands
 
 
@@ -380,3 +436,26 @@ def test_each_kind_of_dead_letter_is_a_finding_with_advice():
 
     assert "warning" == told.status
     assert told.advice
+
+
+@pytest.mark.parametrize(
+    ("gone", "version", "sort", "word"),
+    [
+        (None, "8.19.3", "ok", "has all"),
+        ("otmon-sensors", "8.19.3", "warning", "has not otmon-sensors"),
+        (None, "7.17.0", "warning", "too old"),
+    ],
+)
+def test_the_doctor_looks_for_the_data_views_of_kibana_where_it_is_named(
+    stub, capsys, monkeypatch, gone, version, sort, word
+):
+    monkeypatch.setenv("OTMON_ELASTIC_API_KEY", KEY)
+    with KibanaStub(version) as kibana:
+        kibana.objects = {(one["type"], one["id"]): one for one in saved_objects()}
+        kibana.objects.pop(("index-pattern", gone), None)
+        run("elastic", "doctor", "--elastic", stub.url, "--kibana", kibana.url, "--format", "json")
+    told = json.loads(capsys.readouterr().out)
+    (one,) = [one for one in told if one["check"] == "data views"]
+
+    assert (sort, True) == (one["status"], word in one["says"])
+    assert [] == [path for _, path, _ in kibana.requests if "_import" in path]

@@ -10,7 +10,6 @@ import socket
 import ssl
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
-from typing import Any
 from urllib.parse import urlsplit
 
 from elastic_transport import ConnectionTimeout, TlsError, TransportError
@@ -19,7 +18,8 @@ from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 from otmon._engine import version as own_version
 from otmon.errors import OptionsError
 from otmon.model.finding import FAILURE, OK, WARNING, Finding
-from otmon.sinks.elastic import setup
+from otmon.sinks.elastic import newest, setup
+from otmon.sinks.elastic.asking import ask
 from otmon.sinks.elastic.catalogue import LATEST, STREAMS
 from otmon.sinks.elastic.connection import Server, connect, in_words, trust
 
@@ -29,7 +29,6 @@ EXPIRES_S = 14 * 86_400
 """A certificate that lasts no longer than this should be renewed."""
 CLOCK_S = 5.0
 """Clocks may differ by so much: more than a slow answer makes."""
-_HEADERS = {"accept": "application/json", "content-type": "application/json"}
 _FLOOD = 0.95
 _HEADROOM = 100e9
 """Where Elasticsearch stops writing unless it is told otherwise."""
@@ -39,13 +38,16 @@ _TOO_MUCH = ("read", "delete", "delete_index", "manage")
 _FAR_TOO_MUCH = ("manage", "manage_security", "all")
 
 
-def examine(server: Server, namespace: str, clock_ns: Callable[[], int]) -> Iterator[Finding]:
+def examine(
+    server: Server, namespace: str, clock_ns: Callable[[], int], sensor: str | None = None
+) -> Iterator[Finding]:
     """Every check, in the order in which one depends on the other.
 
     Args:
         server: Where it is, and how to be let in.
         namespace: Of the streams that are written to.
         clock_ns: The clock of this machine.
+        sensor: The id of the sensor whose newest documents are looked for.
     """
     fit = None
     for host in server.hosts:
@@ -72,6 +74,8 @@ def examine(server: Server, namespace: str, clock_ns: Callable[[], int]) -> Iter
         yield from _templates(fit)
         yield from _clock_and_disks(fit, clock_ns)
         yield from _blocks(fit, namespace)
+        if sensor is not None:
+            yield from newest.examine(fit, namespace, clock_ns, sensor)
 
 
 def _certificate(host: str, server: Server, clock_ns: Callable[[], int]) -> Iterator[Finding]:
@@ -185,19 +189,8 @@ def _refused(host: str, error: ApiError) -> Finding:
     return Finding("server", FAILURE, f"{host} answers {status}", "See the log of the server.")
 
 
-def _ask(client: Elasticsearch, path: str, body: Mapping[str, Any] | None = None) -> Any:
-    """What the server says; its status where it refuses."""
-    method = "GET" if body is None else "POST"
-    try:
-        return client.perform_request(method, path, headers=_HEADERS, body=body).body
-    except ApiError as error:
-        return error.meta.status
-    except TransportError:
-        return 0
-
-
 def _license(client: Elasticsearch) -> Iterator[Finding]:
-    answer = _ask(client, "/_license")
+    answer = ask(client, "/_license")
     if isinstance(answer, int):
         return  # nothing of otmon needs one that is paid for
     found = answer.get("license", {})
@@ -218,7 +211,7 @@ def _privileges(client: Elasticsearch, namespace: str) -> Iterator[Finding]:
             {"names": [latest], "privileges": [*_REPLACES, *_TOO_MUCH]},
         ],
     }
-    answer = _ask(client, "/_security/user/_has_privileges", wanted)
+    answer = ask(client, "/_security/user/_has_privileges", wanted)
     if isinstance(answer, int):
         yield Finding(
             "privileges",
@@ -304,7 +297,7 @@ def _some(names: list[str]) -> str:
 def _clock_and_disks(client: Elasticsearch, clock_ns: Callable[[], int]) -> Iterator[Finding]:
     wanted = "nodes.*.name,nodes.*.timestamp,nodes.*.fs.total"
     before_s = clock_ns() / 1e9
-    answer = _ask(client, f"/_nodes/stats/os,fs?filter_path={wanted}")
+    answer = ask(client, f"/_nodes/stats/os,fs?filter_path={wanted}")
     after_s = clock_ns() / 1e9
     if isinstance(answer, int):
         return
@@ -347,7 +340,7 @@ def _disk(name: str, total: Mapping[str, int], share: float, headroom: float) ->
 def _flood_stage(client: Elasticsearch) -> tuple[float, float]:
     """The share of a disk at which writing stops, and the free bytes that are always enough."""
     place = "cluster.routing.allocation.disk"
-    answer = _ask(client, f"/_cluster/settings?include_defaults=true&filter_path=*.{place}")
+    answer = ask(client, f"/_cluster/settings?include_defaults=true&filter_path=*.{place}")
     share, headroom = _FLOOD, _HEADROOM
     if isinstance(answer, int):
         return share, headroom
@@ -364,7 +357,7 @@ def _flood_stage(client: Elasticsearch) -> tuple[float, float]:
 
 
 def _blocks(client: Elasticsearch, namespace: str) -> Iterator[Finding]:
-    answer = _ask(client, "/_cluster/state/blocks")
+    answer = ask(client, "/_cluster/state/blocks")
     if isinstance(answer, int):
         return
     blocks = answer.get("blocks", {})

@@ -21,11 +21,13 @@ from otmon.errors import OptionsError, SinkError
 from otmon.sinks.elastic.connection import checked, trust
 from otmon.sinks.elastic.kibana.objects import TAG, SavedObject, ndjson, saved_objects, signed
 from otmon.sinks.elastic.kibana.rules import detection_rules, is_rule
+from otmon.sinks.elastic.kibana.views import VIEWS
 from otmon.sinks.elastic.setup import Step
 
 OLDEST = (8, 13)
 """The oldest Kibana that reads these objects and rules."""
 TIMEOUT_S = 60.0
+_EXPORT = "/api/saved_objects/_export"
 _KEPT_OF_A_RULE = ("enabled", "actions")
 """What people decide about a rule that is there."""
 _OWN_LISTS = "otmon-exception-"
@@ -73,6 +75,19 @@ class Importer:
             oldest = ".".join(map(str, OLDEST))
             raise SinkError(f"Kibana {number} is too old: {oldest} or later is needed.")
         return number
+
+    def missing_views(self) -> list[str]:
+        """The ids of the data views that are not there.
+
+        Raises:
+            SinkError: Kibana does not say.
+        """
+        missing = []
+        for view in VIEWS:
+            asked = {"objects": [{"type": "index-pattern", "id": view.id}]}
+            if not self._lines("POST", _EXPORT, asked, absent=True):
+                missing.append(view.id)
+        return missing
 
     def install_objects(self, *, force: bool = False) -> Iterator[Step]:
         """Bring in data views, searches and dashboards, unless all are there already.
@@ -147,7 +162,7 @@ class Importer:
         """The objects that are there; none unless all of them are."""
         asked = [{"type": one["type"], "id": one["id"]} for one in objects]
         body = {"objects": asked, "excludeExportDetails": True, "includeReferencesDeep": False}
-        found = self._lines("POST", "/api/saved_objects/_export", body, absent=True)
+        found = self._lines("POST", _EXPORT, body, absent=True)
         there = {(one.get("type"), one.get("id")) for one in found}
         return found if all((one["type"], one["id"]) in there for one in asked) else None
 
