@@ -634,5 +634,7 @@ class Analysis:
         yield "alerts_left_out", self._aggregator.left_out_count
         yield "matches_settled", self._aggregator.settled_count
         yield "assets_forgotten", self._inventory.forgotten_count
+        for name, count in self._watchers.forgotten_counts():
+            yield f"forgotten.{name}", count
         yield "correlation_groups_evicted", self._judge.evicted_count
         yield "correlation_events_merged", self._judge.merged_count

@@ -6,7 +6,7 @@ Colour never carries meaning alone: each level has its word.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 from rich.console import Console, Group
 from rich.padding import Padding
@@ -166,8 +166,21 @@ def _warnings(capture: Capture) -> Iterator[str]:
         yield f"undecoded: {_bytes(capture.undecoded_bytes)} ({share:.1%}) could not be read"
     if cut := capture.counters.get("frames_truncated"):
         yield f"snap length: {cut:,} frames were cut when they were captured"
+    if full := list(full_tables(capture.counters)):
+        yield f"full tables: {', '.join(full)}; not all that passed is known"
     if capture.rule_errors:
         yield f"rules: {len(capture.rule_errors)} could not be loaded"
+
+
+def full_tables(counters: Mapping[str, int]) -> Iterator[str]:
+    """What was left out or forgotten because a table was full, in words."""
+    for name, count in counters.items():
+        table, _, how = name.rpartition("_")
+        kind, dot, detector = name.partition(".")
+        if kind == "forgotten":
+            yield f"detector {detector} ({count:,})"
+        elif how in ("evicted", "overflow", "forgotten") and not dot:
+            yield f"{table.replace('_', ' ')} ({count:,})"
 
 
 def _devices(assets: tuple[Asset, ...], limit: int | None) -> Group:

@@ -103,6 +103,15 @@ class Recent(Generic[K, V]):
             self.put(key_of(key), read(value))
 
 
+def forgotten_count(owner: object) -> int:
+    """What had to go, because a table was full, of all that somebody keeps itself.
+
+    Whatever has an `evicted_count` counts: everything of this module that is bounded as a
+    whole, and what is made of it.
+    """
+    return sum(getattr(held, "evicted_count", 0) for held in vars(owner).values())
+
+
 class Told(Generic[K]):
     """Remembers what was said, so that it is not said again too soon."""
 
@@ -111,6 +120,11 @@ class Told(Generic[K]):
     def __init__(self, every_ns: int, most: int) -> None:
         self.every_ns = every_ns
         self._last: Recent[K, int] = Recent(most)
+
+    @property
+    def evicted_count(self) -> int:
+        """What it no longer knows to have said because it was full."""
+        return self._last.evicted_count
 
     def may(self, key: K, time_ns: int) -> bool:
         """Whether it may be said now; if so, it counts as said."""

@@ -12,7 +12,7 @@ import abc
 from collections.abc import Callable, Iterable, Mapping
 from typing import ClassVar
 
-from otmon.detectors.bounded import Json
+from otmon.detectors.bounded import Json, forgotten_count
 from otmon.model.event import NEVER_NS, Event
 from otmon.model.kept_event import Reader, Writer
 
@@ -44,6 +44,9 @@ class Detector(abc.ABC):
     mode: Callable[[int], str] | None = None
     """Gives the operating mode at a time, where the site has several: each has values and
     order of its own."""
+
+    left_out_count: int = 0
+    """What it never took in because something was full."""
 
     due_ns: int = 0
     """The packet time from which `advance` has something to do.
@@ -80,6 +83,11 @@ class Detector(abc.ABC):
     def finish(self) -> Iterable[Event]:
         """Learns that the input has ended; gives what waited for more of it."""
         return ()
+
+    @property
+    def forgotten_count(self) -> int:
+        """What it knows no longer, or never took in, because it was full."""
+        return self.left_out_count + forgotten_count(self)
 
     def memory(self) -> Json:
         """What it must not forget over a restart, as `json.dumps` takes it."""

@@ -72,6 +72,11 @@ class Holding:
         self._held.drop(key)
 
     @property
+    def evicted_count(self) -> int:
+        """Findings that were given up because too many waited."""
+        return self._held.evicted_count
+
+    @property
     def due_ns(self) -> int:
         """The packet time from which one of them is certain."""
         until_ns = min((one.until_ns for _, one in self._held.items()), default=None)

@@ -57,6 +57,11 @@ class Points:
         self._flap_ns = flap_ns
         self._known: Recent[tuple[object, ...], _Condition] = Recent(MAX_POINTS)
 
+    @property
+    def evicted_count(self) -> int:
+        """Conditions that were forgotten because there were too many."""
+        return self._known.evicted_count
+
     def take(self, device: tuple[object, ...], quality: PointQuality) -> Iterator[Said]:
         """What is to be said of points whose quality is another now."""
         before = quality.before

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from otmon.detectors.bounded import Recent
+from otmon.detectors.bounded import Recent, forgotten_count
 from otmon.model.event import Event
 
 if TYPE_CHECKING:
@@ -57,6 +57,12 @@ class Quality:
         """When bytes of a device were."""
         self._resumed: dict[int, int] = {}
         """When an interface was watched again, after a hole."""
+        self._left_out_count = 0
+
+    @property
+    def evicted_count(self) -> int:
+        """Losses, devices and interfaces that were too many to be known."""
+        return self._left_out_count + forgotten_count(self)
 
     def take(self, event: Event) -> None:
         """Notes a record about an interface or about a conversation."""
@@ -68,6 +74,7 @@ class Quality:
 
     def _health(self, health: Health) -> None:
         if len(self._spans) >= MAX_INTERFACES and health.interface not in self._spans:
+            self._left_out_count += 1
             return
         spans = self._spans.setdefault(health.interface, deque(maxlen=MAX_SPANS))
         match health.kind:

@@ -125,6 +125,7 @@ class Sensor(Detector):
 
     def _judged(self, event: Event, health: Health) -> Iterator[Event]:
         if len(self._interfaces) >= MAX_INTERFACES and health.interface not in self._interfaces:
+            self.left_out_count += 1
             return
         own = self._interfaces.setdefault(health.interface, _Interface())
         match health.kind:

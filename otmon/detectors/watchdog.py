@@ -136,6 +136,7 @@ class Watchdog(Detector):
         channel = channel_of(rhythm)
         known = self._channels.make(channel, lambda: _Known(rhythm.interface))
         if len(known.rhythms) >= MAX_OF_CHANNEL and rhythm.id not in known.rhythms:
+            self.left_out_count += 1
             return
         match rhythm.kind:
             case "periodic":
@@ -192,6 +193,8 @@ class Watchdog(Detector):
             known.event = event  # the latest knows most
             if len(known.units) < MAX_OF_CHANNEL:
                 known.units.add(unit)
+            elif unit not in known.units:
+                self.left_out_count += 1
             return
         due_ns = event.time_ns + deadline_ns
         self._waiting.put(key, _Waiting(event, due_ns, since_ns, deadline_ns, {unit}))

@@ -200,6 +200,11 @@ class Watchers:
                 detector.resume(waits, Reader(events, place_of, context))
         self.due_ns = min((one.due_ns for one in self._detectors), default=NEVER_NS)
 
+    def forgotten_counts(self) -> Iterator[tuple[str, int]]:
+        """How much each of them knows no longer because it was full, by name."""
+        yield "quality", self.quality.evicted_count
+        yield from ((one.name, one.forgotten_count) for one in self._detectors)
+
     def names(self) -> Iterable[str]:
         """The detectors that are on."""
         return (one.name for one in self._detectors)

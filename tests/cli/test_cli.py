@@ -165,3 +165,13 @@ def test_a_reader_that_has_seen_enough_is_no_error(command: list[str]) -> None:
 
     assert b"" == process.stderr.read()
     assert 0 == process.wait(30)
+
+
+def test_tables_name_what_was_full(tmp_path: Path) -> None:
+    config = tmp_path / "otmon.toml"
+    config.write_text("[detectors.program]\nprograms = 1\n", encoding="utf-8")
+    capture = PCAPS / "s7comm" / "stuxnet_blocks.pcapng"
+
+    printed = run("analyze", "--config", config, capture).stdout.decode()
+    assert "! full tables: detector program (1); not all that passed is known" in printed
+    assert "full tables" not in run("analyze", capture).stdout.decode()

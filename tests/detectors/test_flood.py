@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import itertools
 import pkgutil
 from collections import deque
 from collections.abc import Iterator
@@ -124,3 +125,24 @@ def test_the_flood_reaches_the_bounds() -> None:
     }
     assert {"conformance", "device_status", "exceptions", "jobs", "program", "value"} <= full
     assert {"scan", "sequence", "watchdog"} <= full
+
+
+@pytest.mark.usefixtures("low")
+def test_what_detectors_could_not_keep_is_counted() -> None:
+    own = watchers(Detectors())
+    for event in flood():
+        own.show(event)
+
+    counts = dict(own.forgotten_counts())
+    known = {"conformance", "device_status", "exceptions", "jobs", "program", "quality"}
+    assert known | {"scan", "sensor", "sequence", "value", "watchdog"} <= {
+        name for name, count in counts.items() if count
+    }
+
+
+def test_who_has_room_counts_nothing() -> None:
+    own = watchers(Detectors())
+    for event in itertools.islice(flood(), 100):
+        own.show(event)
+
+    assert {0} == {count for _, count in own.forgotten_counts()}
