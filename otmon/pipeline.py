@@ -28,6 +28,7 @@ from otmon.inventory.advisory import Advisories
 from otmon.inventory.inventory import Inventory
 from otmon.model.alert import Alert
 from otmon.model.event import Event, event_from_content, stands_alone
+from otmon.model.internet import Outside
 from otmon.model.likeness import Likenesses
 from otmon.model.observed import (
     event_from_address,
@@ -112,7 +113,7 @@ class Analysis:
             self._inventory = before.known_devices()
         else:
             self._inventory = Inventory(config)
-        self._context = Surroundings(self._inventory, calendar, self._watchers.quality.of)
+        self._context = self._surroundings(config, calendar)
         self._likenesses = Likenesses(self._context)
         self._inventory.inform(self._context)
         self._begin_modes(OperatingModes(config, calendar, self._inventory.asset_id))
@@ -192,6 +193,10 @@ class Analysis:
             quality=quality,
         )
 
+    def _surroundings(self, config: Config, calendar: SiteCalendar) -> Surroundings:
+        quality = self._watchers.quality.of
+        return Surroundings(self._inventory, calendar, quality, Outside(config.site.networks))
+
     def renew(self, config: Config) -> None:
         """Goes on with what a site says now: its rules, detectors, lists, names and time zone.
 
@@ -209,11 +214,13 @@ class Analysis:
         self._wanted = [*wanted_of_modes(config), *wanted_by(rules.events)]
         self._rule_errors = tuple(str(error) for error in rules.errors)
         self._inventory.configure(config)
-        self._context = Surroundings(self._inventory, calendar, self._watchers.quality.of)
+        self._context = self._surroundings(config, calendar)
         self._likenesses = Likenesses(self._context)
         self._inventory.inform(self._context)
         self._take_over(fresh, config)
         self._aggregator.configure(config.alerts)
+        if self._shipping is not None:
+            self._shipping.renew(config)
         modes, before = OperatingModes(config, calendar, self._inventory.asset_id), self._modes
         modes.inherit(before)
         self._begin_modes(modes)

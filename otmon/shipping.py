@@ -6,6 +6,7 @@ Nothing in here opens a connection: sending is another process, or comes after.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import hashlib
 import socket
@@ -20,6 +21,7 @@ from otmon.evidence.source import KnownCapture
 from otmon.fields import NOTABLE_CLASSES, catalogue
 from otmon.model.alert import Alert, Excerpt
 from otmon.model.asset import Asset
+from otmon.model.internet import Outside
 from otmon.model.rule import Rule
 from otmon.news import (
     Around,
@@ -66,6 +68,7 @@ def sensor_of(
         hostname=host,
         interfaces=tuple(interfaces),
         mac=tuple(filter(None, map(_mac_of, interfaces))),
+        is_outside=Outside(config.site.networks),
     )
 
 
@@ -124,6 +127,11 @@ class Shipping:
         """The packet time at which devices were told last."""
         self._places: dict[str, Asset] = {}
         """Devices by id and by address, as of then."""
+
+    def renew(self, config: Config) -> None:
+        """Go on with what a changed configuration says of the site, and with its rules."""
+        self.sensor = dataclasses.replace(self.sensor, is_outside=Outside(config.site.networks))
+        self._rule_of = rules_of(config)
 
     def begin(self, site: SiteFile) -> None:
         """Go on with the numbers and the devices of a state."""

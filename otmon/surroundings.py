@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from otmon.inventory.inventory import Inventory
 from otmon.model.context import Address, AssetFacts
 from otmon.model.event import Event
+from otmon.model.internet import PLAIN, Outside
 from otmon.site_calendar import End, SiteCalendar
 
 if TYPE_CHECKING:
@@ -23,10 +24,13 @@ class Surroundings:
         inventory: Inventory,
         calendar: SiteCalendar,
         quality: Callable[[Event], str] | None = None,
+        is_outside: Outside = PLAIN,
     ) -> None:
         self._inventory = inventory
         self._quality = quality
         self._calendar = calendar
+        self.is_outside = is_outside
+        """Whether the holder of an address is no part of the site, by the address alone."""
 
     def asset(self, address: Address) -> AssetFacts | None:
         """What is known so far of the device at an address."""

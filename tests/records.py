@@ -10,6 +10,7 @@ from typing import Any
 from otmon.fields import PARTLY_REFUSED
 from otmon.model.context import Address, AssetFacts
 from otmon.model.event import Event
+from otmon.model.internet import is_public
 
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND
@@ -192,6 +193,9 @@ class Surroundings:
 
     def asset(self, address: Address) -> AssetFacts | None:
         return self.assets.get(address.ip or "")
+
+    def is_outside(self, ip: str) -> bool:
+        return is_public(ip)
 
     def maintenance(self, event: Event) -> str | None:
         return self.window

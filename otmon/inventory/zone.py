@@ -7,7 +7,7 @@ import ipaddress
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from otmon.model.internet import INTERNET, is_public
+from otmon.model.internet import INTERNET, Outside
 
 if TYPE_CHECKING:
     from otmon.inventory.device import Device
@@ -51,21 +51,13 @@ class Zones:
         self._zones = zones
         self._levels = {zone.name: zone.level for zone in zones}
         self._networks = [_networks(zone.subnets) for zone in zones]
-        self._own = _networks(own)
+        self.is_outside = Outside(tuple(own))
+        """Whether the holder of an address is no part of the site."""
         self._of_ip: dict[str, frozenset[int]] = {}
 
     def __bool__(self) -> bool:
         """Whether the site names any."""
         return bool(self._zones)
-
-    def is_outside(self, ip: str) -> bool:
-        """Whether the holder of an address is no part of the site."""
-        if not is_public(ip):
-            return False
-        if not self._own:
-            return True
-        address = ipaddress.ip_address(ip)
-        return not any(address in network for network in self._own)
 
     def of(self, device: Device, words: Words, roles: Sequence[str]) -> str | None:
         """The zone of a device."""

@@ -114,6 +114,10 @@ class Context(Protocol):
         """What is known of an address; nothing where it is no known asset."""
         ...
 
+    def is_outside(self, ip: str) -> bool:
+        """Whether the holder of an address is no part of the site, by the address alone."""
+        ...
+
     def maintenance(self, event: Event) -> str | None:
         """The name of the window that names client, server and class at the event's time."""
         ...

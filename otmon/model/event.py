@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from otmon.fields import NOTABLE_CLASSES
 from otmon.model.context import CONTEXT_FIELDS, Address, AssetFacts
-from otmon.model.internet import is_public
+from otmon.model.internet import PLAIN
 from otmon.model.layout import CONTENT, Layout
 from otmon.model.layout import FieldValue as FieldValue
 from otmon.model.layout import Scalar as Scalar
@@ -163,12 +163,13 @@ class Event:
         """The same, by the facts of that end.
 
         A public address may be the site's own: what the inventory knew decides.
-        Of who was not known, the address alone tells.
+        Of who was not known, the address and the networks of the site tell.
         """
         if facts is not None and facts.id is not None:
             return facts.public
         ip = self.get(f"{end}.ip")
-        return isinstance(ip, str) and is_public(ip)
+        is_outside = PLAIN if self.context is None else self.context.is_outside
+        return isinstance(ip, str) and is_outside(ip)
 
     def derive(
         self, category: str, own: Mapping[str, FieldValue], frames: tuple[Frame, ...] | None = None

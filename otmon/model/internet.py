@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+from dataclasses import dataclass
 
 INTERNET = "internet"
 """The zone of public addresses that are not the site's."""
 
+_Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 _GLOBAL_UNICAST = ipaddress.IPv6Network("2000::/3")
 """All that was ever given out of IPv6 [IANA, IPv6 address space]."""
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
@@ -29,15 +32,46 @@ def is_public(address: str) -> bool:
     # Most addresses of a plant, without the parsing.
     if address.startswith(("10.", "192.168.")):
         return False
-    try:
-        one = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
+    one = _meant(address)
+    if one is None:
         return False
     if isinstance(one, ipaddress.IPv4Address):
         return one.is_global and not one.is_multicast
-    inside = one.ipv4_mapped or one.sixtofour
-    if one in _NAT64:
-        inside = ipaddress.IPv4Address(one.packed[-4:])
-    if inside is not None:
-        return is_public(str(inside))
     return one in _GLOBAL_UNICAST and one.is_global and one not in _DOCUMENTATION
+
+
+def _meant(address: str) -> _Address | None:
+    """The address that decides: that of IPv4 in one of IPv6 that stands for it."""
+    try:
+        one = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return None
+    if isinstance(one, ipaddress.IPv4Address):
+        return one
+    if one in _NAT64:
+        return ipaddress.IPv4Address(one.packed[-4:])
+    return one.ipv4_mapped or one.sixtofour or one
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Says of addresses whether their holder is no part of the site."""
+
+    own: tuple[str, ...] = ()
+    """Public networks that are the site's own."""
+
+    def __call__(self, address: str) -> bool:
+        """Whether it is public, and in no network of the site."""
+        if not is_public(address):
+            return False
+        one = _meant(address)
+        return not any(one in network for network in _parsed(self.own))
+
+
+PLAIN = Outside()
+"""For who knows of no site: every public address is outside."""
+
+
+@functools.cache
+def _parsed(networks: tuple[str, ...]) -> tuple[_Network, ...]:
+    return tuple(ipaddress.ip_network(text, strict=False) for text in networks)

@@ -36,6 +36,7 @@ from otmon.model.document import Time
 from otmon.model.tactic import TACTICS
 from otmon.ruleset.site import site_rules
 from otmon.ruleset.stored import STORED
+from otmon.shipping import Shipping, sensor_of
 from otmon.sinks.elastic import documents, templates
 from otmon.sinks.elastic.catalogue import ECS, MOST_FIELDS, STREAMS, common, fields_of
 from otmon.sinks.elastic.documents import Draft, Sensor, Talked, Update
@@ -43,6 +44,7 @@ from otmon.sinks.elastic.documents.draft import moment
 from otmon.sinks.elastic.documents.parties import community_id
 from otmon.sinks.elastic.tactics import threat_fields
 from otmon.sinks.outbox import Document
+from otmon.site_description import Site
 
 SENSOR = Sensor("plant:tap-1", "plant", "tap-1", interfaces=("eth1",))
 TIMES = st.integers(-(2**62), 2**62)
@@ -539,6 +541,45 @@ def test_traffic_with_the_internet_crosses_a_boundary_whatever_zones_there_are(
 
     kind = body["otmon"].get("boundary", {}).get("kind")
     assert expected == (body["network"]["type"], body["network"]["direction"], kind)
+
+
+@pytest.mark.parametrize(
+    ("device", "expected"),
+    [
+        (None, ("inbound", "internet")),
+        ({"routed": True}, ("inbound", "internet")),
+        ({"routed": False}, ("internal", None)),
+    ],
+)
+def test_a_device_with_a_public_address_on_this_network_is_none_of_the_internet(device, expected):
+    far = None if device is None else dataclasses.replace(a_device(None), **device)
+    one = documents.alert(
+        SENSOR, an_alert(client="8.8.8.8"), lambda at: far if at == "8.8.8.8" else None
+    )
+
+    assert expected == directed(one)
+    facts = None if far is None else AssetFacts("a-1", public=far.routed)
+    talk = Conversation(client_ip="8.8.8.8")
+    assert expected == directed(
+        documents.conversation(
+            SENSOR, talk, Talked(), lambda ip, *_: facts if ip == "8.8.8.8" else None
+        )
+    )
+
+
+def test_a_public_network_of_the_site_is_none_of_the_internet():
+    config = dataclasses.replace(Config(), site=Site(networks=("8.8.0.0/16",)))
+    one = an_alert(client="8.8.8.8")
+
+    assert ("internal", None) == directed(documents.alert(sensor_of(config), one, lambda _: None))
+    shipping = Shipping(Config(), SENSOR)
+    shipping.renew(config)
+    assert ("internal", None) == directed(documents.alert(shipping.sensor, one, lambda _: None))
+
+
+def directed(draft: Draft) -> tuple[str, str | None]:
+    fields = draft.fields
+    return fields["network.direction"], fields.get("otmon.boundary.kind")
 
 
 def test_an_update_of_an_alert_is_no_alert():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from otmon.model.internet import is_public
+from otmon.model.internet import Outside, is_public
 
 
 @pytest.mark.parametrize(
@@ -83,3 +83,19 @@ def test_of_an_address_that_stands_for_one_of_ipv4_that_one_decides(
 @pytest.mark.parametrize("text", ["", "02:00:00:00:00:01", "a-7kxhhhzcza", "1.2.3"])
 def test_what_is_no_address_of_ip_is_not_public(text: str) -> None:
     assert not is_public(text)
+
+
+@pytest.mark.parametrize(
+    ("address", "outside"),
+    [
+        ("134.217.61.131", False),
+        ("::ffff:134.217.61.131", False),
+        ("134.218.0.1", True),
+        ("2a02:8071::1", False),
+        ("2a02:8072::1", True),
+        ("10.0.0.1", False),
+        ("plc", False),
+    ],
+)
+def test_a_public_network_that_a_site_names_is_not_outside(address, outside):
+    assert outside == Outside(("134.217.0.0/16", "2a02:8071::/32"))(address)

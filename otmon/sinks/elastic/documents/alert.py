@@ -21,12 +21,11 @@ from otmon.sinks.elastic.documents.draft import (
 )
 from otmon.sinks.elastic.documents.parties import (
     Find,
-    boundary,
     end,
     forbidden,
     host,
     outcome_of,
-    paths,
+    ways,
 )
 from otmon.sinks.elastic.tactics import threat_fields
 
@@ -64,7 +63,7 @@ def alert(
     rule: Rule | None = None,
 ) -> Draft:
     """The document of an alert as it is when it is raised, with bytes where people wish them."""
-    fields = _alert_fields(one, find, rule)
+    fields = _alert_fields(sensor, one, find, rule)
     if excerpt is not None:
         fields |= {
             "otmon.evidence.excerpt_frames": [*excerpt.frames],
@@ -88,7 +87,7 @@ def alert_update(
 ) -> Draft:
     """The document of an alert as a change made it; no alert of its own for a SIEM."""
     fields = {
-        **_alert_fields(one, find, rule),
+        **_alert_fields(sensor, one, find, rule),
         "event.action": f"alert-{update.kind.replace('_', '-')}",
         "otmon.alert.change": update.kind,
         "otmon.alert.author": update.author,
@@ -107,7 +106,7 @@ def alert_update(
     return dataclasses.replace(told, about=one.id)
 
 
-def _alert_fields(one: Alert, find: Find, rule: Rule | None) -> dict[str, Any]:
+def _alert_fields(sensor: Sensor, one: Alert, find: Find, rule: Rule | None) -> dict[str, Any]:
     client, server = find(one.client), find(one.server)
     done = one.violations
     operation = done[0].operation if done else None
@@ -153,8 +152,7 @@ def _alert_fields(one: Alert, find: Find, rule: Rule | None) -> dict[str, Any]:
         **threat_fields(one.techniques),
         **end(("source", "client"), one.client, client),
         **end(("destination", "server"), one.server, server),
-        **_boundary(one, client, server),
-        **paths(one.client, one.server),
+        **_ways(sensor, one, client, server),
         **_said(one),
     }
     if rule is not None:
@@ -191,8 +189,8 @@ def _said(one: Alert) -> dict[str, Any]:
     return fields
 
 
-def _boundary(one: Alert, client: Asset | None, server: Asset | None) -> dict[str, Any]:
-    found = boundary(client, server, one.client, one.server)
+def _ways(sensor: Sensor, one: Alert, client: Asset | None, server: Asset | None) -> dict[str, Any]:
+    found = ways(client, server, one.client, one.server, sensor.is_outside)
     is_forbidden = one.anomaly is not None and one.anomaly.type == NO_CONDUIT
     return forbidden(found) if is_forbidden else found
 

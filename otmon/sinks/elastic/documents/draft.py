@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from otmon import _engine
+from otmon.model.internet import PLAIN, Outside
 from otmon.sinks.elastic.catalogue import LATEST
 from otmon.sinks.outbox import Document, Failure
 
@@ -49,6 +50,8 @@ class Sensor:
     interfaces: tuple[str, ...] = ()
     mac: tuple[str, ...] = ()
     """Of those interfaces, as ECS writes them."""
+    is_outside: Outside = PLAIN
+    """Whether an address is none of the site."""
 
 
 @dataclass(frozen=True, slots=True)

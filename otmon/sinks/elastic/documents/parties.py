@@ -13,7 +13,7 @@ from otmon import _engine
 from otmon.fields import PARTLY_REFUSED
 from otmon.model.asset import Asset
 from otmon.model.context import AssetFacts
-from otmon.model.internet import INTERNET, is_public
+from otmon.model.internet import INTERNET, Outside
 
 POLICY = "policy"
 _DIRECTIONS = {
@@ -31,7 +31,9 @@ Facts = Callable[[str | None, str | None, int | None], AssetFacts | None]
 
 
 def ends(
-    one: _engine.Behaviour | _engine.Conversation | _engine.Transaction, facts: Facts
+    one: _engine.Behaviour | _engine.Conversation | _engine.Transaction,
+    facts: Facts,
+    is_outside: Outside,
 ) -> dict[str, Any]:
     """Both ends of something that the engine counts, and the boundary between them."""
     client = facts(one.client_ip, one.client_mac, one.vlan)
@@ -42,8 +44,7 @@ def ends(
         **end(("destination", "server"), one.server_address, server, one.server_mac),
         "destination.port": one.server_port or None,
         "server.port": one.server_port or None,
-        **boundary(client, server, one.client_address, one.server_address),
-        **paths(one.client_address, one.server_address),
+        **ways(client, server, one.client_address, one.server_address, is_outside),
         "network.iana_number": _IANA.get(one.transport),
     }
 
@@ -78,15 +79,34 @@ def end(
     return fields
 
 
-def paths(client: str | None, server: str | None) -> dict[str, Any]:
-    """What kind of address both ends have, and whether one of them is of the internet."""
-    if not (client and server and is_ip(client) and is_ip(server)):
-        return {}
-    outside = (is_public(client), is_public(server))
-    return {
-        "network.type": "ipv6" if ":" in server else "ipv4",
-        "network.direction": _DIRECTIONS[outside],
-    }
+def ways(
+    client: Asset | AssetFacts | None,
+    server: Asset | AssetFacts | None,
+    client_address: str | None,
+    server_address: str | None,
+    is_outside: Outside,
+) -> dict[str, Any]:
+    """What kind of addresses it went between, whether one is of the internet, over which zones."""
+    outside = (
+        _is_outside(client, client_address, is_outside),
+        _is_outside(server, server_address, is_outside),
+    )
+    fields = _boundary(client, server, outside)
+    if client_address and server_address and is_ip(client_address) and is_ip(server_address):
+        fields["network.type"] = "ipv6" if ":" in server_address else "ipv4"
+        fields["network.direction"] = _DIRECTIONS[outside]
+    return fields
+
+
+def _is_outside(one: Asset | AssetFacts | None, address: str | None, is_outside: Outside) -> bool:
+    """Whether an end is outside the site, as rules see it.
+
+    Of a device that is known what was seen of it tells: one with a public address that is on
+    this network itself, behind no router, is no part of the internet.
+    """
+    if isinstance(one, AssetFacts):
+        return one.public
+    return is_outside(address or "") and (one is None or one.routed)
 
 
 def community_id(
@@ -126,14 +146,12 @@ def forbidden(found: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def boundary(
+def _boundary(
     client: Asset | AssetFacts | None,
     server: Asset | AssetFacts | None,
-    client_address: str | None,
-    server_address: str | None,
+    outside: tuple[bool, bool],
 ) -> dict[str, Any]:
     """Between which zones it went, where both are known, or that an end is of the internet."""
-    outside = [is_public(one or "") for one in (client_address, server_address)]
     if any(outside) and not all(outside):
         zones = [None if one is None else one.zone for one in (client, server)]
         said = [

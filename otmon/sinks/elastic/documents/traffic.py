@@ -61,7 +61,7 @@ def operation(
         "otmon.behaviour.value_low": None if values is None else values.min,
         "otmon.behaviour.value_high": None if values is None else values.max,
         "otmon.behaviour.first_seen_at": Moment(one.first_seen_ns),
-        **ends(one, facts),
+        **ends(one, facts, sensor.is_outside),
     }
     return draft(
         sensor,
@@ -118,7 +118,7 @@ def notable(
         "otmon.behaviour.id": behaviour,
         "otmon.behaviour.latency_ms": _milliseconds(one.latency_ns),
         "otmon.evidence.frame_numbers": [frame for _, frame in one.frames[:MAX_LISTED]],
-        **ends(one, facts),
+        **ends(one, facts, sensor.is_outside),
         "network.community_id": community_id(
             one.transport, one.client_ip, one.client_port, one.server_ip, one.server_port
         ),
@@ -187,7 +187,7 @@ def conversation(
         "otmon.conversation.gap_bytes": one.gap_bytes - before.gap_bytes,
         "otmon.conversation.one_sided": one.one_sided,
         "otmon.conversation.first_seen_at": Moment(one.first_seen_ns),
-        **ends(one, facts),
+        **ends(one, facts, sensor.is_outside),
     }
     return draft(
         sensor,

@@ -26,14 +26,7 @@ from otmon.sinks.elastic.kibana.views import ALERTS, CONVERSATIONS, OPERATIONS
 
 CROSSING = "otmon.boundary.crossing: true"
 IT_OT = "otmon.boundary.kind: it_ot"
-_INSIDE = (
-    "10.0.0.0/8 or 172.16.0.0/12 or 192.168.0.0/16 or 127.0.0.0/8 or 169.254.0.0/16 or "
-    '224.0.0.0/3 or 0.0.0.0/8 or "::/127" or "fc00::/7" or "fe80::/10" or "ff00::/8"'
-)
-INTERNET = " or ".join(
-    f"({end}.ip: * and not {end}.ip: ({_INSIDE}))" for end in ("client", "server")
-)
-"""Either end has an address that belongs to nobody's own network."""
+INTERNET = "otmon.boundary.kind: internet"
 CLIENT = Terms("client.address", "Client", 20)
 SERVER = Terms("server.address", "Server", 20)
 PROTOCOLS = Terms("network.protocol", "Protocol", 5, missing=True)
