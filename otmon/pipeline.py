@@ -282,6 +282,11 @@ class Analysis:
             self._baseline.enforce_all()
 
     @property
+    def interrupted(self) -> bool:
+        """Whether a person stopped the reading."""
+        return self._interrupted
+
+    @property
     def learned(self) -> Baseline:
         """What the run has learned to be normal."""
         assert self._baseline is not None  # whoever learns has a baseline

@@ -6,10 +6,13 @@ its own thread.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import os
-from collections.abc import Sequence
+import signal
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from threading import current_thread, main_thread
 from typing import TYPE_CHECKING
 
 from otmon import _engine
@@ -17,6 +20,7 @@ from otmon.baseline.compare import Baseline
 from otmon.baseline_memory import BaselineMemory
 from otmon.config import Config
 from otmon.errors import StateError, UsageError
+from otmon.input_faults import faults
 from otmon.model.result import Result
 from otmon.pdu_lines import Paths, Progress, listed
 from otmon.pipeline import Analysis
@@ -85,9 +89,12 @@ def analyze(
         )
         analysis = Analysis(engine, config, baseline=baseline, before=before, shipping=shipping)
         analysis.run(progress)
-        result = analysis.result()
-        analysis.ship(result)
-        return _kept(analysis, result) if keep else result
+        with _to_the_end():
+            result = analysis.result()
+            analysis.ship(result)
+            if baseline is not None:
+                result = _remarked(result, *baseline.remarks)
+            return _kept(analysis, result) if keep else result
     with SiteFile.open(state) as site:
         site.claim()
         inputs = look_up(site, listed(paths))
@@ -99,7 +106,9 @@ def analyze(
             shipping.begin(site)
         analysis = Analysis(engine, config, memory, baseline, shipping=shipping)
         analysis.run(progress)
-        return analysis.finish()
+        with _to_the_end():
+            result = analysis.finish()
+        return result if baseline is None else _remarked(result, *baseline.remarks)
 
 
 def _engine_of(
@@ -149,10 +158,38 @@ def _kept(analysis: Analysis, result: Result) -> Result:
         with last_analysis.fresh() as site:
             analysis.keep_in(site, result)
     except StateError as error:
-        remark = f"the analysis could not be kept: {error}"
-        capture = dataclasses.replace(result.capture, remarks=(*result.capture.remarks, remark))
-        return dataclasses.replace(result, capture=capture)
+        return _remarked(result, f"the analysis could not be kept: {error}")
     return result
+
+
+def _remarked(result: Result, *remarks: str) -> Result:
+    """The result with more to say of the run."""
+    if not remarks:
+        return result
+    capture = dataclasses.replace(result.capture, remarks=(*result.capture.remarks, *remarks))
+    return dataclasses.replace(result, capture=capture)
+
+
+@contextlib.contextmanager
+def _to_the_end() -> Iterator[None]:
+    """Ignores one Ctrl-C while what was read becomes a result, which takes about a second.
+
+    Another one ends it, as does one where the caller has a handler of its own.
+    """
+
+    def ignore(_number: int, _frame: object) -> None:
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.getsignal(signal.SIGINT)
+    # Handlers belong to the main thread alone; others are not interrupted.
+    if before is not signal.default_int_handler or current_thread() is not main_thread():
+        yield
+        return
+    signal.signal(signal.SIGINT, ignore)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def known(
@@ -229,7 +266,8 @@ def learn_into(
         engine = _engine_of(inputs.paths, config, keep_duplicates=keep_duplicates, memory=memory)
         analysis = Analysis(engine, config, memory)
         analysis.learn_all(progress)
-        return analysis.finish()
+        with _to_the_end():
+            return analysis.finish()
 
 
 def learn(
@@ -250,11 +288,18 @@ def learn(
 def _learned(
     paths: Paths, keep_duplicates: bool, config: Config, progress: Progress | None
 ) -> Analysis:
-    """A run that has learned what is normal, and who is there."""
+    """A run that has learned what is normal, and who is there.
+
+    Raises:
+        KeyboardInterrupt: A person stopped it: half of a baseline is none.
+    """
     engine = _engine_of(listed(paths), config, keep_duplicates=keep_duplicates)
     baseline = Baseline(settings=config.baseline)
     baseline.sources = tuple(map(str, listed(paths)))
     analysis = Analysis(engine, config, baseline=baseline)
     analysis.learn_all(progress)
+    if analysis.interrupted:
+        raise KeyboardInterrupt
     baseline.said_normal = False
+    baseline.remarks = tuple(faults(engine.files()))
     return analysis

@@ -19,6 +19,7 @@ PARTS = {
 
 LAYERS = {
     "cli": {
+        "input_faults",
         "shipping",
         "interface_checks",
         "live_view",
@@ -65,6 +66,7 @@ LAYERS = {
     "site_memory": {"baseline_memory", "model", "config", "fields", "errors", "_engine", *PARTS},
     "baseline_memory": {"model", "config", "fields", "errors", "_engine", *PARTS},
     "runs": {
+        "input_faults",
         "shipping",
         "wanted",
         "pipeline",
@@ -99,6 +101,7 @@ LAYERS = {
     },
     "wanted": {"operating_modes", "config", "_engine", "ruleset"},
     "file_names": set(),
+    "input_faults": set(),
     "early_matches": {"model", "_engine", "alerts"},
     "protocol_ports": {"_engine"},
     "interface_checks": {"model", "doctor"},
@@ -115,7 +118,16 @@ LAYERS = {
     "vendored": set(),
     "": {"runs", "pdu_lines", "_engine", "model", "errors"},
 }
-_BELOW = {"model", "config", "site_description", "thresholds", "fields", "errors", "_engine"}
+_BELOW = {
+    "model",
+    "config",
+    "input_faults",
+    "site_description",
+    "thresholds",
+    "fields",
+    "errors",
+    "_engine",
+}
 """What every part may import."""
 HOMES = {
     "click": {"cli"},

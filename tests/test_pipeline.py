@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,9 @@ from places import PCAPS
 import otmon
 from otmon.config import load
 from otmon.errors import CaptureError
+from otmon.model.result import Result
+from otmon.pipeline import Analysis
+from otmon.runs import learn
 
 PLANT = PCAPS / "demo" / "plant.pcapng"
 
@@ -42,6 +46,25 @@ def test_a_second_ctrl_c_ends_at_once() -> None:
 
     with pytest.raises(KeyboardInterrupt):
         otmon.analyze(PLANT, progress=stop)
+
+
+def test_ctrl_c_after_the_reading_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(analysis: Analysis) -> Result:
+        signal.raise_signal(signal.SIGINT)
+        return result_of(analysis)
+
+    result_of = Analysis.result
+    monkeypatch.setattr(Analysis, "result", interrupted)
+
+    assert 5_540 == otmon.analyze(PLANT).capture.packets
+    assert signal.default_int_handler is signal.getsignal(signal.SIGINT)
+
+
+def test_half_a_baseline_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Analysis, "interrupted", True)
+
+    with pytest.raises(KeyboardInterrupt):
+        learn(PLANT)
 
 
 def test_a_file_that_is_not_there_is_an_error_with_advice() -> None:

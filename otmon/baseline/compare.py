@@ -56,6 +56,8 @@ class Baseline:
         """Whether a person has said that what this run sees is normal."""
         self.sources: tuple[str, ...] = ()
         """Where it was learned or read from."""
+        self.remarks: tuple[str, ...] = ()
+        """What could not be read of it, in words."""
 
     @property
     def learns(self) -> bool:

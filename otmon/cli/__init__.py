@@ -53,14 +53,18 @@ class _Commands(click.Group):
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
-            # The reader of a pipe (head, less) has seen enough; what is still
-            # buffered goes nowhere.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            # The reader of a pipe (head, less) has seen enough.
+            _close_stdout()
             return None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
             formatter.write_dl(list(COMMANDS.items()))
+
+
+def _close_stdout() -> None:
+    """Sends nowhere what is still buffered, since it cannot be written."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _print_version(ctx: click.Context, _parameter: click.Parameter, asked: bool) -> None:
@@ -103,6 +107,7 @@ def main(arguments: list[str] | None = None) -> Any:
     try:
         # Commands return nothing, so what comes back is the status of an early exit.
         status = group.main(args=arguments, prog_name="otmon", standalone_mode=False) or 0
+        sys.stdout.flush()
     except click.ClickException as usage:
         usage.show()
         status = usage.exit_code
@@ -110,10 +115,27 @@ def main(arguments: list[str] | None = None) -> Any:
         click.echo("otmon: interrupted.", err=True)
         status = 130
     except OtmonError as error:
-        if debug:
-            raise
-        click.echo(f"otmon: {error}", err=True)
-        status = error.exit_status
+        status = _failed(error, error.exit_status, debug=debug)
+    except BrokenPipeError:
+        _close_stdout()
+        status = 0
+    except OSError as error:
+        # Files say themselves what is the matter with them; left is a disk that is full where
+        # standard output goes, and what nobody thought of.
+        _close_stdout()
+        what = "The result" if error.filename is None else f"{error.filename}"
+        why = f"{what} cannot be written or read: {error.strerror}"
+        status = _failed(OtmonError(f"{why}. Mend that, then try again."), 3, debug=debug)
     # What is left goes with the process: nobody needs to look through it once more.
     gc.freeze()
     sys.exit(status)
+
+
+def _failed(error: Exception, status: int, *, debug: bool) -> int:
+    """Says what is wrong, with where it came from if asked; gives the exit status."""
+    if debug:
+        import traceback
+
+        traceback.print_exc()
+    click.echo(f"otmon: {error}", err=True)
+    return status

@@ -5,11 +5,11 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import sys
-from collections.abc import Iterator
 
 import click
 
 from otmon.cli import console, options
+from otmon.cli.complaints import complain_of
 from otmon.cli.site import with_advisories
 from otmon.config import Config, load
 from otmon.model.alert import LEVELS
@@ -134,18 +134,4 @@ def _show(
             state=state or (site.state.path and str(site.place(site.state.path))),
             kept=not no_keep,
         )
-    for line in _complaints(result):
-        console.err().print(f"otmon: {line}", soft_wrap=True)
-
-
-def _complaints(result: Result) -> Iterator[str]:
-    """What an operator must know even if the result goes into a pipe."""
-    for file in result.capture.files:
-        if file.error:
-            yield f"{file.path}: {file.error}"
-        elif file.truncated:
-            yield f"{file.path}: the file is cut short; everything before the cut was used."
-    yield from result.capture.rule_errors
-    yield from result.capture.remarks
-    if result.capture.interrupted:
-        yield "stopped before the end; the result covers the part that was read."
+    complain_of(result.capture)

@@ -10,8 +10,10 @@ import click
 
 from otmon.cli import console, options, site
 from otmon.cli.asset_sources import from_anything, known, of_site, talks_in, talks_of
+from otmon.cli.complaints import complain_of
 from otmon.config import load
 from otmon.errors import UsageError
+from otmon.evidence.frames import save
 from otmon.model.document import to_document
 
 
@@ -97,7 +99,7 @@ def export_assets(
             raise UsageError("A workbook is no text. Say where it goes: -o devices.xlsx.")
         last = max((asset.last_seen for asset in found), default=None)
         sheets = (("Devices", export.COLUMNS, export.rows(found)),)
-        _write(output, sheets_as_xlsx("Devices", last, sheets))
+        save(sheets_as_xlsx("Devices", last, sheets), Path(output), private=False)
         return
     if output_format == "json":
         text = json.dumps([*map(to_document, found)], indent=1, ensure_ascii=False) + "\n"
@@ -109,7 +111,7 @@ def export_assets(
     if output in (None, "-"):
         sys.stdout.write(text)
     else:
-        _write(output, text.encode())
+        save(text.encode(), Path(output), private=False)
 
 
 @click.command("zones")
@@ -137,19 +139,10 @@ def propose_zones(captures: tuple[str, ...], state: str | None, config: str | No
 
         with console.progress("Reading") as report:
             result = analyze(captures, config=settings, progress=report)
+        complain_of(result.capture)
         talks = talks_in(map(to_document, result.conversations))
         text = proposed(result.assets, talks)
     else:
         with site.reading(state, settings) as file:
             text = proposed(of_site(file, settings), talks_of(file))
     sys.stdout.write(text)
-
-
-def _write(output: str | None, content: bytes) -> None:
-    path = Path(output or "-")
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise UsageError(
-            f"{path} cannot be written: {error.strerror}. Name another with -o."
-        ) from error

@@ -11,6 +11,7 @@ from typing import Any
 
 from otmon.advisory_lists import read_advisories
 from otmon.cli import console, site
+from otmon.cli.complaints import complain_of
 from otmon.config import Config
 from otmon.errors import UsageError
 from otmon.inventory.advisory import Advisories
@@ -73,7 +74,9 @@ def from_anything(path: str, settings: Config) -> tuple[Asset, ...]:
     from otmon.runs import analyze
 
     with console.progress(f"Reading {place.name}") as report:
-        return analyze(path, config=settings, progress=report).assets
+        result = analyze(path, config=settings, progress=report)
+    complain_of(result.capture)
+    return result.assets
 
 
 def talks_of(file: SiteFile) -> Iterator[Talk]:

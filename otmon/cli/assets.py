@@ -49,7 +49,12 @@ def assets() -> None:
 @options.output_format("table", "json", "jsonl")
 @options.state
 @options.config
-@click.option("--role", metavar="ROLE", help="Only devices of this role.")
+@click.option(
+    "--role",
+    metavar="ROLE",
+    type=click.Choice(sorted(ROLES)),
+    help="Only devices of this role, such as plc.",
+)
 @click.option("--zone", metavar="ZONE", help="Only devices of this zone.")
 @click.option("--vendor", metavar="TEXT", help="Only devices whose vendor has this text.")
 @click.option(

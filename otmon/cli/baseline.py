@@ -17,7 +17,9 @@ from otmon.baseline.words import says
 from otmon.cli import console, options, site
 from otmon.cli.baseline_choice import choice_of, choosing, known
 from otmon.cli.baseline_settling import approve, forget, mute, reject
+from otmon.cli.complaints import complain_of
 from otmon.config import load
+from otmon.evidence.frames import save
 from otmon.model.document import render_time
 from otmon.model.statement import Statement
 from otmon.state import baseline as kept
@@ -81,8 +83,7 @@ def learn(
             f"{len(result.alerts):,} alerts were raised on the way: `otmon alerts list`",
             soft_wrap=True,
         )
-    for remark in result.capture.remarks:
-        console.err().print(f"otmon: {remark}", soft_wrap=True)
+    complain_of(result.capture)
 
 
 @baseline.command()
@@ -182,8 +183,7 @@ def export(
     if output is None:
         sys.stdout.writelines(text)
     else:
-        with Path(output).open("w", encoding="utf-8") as file:
-            file.writelines(text)
+        save("".join(text).encode(), Path(output), private=False)
 
 
 @baseline.command("import")

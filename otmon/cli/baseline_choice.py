@@ -12,6 +12,7 @@ from otmon.baseline.compare import Baseline
 from otmon.baseline.review import Choice
 from otmon.baseline_memory import BaselineMemory
 from otmon.cli import console, site
+from otmon.cli.complaints import complain
 from otmon.config import Config
 from otmon.errors import UsageError
 from otmon.fields import OPERATION_CLASSES, STATEMENT_STATES
@@ -56,7 +57,9 @@ def known(sources: Sequence[str], state: str | None, settings: Config) -> Baseli
         from otmon import runs
 
         with console.progress("Learning") as report:
-            return runs.known(sources, config=settings, progress=report)
+            normal = runs.known(sources, config=settings, progress=report)
+        complain(normal.remarks)
+        return normal
     if state is None and settings.state.path is None:
         raise UsageError(
             "Your last analysis says nothing of what is normal. Name captures to learn it from, "

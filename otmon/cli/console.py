@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import functools
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, TextIO, cast
 
 from rich.console import Console
 
 PLAIN_WIDTH = 80
 """Width of the result where stdout is no terminal."""
+
+_FILLING = re.compile(r" +$", re.MULTILINE)
 
 Report = Callable[[int, int], None]
 """Takes the bytes read so far and those of all inputs (0 where not known)."""
@@ -23,11 +27,23 @@ class _Result(Console):
         raise BrokenPipeError
 
 
+class _Trimmed:
+    """Standard output without the blanks at the end of lines, with which tables fill cells."""
+
+    def write(self, text: str) -> int:
+        return sys.stdout.write(_FILLING.sub("", text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys.stdout, name)
+
+
 @functools.cache
 def out() -> Console:
     """The console of the result."""
-    width = None if sys.stdout.isatty() else PLAIN_WIDTH
-    return _Result(width=width, highlight=False, emoji=False, markup=False)
+    if sys.stdout.isatty():
+        return _Result(highlight=False, emoji=False, markup=False)
+    trimmed = cast(TextIO, _Trimmed())
+    return _Result(file=trimmed, width=PLAIN_WIDTH, highlight=False, emoji=False, markup=False)
 
 
 @functools.cache

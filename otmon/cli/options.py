@@ -14,9 +14,12 @@ captures: Decorator = click.argument(
     metavar="CAPTURE...",
     nargs=-1,
     required=True,
-    type=click.Path(allow_dash=True, exists=False),
+    type=click.Path(allow_dash=True, readable=False),
 )
-"""Capture files, directories of them, or `-` for standard input."""
+"""Capture files, directories of them, or `-` for standard input.
+
+Whether each can be read, the engine finds out: one that cannot does not stop the others.
+"""
 
 keep_duplicates: Decorator = click.option(
     "--keep-duplicates",

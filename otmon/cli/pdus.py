@@ -7,7 +7,9 @@ import sys
 
 import click
 
+from otmon import _engine
 from otmon.cli import console, options
+from otmon.cli.complaints import complain
 from otmon.pdu_lines import pdu_lines
 
 
@@ -15,8 +17,20 @@ from otmon.pdu_lines import pdu_lines
 @options.captures
 @options.output_format("jsonl")
 @options.keep_duplicates
-@click.option("--frame", "frames", metavar="N", type=int, multiple=True, help="Only frame N.")
-@click.option("--protocol", metavar="NAME", help="Only this protocol, such as modbus.")
+@click.option(
+    "--frame",
+    "frames",
+    metavar="N",
+    type=click.IntRange(min=1),
+    multiple=True,
+    help="Only frame N; may be given several times.",
+)
+@click.option(
+    "--protocol",
+    metavar="NAME",
+    type=click.Choice([protocol.name for protocol in _engine.protocols()]),
+    help=f"Only this protocol: {', '.join(one.name for one in _engine.protocols())}.",
+)
 @click.option("--limit", metavar="N", type=click.IntRange(min=1), help="Stop after N messages.")
 def pdus(
     captures: tuple[str, ...],
@@ -40,7 +54,9 @@ def pdus(
     wanted = frozenset(frames)
     printed = 0
     with console.progress("Reading") as report:
-        for lines in pdu_lines(captures, keep_duplicates=keep_duplicates, progress=report):
+        for lines in pdu_lines(
+            captures, keep_duplicates=keep_duplicates, progress=report, complain=complain
+        ):
             if not (wanted or protocol or limit):
                 out.write(lines)
                 continue

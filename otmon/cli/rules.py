@@ -216,7 +216,9 @@ def convert_rules(
     if output is None:
         sys.stdout.write(text)
     else:
-        output.write_text(text, encoding="utf-8")
+        from otmon.evidence.frames import save
+
+        save(text.encode(), output, private=False)
     for line in done.refused:
         console.err().print(f"otmon: left out: {line}", soft_wrap=True)
     if names and done.refused:

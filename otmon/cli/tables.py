@@ -15,6 +15,7 @@ from rich.text import Text
 
 from otmon.cli import COMMANDS
 from otmon.fields import CHANGE_CLASSES, OPERATION_CLASSES
+from otmon.input_faults import faults
 from otmon.model.alert import Alert
 from otmon.model.asset import Asset
 from otmon.model.document import render_time
@@ -145,11 +146,8 @@ def _facts(capture: Capture) -> Iterator[str]:
 
 def _warnings(capture: Capture) -> Iterator[str]:
     """What the capture cannot show, in words."""
+    yield from faults(capture.files)
     for file in capture.files:
-        if file.error:
-            yield f"{file.path}: {file.error}"
-        elif file.truncated:
-            yield f"{file.path}: cut short; everything before the cut is used"
         if file.skipped_bytes:
             yield f"{file.path}: {_bytes(file.skipped_bytes)} of damage passed over"
     if capture.interrupted:

@@ -145,18 +145,28 @@ def is_evidence(path: Path) -> bool:
         return False
 
 
-def save(capture: bytes, path: Path) -> None:
-    """Writes evidence that only its owner may read, whole or not at all.
+def save(content: bytes, path: Path, *, private: bool = True) -> None:
+    """Writes a file whole or not at all: what was there before stays until then.
+
+    Args:
+        content: What goes into it.
+        path: Where; what is no file, such as a pipe, is written to as it is.
+        private: Whether only its owner may read it, as evidence.
 
     Raises:
         CaptureError: It cannot be written.
     """
+    mode = 0o600 if private else 0o666
     part = path.with_name(f".{path.name}.part")
     try:
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)
+            return
+        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, mode)
         with os.fdopen(handle, "wb") as file:
-            os.fchmod(handle, 0o600)
-            file.write(capture)
+            if private:
+                os.fchmod(handle, mode)
+            file.write(content)
         part.replace(path)
     except OSError as error:
         part.unlink(missing_ok=True)

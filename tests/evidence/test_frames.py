@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
+import os
 import shutil
 import subprocess
 from dataclasses import replace
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from places import PCAPS
@@ -162,3 +165,29 @@ def test_an_alert_about_silence_has_no_frames(stopped):
 
     with pytest.raises(CaptureError, match="has no frames"):
         collect(replace(stopped, evidence=nothing), [])
+
+
+def test_what_is_no_file_is_written_to_as_it_is(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    save(b"frames", pipe)
+
+    assert b"frames" == os.read(reader, 100)
+    assert pipe.is_fifo()
+
+
+def test_a_file_that_cannot_be_written_whole_stays_as_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> NoReturn:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    path = tmp_path / "normal.yml"
+    save(b"before", path, private=False)
+    monkeypatch.setattr(os, "fdopen", full)
+    with pytest.raises(CaptureError, match="No space left"):
+        save(b"after", path, private=False)
+
+    assert b"before" == path.read_bytes()
+    assert [path] == list(tmp_path.iterdir())
