@@ -11,7 +11,7 @@
 //! ```
 //!
 //! S7comm, S7comm-plus, MMS and RDP all run over it, so a connection alone is
-//! only a sign on port 102.
+//! only a sign on port 102; elsewhere it waits for the S7 message that shows whose it is.
 //!
 //! Sources: RFC 1006, 6 (TPKT); ITU-T X.224 / ISO 8073, 13 (TPDUs), 13.3.4 (parameters),
 //! 13.5.3 (reasons), 13.12.3 (causes). Numbered TSAPs of S7: bytes of captures.
@@ -353,6 +353,14 @@ fn is_s7(packet: &[u8]) -> Option<bool> {
     s7comm::length(message).map(|expected| expected == length.checked_sub(SHORTEST))
 }
 
+/// Whether the front of a packet is that of a CR or CC, as far as it is there: the header
+/// takes all of the packet.
+fn is_begun_opening(front: &[u8]) -> bool {
+    let length = u16_be_at(front, 2).and_then(|length| length.checked_sub(5));
+    let header = byte(front, 4).is_none_or(|own| Some(u16::from(own)) == length);
+    header && byte(front, 5).is_none_or(|kind| matches!(kind & 0xf0, CR | CC))
+}
+
 /// Whether `packet` is a CR or CC whose lengths are exact.
 fn is_opening(packet: &[u8]) -> bool {
     let Some(tpdu) = Tpdu::read(packet) else { return false };
@@ -401,12 +409,11 @@ impl Dissector for Cotp {
             Some(true) => return Probe::Strong,
             Some(false) => {}
         }
-        let ours = [cx.source_port, cx.destination_port].contains(&PORT);
-        if !ours || cx.transport != Transport::Tcp {
+        if cx.transport != Transport::Tcp {
             return Probe::No;
         }
         match Self::frame(packet, cx) {
-            Frame::NeedBytes(_) => Probe::NeedMore,
+            Frame::NeedBytes(_) if is_begun_opening(packet) => Probe::NeedMore,
             Frame::Pdu(end) if is_opening(packet.get(..end).unwrap_or_default()) => Probe::Weak,
             _ => Probe::No,
         }
@@ -563,8 +570,16 @@ mod tests {
 
         assert_eq!(Probe::Strong, Cotp::probe(READ, &cx));
         assert_eq!(Probe::NeedMore, Cotp::probe(&READ[..4], &cx));
-        assert_eq!(Probe::No, Cotp::probe(CONNECT, &cx));
-        assert_eq!(Probe::Weak, Cotp::probe(CONNECT, &on_port()));
+    }
+
+    #[test]
+    fn an_opening_is_plausible_on_any_port_and_in_any_number_of_pieces() {
+        let cx = Context::bare(Transport::Tcp);
+
+        assert_eq!(Probe::Weak, Cotp::probe(CONNECT, &cx));
+        for end in 1..CONNECT.len() {
+            assert_eq!(Probe::NeedMore, Cotp::probe(&CONNECT[..end], &cx), "{end} bytes");
+        }
     }
 
     #[test]
@@ -572,7 +587,9 @@ mod tests {
         let mut request = vec![3, 0, 0, 43, 38, 0xe0, 0, 0, 0, 0, 0];
         request.extend_from_slice(b"Cookie: mstshash=user\r\n\x01\0\x08\0\0\0\0\0\0");
 
-        assert_eq!(Probe::No, Cotp::probe(&request, &on_port()));
+        for cx in [Context::bare(Transport::Tcp), on_port()] {
+            assert_eq!(Probe::No, Cotp::probe(&request, &cx));
+        }
     }
 
     #[test]

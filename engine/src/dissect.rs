@@ -180,17 +180,18 @@ pub(crate) struct Session {
 }
 
 impl Session {
+    /// A session; `seeks` says that its first PDU has to be searched for.
     pub fn new(
         protocol: ProtocolId,
         facts: Arc<FlowFacts>,
         client: Direction,
         roles: RoleSource,
-        midstream: bool,
+        seeks: bool,
     ) -> Self {
         let mut sides = Sides::<Side>::default();
         for direction in DIRECTIONS {
-            sides.get_mut(direction).seeking = midstream;
-            sides.get_mut(direction).after_gap = midstream;
+            sides.get_mut(direction).seeking = seeks;
+            sides.get_mut(direction).after_gap = seeks;
         }
         Self {
             ring: Ring::default(),
@@ -199,7 +200,7 @@ impl Session {
             running: protocol,
             client,
             roles,
-            held_up: Sides { a_to_b: midstream, b_to_a: midstream },
+            held_up: Sides { a_to_b: seeks, b_to_a: seeks },
             truncated: false,
             paired: false,
             unsettled: 0,

@@ -66,6 +66,8 @@ struct Verdict {
     by: IdentifiedBy,
     confidence: u8,
     votes: Sides<i32>,
+    /// Whether something that is held is no PDU of it: the PDUs are searched for.
+    astray: bool,
 }
 
 impl Application {
@@ -192,7 +194,14 @@ impl Application {
             let sender = sender_of(protocol, chunk.bytes, &context(direction, chunk, view));
             let mut votes = Sides::default();
             vote(&mut votes, direction, sender);
-            let verdict = Verdict { protocol, by: IdentifiedBy::Probe, confidence: 90, votes };
+            let astray = self.held.as_deref().is_some_and(|held| {
+                let mut sink = work.sinks.take(0);
+                let judgement = weigh(protocol, held, view, &mut sink);
+                work.sinks.put(0, sink);
+                judgement.misfit > 0
+            });
+            let verdict =
+                Verdict { protocol, by: IdentifiedBy::Probe, confidence: 90, votes, astray };
             self.identify(&verdict, view, work);
             return self.payload(direction, chunk, view, work);
         }
@@ -341,7 +350,8 @@ impl Application {
                 continue;
             };
             if best.is_none_or(|best| confidence > best.confidence) {
-                best = Some(Verdict { protocol, by, confidence, votes: judgement.votes });
+                let astray = judgement.misfit > 0;
+                best = Some(Verdict { protocol, by, confidence, votes: judgement.votes, astray });
             }
         }
         work.sinks.put(0, sink);
@@ -353,6 +363,7 @@ impl Application {
                 by: IdentifiedBy::Pairing,
                 confidence: 80,
                 votes,
+                astray: false,
             })
         })
     }
@@ -374,8 +385,8 @@ impl Application {
             confidence: verdict.confidence,
             frame: identity.frame,
         };
-        let midstream = transport == Transport::Tcp && view.midstream;
-        let mut session = Session::new(verdict.protocol, Arc::new(facts), client, roles, midstream);
+        let seeks = transport == Transport::Tcp && (view.midstream || verdict.astray);
+        let mut session = Session::new(verdict.protocol, Arc::new(facts), client, roles, seeks);
         let (_, server_port) = identity.key.ports(client);
         let ports = ports_of(verdict.protocol, transport);
         if !ports.is_empty() && !is_registered(verdict.protocol, view) {

@@ -78,6 +78,18 @@ fn messages_sent_byte_by_byte_are_the_same_messages() {
 }
 
 #[test]
+fn a_message_in_many_segments_is_of_the_last_one() {
+    let registers = [&[0, 1, 0, 0, 0, 203, 1, 3, 200][..], &[0; 200]].concat();
+    let talk = Talk::new(502, vec![asks([0, 1, 0, 0, 0, 6, 1, 3, 0, 0, 0, 100]), tells(registers)]);
+    let in_bytes = talk.frames(|len| if len > 12 { (1..len).collect() } else { Vec::new() });
+
+    let seen = replay(&in_bytes);
+
+    // Handshake, request, and a segment for each byte of the answer.
+    assert_eq!(1, seen.count("{\"frame\":212,"), "{:?}", seen.pdus.last());
+}
+
+#[test]
 fn messages_that_share_segments_are_the_same_messages() {
     for (name, talk, _) in talks() {
         // All requests in one segment, then all answers: a client that does not wait.
@@ -360,6 +372,53 @@ fn writes_alone_are_found_on_another_port() {
     assert_eq!(58, seen.pdus.len());
     assert_eq!(29, seen.count("\"role\":\"request\""));
     assert_eq!(29, seen.count("\"status\":\"ok\""));
+}
+
+#[test]
+fn messages_in_pieces_are_found_on_another_port() {
+    for (name, mut talk, _) in talks() {
+        talk.server.port = 44_444;
+        let expected = replay(&talk.whole()).rows();
+        for seed in 0..30 {
+            let mut random = Random::new(seed);
+            let cut = talk.frames(|len| {
+                let mut ends: Vec<usize> = (0..4).map(|_| random.below(len)).collect();
+                ends.sort_unstable();
+                ends
+            });
+
+            let difference = differing(&expected, &replay(&cut).rows());
+            assert_eq!(None, difference, "{name}, seed {seed}");
+        }
+    }
+}
+
+/// A terminal server greets, and asks for a name, before it hands its line on.
+#[test]
+fn what_was_said_before_the_first_message_hides_no_later_one() {
+    let before = [
+        tells(*b"\x03\0\0Welcome\r\n"),
+        tells(*b"\x05login: "),
+        asks(*b"\x0boperator\r\n"),
+        tells(*b"\x05connected to line 4\r\n"),
+    ];
+    for (name, talk, pdus) in [("s7comm", s7comm(), 32), ("dnp3", dnp3(), 36)] {
+        for port in [talk.server.port, 44_444] {
+            let mut greeted = talk.clone();
+            greeted.server.port = port;
+            greeted.said.splice(..0, before.clone());
+
+            for cut in [usize::MAX, 7] {
+                let seen = replay(&greeted.frames(|len| (cut..len).step_by(cut).collect()));
+                assert_eq!(
+                    pdus,
+                    seen.pdus.len(),
+                    "{name} on {port}, in {cut}: {:?}",
+                    seen.counters
+                );
+            }
+        }
+    }
 }
 
 /// ROC Plus has the checksum of Modbus RTU, and its group 2 in the place of a function:

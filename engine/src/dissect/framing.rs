@@ -55,6 +55,8 @@ impl Side {
         let full = self.parts.len() > MAX_FRAMES;
         match self.parts.last_mut() {
             Some(part) if part.frame == chunk.frame || full => {
+                // Of too many frames the last stays known: it is the message's own.
+                part.frame = chunk.frame;
                 part.len = part.len.saturating_add(bytes.len());
                 part.time_ns = part.time_ns.max(chunk.time_ns);
             }
