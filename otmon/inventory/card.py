@@ -23,11 +23,12 @@ class Pair:
         "device",
         "first_ns",
         "frame",
+        "hops",
         "ip",
         "last_frame",
         "last_ns",
-        "local",
         "mac",
+        "outside",
         "ttl",
     )
 
@@ -36,8 +37,10 @@ class Pair:
         self.ip = ip
         self.arp = False
         self.ttl: int = seen.ttl
-        self.local = True
-        """Whether the IP seems to be on the segment, not behind a router."""
+        self.hops = False
+        """Whether the time to live says that routers are in between."""
+        self.outside = False
+        """Whether the IP is no part of the site, and nobody else's here."""
         self.contested = False
         """Whether another hardware address has had the IP as well."""
         self.first_ns: int = seen.first_seen_ns
@@ -46,20 +49,32 @@ class Pair:
         self.last_frame: tuple[int, int] | None = seen.last_frame
         self.device: Device | None = None
 
+    @property
+    def is_v4(self) -> bool:
+        """Whether it is of IPv4: a device has one address of that, and several of IPv6."""
+        return self.ip is not None and ":" not in self.ip
+
+    @property
+    def local(self) -> bool:
+        """Whether the IP seems to be on the segment, for all that it says itself."""
+        return self.arp or not self.hops
+
 
 class Card:
     """A hardware address in a segment, and the IPs that it sends for."""
 
     __slots__ = (
+        "arps",
         "device",
+        "far",
+        "inside",
         "known_router",
         "last_ns",
-        "local",
+        "outside",
         "pairs",
         "routes",
         "subnets",
         "virtual",
-        "with_ip",
     )
 
     def __init__(self, virtual: bool) -> None:
@@ -69,25 +84,53 @@ class Card:
         self.known_router = False
         """Whether it was one before this run, or in another segment."""
         self.virtual = virtual
-        self.with_ip = 0
-        self.local = 0
+        self.far = 0
+        """IPs that came over routers, and did not say by ARP that they are here."""
+        self.arps = 0
+        """IPs that say by ARP that they are here."""
+        self.inside = 0
+        """IPs that may be here: those that say so, or lost no hop and are part of the site."""
+        self.outside = 0
+        """IPs outside the site that lost no hop, and did not say by ARP that they are here."""
         self.subnets: dict[str, int] = {}
+        """Of all that may be here."""
         self.last_ns = -(2**63)
+
+    @property
+    def proxied(self) -> bool:
+        """Whether it says by ARP of several IPs that they are here, as who stands for others does.
+
+        A router that has all of a network behind one address of its own says so of that one:
+        then what came over it is not told apart from what it sends itself.
+        """
+        return self.arps > 1
+
+    def is_local(self, pair: Pair) -> bool:
+        """Whether an IP seems to be on the segment, not behind a router."""
+        return pair.local and not (pair.hops and self.proxied)
 
     def count(self, pair: Pair, sign: int) -> None:
         """Counts a pair in (1) or out (-1)."""
         if pair.ip is None:
             return
-        self.with_ip += sign
-        if pair.local:
-            self.local += sign
-            net = subnet(pair.ip)
-            self.subnets[net] = self.subnets.get(net, 0) + sign
-            if not self.subnets[net]:
-                del self.subnets[net]
+        self.arps += sign * pair.arp
+        if not pair.local:
+            self.far += sign
+            return
+        if pair.outside and not pair.arp and pair.is_v4:
+            self.outside += sign
+        else:
+            self.inside += sign
+        net = subnet(pair.ip)
+        self.subnets[net] = self.subnets.get(net, 0) + sign
+        if not self.subnets[net]:
+            del self.subnets[net]
 
     def is_router(self) -> bool:
         """Whether it sends for others."""
-        if self.local < self.with_ip:
+        if self.far or (self.proxied and any(one.hops for one in self.pairs.values())):
             return True
-        return self.local >= ROUTER_ADDRESSES and len(self.subnets) >= 2
+        if self.outside and len([net for net in self.subnets if ":" not in net]) >= 2:
+            # It gives out the answers of others as they were: address translation.
+            return True
+        return self.inside >= ROUTER_ADDRESSES and len(self.subnets) >= 2

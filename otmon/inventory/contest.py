@@ -162,14 +162,14 @@ def _are_rivals(first: Pair, second: Pair) -> bool:
     one, other = first.device, second.device
     if one is None or other is None or one is other or not _is_one_device(first.ip or ""):
         return False
-    if one.segment != other.segment or one.routed or other.routed:
-        return False
-    if not (first.local and second.local):
+    if one.segment != other.segment or not (first.local and second.local):
         return False
     if is_virtual(first.mac) or is_virtual(second.mac):
         return False
-    if (one.routes or other.routes) and not (first.arp and second.arp):
-        return False
+    # Who sends for others has an address of theirs only where it says so.
+    for device, pair in ((one, first), (other, second)):
+        if (device.routes or device.routed) and not pair.arp:
+            return False
     return not _are_ports(first.mac, second.mac)
 
 

@@ -20,12 +20,15 @@ if TYPE_CHECKING:
     from otmon._engine import Address
     from otmon.inventory.contest import Contests
 
-ROUTED_TTL = frozenset({61, 62, 63, 125, 126, 127, 252, 253, 254})
-"""Times to live one to three hops below a usual start: the sender is behind a router."""
+ROUTED_TTL = frozenset({28, 29, 31, 61, 62, 63, 125, 126, 127, 252, 253, 254})
+"""Times to live one to three hops below a usual start, of those of controllers (30, 32) one or
+two: the sender is behind a router."""
 USUAL_TTL = frozenset({0, 1, 30, 32, 60, 64, 100, 128, 150, 200, 255})
 """Times to live that stacks start from; 0 where none was seen."""
 START_TTL = frozenset({64, 128, 255})
 """Those from which most do, and none is another one less a few hops."""
+LINK_LOCAL = ("fe80:", "169.254.")
+"""How addresses begin that no router passes on."""
 HOPS = 3
 """Routers at most between both sides of a capture in which a device is seen on both."""
 BOTH_SIDES_NS = 60 * 1_000_000_000
@@ -102,16 +105,20 @@ class Places:
         if pair is None:
             pair = card.pairs[ip] = Pair(mac, ip, seen)
         arp = seen.arp
-        local = ip is None or arp or not self._came_through_a_router(ip, seen.ttl)
+        hops = ip is not None and self._came_through_a_router(ip, seen.ttl)
         pair.last_ns = card.last_ns = seen.last_seen_ns
         pair.last_frame = seen.last_frame
         holder = self._found.get((vlan, ip, None)) if fresh and ip is not None else None
-        if fresh or arp != pair.arp or local != pair.local:
+        if fresh or arp != pair.arp or hops != pair.hops:
             if not fresh:
                 card.count(pair, -1)
-            pair.arp, pair.local = arp, local
+            elif ip is not None:
+                # Whose address is another's here, too, is not that of a peer far away.
+                pair.outside = (vlan, ip) not in self._holder and self._is_outside(ip)
+            proxied = card.proxied
+            pair.arp, pair.hops = arp, hops
             card.count(pair, 1)
-            self._place(card, vlan, mac, pair, seen)
+            self._place(card, vlan, mac, pair, seen, again=card.proxied != proxied)
         device = pair.device
         if device is not None:
             device.seen(seen.first_seen_ns, seen.last_seen_ns)
@@ -224,9 +231,11 @@ class Places:
         self._point((vlan, seen.ip, seen.mac), device)
         return device
 
-    def _place(self, card: Card, vlan: Vlan, mac: str, pair: Pair, seen: Address) -> None:
+    def _place(
+        self, card: Card, vlan: Vlan, mac: str, pair: Pair, seen: Address, *, again: bool
+    ) -> None:
         routes = card.is_router() or card.known_router
-        if routes == card.routes:
+        if routes == card.routes and not again:
             self._give(card, vlan, mac, pair, seen)
             return
         # What was taken for one device is a router and those behind it, or the reverse.
@@ -240,7 +249,10 @@ class Places:
     def _give(self, card: Card, vlan: Vlan, mac: str, pair: Pair, seen: Address) -> None:
         """Gives a pair to the device that it is."""
         ip = pair.ip
-        own = ip is None or (_is_routers_own(card, pair) if card.routes else pair.local)
+        own = ip is None or (_is_routers_own(card, pair) if card.routes else card.is_local(pair))
+        if not own and pair.arp:
+            # Nobody has to stand for who is here himself: who claims to is in his way.
+            own = self._neighbours.get((vlan, ip or ""), pair) is not pair
         before = pair.device
         router = self._own(card, vlan, mac, seen) if own or card.routes else None
         if own and router is not None:
@@ -281,7 +293,7 @@ class Places:
     def _neighbour(self, pair: Pair, vlan: Vlan, ip: str) -> Device | None:
         """The device on this segment that a router forwards for, where both sides are seen."""
         neighbour = self._neighbours.get((vlan, ip))
-        if neighbour is None or not _is_forwarded(neighbour, pair):
+        if neighbour is None or pair.arp or not _is_forwarded(neighbour, pair):
             return None
         return neighbour.device
 
@@ -293,7 +305,9 @@ class Places:
         if pair.first_ns - behind.first_ns > BOTH_SIDES_NS:
             return
         first = self._holder.get((vlan, ip))
-        if first is not None and first.device is behind and _is_forwarded(pair, first):
+        if first is None or first.arp or first.device is not behind:
+            return
+        if _is_forwarded(pair, first):
             self._owner.merge(device, behind)
 
     def _came_through_a_router(self, ip: str, ttl: int) -> bool:
@@ -302,6 +316,8 @@ class Places:
         By any number of hops for who is outside the site; by one to three for
         others, since devices of plants start from less usual numbers, too.
         """
+        if ip.startswith(LINK_LOCAL):
+            return False
         if ttl in ROUTED_TTL:
             return True
         return ttl not in USUAL_TTL and self._is_outside(ip)
@@ -330,9 +346,13 @@ def _is_routers_own(card: Card, pair: Pair) -> bool:
 
     It says so by ARP, or by a time to live from which nothing was taken yet. A bridge
     that puts its own hardware address on frames takes nothing either: of several such
-    none is its own.
+    none is its own, nor is an address outside the site.
     """
-    return pair.arp or (pair.local and pair.ttl in START_TTL and card.local == 1)
+    if not card.is_local(pair):
+        return False
+    if pair.ip is not None and pair.ip.startswith(LINK_LOCAL):
+        return True
+    return pair.arp or (not pair.outside and pair.ttl in START_TTL and card.inside == 1)
 
 
 def _is_forwarded(here: Pair, there: Pair) -> bool:

@@ -85,6 +85,18 @@ def test_an_address_that_two_send_for_at_once_is_a_conflict() -> None:
     assert ["ip_conflict"] == told(Inventory(), pairs)
 
 
+@pytest.mark.parametrize("order", [1, -1], ids=["before", "after"])
+def test_who_stands_for_an_address_whose_holder_is_here_is_in_his_way(order: int) -> None:
+    """Proxy ARP for somebody on the same segment: a man in the middle, who takes one hop."""
+    pairs = [
+        address(PLC, "10.0.0.1", ttl=64, last_seen_ns=20 * S),
+        address(LAPTOP, "10.0.0.1", arp=True, ttl=63, last_seen_ns=20 * S),
+    ]
+    own = address(LAPTOP, "10.0.0.66", arp=True, ttl=0)
+
+    assert ["ip_conflict"] == told(Inventory(), [own, *pairs[::order]])
+
+
 def test_an_address_that_went_over_is_no_conflict_but_a_move() -> None:
     pairs = [
         address(PLC, "10.0.0.1", last_seen_ns=2 * S),

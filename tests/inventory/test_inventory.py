@@ -62,6 +62,84 @@ def test_a_router_never_gives_its_vendor_to_what_is_behind_it() -> None:
     assert (None, True) == (second.vendor, second.routed)
 
 
+def test_an_address_that_a_router_stands_for_by_arp_has_not_the_vendor_of_the_router() -> None:
+    """Proxy ARP, and one address outside for each inside: ARP says here, the hop says behind."""
+    router, first, second = assets(
+        [
+            address(ROUTER_MAC, "10.0.0.254", arp=True, ttl=64),
+            address(ROUTER_MAC, "10.0.0.50", arp=True, ttl=63),
+            address(ROUTER_MAC, "10.0.0.51", arp=True, ttl=29),
+        ]
+    )[::-1]
+
+    assert (("10.0.0.254",), ("network_device",)) == (router.ip, router.roles)
+    assert [(("10.0.0.51",), None), (("10.0.0.50",), None)] == [
+        (one.ip, one.vendor) for one in (first, second)
+    ]
+    assert first.routed and second.routed
+
+
+def test_it_does_not_matter_when_the_router_says_which_address_is_its_own() -> None:
+    found = assets(
+        [
+            address(ROUTER_MAC, "10.0.0.50", arp=True, ttl=63),
+            address(ROUTER_MAC, "10.0.0.254", arp=True, ttl=0),
+        ]
+    )
+
+    assert [(("10.0.0.50",), (), None), (("10.0.0.254",), (ROUTER_MAC,), "Cisco Systems")] == [
+        (one.ip, one.mac, one.vendor) for one in found
+    ]
+
+
+def test_a_router_with_a_network_behind_its_one_address_has_that_address() -> None:
+    """What comes out of it has lost a hop, all of it."""
+    (router,) = assets([address(ROUTER_MAC, "10.0.0.254", arp=True, ttl=63)])
+
+    assert (("10.0.0.254",), "Cisco Systems", False) == (router.ip, router.vendor, router.routed)
+
+
+def test_a_public_address_that_a_translator_passes_on_untouched_is_behind_it() -> None:
+    own, peer = assets(
+        [address(ROUTER_MAC, "10.0.0.254"), address(ROUTER_MAC, "93.184.215.14", ttl=128)]
+    )
+
+    assert (("10.0.0.254",), ("network_device",)) == (own.ip, own.roles)
+    assert (("93.184.215.14",), ("public_peer",), None) == (peer.ip, peer.roles, peer.vendor)
+
+
+def test_a_controller_behind_a_router_starts_from_thirty() -> None:
+    behind, router = assets([address(ROUTER_MAC, "10.1.0.5", ttl=29)])
+
+    assert (("10.1.0.5",), None, True) == (behind.ip, behind.vendor, behind.routed)
+    assert ((), "Cisco Systems", ("network_device",)) == (router.ip, router.vendor, router.roles)
+
+
+def test_routers_that_share_a_virtual_address_give_their_vendor_to_nobody() -> None:
+    """VRRP and HSRP: the hardware address is that of the group, and forwards as one."""
+    for virtual in ("00:00:5e:00:01:0a", "00:00:0c:07:ac:0a"):
+        found = assets(
+            [address(virtual, "10.0.0.1", arp=True), address(virtual, "10.1.0.5", ttl=127)]
+        )
+
+        assert [(("10.0.0.1",), None), (("10.1.0.5",), None)] == [
+            (one.ip, one.vendor) for one in found
+        ]
+
+
+def test_a_link_local_address_is_never_behind_a_router() -> None:
+    (asset,) = assets(
+        [address(PLC_MAC, "fe80::1", ttl=254), address(PLC_MAC, "2a00:1450::2", ttl=64)]
+    )
+
+    assert ("Siemens", (), False) == (asset.vendor, asset.roles, asset.routed)
+
+    found = assets([address(ROUTER_MAC, "fe80::9"), address(ROUTER_MAC, "2a00:1450::2", ttl=63)])
+    assert [(("2a00:1450::2",), None), (("fe80::9",), "Cisco Systems")] == sorted(
+        (one.ip, one.vendor) for one in found
+    )
+
+
 def test_a_router_that_also_speaks_for_itself_has_that_address() -> None:
     """Packets of its own have lost no hop; of several such nobody knows whose they are."""
     router, behind = assets(

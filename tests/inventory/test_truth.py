@@ -281,8 +281,10 @@ PUBLIC = {
         "10.200.1.210": ("6c:40:08:b5:00:f8", ("Apple", *NOTHING), ()),
         "10.200.1.232": ("00:1f:3b:8f:20:6b", ("Intel", *NOTHING), ()),
         "10.200.1.233": ("80:19:34:16:15:1b", ("Intel", *NOTHING), ()),
-        "10.200.1.251": ("3c:a9:f4:21:22:f8", ("Intel", *NOTHING), ()),
+        # It sends for a public address, as one that translates addresses does.
+        "10.200.1.251": ("3c:a9:f4:21:22:f8", ("Intel", *NOTHING), ("network_device",)),
         "104.130.52.9": ("00:19:07:24:3c:ca", ("Cisco Systems", *NOTHING), ()),
+        "104.130.52.9 again": ("", (None, *NOTHING), ("public_peer",)),
         "14:10:9f:da:f8:4b": ("14:10:9f:da:f8:4b", ("Apple", *NOTHING), ("network_device",)),
     },
     # EtherNet/IP is not dissected: vendors are those of hardware addresses. Those of which there is
