@@ -447,8 +447,13 @@ impl<'a> Objects<'a, '_> {
         Some(())
     }
 
-    /// The status octet of a command: asked for as 0, answered with the outcome.
-    fn command_status(&mut self, code: u8) {
+    /// The status octet of a command: asked for as 0, answered with the outcome. Its
+    /// highest bit is reserved.
+    fn command_status(&mut self, octet: u8) {
+        let code = octet & 0x7f;
+        if code != octet {
+            self.pdu.anomaly(Anomaly::ReservedBits);
+        }
         let status = control::status(code);
         if self.role != Role::Request || code != 0 {
             self.pdu.field(field::COMMAND_STATUS, status.as_str().unwrap_or("ok"));
