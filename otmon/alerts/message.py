@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from otmon.alerts.refusal import refusals
+from otmon.alerts.refusal import is_deed, refusals
 from otmon.fields import CHANGE_CLASSES, PARTLY_REFUSED
-from otmon.model.event import Event
+from otmon.model.event import Event, listed
 from otmon.model.rule import Match
 
 MAX_VALUES = 4
@@ -66,10 +66,6 @@ _WHOLE = frozenset(("restart", "factory_reset", "diag_clear"))
 
 _VALUED = CHANGE_CLASSES - _WHOLE - {"mode_start", "mode_stop", "mode_other", "report_disable"}
 """Classes whose values matter."""
-
-
-_OF_DEEDS = frozenset(("ot_operation", "ot_anomaly"))
-"""Categories whose sentences say what a client did."""
 
 
 _MANY = {"client": "several clients", "server": "several servers"}
@@ -146,8 +142,7 @@ def _detail(event: Event) -> str:
         said += f" on {target}"
     values = event.get("ot.value") if event.operation_class in _VALUED else None
     if isinstance(values, tuple) and values:
-        shown = ", ".join(map(str, values[:MAX_VALUES]))
-        said += f" = {shown}{' ...' if len(values) > MAX_VALUES else ''}"
+        said += f" = {listed(values, MAX_VALUES)}"
     if unit:
         said += f", unit {unit}"
     return f" ({said})" if said else ""
@@ -169,15 +164,13 @@ def _outcome_of_group(match: Match) -> str:
 
 def _outcome(match: Match) -> str:
     event, outcome = match.event, match.event.get("event.outcome")
-    # What is told of a device or of the form of a message, an answer neither allows nor refuses.
-    is_deed = event.category in _OF_DEEDS
     if event.get("ot.status.name") == PARTLY_REFUSED:
         return ", part of it refused"
     if outcome == "success":
-        return ", accepted" if is_deed and event.get("ot.role") == "request" else ""
+        return ", accepted" if is_deed(event) and event.get("ot.role") == "request" else ""
     if outcome == "failure":
         status = (event.text("ot.status.name") or "no reason given").replace("_", " ")
         if match.rule.is_about_refusals:
             return f": {status}"
-        return f", but was refused: {status}" if is_deed else f"; the answer: {status}"
+        return f", but was refused: {status}" if is_deed(event) else f"; the answer: {status}"
     return ", no answer seen" if event.get("ot.answered") is False else ""

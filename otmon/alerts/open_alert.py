@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol
 
 from otmon.alerts.message import message_of
-from otmon.alerts.refusal import refusals
+from otmon.alerts.refusal import is_deed, refusals
 from otmon.alerts.said import anomaly_of, baseline_of, provider_of
 from otmon.alerts.severity import Severity, severity_of
 from otmon.model.alert import Alert, AlertEvidence, AlertRule, FrameList, Violation
 from otmon.model.document import Time
-from otmon.model.event import Event, FieldValue, Frame
+from otmon.model.event import Event, FieldValue, Frame, listed
 from otmon.model.rule import Match, Rule, level_of
 
 MAX_VIOLATIONS = 100
@@ -33,7 +33,14 @@ FileNames = Callable[[int], str]
 _WEIGHTY = ("ot.operation.class", "event.outcome", "ot.answered", "otmon.identified_by")
 """The fields that severity depends on, each with a handful of values."""
 
-_ROW = ("ot.function.name", "file.name", "ot.object.id", "ot.value", "ot.status.name")
+_ROW = (
+    "ot.function.name",
+    "file.name",
+    "ot.object.id",
+    "ot.value",
+    "ot.status.name",
+    "ot.unit.id",
+)
 """The fields that make a row of the violation table."""
 
 _FILE = 40
@@ -41,8 +48,8 @@ _FILE = 40
 _NUMBER = (1 << _FILE) - 1
 
 _Row = tuple[FieldValue, ...]
-_Told = tuple[str, str | None, str | None, str | None]
-"""A row as people read it: operation, target, value, status."""
+_Told = tuple[str, str | None, str | None, str | None, str | None]
+"""A row as people read it: operation, target, value, status, unit."""
 
 
 class Numbered(Protocol):
@@ -69,6 +76,7 @@ class OpenAlert:
         "match",
         "number",
         "previous",
+        "refused",
         "replaced",
         "rows",
         "saved_count",
@@ -109,6 +117,8 @@ class OpenAlert:
         self.alike = match.event.likeness.kin
         """What was weighed last, as its kin."""
         self.count = 0
+        self.refused = 0
+        """Of `count` how many took no effect."""
         self.saved_count = 0
         """The count when it was last given to the state."""
         self.first_ns = match.event.time_ns
@@ -133,7 +143,9 @@ class OpenAlert:
     def add(self, match: Match, room: int) -> int:
         """Takes a match in; gives how many rows and frames it took of the `room` there is."""
         before = len(self.rows) + len(self.frames)
-        self.count += _stands_for(match)
+        count = _stands_for(match)
+        self.count += count
+        self.refused += _refused(match, count)
         for member in match.members:
             self._add_event(member, room)
         self._add_event(match.event, room)
@@ -147,7 +159,9 @@ class OpenAlert:
 
         Its frames stay: the same match comes again with them, and more.
         """
-        self.count -= _stands_for(match)
+        count = _stands_for(match)
+        self.count -= count
+        self.refused -= _refused(match, count)
         if self.saved_count:
             self.saved_count = UNSAVED
         row = match.event.several(_ROW)
@@ -259,6 +273,7 @@ class OpenAlert:
             provider=provider_of(match) if fresh or kept is None else kept.provider,
             baseline=baseline_of(match.event) if fresh or kept is None else kept.baseline,
             anomaly=anomaly_of(match.event) if fresh or kept is None else kept.anomaly,
+            refused=self.refused + (0 if kept is None else kept.refused),
         )
 
 
@@ -281,6 +296,14 @@ def _stands_for(match: Match) -> int:
     """How many occurrences a match stands for: detectors tell of several at once."""
     told = match.event.own("anomaly.count") if match.group is None else None
     return told if isinstance(told, int) else match.event_count
+
+
+def _refused(match: Match, count: int) -> int:
+    """Of so many occurrences of a match, how many a device refused."""
+    if match.is_sequence or not is_deed(match.event):
+        return 0
+    refused, done = refusals(match)
+    return count if refused == done else refused
 
 
 def rule_facts(rule: Rule) -> AlertRule:
@@ -320,11 +343,11 @@ def _merged(kept: Alert | None, rows: dict[_Row, list[int]]) -> tuple[tuple[Viol
     """The table with the rows of this run, and how often there was none for lack of room."""
     if kept is None:
         return tuple(
-            Violation(*_told(row), count, Time(first_ns), Time(last_ns))
+            _violation(_told(row), count, first_ns, last_ns)
             for row, (count, first_ns, last_ns) in rows.items()
         ), 0
     table: dict[_Told, list[int]] = {
-        (one.operation, one.target, one.value, one.status): [
+        (one.operation, one.target, one.value, one.status, one.unit): [
             one.count,
             one.first_seen,
             one.last_seen,
@@ -342,14 +365,18 @@ def _merged(kept: Alert | None, rows: dict[_Row, list[int]]) -> tuple[tuple[Viol
         else:
             beyond += count
     return tuple(
-        Violation(*told, count, Time(first_ns), Time(last_ns))
+        _violation(told, count, first_ns, last_ns)
         for told, (count, first_ns, last_ns) in table.items()
     ), beyond
 
 
+def _violation(told: _Told, count: int, first_ns: int, last_ns: int) -> Violation:
+    return Violation(*told[:4], count, Time(first_ns), Time(last_ns), told[4])
+
+
 def _told(row: _Row) -> _Told:
-    operation, file, target, value, status = map(_text, row)
-    return operation or file or "unknown", target, value, status
+    operation, file, target, value, status, unit = map(_text, row)
+    return operation or file or "unknown", target, value, status, unit
 
 
 def _text(value: FieldValue) -> str | None:
@@ -362,9 +389,7 @@ def _text(value: FieldValue) -> str | None:
         return None
     if len(value) == 1:
         return str(value[0])
-    parts = value
-    shown = ", ".join(map(str, parts[:MAX_VALUES]))
-    return f"{shown} ..." if len(parts) > MAX_VALUES else shown
+    return listed(value, MAX_VALUES)
 
 
 def _fingerprint(*parts: str | None) -> str:

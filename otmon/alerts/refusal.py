@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from otmon.fields import CHANGE_CLASSES
+from otmon.model.event import Event
 from otmon.model.rule import Match
 
 _EFFECTIVE = CHANGE_CLASSES | {"program_upload", "file_read"}
 """Classes whose operations are nothing where they are refused. A question that is refused has
 still been asked, and what is refused to many questions is what a search is known by."""
+
+
+_OF_DEEDS = frozenset(("ot_operation", "ot_anomaly"))
+"""Categories whose events say what a client did."""
+
+
+def is_deed(event: Event) -> bool:
+    """Whether an event tells of what a client did, which an answer allows or refuses.
+
+    What is told of a device or of the form of a message is neither.
+    """
+    return event.category in _OF_DEEDS
 
 
 def refusals(match: Match) -> tuple[int, int]:

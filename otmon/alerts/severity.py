@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 _IDENTIFIED = {"pairing": 1.0, "ethertype": 1.0, "probe": 0.9, "association": 0.9, "port": 0.6}
 """Belief in a flow's protocol, by how it is known."""
+_KNOWN_BY = {
+    "pairing": "protocol proved by request and answer",
+    "probe": "protocol told by the form of its messages, no answer seen",
+    "port": "protocol told by its port alone",
+}
 
 _CLASSES_OF_ROLE = {
     "engineering_station": frozenset(
@@ -170,21 +175,23 @@ def _severity(
     rule_impact: str,
     rule_confidence: float,
     operation_class: str | None,
-    belief: tuple[float, str],
+    belief: tuple[float, str] | None,
     seen_badly: str | None,
     to_safety: bool,
     surroundings: _Surroundings,
 ) -> Severity:
     """The same, by what it depends on: a handful of combinations that come again and again."""
     impact = "safety" if to_safety else rule_impact
-    believed, known = belief
-    confidence = rule_confidence * believed
-    score = IMPACTS[impact] * confidence
+    confidence = rule_confidence
     factors = [
         f"impact {impact} {IMPACTS[impact]}",
         f"confidence of the rule {rule_confidence:g}",
-        f"{known} {believed:g}",
     ]
+    if belief is not None:
+        believed, known = belief
+        confidence *= believed
+        factors.append(f"{known} {believed:g}")
+    score = IMPACTS[impact] * confidence
     if seen_badly is not None:
         confidence *= _NEXT_TO_LOSS
         score *= _NEXT_TO_LOSS
@@ -223,11 +230,14 @@ def _refused(match: Match) -> tuple[float, str] | None:
     return (_REFUSED, "server refused") if refused == done else None
 
 
-def _belief(answered: FieldValue, identified_by: FieldValue) -> tuple[float, str]:
+def _belief(answered: FieldValue, identified_by: FieldValue) -> tuple[float, str] | None:
+    """Belief in the protocol, and why; none where no protocol plays a part."""
     if answered is True:
         return 1.0, "protocol proved by request and answer"
-    how = str(identified_by or "pairing")
-    return _IDENTIFIED.get(how, 1.0), f"protocol known by {how}"
+    if identified_by is None:
+        return None
+    how = str(identified_by)
+    return _IDENTIFIED.get(how, 1.0), _KNOWN_BY.get(how, f"protocol known by its {how}")
 
 
 def _context(doing: str, impact: str, around: _Surroundings) -> Iterator[tuple[float, str]]:

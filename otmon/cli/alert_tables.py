@@ -11,7 +11,7 @@ from rich.text import Text
 
 from otmon.cli import COMMANDS
 from otmon.cli.tables import LEVEL_STYLE, SHORT, clock, detected, grid, heading
-from otmon.model.alert import LEVELS, Alert
+from otmon.model.alert import LEVELS, Alert, how_often, several_units
 from otmon.state.journal import Entry
 
 _STATUS = {"acknowledged": "acked"}
@@ -89,7 +89,9 @@ def _between(alert: Alert) -> str:
     if alert.folded:
         return alert.message
     words = f"{alert.client or 'several'} to {alert.server or 'several'}"
-    return f"{words}, {alert.protocol}" if alert.protocol else words
+    if alert.protocol:
+        words = f"{words}, {alert.protocol}"
+    return f"{words}, {alert.refused:,} refused" if 0 < alert.refused < alert.count else words
 
 
 def _summary(counts: Mapping[tuple[str, str], int], printed: int) -> Text:
@@ -109,7 +111,7 @@ def _facts(alert: Alert) -> Group:
         ("status", _status(alert)),
         ("severity", f"{alert.severity}, {alert.level}; confidence {alert.confidence:g}"),
         ("first seen", f"{clock(alert.first_seen)} UTC"),
-        ("last seen", f"{clock(alert.last_seen)} UTC, {alert.count:,} times in all"),
+        ("last seen", f"{clock(alert.last_seen)} UTC; {how_often(alert)} in all"),
         ("client", alert.client or "several"),
         ("server", alert.server or "several"),
         ("protocol", alert.protocol or "-"),
@@ -158,10 +160,13 @@ def _parts(
 
 
 def _violations(alert: Alert, limit: int | None) -> Group:
-    table = grid("operation", "target", "value", "status", ">count", wrap="operation")
+    units = several_units(alert.violations)
+    named = ("unit",) if units else ()
+    table = grid("operation", *named, "target", "value", "status", ">count", wrap="operation")
     for row in alert.violations[:limit]:
         table.add_row(
             row.operation,
+            *([row.unit or "-"] if units else []),
             _short(row.target, 22),
             _short(row.value, 16),
             _short(row.status, 16),

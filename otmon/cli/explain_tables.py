@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from rich.console import Console, Group, RenderableType
@@ -12,11 +13,14 @@ from rich.text import Text
 from otmon.cli.tables import LEVEL_STYLE, clock, detected, grid, heading
 from otmon.evidence.explain import ExplainedFrame, Explanation
 from otmon.evidence.wireshark import Layer
+from otmon.model.alert import how_often, several_units
 
 WIDE = 110
 """Columns from which two decodes stand side by side."""
 FEW = 12
 """Rows of what was done, without --all."""
+LAYER_LINES = 24
+"""Lines of one layer of Wireshark's, without --all."""
 CARRIERS = ("frame", "eth", "vlan", "sll", "ip", "ipv6", "tcp", "udp", "tpkt", "cotp")
 """Layers below the industrial protocol: their names are enough, unless all is wanted."""
 
@@ -46,34 +50,36 @@ def _parts(
 ) -> Iterator[tuple[str, RenderableType]]:
     alert = explanation.alert
     yield "What happened", _happened(explanation, full)
-    yield "Who", _devices(explanation)
+    if explanation.devices:
+        yield "Who", _devices(explanation)
     if explanation.meaning:
         yield "Why it matters", _paragraphs(explanation.meaning)
-    yield "What the baseline said", _paragraphs(explanation.baseline or (_NO_BASELINE,))
-    if found := [*detected(alert)]:
-        yield "What the detector found", _paragraphs(found)
-    yield "Why otmon says so", _rule(explanation)
-    yield "How severe", _paragraphs(explanation.severity)
-    frames = [_frame(frame, full, wide) for frame in explanation.frames]
-    remarks = [Text(f"! {remark}", style="dim") for remark in explanation.remarks]
-    if frames or remarks:
-        yield "Frames", Group(*frames, *remarks)
-    if explanation.techniques:
-        yield (
-            "ATT&CK for ICS",
-            _paragraphs(f"{one.id} {one.name}\n{one.link}" for one in explanation.techniques),
-        )
+    # What to do comes before what it rests on: frames can fill several screens.
     if alert.triage:
         yield "Check next", _numbered(alert.triage)
     if alert.false_positives:
         yield "Looks the same and is not", _paragraphs(alert.false_positives)
     if explanation.related:
         yield "Related alerts", _related(explanation)
+    yield "What the baseline said", _paragraphs(explanation.baseline or (_NO_BASELINE,))
+    if found := [*detected(alert)]:
+        yield "What the detector found", _paragraphs(found)
+    yield "Why otmon says so", _rule(explanation)
+    yield "How severe", _severity(explanation)
+    if explanation.techniques:
+        yield (
+            "ATT&CK for ICS",
+            _paragraphs(f"{one.id} {one.name}\n{one.link}" for one in explanation.techniques),
+        )
+    frames = [_frame(frame, full, wide) for frame in explanation.frames]
+    remarks = [Text(f"! {remark}", style="dim") for remark in explanation.remarks]
+    if frames or remarks:
+        yield "Frames", Group(*frames, *remarks)
 
 
 _NO_BASELINE = (
-    "Nothing of this deviates from a baseline. Without one, otmon judges without knowing "
-    "what is normal here: see `otmon analyze --baseline`."
+    "There was none, so otmon judged without knowing what is normal here: see "
+    "`otmon analyze --baseline`."
 )
 
 
@@ -81,27 +87,64 @@ def _happened(explanation: Explanation, full: bool) -> Group:
     alert = explanation.alert
     begin, end = clock(alert.first_seen), clock(alert.last_seen)
     span = f"at {begin} UTC" if begin == end else f"from {begin} to {end} UTC"
-    often = "Once" if alert.count == 1 else f"{alert.count:,} times"
-    parts: list[RenderableType] = [Text(f"{alert.message}."), Text(f"{often}, {span}.")]
-    rows = alert.violations if full else alert.violations[:FEW]
+    parts: list[RenderableType] = [
+        Text(f"{alert.message}."),
+        Text(f"{how_often(alert).capitalize()}, {span}."),
+    ]
+    done = [row for row in alert.violations if row.operation != "unknown" or row.target]
+    rows = done if full else done[:FEW]
     if rows:
         valued = any(row.value for row in rows)
+        units = several_units(rows)
         middle = ("target", "value", "status") if valued else ("target", "status")
-        table = grid("first (UTC)", "operation", *middle, ">count", wrap=middle)
+        named = ("unit",) if units else ()
+        table = grid("first (UTC)", "operation", *named, *middle, ">count", wrap=middle)
         for row in rows:
             table.add_row(
                 clock(row.first_seen)[11:19],
                 row.operation,
+                *([row.unit or "-"] if units else []),
                 row.target or "-",
                 *([row.value or "-"] if valued else []),
                 (row.status or "-").replace("_", " "),
                 f"{row.count:,}",
             )
         parts += [Text(), table]
-    hidden = len(alert.violations) - len(rows)
-    if hidden:
-        parts.append(Text(f"and {hidden:,} rows more: --all prints them", style="dim"))
+    if len(done) > len(rows):
+        more = f"and {len(done) - len(rows):,} rows more: --all prints them"
+        parts.append(Text(more, style="dim"))
+    if explanation.notation:
+        parts.append(Text("; ".join(explanation.notation), style="dim"))
     return Group(*parts)
+
+
+def _severity(explanation: Explanation) -> Table:
+    """The factors as a sum is written: what, and how much."""
+    table = grid("", ">", wrap="")
+    table.show_header = False
+    for place, factor in enumerate(explanation.severity):
+        what, _, number = factor.rpartition(" ")
+        found = _IMPACT.match(factor)
+        if found:
+            what, number = f"impact on {_IMPACTS[found[1]]}{found[3]}, of 100", found[2]
+        elif what == "together":
+            number = f"{number}, {explanation.alert.level}"
+        elif not _NUMBER.fullmatch(number):
+            what, number = factor, ""
+        elif place:
+            number = f"x {number}"
+        table.add_row(what, number)
+    return table
+
+
+_IMPACT = re.compile(r"impact (\w+) (\d+)(.*)")
+_IMPACTS = {
+    "safety": "safety: people and the plant",
+    "control": "control of the process",
+    "view": "the view that people have of the process",
+    "it": "computers",
+}
+_NUMBER = re.compile(r"[\d.]+")
 
 
 def _devices(explanation: Explanation) -> Table:
@@ -139,7 +182,7 @@ def _frame(explained: ExplainedFrame, full: bool, wide: bool) -> Group:
     own = _own(explained)
     if not explained.wireshark:
         return Group(head, Padding(own, (0, 0, 1, 2)))
-    theirs = Text("\n").join(_layers(explained.wireshark, full))
+    theirs = Text("\n").join(_layers(explained.wireshark, full or not explained.own, full))
     table = Table(box=None, show_edge=False, pad_edge=False, padding=(0, 2, 0, 0), expand=wide)
     if wide:
         table.add_column("otmon", header_style="dim", ratio=2, overflow="fold")
@@ -164,14 +207,38 @@ def _own(explained: ExplainedFrame) -> Text:
     )
 
 
-def _layers(layers: Sequence[Layer], full: bool) -> Iterator[Text]:
-    below = [layer.name for layer in layers if not full and layer.name in CARRIERS]
+def _layers(layers: Sequence[Layer], carriers: bool, full: bool) -> Iterator[Text]:
+    below = [layer.name for layer in layers if not carriers and layer.name in CARRIERS]
     if below:
         yield Text(f"below: {', '.join(name for name in below if name != 'frame')}", style="dim")
     for layer in layers:
         if layer.name not in below:
             yield Text(layer.name, style="bold")
-            yield from (Text(f"  {line}") for line in layer.lines)
+            shown = layer.lines if full else [*_telling(layer)][:LAYER_LINES]
+            yield from (Text(f"  {line}") for line in shown)
+            if len(shown) < len(layer.lines):
+                more = f"  {len(layer.lines) - len(shown)} lines more: --all prints them"
+                yield Text(more, style="dim")
+
+
+def _telling(layer: Layer) -> Iterator[str]:
+    """What a layer says, without what says nothing."""
+    for line in layer.lines:
+        if layer.name in CARRIERS:
+            if _PLACES.match(line):
+                yield line
+        elif not _NOISE.search(line):
+            yield line
+
+
+_PLACES = re.compile(
+    r"(Source|Destination|Time to Live|Hop Limit|Identification|Flags|Sequence Number)\b.*:"
+)
+"""What tells who sent a packet, and how."""
+_NOISE = re.compile(
+    r"^[.01 ]+= .*: (Not set|False)$|^Data Chunk|[Cc]hecksum.*(\[correct\]|Good)$|^Fragment count"
+)
+"""What says that all is well, or repeats bytes."""
 
 
 def _paragraphs(lines: Iterable[str]) -> Group:

@@ -14,7 +14,7 @@ from rich.text import Text
 
 from otmon.cli.tables import LEVEL_STYLE, grid
 from otmon.live_view import News, View, faults_of
-from otmon.model.alert import LEVELS
+from otmon.model.alert import LEVELS, how_often
 from otmon.model.document import render_time
 from otmon.model.notice import Sight
 
@@ -271,12 +271,9 @@ def _latest(view: View, rows: int, width: int) -> RenderableType:
 def _said(news: News) -> str:
     """What an alert says, with its count where it does not say that itself."""
     alert = news.alert
-    times = f"{alert.count:,} times"
-    return (
-        alert.message
-        if alert.count < 2 or times in alert.message
-        else (f"{alert.message} ({times})")
-    )
+    often = how_often(alert)
+    told = alert.count < 2 or often in alert.message
+    return alert.message if told else f"{alert.message} ({often})"
 
 
 def _in_lines(words: str, width: int, most: int) -> str:

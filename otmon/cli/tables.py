@@ -16,7 +16,7 @@ from rich.text import Text
 from otmon.cli import COMMANDS
 from otmon.fields import CHANGE_CLASSES, OPERATION_CLASSES
 from otmon.input_faults import faults
-from otmon.model.alert import Alert
+from otmon.model.alert import Alert, in_a_sentence
 from otmon.model.asset import Asset
 from otmon.model.document import render_time
 from otmon.model.result import Capture, Conversation, Result
@@ -296,11 +296,9 @@ def _alerts(alerts: Sequence[Alert], names: _Names, limit: int | None) -> Group:
         head.append(f" {alert.rule.title}", style="bold")
         if alert.status != "open":
             head.append(f" ({alert.status})")
-        told = f"{alert.count} times" in alert.message
-        count = "" if told else _times(alert.count)
         frames = _frames(alert)
         body = [
-            Text(f"{alert.message}{count}"),
+            Text(in_a_sentence(alert)),
             Text(f"{clock(alert.first_seen)[11:]} UTC, {frames}; {', '.join(alert.techniques)}"),
         ]
         if alert.triage:
@@ -354,15 +352,20 @@ def _more(total: int, limit: int | None, things: str) -> list[Text]:
     return [Text(f"  and {total - limit:,} {things} more: --all prints them", style="dim")]
 
 
+LONG_NS = 1_000_000_000
+"""What held for less has no beginning that is worth telling."""
+
+
 def detected(alert: Alert) -> Iterator[str]:
     """What a detector said, as lines, where the baseline has not said the same."""
     anomaly, baseline = alert.anomaly, alert.baseline
     said = None if baseline is None else (baseline.expected, baseline.observed)
     if anomaly is None or said == (anomaly.expected, anomaly.observed):
         return
-    yield f"{anomaly.type}, said by {alert.provider}"
+    yield f"{anomaly.type.replace('_', ' ')} (detector {alert.provider})"
     if anomaly.expected is not None:
-        since = "" if anomaly.since is None else f", since {clock(anomaly.since)} UTC"
+        long = anomaly.since is not None and alert.first_seen - anomaly.since >= LONG_NS
+        since = f", since {clock(anomaly.since)} UTC" if long and anomaly.since else ""
         yield f"normal is: {anomaly.expected}{since}"
     if anomaly.observed is not None:
         yield f"seen was: {anomaly.observed}"

@@ -172,6 +172,7 @@ class AddressMoves(Detector):
         key = (type, shift.client_address, shift.server_address, shift.server_port)
         if not self._told.may(key, event.time_ns):
             return
+        sender = shift.client_address if shift.from_client else shift.server_address
         what = {"ttl": "time to live", "ip_id": "IP identification"}.get(shift.kind, "bytes")
         before, after = shift.values or ("the first copy", "another")
         yield finding(
@@ -179,7 +180,7 @@ class AddressMoves(Detector):
             event,
             type,
             category="ot_anomaly",
-            expected=f"{what} {before}",
+            expected=f"{what} {before} in packets of {sender}",
             observed=f"{after}, {shift.count} times",
         )
 

@@ -175,7 +175,7 @@ class Sensor(Detector):
                 health,
                 "capture_loss",
                 f"at most {limits.drop_share:.1%} of the frames lost",
-                f"{missed} of {frames + missed} frames lost within a minute",
+                f"{missed:,} of {frames + missed:,} frames lost within a minute",
             )
         elif (
             gap > limits.gap_share * max(total, 1)
@@ -187,7 +187,8 @@ class Sensor(Detector):
                 health,
                 "capture_loss",
                 f"at most {limits.gap_share:.0%} of the bytes not seen",
-                f"{gap} bytes not seen of {total + gap} within a minute",
+                f"{gap:,} of {total + gap:,} bytes not seen within a minute, "
+                f"{gap / (total + gap):.0%} of them",
             )
         for type, expected, observed in faults_of(health, limits):
             yield from self._tell(event, health, type, expected, observed)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from otmon.evidence.frames import EvidenceFrame
+from otmon.evidence.notation import notation
 from otmon.evidence.wireshark import Layer
 from otmon.model.alert import Alert
 
@@ -101,6 +102,8 @@ class Explanation:
     """Everything that helps to judge an alert."""
 
     alert: Alert
+    notation: tuple[str, ...]
+    """What the short names of what was touched stand for."""
     devices: tuple[Device, ...]
     meaning: tuple[str, ...]
     """Why it matters, general things last."""
@@ -153,13 +156,14 @@ def explain(
     conditions, factors = _split(alert.why)
     return Explanation(
         alert=alert,
+        notation=notation(alert.protocol, (row.target for row in alert.violations)),
         devices=tuple(
             _device(part, address, assets)
             for part, address in (("client", alert.client), ("server", alert.server))
             if address is not None
         ),
         meaning=tuple(_meaning(alert, rule, conditions, class_meanings)),
-        baseline=(*_baseline(conditions), *_deviations(alert, deviations)),
+        baseline=(*_baseline(alert), *_deviations(alert, deviations)),
         rule=_rule(alert, rule, conditions),
         severity=factors,
         frames=tuple(frames),
@@ -193,7 +197,7 @@ def _device(part: str, address: str, assets: Sequence[Mapping[str, Any]]) -> Dev
             roles = list(asset["roles"]) or [f"{one}?" for one in asset.get("role_candidates", ())]
             words = ", ".join([*roles, *named])
             return Device(part, address, asset["id"], words or "nothing more is known of it")
-    return Device(part, address, None, "no device of the inventory")
+    return Device(part, address, None, "no device of the inventory: it has not answered anybody")
 
 
 def _meaning(
@@ -205,7 +209,7 @@ def _meaning(
     said = [rule.description] if rule is not None else []
     held = _values(conditions).get("ot.operation.class")
     if held is not None and held in class_meanings:
-        said.append(f"Operations of the class {held}: {class_meanings[held].lower()}")
+        said.append(f"The class {held} means: {class_meanings[held].lower()}")
     if alert.protocol is not None and alert.protocol in PROTOCOLS:
         said.append(PROTOCOLS[alert.protocol])
     return said
@@ -217,23 +221,36 @@ def _values(conditions: Sequence[str]) -> dict[str, str]:
     return {field: value for field, word, value in pairs if word and " " not in field}
 
 
-def _baseline(conditions: Sequence[str]) -> list[str]:
-    values = _values(conditions)
-    return [
-        f"{field.removeprefix('baseline.')}: {value}"
-        for field, value in values.items()
-        if field.startswith(("baseline.", "anomaly.expected", "anomaly.observed"))
-    ]
+def _baseline(alert: Alert) -> list[str]:
+    """What the baseline said of the event that the message tells of."""
+    said = alert.baseline
+    if said is None:
+        return []
+    if said.state != "enforcing":
+        return ["It was still being learned then: nothing was told as new."]
+    if not said.novel:
+        return ["The like was done before: it is in the baseline."]
+    lines = [f"Not in the baseline; new is: {', '.join(said.novel).replace('_', ' ')}"]
+    if said.expected is not None:
+        lines.append(f"normal is: {said.expected}")
+    if said.observed is not None:
+        ids = f" ({', '.join(alert.statements[:2])})" if alert.statements else ""
+        lines.append(f"seen was: {said.observed}{ids}")
+    return lines
 
 
 def _deviations(alert: Alert, deviations: Sequence[Mapping[str, Any]]) -> list[str]:
     """What differed from the baseline in the frames of an alert, or in what its ends did."""
+    if alert.baseline is not None and alert.baseline.novel:
+        return []
     own = set(alert.evidence.frames)
     ends = [end for end in (alert.client, alert.server) if end is not None]
-    near = [one for one in deviations if own & set(one["frames"])] or [
-        one for one in deviations if ends and all(end in one["observed"] for end in ends)
-    ]
+    near = [one for one in deviations if own & set(one["frames"])]
     said = []
+    if not near:
+        near = [one for one in deviations if ends and all(end in one["observed"] for end in ends)]
+        if near:
+            said.append("What else the same two did that is not in the baseline:")
     for one in near[:MAX_DEVIATIONS]:
         said.append(f"seen: {one['observed']} ({one['statement']}, {one['state']})")
         if one["expected"]:
@@ -241,6 +258,13 @@ def _deviations(alert: Alert, deviations: Sequence[Mapping[str, Any]]) -> list[s
     if len(near) > MAX_DEVIATIONS:
         said.append(f"and {len(near) - MAX_DEVIATIONS} deviations more")
     return said
+
+
+def _own(alert: Alert, conditions: Sequence[str]) -> Sequence[str]:
+    """The conditions without what baseline and detector said, where that is told by itself."""
+    if alert.baseline is None and alert.anomaly is None:
+        return conditions
+    return [one for one in conditions if not one.startswith(("normal is: ", "seen was: "))]
 
 
 def _rule(alert: Alert, rule: KnownRule | None, conditions: Sequence[str]) -> ExplainedRule:
@@ -257,7 +281,9 @@ def _rule(alert: Alert, rule: KnownRule | None, conditions: Sequence[str]) -> Ex
             shown.add(field)
         lines.append(Line(text, met))
     lines += [
-        Line(one, None) for one in conditions if _values([one]).keys() - shown or not _values([one])
+        Line(one, None)
+        for one in _own(alert, conditions)
+        if _values([one]).keys() - shown or not _values([one])
     ]
     return ExplainedRule(
         alert.rule.id,

@@ -16,7 +16,8 @@ def message_lines(pdu: Mapping[str, Any]) -> Iterator[str]:
     if pdu["unit"] is not None:
         yield f"unit: {pdu['unit']}"
     yield from _addressed(pdu)
-    for item in pdu["items"]:
+    # A single item repeats what the message itself says.
+    for item in pdu["items"] if len(pdu["items"]) > 1 else ():
         yield from _addressed(item, "item: ")
     if pdu["status"] is not None:
         number = f" ({pdu['status_code']})" if pdu["status_code"] is not None else ""
@@ -25,7 +26,8 @@ def message_lines(pdu: Mapping[str, Any]) -> Iterator[str]:
         took = f", after {pdu['latency_ms']:.1f} ms" if pdu["latency_ms"] is not None else ""
         yield f"answers frame {pdu['transaction']}{took}"
     for name, value in (pdu.get(pdu["protocol"]) or {}).items():
-        yield f"{name}: {_plain(value)}"
+        if value is not False:
+            yield f"{name}: {_plain(value)}"
     if pdu["anomalies"]:
         yield f"anomalies: {', '.join(pdu['anomalies'])}"
     if len(pdu["frames"]) > 1:
@@ -43,6 +45,8 @@ def _addressed(part: Mapping[str, Any], before: str = "") -> Iterator[str]:
 
 def _listed(values: Iterable[Any]) -> str:
     shown = [_plain(value) for value in values]
+    if len(shown) > 2 and len(set(shown)) == 1:
+        return f"{shown[0]} ({len(shown)} times)"
     more = f" and {len(shown) - MAX_VALUES} more" if len(shown) > MAX_VALUES else ""
     return f"{', '.join(shown[:MAX_VALUES])}{more}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import shutil
 import tempfile
 from collections.abc import Collection
@@ -19,6 +20,13 @@ MAX_LINES = 2_000
 
 class WiresharkError(OtmonError):
     """Wireshark's opinion cannot be had."""
+
+
+_ELSEWHERE = re.compile(
+    r"(Request|Response) (Frame|In): |(Frame|Segment): \d+, payload|\d+ DNP 3.0 AL Fragment"
+)
+"""Lines that name other frames, by their place among those that were decoded: not as the capture
+counts them, so that they would lead to the wrong ones."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,4 +98,5 @@ def _layer(layer: Any) -> Layer:
         for field in layer._get_all_fields_with_alternates()
         if field.hide is not True and (field.showname or field.show)
     ]
-    return Layer(layer.layer_name, tuple(shown[:MAX_LINES]))
+    lines = [line for line in shown if not _ELSEWHERE.match(line.lstrip("["))]
+    return Layer(layer.layer_name, tuple(lines[:MAX_LINES]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from otmon.model.document import Time
@@ -35,6 +36,8 @@ class Violation:
     count: int
     first_seen: Time
     last_seen: Time
+    unit: str | None = None
+    """The station behind the endpoint, where the protocol names one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +157,31 @@ class Alert:
     """Of the event that `message` tells of; none where no baseline was used."""
     anomaly: AlertAnomaly | None = None
     """Of the same event; none where no detector spoke of it."""
+    refused: int = 0
+    """Of `count` how many were refused; none are where the refusals themselves are the finding."""
+
+
+def several_units(rows: Sequence[Violation]) -> bool:
+    """Whether what was done was done to several stations behind one endpoint."""
+    return len({row.unit for row in rows}) > 1
+
+
+def how_often(alert: Alert) -> str:
+    """How often it was done, and how often in vain: `13 times, 1 of them refused`."""
+    if alert.count < 2:
+        return "once"
+    said = f"{alert.count:,} times"
+    if not 0 < alert.refused < alert.count:
+        return said
+    return f"{said}, {alert.refused:,} of them refused"
+
+
+def in_a_sentence(alert: Alert) -> str:
+    """What an alert says, with how often where that is not said yet."""
+    often = how_often(alert)
+    if alert.count < 2 or often in alert.message:
+        return alert.message
+    return f"{alert.message}, {often}"
 
 
 @dataclass(frozen=True, slots=True)

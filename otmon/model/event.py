@@ -273,6 +273,14 @@ def stands_alone(behaviour: Behaviour) -> bool:
     return behaviour.answered or behaviour.role != "request"
 
 
+def listed(values: Sequence[Scalar], most: int) -> str:
+    """Values as people read them: equal ones once, with how many; of others the first `most`."""
+    if len(values) > 2 and all(value == values[0] for value in values):
+        return f"{_text(values[0])} ({len(values)} times)"
+    shown = ", ".join(map(_text, values[:most]))
+    return f"{shown} ..." if len(values) > most else shown
+
+
 def _text(value: Scalar) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"

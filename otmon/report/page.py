@@ -8,6 +8,7 @@ from importlib import resources
 import jinja2
 from markupsafe import Markup
 
+from otmon.model.alert import how_often, several_units
 from otmon.model.document import render_time
 from otmon.report import timeline, zone_map
 from otmon.report.content import Content, changes_of, described, roles_of
@@ -39,6 +40,8 @@ def html(content: Content) -> str:
         described=described,
         roles_of=roles_of,
         most_alerts=MAX_ALERTS,
+        how_often=how_often,
+        several_units=several_units,
         most_rows=MAX_ROWS,
     )
 

@@ -138,7 +138,7 @@ def _summary(content: Content) -> Rows:
 
 _ALERTS = (
     "no", "level", "severity", "status", "title", "message", "client", "server", "protocol",
-    "count", "first seen (UTC)", "last seen (UTC)", "techniques", "why", "check next",
+    "count", "refused", "first seen (UTC)", "last seen (UTC)", "techniques", "why", "check next",
     "looks the same", "capture", "frames", "rule", "rule version",
 )  # fmt: skip
 
@@ -156,6 +156,7 @@ def _alerts(content: Content) -> Rows:
             one.server or "several",
             one.protocol,
             one.count,
+            one.refused,
             _clock(one.first_seen),
             _clock(one.last_seen),
             ", ".join(one.techniques),
@@ -170,8 +171,8 @@ def _alerts(content: Content) -> Rows:
 
 
 _VIOLATIONS = (
-    "alert", "title", "operation", "target", "value", "status", "count", "first seen (UTC)",
-    "last seen (UTC)",
+    "alert", "title", "operation", "unit", "target", "value", "status", "count",
+    "first seen (UTC)", "last seen (UTC)",
 )  # fmt: skip
 
 
@@ -182,6 +183,7 @@ def _violations(content: Content) -> Rows:
                 alert.id,
                 alert.rule.title,
                 row.operation,
+                row.unit,
                 row.target,
                 row.value,
                 row.status,

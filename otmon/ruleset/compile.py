@@ -15,7 +15,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from otmon.model.event import Event, FieldValue, Scalar
+from otmon.model.event import Event, FieldValue, Scalar, listed
 from otmon.ruleset.condition import (
     And,
     Compare,
@@ -43,6 +43,8 @@ MAX_REGEX_INPUT = 4096
 
 MAX_EXPLAINERS = 4096
 """Conditions of which it is remembered how to explain them."""
+MAX_VALUES = 16
+"""Values of a field that a reason names."""
 
 _OPERATORS: dict[Comparison, Callable[[Any, Any], bool]] = {
     "lt": operator.lt,
@@ -105,9 +107,12 @@ def _explainer(condition: Condition) -> _Explainer:
         case Test(field=field):
 
             def explain_test(event: Event, found: list[str]) -> None:
-                value = event.text(field)
-                said = f"is {value}" if value is not None else "is not there"
-                found.append(f"{field} {said}")
+                value = event.get(field)
+                if isinstance(value, tuple) and value:
+                    found.append(f"{field} is {listed(value, MAX_VALUES)}")
+                else:
+                    text = event.text(field)
+                    found.append(f"{field} is {'not there' if text is None else text}")
 
             return explain_test
     return lambda _event, _found: None

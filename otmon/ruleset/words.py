@@ -71,7 +71,7 @@ def condition_lines(condition: Condition, depth: int = 0) -> Iterator[str]:
         case And(parts=parts) | Or(parts=parts):
             word = "all of" if isinstance(condition, And) else "any of"
             yield f"{margin}{word}:"
-            for part in parts:
+            for part in _flat(condition, parts):
                 yield from condition_lines(part, depth + 1)
 
 
@@ -119,6 +119,19 @@ def duration(seconds: int) -> str:
             count = seconds // size
             return f"{count} {unit}{'s' if count != 1 else ''}"
     return f"{seconds} seconds"
+
+
+def _flat(whole: Condition, parts: Sequence[Condition]) -> Iterator[Condition]:
+    """The parts, with those of a part that joins in the same way instead of it."""
+    for part in parts:
+        if (
+            isinstance(part, (And, Or))
+            and type(part) is type(whole)
+            and _joined(part.parts) is None
+        ):
+            yield from _flat(part, part.parts)
+        else:
+            yield part
 
 
 def _joined(parts: Sequence[Condition]) -> str | None:

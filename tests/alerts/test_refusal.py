@@ -7,8 +7,10 @@ from dataclasses import replace
 import pytest
 from alerts.test_aggregate import RULE, alerts_of, stop
 
+from otmon.alerts.aggregate import Aggregator
 from otmon.alerts.message import message_of
 from otmon.alerts.severity import severity_of
+from otmon.model.alert import how_often, in_a_sentence, several_units
 from otmon.model.rule import Match
 from tests.records import SECOND
 
@@ -102,3 +104,47 @@ def test_an_alert_that_goes_on_weighs_more_once_something_was_done():
 
     assert (86, 3) == (alert.severity, alert.count)
     assert alert.last_seen - alert.first_seen == 5 * SECOND
+
+
+@pytest.mark.parametrize(
+    ("matches", "often"),
+    [
+        ((stop(status=OK),), "once"),
+        ((stop(status=OK), stop(1, 3, status=OK)), "2 times"),
+        (
+            (stop(status=OK), stop(1, 3, status=REFUSED), stop(2, 5, status=OK)),
+            "3 times, 1 of them refused",
+        ),
+        ((stop(status=REFUSED), stop(1, 3, status=REFUSED)), "2 times"),
+        ((times(OK, REFUSED, REFUSED),), "3 times, 2 of them refused"),
+        ((steps(REFUSED, OK), steps(OK, OK, at_s=600)), "2 times"),
+        ((times(REFUSED, REFUSED, OK, rule=ABOUT),), "3 times"),
+    ],
+)
+def test_how_often_says_how_often_in_vain(matches: tuple[Match, ...], often: str):
+    (alert,) = alerts_of(*matches)
+
+    assert often == how_often(alert)
+
+
+def test_a_sentence_does_not_say_accepted_of_what_was_refused_in_part():
+    (alert,) = alerts_of(stop(status=OK), stop(1, 3, status=REFUSED))
+
+    assert in_a_sentence(alert).endswith(", accepted, 2 times, 1 of them refused")
+
+
+def test_a_request_that_is_taken_back_is_no_refusal_either():
+    aggregator = Aggregator()
+    refused = stop(1, 3, status=REFUSED)
+    aggregator.add_all([stop(status=OK), refused])
+    aggregator.take_back(refused)
+    (alert,) = aggregator.alerts()
+
+    assert (1, 0) == (alert.count, alert.refused)
+
+
+def test_the_same_done_to_other_stations_is_told_by_station():
+    (alert,) = alerts_of(stop(unit="1"), stop(1, 3, unit="2"))
+
+    assert ["1", "2"] == [row.unit for row in alert.violations]
+    assert several_units(alert.violations)

@@ -94,7 +94,7 @@ def test_what_a_detector_found_without_a_baseline_is_said(tmp_path):
     told = [run(*words, "--state", state, 1) for words in (("alerts", "show"), ("explain",))]
 
     for text in told:
-        assert "no_reply, said by watchdog" in text
+        assert "no reply (detector watchdog)" in text
         assert "normal is: an answer to each call, since 2026-03-02 06:01:31" in text
         assert "seen was: 8 calls in 24 s without an answer" in text
 

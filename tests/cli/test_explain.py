@@ -112,3 +112,39 @@ def test_a_capture_that_is_gone_leaves_an_explanation_without_frames(tmp_path, w
     width(80)
 
     assert "is not there any more" in run("explain", 1, "--state", state)
+
+
+def test_what_to_do_comes_before_what_it_rests_on(state, width):
+    width(80)
+    text = run("explain", 1, "--state", state, "--no-wireshark")
+
+    assert text.index("\nCheck next\n") < text.index("\nWhy otmon says so\n")
+    assert text.index("\nATT&CK for ICS\n") < text.index("\nFrames\n")
+
+
+def test_factors_are_written_as_a_product(state, width):
+    width(80)
+    text = run("explain", 1, "--state", state, "--no-wireshark")
+    part = text.partition("\nHow severe\n")[2].partition("\nATT&CK")[0]
+
+    assert ["90", "x 0.95", "x 1", "critical"] == [
+        line.split("  ")[-1].strip().removeprefix("86, ") for line in part.splitlines() if line
+    ]
+
+
+def test_stations_that_were_asked_are_named(tmp_path, width):
+    width(80)
+    site = tmp_path / "site.otmon"
+    found = otmon.analyze(PCAPS / "modbus" / "unit_sweep.pcapng", state=site)
+    (number,) = (one.id for one in found.alerts if one.rule.title.startswith("Stations behind"))
+    table = run("explain", number, "--state", site, "--no-wireshark").partition("\nWho\n")[0]
+
+    assert "operation               unit  target" in table
+
+
+def test_a_finding_that_is_about_no_operation_has_no_table(tmp_path, width):
+    width(80)
+    site = tmp_path / "site.otmon"
+    otmon.analyze(PCAPS / "network" / "arp_scan.pcapng", state=site)
+
+    assert "unknown" not in run("explain", 1, "--state", site, "--no-wireshark")

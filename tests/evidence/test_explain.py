@@ -10,7 +10,7 @@ from places import PCAPS
 import otmon
 from otmon.evidence.explain import KnownRule, explain
 from otmon.evidence.message import message_lines
-from otmon.model.alert import Alert
+from otmon.model.alert import Alert, AlertBaseline
 
 STOP = PCAPS / "s7comm" / "stop_start.pcapng"
 RULE = KnownRule(
@@ -63,14 +63,14 @@ def test_an_end_is_told_as_the_inventory_knows_it(stopped):
     client, server = explained(stopped).devices
 
     assert ("server", "a-1", "plc, Siemens, CPU 315") == (server.part, server.asset, server.words)
-    assert "no device of the inventory" == client.words
+    assert "no device of the inventory: it has not answered anybody" == client.words
 
 
 def test_the_meaning_goes_from_the_rule_to_the_protocol(stopped):
     rule, operation, protocol = explained(stopped).meaning
 
     assert RULE.description == rule
-    assert "Operations of the class mode_stop: stops a controller." == operation
+    assert "The class mode_stop means: stops a controller." == operation
     assert protocol.startswith("S7comm of S7-300 and S7-400 has no log-in")
 
 
@@ -96,10 +96,36 @@ def test_without_its_rule_the_conditions_that_held_are_left(stopped):
 
 
 def test_what_was_expected_is_what_the_baseline_said(stopped):
-    why = ("baseline.expected is hmi-01 alone", "anomaly.observed is a stop", *stopped.why)
+    baseline = AlertBaseline("enforcing", ("peer", "value_set"), "hmi-01 alone", "a stop", None)
 
-    said = explained(replace(stopped, why=why)).baseline
-    assert ("expected: hmi-01 alone", "anomaly.observed: a stop") == said
+    said = explained(replace(stopped, baseline=baseline, statements=("b-1",))).baseline
+
+    assert (
+        "Not in the baseline; new is: peer, value set",
+        "normal is: hmi-01 alone",
+        "seen was: a stop (b-1)",
+    ) == said
+
+
+def test_what_is_still_learned_is_not_told_as_known(stopped):
+    learning = AlertBaseline("learning", (), None, None, None)
+
+    said = explained(replace(stopped, baseline=learning)).baseline
+
+    assert ("It was still being learned then: nothing was told as new.",) == said
+
+
+def test_what_was_normal_is_told_once(stopped):
+    baseline = AlertBaseline("enforcing", ("peer",), "hmi-01 alone", "a stop", None)
+    why = ("normal is: hmi-01 alone", "seen was: a stop", *stopped.why)
+
+    lines = explained(replace(stopped, baseline=baseline, why=why)).rule.lines
+
+    assert [] == [line.text for line in lines if "hmi-01" in line.text]
+
+
+def test_short_names_of_targets_are_said_in_words(stopped):
+    assert ("pi: a service of the controller itself",) == explained(stopped).notation
 
 
 def test_a_message_is_told_in_lines():

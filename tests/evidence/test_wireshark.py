@@ -73,3 +73,12 @@ def test_a_tshark_that_ended_before_the_frames_came_is_told(pyshark, monkeypatch
 
     with pytest.raises(WiresharkError, match=r"tshark failed.*Open the capture in Wireshark"):
         decode(STOP.read_bytes(), {8, 10_000})
+
+
+def test_no_line_names_a_frame_by_its_place_in_the_extract(pyshark):
+    capture = (PCAPS / "modbus" / "unit_sweep.pcapng").read_bytes()
+    found = decode(capture, set(range(1, 20)))
+
+    lines = [line for layers in found.values() for layer in layers for line in layer.lines]
+    assert any("Time from request" in line for line in lines)
+    assert [] == [line for line in lines if line.startswith("Request Frame")]

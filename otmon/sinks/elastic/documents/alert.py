@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from otmon.model.alert import Alert, Excerpt
+from otmon.model.alert import Alert, Excerpt, in_a_sentence
 from otmon.model.asset import Asset
 from otmon.model.rule import Rule
 from otmon.sinks.elastic.documents.draft import (
@@ -121,7 +121,7 @@ def _alert_fields(sensor: Sensor, one: Alert, find: Find, rule: Rule | None) -> 
         "event.risk_score": float(one.severity),
         "event.risk_score_norm": float(one.severity),
         "event.outcome": outcome_of({violation.status for violation in done}),
-        "event.reason": one.message,
+        "event.reason": in_a_sentence(one) if one.refused else one.message,
         "rule.id": one.rule.id,
         "rule.name": one.rule.title,
         "rule.version": one.rule.version,
