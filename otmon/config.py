@@ -115,6 +115,8 @@ class Elastic:
     """The last part of the names of data streams: lower case, without a hyphen."""
     sensor: str | None = None
     """What this sensor is called; the name of the machine, if left out."""
+    tags: tuple[str, ...] = ()
+    """Words of your own that stand on every document of this sensor: `["hall-2", "batch"]`."""
     interval_seconds: float = 60.0
     """Over how much packet time operations and conversations are counted together."""
     operations: str = "summary"

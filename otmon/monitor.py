@@ -33,8 +33,9 @@ from otmon.pdu_log import PduLog
 from otmon.pipeline import Analysis
 from otmon.reload import left_for_a_restart
 from otmon.sensor_gauge import Gauge
+from otmon.sensor_identity import sensor_of
 from otmon.sensor_watch import SensorWatch
-from otmon.shipping import Shipping, delivery, sensor_of
+from otmon.shipping import Shipping, delivery
 from otmon.site_memory import SiteMemory, nothing_known
 from otmon.state import alerts
 from otmon.state.site_file import SiteFile

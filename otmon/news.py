@@ -26,7 +26,7 @@ from otmon.state.alerts import Change
 HOUR_NS = 3_600_000_000_000
 _CHANGE = "told_change"
 """The fact that says which change of an alert was told last."""
-_UNTOLD = ("evidence", "last_seen")
+_UNTOLD = ("evidence", "last_seen", "peer_count")
 """What changes of a device with every packet: no news by itself."""
 _BY_TRAFFIC = ("raised", "level", "count", "reopened")
 """Changes whose time is that of packets."""

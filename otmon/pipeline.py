@@ -120,7 +120,7 @@ class Analysis:
         self._advise(config)
         self._inventory.segments.interface = lambda number: engine.files()[number].path
         if shipping is not None:
-            shipping.inform(self._inventory.facts)
+            shipping.inform(self._inventory.facts, self._deviates)
         self._behaviours = _engine.Behaviours()
         self._conversations: dict[int, _engine.Conversation] = {}
         self._contents: list[_engine.Content] = []
@@ -374,6 +374,9 @@ class Analysis:
                 self._hold_against(self._event_of(behaviour), found, shown=alone)
         elif alone:
             self._operation(self._event_of(behaviour))
+
+    def _deviates(self, behaviour: _engine.Behaviour) -> bool:
+        return self._normal is not None and self._normal.deviates(behaviour)
 
     def _event_of(self, behaviour: _engine.Behaviour) -> Event:
         likeness = self._likenesses.of_behaviour(behaviour)

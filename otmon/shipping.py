@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
-import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from otmon import _engine
@@ -37,7 +34,7 @@ from otmon.ruleset.site import site_rules
 from otmon.sinks import dead_letters, ledger, outbox, told
 from otmon.sinks.elastic import documents
 from otmon.sinks.elastic.documents import Draft, Facts, Find, Moment, Sensor, Talked
-from otmon.sinks.elastic.intervals import Intervals
+from otmon.sinks.elastic.intervals import Interval, Intervals
 from otmon.sinks.outbox import Bounds, Document, Failure
 from otmon.state import captures
 from otmon.state.site_file import SiteFile
@@ -45,52 +42,8 @@ from otmon.state.site_file import now_ns as wall_ns
 
 MOST_DRAFTS = 40_000
 """Documents that a sensor holds in memory while its state cannot be written."""
-_INTERFACES = Path("/sys/class/net")
 SPOOL_AT = 2_000
 """Documents that a run over files holds in memory before they go into its spool."""
-
-
-def sensor_of(
-    config: Config, captures: Sequence[str] = (), interfaces: Sequence[str] = ()
-) -> Sensor:
-    """Who sends: what the site says; for captures of nobody a name made of their bytes."""
-    host = socket.gethostname()
-    named = config.elastic.sensor
-    if named is None and captures:
-        identity = f"analyze:{_digest(captures)}"
-    else:
-        identity = f"{config.site.name}:{named or host}"
-    return Sensor(
-        id=identity,
-        site=config.site.name,
-        name=named or host,
-        namespace=config.elastic.namespace,
-        hostname=host,
-        interfaces=tuple(interfaces),
-        mac=tuple(filter(None, map(_mac_of, interfaces))),
-        is_outside=Outside(config.site.networks),
-    )
-
-
-def _mac_of(interface: str) -> str | None:
-    """The hardware address of an interface of this machine."""
-    try:
-        text = (_INTERFACES / interface / "address").read_text("ascii").strip()
-    except (OSError, ValueError):
-        return None
-    return text.replace(":", "-").upper() or None
-
-
-def _digest(captures: Sequence[str]) -> str:
-    """The same for the same captures, wherever they are."""
-    whole = hashlib.sha256()
-    for path in captures:
-        if not Path(path).is_file():
-            whole.update(path.encode("utf-8", "surrogateescape"))
-            continue
-        with Path(path).open("rb") as file:
-            whole.update(hashlib.file_digest(file, "sha256").digest())
-    return whole.hexdigest()[:16]
 
 
 def bounds_of(config: Config) -> Bounds:
@@ -120,6 +73,7 @@ class Shipping:
         self._operations: Intervals[_engine.Behaviour, int] = Intervals(every_ns, 0)
         self._conversations: Intervals[_engine.Conversation, Talked] = Intervals(every_ns, Talked())
         self._facts: Facts = lambda ip, mac, vlan: None
+        self._deviates: Callable[[_engine.Behaviour], bool] = lambda one: False
         self._place = (-1, -1)
         self._index = 0
         """Flow and packet time of the last operation that was told by itself, and its number."""
@@ -148,24 +102,33 @@ class Shipping:
         """Take what a behaviour has come to."""
         over = self._operations.see(one.behaviour, one, one.count)
         if over is not None:
-            self._add(
-                documents.operation(self.sensor, over.now, over.before, self._facts, new=over.new)
-            )
+            self._add(self._operation(over))
 
     def conversation(self, one: _engine.Conversation) -> None:
         """Take what a conversation has come to."""
         over = self._conversations.see(one.id, one, documents.talked(one))
         if over is not None:
-            self._add(
-                documents.conversation(
-                    self.sensor,
-                    over.now,
-                    over.before,
-                    self._facts,
-                    new=over.new,
-                    interval_ns=self.interval_ns,
-                )
-            )
+            self._add(self._conversation(over))
+
+    def _operation(self, over: Interval[_engine.Behaviour, int]) -> Draft:
+        return documents.operation(
+            self.sensor,
+            over.now,
+            over.before,
+            self._facts,
+            new=over.new,
+            deviates=self._deviates(over.now),
+        )
+
+    def _conversation(self, over: Interval[_engine.Conversation, Talked]) -> Draft:
+        return documents.conversation(
+            self.sensor,
+            over.now,
+            over.before,
+            self._facts,
+            new=over.new,
+            interval_ns=self.interval_ns,
+        )
 
     def transaction(self, one: _engine.Transaction, behaviour: str | None) -> None:
         """Take one operation, where its class is notable or it is no plain success."""
@@ -181,9 +144,10 @@ class Shipping:
         """Take how the sensor is."""
         self._add(documents.sensor_health(self.sensor, time_ns, figures))
 
-    def inform(self, facts: Facts) -> None:
-        """Learn who knows the devices at the time of an event."""
+    def inform(self, facts: Facts, deviates: Callable[[_engine.Behaviour], bool]) -> None:
+        """Learn who knows the devices at the time of an event, and who knows what is normal."""
         self._facts = facts
+        self._deviates = deviates
 
     def know(self, assets: Iterable[Asset]) -> None:
         """Take the devices that documents name."""
@@ -279,20 +243,9 @@ class Shipping:
 
     def _end_intervals(self, now_ns: int | None) -> None:
         for done in self._operations.end(now_ns):
-            self._add(
-                documents.operation(self.sensor, done.now, done.before, self._facts, new=done.new)
-            )
+            self._add(self._operation(done))
         for talk in self._conversations.end(now_ns):
-            self._add(
-                documents.conversation(
-                    self.sensor,
-                    talk.now,
-                    talk.before,
-                    self._facts,
-                    new=talk.new,
-                    interval_ns=self.interval_ns,
-                )
-            )
+            self._add(self._conversation(talk))
 
     def _put(self, db: Any, drafts: Sequence[Draft]) -> None:
         put(db, self.sensor, drafts, self._bounds, self._most_bytes)

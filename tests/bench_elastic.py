@@ -22,7 +22,8 @@ from elasticsearch import Elasticsearch
 
 from otmon.config import Config, Elastic
 from otmon.runs import analyze
-from otmon.shipping import SPOOL_AT, Shipping, sensor_of
+from otmon.sensor_identity import sensor_of
+from otmon.shipping import SPOOL_AT, Shipping
 from otmon.sinks import outbox
 from otmon.sinks.elastic import setup
 from otmon.sinks.elastic.connection import Server, connect

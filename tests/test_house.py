@@ -20,6 +20,7 @@ PARTS = {
 LAYERS = {
     "cli": {
         "input_faults",
+        "sensor_identity",
         "shipping",
         "interface_checks",
         "live_view",
@@ -41,6 +42,7 @@ LAYERS = {
     "operating_modes": {"site_calendar", "site_description", "model", "config", "_engine"},
     "surroundings": {"site_calendar", "model", "inventory", "_engine"},
     "news": {"model", *PARTS},
+    "sensor_identity": {"config", "model", "sinks"},
     "shipping": {"news", "model", "config", "fields", "errors", "_engine", *PARTS},
     "sensor_watch": {"model", "thresholds", "_engine", *PARTS},
     "sensor_gauge": set(),
@@ -51,6 +53,7 @@ LAYERS = {
         "fault_log",
         "live_view",
         "reload",
+        "sensor_identity",
         "sensor_watch",
         "shipping",
         "wanted",

@@ -15,7 +15,8 @@ from otmon.config import Config, Elastic
 from otmon.model.alert import Alert, KeptAlert
 from otmon.model.document import Time
 from otmon.runs import analyze
-from otmon.shipping import Shipping, sensor_of, tell, tell_alerts_again
+from otmon.sensor_identity import sensor_of
+from otmon.shipping import Shipping, tell, tell_alerts_again
 from otmon.sinks import outbox, told
 from otmon.state import alerts
 from otmon.state.journal import Action

@@ -16,7 +16,8 @@ from records import START, Transaction
 from otmon.config import Config, Elastic
 from otmon.model.asset import Asset
 from otmon.runs import analyze
-from otmon.shipping import MOST_DRAFTS, Shipping, sensor_of
+from otmon.sensor_identity import sensor_of
+from otmon.shipping import MOST_DRAFTS, Shipping
 from otmon.sinks import outbox
 from otmon.state.site_file import SiteFile
 
@@ -135,3 +136,28 @@ def test_operations_are_sent_alone_only_where_people_wish_it(tmp_path):
 def test_an_unknown_way_to_send_operations_is_refused():
     with pytest.raises(ValueError, match="summary or notable"):
         Elastic(operations="all")
+
+
+def deviating(site: SiteFile, capture: str) -> set[tuple[str, ...]]:
+    """What the documents of a capture say that is not as `habits` has it: objects and function."""
+    folder = PCAPS / "baseline"
+    path = str(folder / f"{capture}.pcapng")
+    config = Config()
+    sent = Shipping(config, sensor_of(config, [path]), site)
+    analyze([path], baseline=folder / "habits.pcapng", shipping=sent)
+    return {
+        (*one["ot"].get("object", {}).get("id", ()), one["ot"]["function"]["name"])
+        for one in waiting(site)
+        if "deviating" in one["otmon"].get("behaviour", {}).get("state", ())
+    }
+
+
+def test_what_the_baseline_does_not_have_for_normal_is_told_as_deviating(site):
+    assert {
+        ("hr:102", "write_single_register"),
+        ("hr:200-201", "write_multiple_registers"),
+    } <= deviating(site, "departures")
+
+
+def test_what_is_normal_is_told_as_known_or_new(site):
+    assert set() == deviating(site, "habits")

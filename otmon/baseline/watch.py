@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from otmon.baseline.book import Address as Place
+from otmon.baseline.book import is_known
 from otmon.baseline.compare import Baseline, Found
 from otmon.baseline.deed import CARRIERS, FOLDED_CLASSES, Deed, folded
 from otmon.baseline.deviation import Deviation, Frame
@@ -44,12 +45,14 @@ _NOTHING = Found(Verdict("enforcing"))
 class _Seen:
     """What is remembered of a behaviour of this run."""
 
-    __slots__ = ("counted", "intervals", "statement")
+    __slots__ = ("beyond", "counted", "intervals", "statement")
 
     def __init__(self, statement: Statement, intervals: Sequence[Range]) -> None:
         self.statement = statement
         self.intervals = intervals
         self.counted = 0
+        self.beyond: Statement | None = None
+        """The latest that covers addresses beyond those of the first."""
 
 
 class Watch:
@@ -140,6 +143,7 @@ class Watch:
                     self._seen[number] = seen
             elif found.statement is not seen.statement:
                 self._baseline.noted(found.statement, time_ns)
+                seen.beyond = found.statement
             seen.intervals = intervals
             self._baseline.show(found, (record.latest_frame,))
         more = record.count - seen.counted
@@ -148,6 +152,17 @@ class Watch:
             self._habits.behaviour(seen.statement, record)
             self._baseline.count(seen.statement, more, record.first_seen_ns, record.last_seen_ns)
         return found
+
+    def deviates(self, record: Behaviour) -> bool:
+        """Whether a behaviour is no part of what is normal, and nobody has muted it."""
+        number = record.behaviour
+        seen = None if number is None else self._seen.get(number)
+        if seen is None:
+            return False
+        statements = (seen.statement, seen.beyond)
+        return any(
+            one is not None and one.state != "muted" and not is_known(one) for one in statements
+        )
 
     def transaction(self, record: Transaction) -> Found:
         """Takes an operation; gives what is said of it, of several parts the most unusual."""

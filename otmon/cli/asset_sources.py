@@ -17,9 +17,9 @@ from otmon.errors import UsageError
 from otmon.inventory.advisory import Advisories
 from otmon.inventory.inventory import Inventory
 from otmon.inventory.proposal import Talk
-from otmon.inventory.service import spoken_at
 from otmon.model.asset import Asset
 from otmon.model.document import unpack
+from otmon.model.service import spoken_at
 from otmon.state import assets as kept
 from otmon.state import baseline, results
 from otmon.state.site_file import SiteFile

@@ -165,6 +165,13 @@ def _who(asset: Asset) -> str:
     return ", ".join(words)
 
 
+def _where_it_answers(asset: Asset) -> str:
+    """Its ports, and the units behind them."""
+    ports = ", ".join(f"port {port}" for port in asset.server_ports)
+    units = ", ".join(one.replace(":", " ") for one in asset.stations)
+    return " as ".join(part for part in (ports, units) if part and asset.gateway is None)
+
+
 def _facts(asset: Asset, gateway: Asset | None) -> Iterator[tuple[str, str]]:
     rows = (
         ("IP", ", ".join(asset.ip)),
@@ -185,6 +192,8 @@ def _facts(asset: Asset, gateway: Asset | None) -> Iterator[tuple[str, str]]:
         ("criticality", asset.criticality),
         ("safety", "yes" if asset.safety else ""),
         ("protocols", ", ".join(asset.protocols)),
+        ("answers at", _where_it_answers(asset)),
+        ("speaks with", f"{asset.peer_count} addresses" if asset.peer_count > 1 else ""),
         ("state", asset.state if asset.confirmed else f"{asset.state}, unconfirmed"),
         ("first seen", f"{clock(asset.first_seen)} UTC"),
         ("last seen", f"{clock(asset.last_seen)} UTC"),

@@ -21,7 +21,8 @@ from otmon.cli.elastic_setup import setup
 from otmon.cli.shipments import send_all, sender, spool, write_all, writer
 from otmon.config import Config, load
 from otmon.errors import StateError, UsageError
-from otmon.shipping import bounds_of, sensor_of, tell, tell_alerts_again
+from otmon.sensor_identity import sensor_of
+from otmon.shipping import bounds_of, tell, tell_alerts_again
 from otmon.sinks import dead_letters, ledger
 from otmon.sinks.elastic.documents import Sensor
 from otmon.state.site_file import SiteFile

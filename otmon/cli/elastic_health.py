@@ -16,7 +16,8 @@ from otmon.cli.shipments import kibana, sender, server, spool
 from otmon.config import Config, load
 from otmon.errors import OptionsError, OtmonError, SinkError, StateError
 from otmon.model.finding import FAILURE, OK, WARNING, Finding
-from otmon.shipping import bounds_of, sensor_of
+from otmon.sensor_identity import sensor_of
+from otmon.shipping import bounds_of
 from otmon.sinks import dead_letters, outbox
 from otmon.sinks.elastic import backlog
 from otmon.state.site_file import SiteFile, now_ns

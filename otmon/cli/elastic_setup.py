@@ -12,7 +12,7 @@ from otmon.cli.shipments import kibana, server
 from otmon.cli.site import today
 from otmon.config import Config, load
 from otmon.errors import OptionsError, UsageError
-from otmon.shipping import sensor_of
+from otmon.sensor_identity import sensor_of
 from otmon.sinks.elastic.connection import connect
 from otmon.sinks.elastic.templates import LIFECYCLES
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from otmon.cli import console
 from otmon.config import Config
 from otmon.errors import OptionsError, SinkError
-from otmon.shipping import Shipping, bounds_of, sensor_of
+from otmon.sensor_identity import sensor_of
+from otmon.shipping import Shipping, bounds_of
 from otmon.sinks import outbox
 from otmon.sinks.elastic import bundle
 from otmon.sinks.elastic.connection import Server, connect, credentials, kibana_key

@@ -6,10 +6,10 @@ import datetime
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from otmon.inventory.service import spoken_at
 from otmon.inventory.zone import Zones
 from otmon.model.internet import INTERNET
 from otmon.model.observed import Ends
+from otmon.model.service import spoken_at
 
 if TYPE_CHECKING:
     from otmon._engine import Behaviour, Conversation, Transaction

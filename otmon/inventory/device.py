@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 Place = tuple[int | None, str | None, str | None]
 """A VLAN id, an IP and a hardware address."""
 
+MAX_PEERS = 1_024
+"""Addresses of others that are counted: more do not change what it is."""
+
 
 @dataclass(slots=True)
 class Station:
@@ -51,7 +54,9 @@ class Device:
         "nested",
         "new",
         "number",
+        "peers_before",
         "places",
+        "ports_before",
         "protocol",
         "public",
         "remembered",
@@ -112,6 +117,9 @@ class Device:
         self.client_talks: dict[int, Conversation] = {}
         self.server_talks: dict[int, Conversation] = {}
         """Industrial conversations of this run by number, as client and as server."""
+        self.peers_before: frozenset[str] = frozenset()
+        self.ports_before: frozenset[int] = frozenset()
+        """Addresses with which it spoke, and ports at which it answered, in runs before."""
         self.stations: dict[tuple[str | None, str, int], Station] = {}
         """What stations behind it answered, by its own address, protocol and unit."""
         self.nested: dict[tuple[str, int], Device] = {}
@@ -139,6 +147,21 @@ class Device:
         self.saved: tuple[object, ...] = ()
         """What `stamp` gave when it was written last."""
 
+    def peers(self) -> frozenset[str]:
+        """The addresses with which it spoke industrial protocols; of very many only some."""
+        found = set(self.peers_before)
+        for talk in self.client_talks.values():
+            found.add(talk.server_ip or talk.server_mac or "")
+        for talk in self.server_talks.values():
+            found.add(talk.client_ip or talk.client_mac or "")
+        return frozenset(sorted(found)[:MAX_PEERS]) if len(found) > MAX_PEERS else frozenset(found)
+
+    def ports(self) -> frozenset[int]:
+        """The ports at which it answered in industrial protocols."""
+        answered = (one for one in self.server_talks.values() if one.answered_count)
+        now = frozenset(talk.server_port for talk in answered)
+        return (now | self.ports_before) - {0}
+
     def stamp(self) -> tuple[object, ...]:
         """Changes when there is something new to remember, or a minute later."""
         return (
@@ -149,6 +172,8 @@ class Device:
             len(self.stations),
             len(self.activity.asked),
             len(self.activity.answered),
+            len(self.client_talks),
+            len(self.server_talks),
             self.routes,
             self.routed,
             self.new,

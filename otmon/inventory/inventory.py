@@ -27,11 +27,11 @@ from otmon.inventory.places import Places
 from otmon.inventory.record import asset_of, facts_of, in_order, standing_of
 from otmon.inventory.role import RELAYS, SERVERS, Roles, roles_of
 from otmon.inventory.segment import Frame, Segments, Vlan
-from otmon.inventory.service import service_of
 from otmon.inventory.station import Stations, family
 from otmon.inventory.words import WordBook
 from otmon.inventory.zone import Zones
 from otmon.model.event import NEVER_NS
+from otmon.model.service import service_of
 
 if TYPE_CHECKING:
     from otmon._engine import Address, Behaviour, Claim, Conversation, Transaction

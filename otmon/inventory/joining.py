@@ -47,6 +47,8 @@ def join(kept: Device, gone: Device) -> None:
     kept.client_talks |= gone.client_talks
     kept.server_talks |= gone.server_talks
     kept.stations |= gone.stations
+    kept.peers_before |= gone.peers_before
+    kept.ports_before |= gone.ports_before
     for place, nested in gone.nested.items():
         nested.gateway = kept
         kept.nested.setdefault(place, nested)

@@ -48,6 +48,8 @@ def record_of(device: Device, file_name: FileName) -> Record:
         "asked_ns": [activity.first_ns, activity.last_ns] if activity.asked else None,
         "protocols": sorted(activity.protocols),
         "services": sorted(activity.services),
+        "peers": sorted(device.peers()),
+        "ports": sorted(device.ports()),
         "stations": [
             [*key, own.count, own.first_ns, own.last_ns] for key, own in device.stations.items()
         ],
@@ -86,6 +88,8 @@ def device_of(record: Record, gateway: Device | None) -> Device:
         **({} if asked_ns is None else {"first_ns": asked_ns[0], "last_ns": asked_ns[1]}),
         services=set(record["services"]),
     )
+    device.peers_before = frozenset(record.get("peers", ()))
+    device.ports_before = frozenset(record.get("ports", ()))
     for ip, protocol, unit, *own in record["stations"]:
         device.stations[ip, protocol, unit] = Station(*own)
     # What stands comes first, so that it stands again.

@@ -10,6 +10,7 @@ from otmon.inventory.claim_book import Told
 from otmon.inventory.device import Device
 from otmon.inventory.identity import is_virtual
 from otmon.inventory.role import Roles
+from otmon.inventory.station import STATION_ANSWERS
 from otmon.inventory.vendor import vendor
 from otmon.inventory.zone import Zones, ip_order
 from otmon.model.asset import Asset, Evidence, Module, Words
@@ -104,7 +105,21 @@ def asset_of(
         first_seen=Time(device.first_ns),
         last_seen=Time(device.last_ns),
         evidence=evidence,
+        server_ports=tuple(sorted(device.ports())),
+        peer_count=len(device.peers()),
+        stations=tuple(f"{protocol}:{unit}" for protocol, unit in sorted(_stations(device))),
     )
+
+
+def _stations(device: Device) -> set[tuple[str, int]]:
+    """Protocol and unit of what answers there: of a station behind another its own alone."""
+    if device.protocol is not None and device.unit is not None:
+        return {(device.protocol, device.unit)}
+    return {
+        (protocol, unit)
+        for (_, protocol, unit), own in device.stations.items()
+        if own.count >= STATION_ANSWERS
+    }
 
 
 def _value(device: Device, words: Words, attribute: str) -> str | None:

@@ -106,3 +106,9 @@ class Asset:
     evidence: tuple[Evidence, ...]
     advisories: tuple[Match, ...] = ()
     """What the site's lists of published weaknesses mean for it."""
+    server_ports: tuple[int, ...] = ()
+    """Ports at which it answered in industrial protocols."""
+    peer_count: int = 0
+    """Addresses with which it spoke industrial protocols."""
+    stations: tuple[str, ...] = ()
+    """Protocols and units at which it, or what stands behind it, answered: `modbus:3`."""

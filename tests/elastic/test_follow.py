@@ -9,7 +9,7 @@ from elastic_stub import Stub
 
 from otmon.cli.elastic import BUSY_WAIT_S, _follow
 from otmon.config import Config
-from otmon.shipping import sensor_of
+from otmon.sensor_identity import sensor_of
 from otmon.sinks import outbox
 from otmon.sinks.elastic.connection import Server, connect
 from otmon.sinks.elastic.sender import Sender

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
-from inventory.observations import S, address, claim, conversation
+from inventory.observations import S, address, behaviour, claim, conversation
 
 from otmon.config import Config
 from otmon.inventory.inventory import MAX_UNCONFIRMED, Inventory
@@ -308,3 +308,25 @@ def test_who_has_an_address_and_claims_another_by_arp_is_told_once() -> None:
     off = Config(detectors=Detectors(address=AddressThresholds(enabled=False)))
 
     assert ([], ["ip_conflict"]) == (told(Inventory(), pairs), told(Inventory(off), pairs))
+
+
+def test_ports_peers_and_units_of_a_device_are_known_in_the_next_run() -> None:
+    before = learned(address(PLC, "10.0.0.1"), address(LAPTOP, "10.0.0.9"))
+    before.conversation(conversation("10.0.0.9", "10.0.0.1", "modbus"))
+    before.behaviour(behaviour("10.0.0.1", 1))
+    after = later(before)
+    after.conversation(conversation("10.0.0.8", "10.0.0.1", "s7comm", server_port=102))
+    after.conversation(conversation("10.0.0.7", "10.0.0.1", "dnp3", answered_count=0, packets=0))
+
+    plc = after.assets(str)[0]
+    assert ((102, 502), 3, ("modbus:1",)) == (plc.server_ports, plc.peer_count, plc.stations)
+
+
+def test_a_device_does_not_answer_at_a_port_where_it_was_only_asked() -> None:
+    inventory = learned(address(PLC, "10.0.0.1"))
+    inventory.conversation(
+        conversation("10.0.0.9", "10.0.0.1", "modbus", answered_count=0, packets=0)
+    )
+
+    plc = inventory.assets(str)[0]
+    assert ((), 1) == (plc.server_ports, plc.peer_count)

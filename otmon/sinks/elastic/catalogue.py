@@ -106,6 +106,7 @@ UNINDEXED = frozenset(("otmon.evidence.excerpt_hex",))
 """What a document has for people to read: it cannot be searched, and takes no room in the index."""
 
 OPERATION: Mapping[str, str] = {
+    **_of("keyword", "ot.", "session.id"),
     **_of("keyword", "otmon.behaviour.", "id state"),
     **_of("long", "otmon.behaviour.", "count error_count"),
     **_of("double", "otmon.behaviour.", "value_low value_high"),
@@ -129,10 +130,10 @@ ASSET: Mapping[str, str] = {
         "otmon.asset.",
         "id label vendor model order_code serial firmware hardware station roles role_candidates"
         " zone site criticality protocols identified_by state changed_fields gateway_id"
-        " unit_id modules cves cves_maybe",
+        " unit_id fieldbus_addresses modules cves cves_maybe",
     ),
     **_of("float", "otmon.asset.", "purdue_level confidence worst_score"),
-    **_of("long", "otmon.asset.", "revision"),
+    **_of("long", "otmon.asset.", "revision server_ports peers_count"),
     **_of("boolean", "otmon.asset.", "safety confirmed routed"),
     **_of("date", "otmon.asset.", "first_seen_at last_seen_at"),
     **_of("keyword", "entity.", "id name type sub_type source"),

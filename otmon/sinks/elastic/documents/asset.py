@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from otmon.model.asset import Asset
-from otmon.sinks.elastic.documents.draft import Draft, Moment, Sensor, draft, unlike
+from otmon.sinks.elastic.documents.draft import MAX_LISTED, Draft, Moment, Sensor, draft, unlike
 from otmon.sinks.elastic.documents.parties import host
 
 
@@ -85,6 +85,9 @@ def asset_fields(sensor: Sensor, one: Asset) -> dict[str, Any]:
         "otmon.asset.criticality": one.criticality,
         "otmon.asset.safety": one.safety,
         "otmon.asset.protocols": [*one.protocols],
+        "otmon.asset.server_ports": [*one.server_ports[:MAX_LISTED]],
+        "otmon.asset.peers_count": one.peer_count if one.gateway is None else None,
+        "otmon.asset.fieldbus_addresses": [*one.stations[:MAX_LISTED]],
         "otmon.asset.gateway_id": one.gateway,
         "otmon.asset.unit_id": None if one.unit is None else str(one.unit),
         "otmon.asset.modules": unlike(module.name for module in one.modules),

@@ -50,6 +50,10 @@ class Sensor:
     interfaces: tuple[str, ...] = ()
     mac: tuple[str, ...] = ()
     """Of those interfaces, as ECS writes them."""
+    ip: tuple[str, ...] = ()
+    """Of the machine: what it watches with has none."""
+    tags: tuple[str, ...] = ()
+    """The site's own words for it."""
     is_outside: Outside = PLAIN
     """Whether an address is none of the site."""
 
@@ -103,6 +107,7 @@ def draft(
         "event.id": identity,
         "@timestamp": Moment(time_ns),
         "ecs.version": ECS_VERSION,
+        "tags": [*sensor.tags],
         "observer.type": "sensor",
         "observer.vendor": "otmon",
         "observer.product": "otmon",
@@ -112,6 +117,7 @@ def draft(
         "observer.serial_number": sensor.id,
         "observer.ingress.interface.name": [*sensor.interfaces],
         "observer.mac": [*sensor.mac],
+        "observer.ip": [*sensor.ip],
         "observer.geo.name": sensor.site,
         **fields,
     }

@@ -8,12 +8,22 @@ from typing import Any
 
 from otmon import _engine
 from otmon.fields import CHANGE_CLASSES, PROGRAM_CLASSES
+from otmon.model.service import service_of
 from otmon.sinks.elastic.documents.draft import MAX_LISTED, Draft, Moment, Sensor, draft
 from otmon.sinks.elastic.documents.parties import Facts, community_id, ends, outcome_of
 
+SESSIONS = {"umas": "umas.key"}
+"""The field of a protocol that says of which session an operation is; 0 is none."""
+
 
 def operation(
-    sensor: Sensor, one: _engine.Behaviour, before: int, facts: Facts, *, new: bool = False
+    sensor: Sensor,
+    one: _engine.Behaviour,
+    before: int,
+    facts: Facts,
+    *,
+    new: bool = False,
+    deviates: bool = False,
 ) -> Draft:
     """The document of a behaviour and an interval, told at the end of the interval.
 
@@ -23,6 +33,7 @@ def operation(
         before: Its count when the interval began.
         facts: Gives what is known of devices.
         new: Whether it was new when the interval began.
+        deviates: Whether it is no part of what the baseline has for normal.
     """
     count = one.count - before
     outcome = outcome_of({one.status})
@@ -52,7 +63,7 @@ def operation(
         "ot.status.code": None if one.status_code is None else str(one.status_code),
         "ot.anomaly": [*one.anomalies],
         "otmon.behaviour.id": one.id,
-        "otmon.behaviour.state": "new" if new else "known",
+        "otmon.behaviour.state": ["new" if new else "known", *(["deviating"] if deviates else [])],
         "otmon.behaviour.count": count,
         "otmon.behaviour.error_count": count if outcome == "failure" else 0,
         "otmon.behaviour.period_ms": _milliseconds(one.period_ns),
@@ -107,6 +118,7 @@ def notable(
         "ot.role": one.role,
         "ot.answered": one.answered,
         "ot.unit.id": one.unit_text,
+        "ot.session.id": _session(one),
         "ot.object.id": [*one.targets],
         "ot.object.type": [target.partition(":")[0]] if target else [],
         "ot.object.quantity": one.quantity,
@@ -118,6 +130,7 @@ def notable(
         "otmon.behaviour.id": behaviour,
         "otmon.behaviour.latency_ms": _milliseconds(one.latency_ns),
         "otmon.evidence.frame_numbers": [frame for _, frame in one.frames[:MAX_LISTED]],
+        **_of_protocol(one),
         **ends(one, facts, sensor.is_outside),
         "network.community_id": community_id(
             one.transport, one.client_ip, one.client_port, one.server_ip, one.server_port
@@ -136,6 +149,17 @@ def notable(
         kinds=["protocol", "info"],
         fields=fields,
     )
+
+
+def _session(one: _engine.Transaction) -> str | None:
+    name = SESSIONS.get(one.protocol)
+    number = None if name is None else one.field(name)
+    return str(number) if number else None
+
+
+def _of_protocol(one: _engine.Transaction) -> dict[str, Any]:
+    """What its protocol says besides, without the bytes that it carries."""
+    return {name: value for name, value in one.fields.items() if not isinstance(value, bytes)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +198,7 @@ def conversation(
         "event.end": Moment(one.last_seen_ns),
         "network.transport": one.transport,
         "network.protocol": one.protocol,
+        "network.application": None if one.protocol else service_of(one.transport, one.server_port),
         "network.vlan.id": one.vlan,
         "network.packets": one.packets - before.packets,
         "network.bytes": one.bytes - before.bytes,
