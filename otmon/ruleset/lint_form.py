@@ -5,9 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from itertools import zip_longest
-from string import Formatter
 
-from otmon.model.rule import PLACES
 from otmon.ruleset.canonical import form, has_inner_comments
 from otmon.ruleset.condition import EventRule
 from otmon.ruleset.lint_subject import Found, Lint, Subject
@@ -171,26 +169,6 @@ class Aliases(Lint):
             if title not in known:
                 where = ("otmon", "aliases", "defender_for_iot", place)
                 yield f"Defender for IoT has no alert {title!r}", where
-
-
-class Message(Lint):
-    """A sentence with a place that is never filled."""
-
-    name = "message"
-    advice = f"the places are {', '.join(sorted(PLACES))}"
-
-    def check(self, subject: Subject) -> Found:
-        """Gives every unknown place, and braces that do not fit."""
-        template = subject.found.rule.message
-        if template is None:
-            return
-        try:
-            places = {name for _, name, _, _ in Formatter().parse(template) if name is not None}
-        except ValueError as error:
-            yield f"the message cannot be read: {error}", ("otmon", "message")
-            return
-        for name in sorted(places - PLACES):
-            yield f"the message has a place {name!r}", ("otmon", "message")
 
 
 class Advice(Lint):

@@ -21,6 +21,7 @@ from otmon.ruleset.condition import (
 )
 from otmon.ruleset.lint_subject import Found, Lint, Subject
 from otmon.ruleset.produced import never_carried
+from otmon.ruleset.support import did_you_mean
 from otmon.ruleset.wanted import asks_too_much
 
 
@@ -50,6 +51,22 @@ class AttackTag(Lint):
                     yield f"{one} is retired: its successor is {', '.join(heirs)}", where
         if not ids:
             yield "no technique is named", ("tags",)
+
+
+class KnownService(Lint):
+    """A service that is nearly, but not quite, a protocol."""
+
+    name = "service"
+    advice = "docs/protocols.md lists what there is; on another service a rule waits for ever"
+
+    def check(self, subject: Subject) -> Found:
+        """Gives a service that nothing is called, where something is called nearly so."""
+        service = getattr(subject.found, "service", None)
+        known = {field.partition(".")[0] for field in subject.fields}
+        if service is not None and service not in known:
+            near = did_you_mean(service, known)
+            if near:
+                yield f"no protocol is called {service}{near}", ("logsource", "service")
 
 
 class LevelProduct(Lint):

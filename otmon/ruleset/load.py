@@ -15,7 +15,7 @@ from otmon.fields import FIELDS, Field
 from otmon.ruleset.condition import CorrelationRule, EventRule, Filter
 from otmon.ruleset.resolve import marked, resolved
 from otmon.ruleset.shipped import Ready, ready, written
-from otmon.ruleset.source import LoadError, Source, UnusableError, documents
+from otmon.ruleset.source import LoadError, Source, UnusableError, documents, unusable
 
 EXPERIMENTAL = "its status is experimental"
 """Why a rule is left out unless experimental ones are asked for."""
@@ -157,7 +157,8 @@ def rule_of(source: Source, fields: Mapping[str, Field]) -> EventRule | Correlat
     # Imported here: it takes most of the time that otmon needs to start.
     from otmon.ruleset import parse
 
-    return parse.rule_of(source, fields)
+    with unusable():
+        return parse.rule_of(source, fields)
 
 
 def _counted_only(document: Mapping[str, Any]) -> set[str]:
@@ -190,13 +191,30 @@ def _sources(
     for path in sorted(folder.rglob("*.yml")) if folder.is_dir() else [folder]:
         try:
             text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
+        except OSError as error:
             errors.append(LoadError(path, 1, f"cannot be read: {error}"))
+            continue
+        except UnicodeDecodeError:
+            errors.append(LoadError(path, 1, "is not UTF-8: save it in that encoding"))
             continue
         if (before := known(text)) is not None:
             yield Source(path, folder, text), before
         elif (source := _parsed(path, folder, text, errors)) is not None:
             yield source, None
+
+
+_HINTS = {
+    "cannot start any token": "a tab? YAML takes spaces",
+    "mapping values are not allowed": "a text with a colon needs quotes",
+    "expected": "look at how far the line is indented",
+}
+"""What most often is behind an error of YAML, by a part of its words."""
+
+
+def _hint(problem: str | None) -> str:
+    found = (hint for words, hint in _HINTS.items() if words in (problem or ""))
+    hint = next(found, None)
+    return "" if hint is None else f"; {hint}"
 
 
 def _parsed(path: Path, folder: Path, text: str, errors: list[LoadError]) -> Source | None:
@@ -205,12 +223,15 @@ def _parsed(path: Path, folder: Path, text: str, errors: list[LoadError]) -> Sou
     import yaml
 
     try:
-        found = documents(text)
+        with unusable():
+            found = documents(text)
+    except UnusableError as error:
+        errors.append(LoadError(path, 1, str(error)))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        errors.append(LoadError(path, line, f"is not YAML: {error.problem}"))
+        errors.append(LoadError(path, line, f"is not YAML: {error.problem}{_hint(error.problem)}"))
     except yaml.YAMLError as error:
-        errors.append(LoadError(path, 1, f"cannot be read: {error}"))
+        errors.append(LoadError(path, 1, f"cannot be read: {' '.join(str(error).split())}"))
     else:
         if len(found) == 1 and isinstance(found[0], dict):
             return Source(path, folder, text, found[0])

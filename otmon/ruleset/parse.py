@@ -9,6 +9,7 @@ import datetime
 import hashlib
 import json
 import re
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast, get_args
@@ -39,6 +40,7 @@ from sigma.types import (
 )
 
 from otmon.fields import CATEGORIES, Field
+from otmon.model.alert import LEVELS
 from otmon.model.rule import IMPACTS, Rule
 from otmon.ruleset import attack
 from otmon.ruleset.condition import (
@@ -66,7 +68,13 @@ from otmon.ruleset.condition import (
     tests_of,
 )
 from otmon.ruleset.source import Source, UnusableError
-from otmon.ruleset.support import check_field, check_selection, check_values
+from otmon.ruleset.support import (
+    check_field,
+    check_message,
+    check_selection,
+    check_values,
+    did_you_mean,
+)
 
 KINDS: tuple[CorrelationKind, ...] = get_args(CorrelationKind)
 """The types of correlations that the evaluator supports."""
@@ -89,7 +97,11 @@ def rule_of(source: Source, fields: Mapping[str, Field]) -> EventRule | Correlat
     document = source.document
     if "filter" in document:
         raise UnusableError("is a filter: name it under rules.filters in otmon.toml", "filter")
+    if "correlation" not in document:
+        _check_product(document)
     rule = _facts(source)
+    for field in rule.aggregate_by:
+        check_field(field, fields, ("otmon", "aggregate_by"))
     name = document.get("name")
     if "correlation" in document:
         return _correlation(document, rule, name, fields)
@@ -101,12 +113,21 @@ def _facts(source: Source) -> Rule:
     document = source.document
     for key in ("title", "id", "level", "otmon"):
         if not document.get(key):
-            raise UnusableError(f"has no {key}", key)
+            more = ": impact and confidence stand there" if key == "otmon" else ""
+            raise UnusableError(f"has no {key}{more}", key)
+    try:
+        uuid.UUID(str(document["id"]))
+    except ValueError as error:
+        example = "3d09cac6-3ca4-49cd-bdfe-91a2e02141e2"
+        raise UnusableError(f"id is no UUID, such as {example}", "id") from error
     own = document["otmon"]
     if not isinstance(own, dict):
         raise UnusableError("otmon is not a map", "otmon")
+    if document["level"] not in LEVELS:
+        raise UnusableError(f"level {document['level']} is none of {', '.join(LEVELS)}", "level")
     if own.get("impact") not in IMPACTS:
         raise UnusableError(f"impact is none of {', '.join(IMPACTS)}", "otmon", "impact")
+    check_message(own.get("message"))
     confidence = own.get("confidence")
     if not isinstance(confidence, (int, float)) or not 0 <= confidence <= 1:
         raise UnusableError("confidence is no number from 0 to 1", "otmon", "confidence")
@@ -158,6 +179,7 @@ def filter_of(source: Source, fields: Mapping[str, Field]) -> Filter:
         UnusableError: It is none, or needs what the evaluator does not support.
     """
     document = source.document
+    _check_product(document)
     for key in document:
         if key not in _FILTER_KEYS:
             raise UnusableError(f"filters have no key {key}", key)
@@ -214,15 +236,27 @@ def _check_selections(
             check_selection(definition, fields, (part, selection))
 
 
+def _check_product(document: Mapping[str, Any]) -> None:
+    """Refuses rules for other logs before anything else that they lack."""
+    source = document.get("logsource")
+    if not isinstance(source, dict):
+        raise UnusableError("has no logsource: product otmon, and a service or a category")
+    if source.get("product") != "otmon":
+        raise UnusableError(
+            "logsource.product is not otmon: rules for other logs cannot judge what otmon sees",
+            "logsource",
+            "product",
+        )
+
+
 def _log_source(source: Any) -> tuple[str | None, str | None]:
     """Category and service of a log source."""
-    if source.product != "otmon":
-        raise UnusableError("logsource.product is not otmon", "logsource", "product")
     if source.category is None and source.service is None:
         raise UnusableError("logsource names neither category nor service", "logsource")
     if source.category is not None and source.category not in CATEGORIES:
         raise UnusableError(
-            f"logsource.category {source.category} is none of {', '.join(CATEGORIES)}",
+            f"logsource.category {source.category} is none of {', '.join(CATEGORIES)}"
+            f"{did_you_mean(str(source.category), CATEGORIES)}",
             "logsource",
             "category",
         )
@@ -236,7 +270,14 @@ def _checked(
     try:
         tree = detections.parsed_condition[0].parsed
     except SigmaError as error:
-        raise UnusableError(_sentence(error), part, "condition") from error
+        written = str(document[part]["condition"])
+        stopped = re.search(r"\(at char (\d+)\)", str(error))
+        said = _sentence(error)
+        if stopped is not None:
+            rest = written[int(stopped[1]) :]
+            said = f"from {rest!r} on" if rest else "at its end, where something is missing"
+            said = f"the condition cannot be read {said}"
+        raise UnusableError(said, part, "condition") from error
     condition = _condition(tree)
     for test in tests_of(condition):
         check_values(test, fields, document[part], part)
@@ -338,6 +379,9 @@ def _correlation(
     for key in definition:
         if key not in _CORRELATION_KEYS:
             raise UnusableError(f"correlations have no key {key}", "correlation", key)
+    if not re.fullmatch(r"\d+[smhdwMy]", str(definition.get("timespan", ""))):
+        said = "timespan is no number with a unit, such as 30s, 5m, 1h or 1d"
+        raise UnusableError(said, "correlation", "timespan")
     parsed = _parsed(SigmaCorrelationRule, document, "correlation")
     if not parsed.group_by:
         raise UnusableError("has no group-by", "correlation")

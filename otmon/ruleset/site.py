@@ -21,7 +21,7 @@ from otmon.ruleset.condition import (
     Test,
 )
 from otmon.ruleset.load import Off, RuleSet, load_rules, read_sources, shipped_rules
-from otmon.ruleset.source import LoadError, UnusableError
+from otmon.ruleset.source import LoadError, UnusableError, unusable
 
 Found = EventRule | CorrelationRule
 
@@ -142,7 +142,9 @@ def _filters(
     for path in map(config.place, config.rules.filters):
         for source in read_sources(path, errors):
             try:
-                yield filter_of(source, fields)
+                with unusable():
+                    exception = filter_of(source, fields)
+                yield exception
             except UnusableError as error:
                 errors.append(LoadError(source.path, source.line(error.where), str(error)))
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,6 +77,21 @@ class UnusableError(Exception):
     def __init__(self, message: str, *where: str | int) -> None:
         super().__init__(message)
         self.where = where
+
+
+@contextlib.contextmanager
+def unusable() -> Iterator[None]:
+    """Makes whatever a library stumbles over in a file an error of that file.
+
+    Rules are written by people and read by libraries that expect less of them
+    than people write: one bad file must never stop a sensor.
+    """
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise UnusableError(f"cannot be read: {' '.join(str(error).split())}") from error
+    except RecursionError as error:
+        raise UnusableError("is nested too deeply") from error
 
 
 def _line(text: str, where: KeyPath) -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+import string
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from otmon.fields import Field, Kind
+from otmon.model.rule import PLACES
 from otmon.ruleset.compile import linear_regex
 from otmon.ruleset.condition import Equals, Test
 from otmon.ruleset.source import KeyPath, UnusableError
@@ -38,6 +41,34 @@ MODIFIERS = frozenset(
     )
 )
 """The modifiers that the evaluator supports."""
+_ORDER = frozenset(("lt", "lte", "gt", "gte"))
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """The end of a message about an unknown word: the nearest of the known ones, if one is near."""
+    near = difflib.get_close_matches(word, known, n=1)
+    return f": did you mean {near[0]}?" if near else ""
+
+
+def check_message(message: object) -> None:
+    """Refuses a sentence of an alert that could not be filled in when it is needed."""
+    if message is None:
+        return
+    where = ("otmon", "message")
+    if not isinstance(message, str):
+        raise UnusableError("message is no text: put it in quotes", *where)
+    try:
+        parts = list(string.Formatter().parse(message))
+    except ValueError as error:
+        raise UnusableError(f"message: {error}; a brace itself is written twice", *where) from error
+    for _, place, form, conversion in parts:
+        if place is None:
+            continue
+        if place not in PLACES:
+            listed = ", ".join(sorted(PLACES))
+            raise UnusableError(f"the message has a place {place!r}: there are {listed}", *where)
+        if form or conversion:
+            raise UnusableError(f"the place {place!r} of the message takes no format", *where)
 
 
 def check_selection(definition: Any, fields: Mapping[str, Field], where: KeyPath) -> None:
@@ -48,6 +79,8 @@ def check_selection(definition: Any, fields: Mapping[str, Field], where: KeyPath
                 raise UnusableError("searches for text without a field", *where, place)
             check_selection(item, fields, (*where, place))
         return
+    if not definition:
+        raise UnusableError("asks for nothing: name a field and its value", *where)
     if not isinstance(definition, dict):
         raise UnusableError("searches for text without a field", *where)
     for key in definition:
@@ -56,7 +89,14 @@ def check_selection(definition: Any, fields: Mapping[str, Field], where: KeyPath
             raise UnusableError("searches for text without a field", *where, key)
         for modifier in modifiers:
             if modifier not in MODIFIERS:
-                raise UnusableError(f"modifier {modifier} is not supported", *where, key)
+                near = did_you_mean(modifier, MODIFIERS)
+                raise UnusableError(f"modifier {modifier} is not supported{near}", *where, key)
+        for order in _ORDER.intersection(modifiers):
+            values = definition[key]
+            for value in values if isinstance(values, list) else [values]:
+                if isinstance(value, bool) or not isinstance(value, (int, float)):
+                    said = f"{order} compares numbers, and {value!r} is none"
+                    raise UnusableError(said, *where, key)
         if "re" in modifiers:
             values = definition[key]
             for pattern in values if isinstance(values, list) else [values]:
@@ -77,7 +117,8 @@ def check_field(field: str, fields: Mapping[str, Field], where: KeyPath) -> None
     """Refuses a field that is not in the catalogue, whose group of names is."""
     root = field.partition(".")[0]
     if field not in fields and any(name.partition(".")[0] == root for name in fields):
-        raise UnusableError(f"there is no field {field}", *where)
+        near = did_you_mean(field, fields)
+        raise UnusableError(f"there is no field {field}{near}", *where)
 
 
 def check_values(
@@ -90,7 +131,8 @@ def check_values(
     for value in test.criterion.values:
         where = _where(detection, test.field, part)
         if known.values is not None and str(value).lower() not in known.values:
-            raise UnusableError(f"{test.field} never has the value {value}", *where)
+            near = did_you_mean(str(value).lower(), known.values)
+            raise UnusableError(f"{test.field} never has the value {value}{near}", *where)
         is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if known.kind in (Kind.LONG, Kind.FLOAT) and not is_number:
             raise UnusableError(f"{test.field} is a number and never {value!r}", *where)

@@ -100,11 +100,14 @@ def errors_of(folder: Path) -> list[str]:
     [
         ("{x: [word], condition: x}", "rule.yml:7: searches for text without a field"),
         ("{x: {ot.value|base64: a}, condition: x}", "rule.yml:7: modifier base64 is not supported"),
-        ("{x: {ot.valeu: a}, condition: x}", "rule.yml:7: there is no field ot.valeu"),
+        (
+            "{x: {ot.valeu: a}, condition: x}",
+            "rule.yml:7: there is no field ot.valeu: did you mean ot.value?",
+        ),
         ("{x: {ot.value: a}, condition: [x, x]}", "rule.yml:7: needs exactly one condition"),
         (
             "{x: {ot.operation.class: stop}, condition: x}",
-            "rule.yml:7: ot.operation.class never has the value stop",
+            "rule.yml:7: ot.operation.class never has the value stop: did you mean mode_stop?",
         ),
         (
             "{x: {ot.function.code: read}, condition: x}",
@@ -135,7 +138,9 @@ detection:
 """,
     )
 
-    assert ["rule.yml:10: there is no field ot.valeu"] == errors_of(tmp_path)
+    assert ["rule.yml:10: there is no field ot.valeu: did you mean ot.value?"] == errors_of(
+        tmp_path
+    )
 
 
 def test_a_bad_rule_does_not_stop_the_others(tmp_path):
