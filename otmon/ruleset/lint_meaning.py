@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
+from otmon import _engine
 from otmon.fields import Field
 from otmon.model.rule import IMPACTS, level_of, round_half_up
 from otmon.ruleset import attack
@@ -62,7 +63,7 @@ class KnownService(Lint):
     def check(self, subject: Subject) -> Found:
         """Gives a service that nothing is called, where something is called nearly so."""
         service = getattr(subject.found, "service", None)
-        known = {field.partition(".")[0] for field in subject.fields}
+        known = {protocol.name for protocol in _engine.protocols()}
         if service is not None and service not in known:
             near = did_you_mean(service, known)
             if near:

@@ -121,7 +121,7 @@ def errors_of(folder: Path, text: str | bytes) -> list[str]:
         ),
         (
             "condition: selection",
-            "condition: selection or or",
+            "condition: (selection",
             "17: the condition cannot be read",
         ),
         (
