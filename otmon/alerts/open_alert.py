@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
 from otmon.alerts.message import message_of
@@ -48,8 +48,8 @@ _FILE = 40
 _NUMBER = (1 << _FILE) - 1
 
 _Row = tuple[FieldValue, ...]
-_Told = tuple[str, str | None, str | None, str | None, str | None]
-"""A row as people read it: operation, target, value, status, unit."""
+_Told = tuple[str, str | None, str | None, str | None, str | None, str | None, str | None]
+"""A row as people read it: operation, target, value, status, unit, client, server."""
 
 
 class Numbered(Protocol):
@@ -78,6 +78,7 @@ class OpenAlert:
         "previous",
         "refused",
         "replaced",
+        "row_fields",
         "rows",
         "saved_count",
         "server",
@@ -125,6 +126,12 @@ class OpenAlert:
         self.last_ns = match.event.time_ns
         self.sighted_ns = match.event.time_ns
         """The first match since it was last quiet for long."""
+        self.row_fields = (
+            _ROW
+            + (() if client is not None else ("client.address",))
+            + (() if server is not None else ("server.address",))
+        )
+        """The fields that make a row: with the ends, where there are several."""
         self.rows: dict[_Row, list[int]] = {}
         """Of each row its count, first and last time."""
         self.left_out = 0
@@ -164,7 +171,7 @@ class OpenAlert:
         self.refused -= _refused(match, count)
         if self.saved_count:
             self.saved_count = UNSAVED
-        row = match.event.several(_ROW)
+        row = match.event.several(self.row_fields)
         known = self.rows.get(row)
         if known is None:
             return 0
@@ -205,7 +212,7 @@ class OpenAlert:
             and len(self.statements) < MAX_STATEMENTS
         ):
             self.statements[verdict.statement] = None
-        row = event.several(_ROW)
+        row = event.several(self.row_fields)
         known = self.rows.get(row)
         if known is not None:
             known[0] += 1
@@ -237,7 +244,7 @@ class OpenAlert:
         protocol, kept = match.event.service, self.kept
         fresh = kept is None or severity.score > kept.severity
         count = self.count + (0 if kept is None else kept.count)
-        rows, beyond = _merged(kept, self.rows)
+        rows, beyond = _merged(kept, self.rows, self.row_fields)
         return Alert(
             id=number,
             fingerprint=_fingerprint(rule.id, self.client, self.server, protocol),
@@ -339,15 +346,17 @@ def _departure(event: Event) -> Iterator[str]:
         yield f"seen was: {verdict.observed}{source}"
 
 
-def _merged(kept: Alert | None, rows: dict[_Row, list[int]]) -> tuple[tuple[Violation, ...], int]:
+def _merged(
+    kept: Alert | None, rows: dict[_Row, list[int]], fields: Sequence[str]
+) -> tuple[tuple[Violation, ...], int]:
     """The table with the rows of this run, and how often there was none for lack of room."""
     if kept is None:
         return tuple(
-            _violation(_told(row), count, first_ns, last_ns)
+            _violation(_told(row, fields), count, first_ns, last_ns)
             for row, (count, first_ns, last_ns) in rows.items()
         ), 0
     table: dict[_Told, list[int]] = {
-        (one.operation, one.target, one.value, one.status, one.unit): [
+        (one.operation, one.target, one.value, one.status, one.unit, one.client, one.server): [
             one.count,
             one.first_seen,
             one.last_seen,
@@ -356,7 +365,7 @@ def _merged(kept: Alert | None, rows: dict[_Row, list[int]]) -> tuple[tuple[Viol
     }
     beyond = 0
     for row, (count, first_ns, last_ns) in rows.items():
-        told = _told(row)
+        told = _told(row, fields)
         known = table.get(told)
         if known is not None:
             known[:] = known[0] + count, min(known[1], first_ns), max(known[2], last_ns)
@@ -371,12 +380,14 @@ def _merged(kept: Alert | None, rows: dict[_Row, list[int]]) -> tuple[tuple[Viol
 
 
 def _violation(told: _Told, count: int, first_ns: int, last_ns: int) -> Violation:
-    return Violation(*told[:4], count, Time(first_ns), Time(last_ns), told[4])
+    return Violation(*told[:4], count, Time(first_ns), Time(last_ns), *told[4:])
 
 
-def _told(row: _Row) -> _Told:
-    operation, file, target, value, status, unit = map(_text, row)
-    return operation or file or "unknown", target, value, status, unit
+def _told(row: _Row, fields: Sequence[str]) -> _Told:
+    operation, file, target, value, status, unit = map(_text, row[: len(_ROW)])
+    ends = dict(zip(fields[len(_ROW) :], map(_text, row[len(_ROW) :]), strict=True))
+    client, server = ends.get("client.address"), ends.get("server.address")
+    return operation or file or "unknown", target, value, status, unit, client, server
 
 
 def _text(value: FieldValue) -> str | None:

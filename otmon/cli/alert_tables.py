@@ -11,7 +11,7 @@ from rich.text import Text
 
 from otmon.cli import COMMANDS
 from otmon.cli.tables import LEVEL_STYLE, SHORT, clock, detected, grid, heading
-from otmon.model.alert import LEVELS, Alert, how_often, several_units
+from otmon.model.alert import LEVELS, Alert, ends_of, how_often
 from otmon.state.journal import Entry
 
 _STATUS = {"acknowledged": "acked"}
@@ -160,13 +160,13 @@ def _parts(
 
 
 def _violations(alert: Alert, limit: int | None) -> Group:
-    units = several_units(alert.violations)
-    named = ("unit",) if units else ()
-    table = grid("operation", *named, "target", "value", "status", ">count", wrap="operation")
-    for row in alert.violations[:limit]:
+    ends = ends_of(alert.violations)
+    named = [name for name, _ in ends]
+    table = grid(*named, "operation", "target", "value", "status", ">count", wrap="operation")
+    for place, row in enumerate(alert.violations[:limit]):
         table.add_row(
+            *[cells[place] for _, cells in ends],
             row.operation,
-            *([row.unit or "-"] if units else []),
             _short(row.target, 22),
             _short(row.value, 16),
             _short(row.status, 16),

@@ -19,7 +19,7 @@ from otmon.config import Config, load
 from otmon.errors import CaptureError
 from otmon.evidence.explain import ExplainedFrame, KnownRule
 from otmon.evidence.explain import explain as put_together
-from otmon.evidence.frames import collect
+from otmon.evidence.frames import EvidenceFrame, collect
 from otmon.evidence.wireshark import Layer, WiresharkError, decode
 from otmon.model.alert import Alert
 from otmon.model.document import to_document
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
     from otmon.evidence.source import KnownCapture
 
 SHOWN_FRAMES = 4
-"""Frames that are decoded without --all: the first two and the last two."""
+"""Frames that are decoded without --all: half of them the first, half the last.
+
+Where more than two ends take part, the first of the first two and of the last two.
+"""
 
 
 @click.command()
@@ -118,8 +121,7 @@ def _frames(
     own = [frame for frame in evidence.frames if frame.is_evidence]
     shown = own
     if not everything and len(own) > SHOWN_FRAMES:
-        half = SHOWN_FRAMES // 2
-        shown = [*own[:half], *own[-half:]]
+        shown = _telling(own)
     remarks = list(evidence.remarks)
     if len(shown) < len(own):
         remarks.append(f"{len(shown)} of {len(own)} frames are decoded: --all decodes every one")
@@ -139,6 +141,16 @@ def _frames(
         for frame in shown
     ]
     return frames, remarks
+
+
+def _telling(frames: Sequence[EvidenceFrame]) -> list[EvidenceFrame]:
+    """A few frames that show what all of them are about."""
+    half = SHOWN_FRAMES // 2
+    flows: dict[frozenset[str | None], list[EvidenceFrame]] = {}
+    for frame in frames:
+        flows.setdefault(frozenset((frame.source, frame.destination)), []).append(frame)
+    first, *_, last = flows.values() if len(flows) > 1 else (frames, frames[-half:])
+    return sorted([*first[:half], *last[:half]], key=lambda frame: frame.place)
 
 
 def _next(alert: Alert, state: str | None) -> list[str]:

@@ -13,7 +13,7 @@ from rich.text import Text
 from otmon.cli.tables import LEVEL_STYLE, clock, detected, grid, heading
 from otmon.evidence.explain import ExplainedFrame, Explanation
 from otmon.evidence.wireshark import Layer
-from otmon.model.alert import how_often, several_units
+from otmon.model.alert import ends_of, how_often
 
 WIDE = 110
 """Columns from which two decodes stand side by side."""
@@ -95,15 +95,15 @@ def _happened(explanation: Explanation, full: bool) -> Group:
     rows = done if full else done[:FEW]
     if rows:
         valued = any(row.value for row in rows)
-        units = several_units(rows)
+        ends = ends_of(rows)
         middle = ("target", "value", "status") if valued else ("target", "status")
-        named = ("unit",) if units else ()
-        table = grid("first (UTC)", "operation", *named, *middle, ">count", wrap=middle)
-        for row in rows:
+        named = [name for name, _ in ends]
+        table = grid("first (UTC)", *named, "operation", *middle, ">count", wrap=middle)
+        for place, row in enumerate(rows):
             table.add_row(
                 clock(row.first_seen)[11:19],
+                *[cells[place] for _, cells in ends],
                 row.operation,
-                *([row.unit or "-"] if units else []),
                 row.target or "-",
                 *([row.value or "-"] if valued else []),
                 (row.status or "-").replace("_", " "),

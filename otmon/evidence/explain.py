@@ -25,6 +25,12 @@ PROTOCOLS: Mapping[str, str] = {
 }
 """What an analyst should know of a protocol before judging an alert."""
 
+_FACTS = {"vendor": "", "model": "", "order_code": "", "firmware": "fw ", "hostname": ""}
+"""What a device is told by, each with the word before it."""
+
+MAX_ENDS = 4
+"""Of several clients or servers, how many are described."""
+
 MAX_DEVIATIONS = 6
 """Deviations from the baseline that are told."""
 
@@ -157,11 +163,7 @@ def explain(
     return Explanation(
         alert=alert,
         notation=notation(alert.protocol, (row.target for row in alert.violations)),
-        devices=tuple(
-            _device(part, address, assets)
-            for part, address in (("client", alert.client), ("server", alert.server))
-            if address is not None
-        ),
+        devices=tuple(_device(part, address, assets) for part, address in _ends(alert)),
         meaning=tuple(_meaning(alert, rule, conditions, class_meanings)),
         baseline=(*_baseline(alert), *_deviations(alert, deviations)),
         rule=_rule(alert, rule, conditions),
@@ -189,11 +191,20 @@ def _split(why: Sequence[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return conditions, tuple(parts)
 
 
+def _ends(alert: Alert) -> list[tuple[str, str]]:
+    """Who takes part, and as what; of several the first few."""
+    ends = []
+    for part, one in (("client", alert.client), ("server", alert.server)):
+        several = dict.fromkeys(getattr(row, part) for row in alert.violations)
+        named = [one] if one is not None else [some for some in several if some is not None]
+        ends += [(part, address) for address in named[:MAX_ENDS]]
+    return ends
+
+
 def _device(part: str, address: str, assets: Sequence[Mapping[str, Any]]) -> Device:
     for asset in assets:
         if address in (*asset["ip"], *asset["mac"]):
-            facts = [asset.get(key) for key in ("vendor", "model", "firmware", "hostname")]
-            named = [str(fact) for fact in facts if fact]
+            named = [f"{word}{asset[key]}" for key, word in _FACTS.items() if asset.get(key)]
             roles = list(asset["roles"]) or [f"{one}?" for one in asset.get("role_candidates", ())]
             words = ", ".join([*roles, *named])
             return Device(part, address, asset["id"], words or "nothing more is known of it")

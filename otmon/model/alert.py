@@ -38,6 +38,10 @@ class Violation:
     last_seen: Time
     unit: str | None = None
     """The station behind the endpoint, where the protocol names one."""
+    client: str | None = None
+    """Who did it, where the alert has no single client."""
+    server: str | None = None
+    """To whom, where the alert has no single server."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,9 +165,17 @@ class Alert:
     """Of `count` how many were refused; none are where the refusals themselves are the finding."""
 
 
-def several_units(rows: Sequence[Violation]) -> bool:
-    """Whether what was done was done to several stations behind one endpoint."""
-    return len({row.unit for row in rows}) > 1
+def ends_of(rows: Sequence[Violation]) -> list[tuple[str, list[str]]]:
+    """Columns that say who, and to whom, where rows differ in it: name and cells.
+
+    One of `client`, `server` and `unit`, the station behind an endpoint.
+    """
+    columns = (
+        ("client", [row.client or "-" for row in rows]),
+        ("server", [row.server or "-" for row in rows]),
+        ("unit", [row.unit or "-" for row in rows]),
+    )
+    return [(name, cells) for name, cells in columns if len(set(cells)) > 1]
 
 
 def how_often(alert: Alert) -> str:

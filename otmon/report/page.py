@@ -8,7 +8,7 @@ from importlib import resources
 import jinja2
 from markupsafe import Markup
 
-from otmon.model.alert import how_often, several_units
+from otmon.model.alert import ends_of, how_often
 from otmon.model.document import render_time
 from otmon.report import timeline, zone_map
 from otmon.report.content import Content, changes_of, described, roles_of
@@ -41,7 +41,7 @@ def html(content: Content) -> str:
         roles_of=roles_of,
         most_alerts=MAX_ALERTS,
         how_often=how_often,
-        several_units=several_units,
+        ends_of=ends_of,
         most_rows=MAX_ROWS,
     )
 

@@ -171,7 +171,7 @@ def _alerts(content: Content) -> Rows:
 
 
 _VIOLATIONS = (
-    "alert", "title", "operation", "unit", "target", "value", "status", "count",
+    "alert", "title", "client", "server", "unit", "operation", "target", "value", "status", "count",
     "first seen (UTC)", "last seen (UTC)",
 )  # fmt: skip
 
@@ -182,8 +182,10 @@ def _violations(content: Content) -> Rows:
             yield (
                 alert.id,
                 alert.rule.title,
-                row.operation,
+                row.client or alert.client,
+                row.server or alert.server,
                 row.unit,
+                row.operation,
                 row.target,
                 row.value,
                 row.status,

@@ -10,7 +10,7 @@ from alerts.test_aggregate import RULE, alerts_of, stop
 from otmon.alerts.aggregate import Aggregator
 from otmon.alerts.message import message_of
 from otmon.alerts.severity import severity_of
-from otmon.model.alert import how_often, in_a_sentence, several_units
+from otmon.model.alert import ends_of, how_often, in_a_sentence
 from otmon.model.rule import Match
 from tests.records import SECOND
 
@@ -146,5 +146,4 @@ def test_a_request_that_is_taken_back_is_no_refusal_either():
 def test_the_same_done_to_other_stations_is_told_by_station():
     (alert,) = alerts_of(stop(unit="1"), stop(1, 3, unit="2"))
 
-    assert ["1", "2"] == [row.unit for row in alert.violations]
-    assert several_units(alert.violations)
+    assert [("unit", ["1", "2"])] == ends_of(alert.violations)
