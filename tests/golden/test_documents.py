@@ -59,7 +59,7 @@ def test_documents_say_what_they_said_before(
             rows = outbox.batch(db, at_most=10_000, max_bytes=1 << 28, now_ns=2**62)
     text = "".join(f"{json.dumps(told(row.document.body), sort_keys=True)}\n" for row in rows)
 
-    golden = FOLDER / f"{case.replace('/', '_')}.jsonl"
+    golden = FOLDER / f"{case.replace('/', '_')}.ndjson"
     if os.environ.get("OTMON_GOLDEN") == "write":
         golden.parent.mkdir(exist_ok=True)
         golden.write_text(text, "utf8")
