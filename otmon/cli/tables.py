@@ -5,15 +5,16 @@ Colour never carries meaning alone: each level has its word.
 
 from __future__ import annotations
 
-import shlex
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
 
 from rich.console import Console, Group
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from otmon.cli import COMMANDS
+from otmon.cli.next_steps import next_steps
 from otmon.fields import CHANGE_CLASSES, OPERATION_CLASSES
 from otmon.input_faults import faults
 from otmon.model.alert import Alert, in_a_sentence
@@ -23,6 +24,11 @@ from otmon.model.result import Capture, Conversation, Result
 
 SHORT = 20
 """Rows of a table unless all are asked for."""
+
+SHOWN_ADDRESSES = 3
+"""Addresses of a device in a table, beside its first."""
+
+NONE = Text("none")
 
 LEVEL_STYLE = {
     "critical": "bold white on red",
@@ -60,12 +66,12 @@ def result(
         _devices(document.assets, limit),
         _conversations(document.conversations, names, limit),
         *_baseline(document, limit),
-        _alerts(document.alerts, names, limit),
+        _alerts(document, limit),
     ):
         console.print(part)
         console.print()
     console.print(heading("Next"))
-    for command in _next(document, state, kept):
+    for command in next_steps(document, state, kept=kept):
         # A command that wraps, or is cut, cannot be copied.
         console.print(f"  {command}", soft_wrap=True)
 
@@ -78,9 +84,12 @@ class _Names:
 
     def of(self, asset_id: str | None, otherwise: str | None) -> str:
         asset = self._assets.get(asset_id or "")
-        if asset is None:
+        if asset is None or (asset.unit is None and otherwise in asset.ip):
             return otherwise or "?"
         return address(asset)
+
+    def both(self, talk: Conversation) -> tuple[str, str]:
+        return self.of(talk.client, talk.client_ip), self.of(talk.server, talk.server_ip)
 
 
 def address(asset: Asset) -> str:
@@ -137,7 +146,8 @@ def _facts(capture: Capture) -> Iterator[str]:
     yield f"{capture.packets:,} frames, {_bytes(capture.bytes)}, {', '.join(kinds) or 'no link'}"
     if capture.first_seen is not None and capture.last_seen is not None:
         seconds = (capture.last_seen - capture.first_seen) / 1e9
-        rate = f", {capture.packets / seconds:,.1f} frames/s" if seconds > 0 else ""
+        rate = f"{capture.packets / seconds:,.1f}" if seconds > 0 else "0.0"
+        rate = "" if rate == "0.0" else f", {rate} frames/s"
         first, last = clock(capture.first_seen), clock(capture.last_seen)
         if first[:10] == last[:10]:
             last = last[11:]
@@ -158,7 +168,8 @@ def _warnings(capture: Capture) -> Iterator[str]:
         yield "one-sided: most flows show one direction only; check the mirror port"
     if capture.duplicate_frames:
         share = capture.duplicate_frames / max(capture.packets, 1)
-        yield f"duplicates: {capture.duplicate_frames:,} mirrored twice ({share:.1%}), dropped"
+        twice = counted(capture.duplicate_frames, "frame")
+        yield f"duplicates: {twice} came twice ({share:.1%}), dropped"
     if capture.undecoded_bytes:
         share = capture.undecoded_bytes / max(capture.bytes, 1)
         yield f"undecoded: {_bytes(capture.undecoded_bytes)} ({share:.1%}) could not be read"
@@ -186,12 +197,20 @@ def _devices(assets: tuple[Asset, ...], limit: int | None) -> Group:
     table = grid("address", "role", ">level", "who it is", wrap="who it is")
     for asset in shown[:limit]:
         table.add_row(
-            address(asset),
+            address_lines(asset),
             role_lines(asset),
             "-" if asset.purdue_level is None else f"{asset.purdue_level:g}",
             Text(identity(asset)),
         )
-    return Group(_section(f"Devices ({len(assets)})", table), *_more(len(shown), limit, "devices"))
+    title = f"Devices ({len(assets)})"
+    return Group(_section(title, table if assets else NONE), *_more(len(shown), limit, "devices"))
+
+
+def address_lines(asset: Asset) -> str:
+    """The address people know an asset by, and below it the others that it has."""
+    others = asset.ip[1:] if asset.unit is None else ()
+    more = [] if len(others) <= SHOWN_ADDRESSES else [f"and {len(others) - SHOWN_ADDRESSES} more"]
+    return "\n".join((address(asset), *others[:SHOWN_ADDRESSES], *more))
 
 
 def role_lines(asset: Asset) -> str:
@@ -223,17 +242,29 @@ def _conversations(
         return (min(ranks, default=len(CHANGES)), -talk.pdus)
 
     shown = sorted(industrial, key=rank)
-    table = grid("client", "server", "protocol", "what was done", wrap="what was done")
-    for talk in shown[:limit]:
-        table.add_row(
+    rows = [
+        (
             names.of(talk.client, talk.client_ip),
             names.of(talk.server, talk.server_ip),
-            talk.protocol or talk.transport,
-            _deeds(talk),
+            talk.protocol,
         )
-    heading = f"Industrial conversations ({len(industrial)}), changes first"
-    rest = [Text(f"  and {other:,} conversations of other traffic", style="dim")] if other else []
-    return Group(_section(heading, table), *_more(len(shown), limit, "conversations"), *rest)
+        for talk in shown
+    ]
+    alike = Counter(rows)
+    table = grid("client", "server", "protocol", "what was done", wrap="what was done")
+    for talk, (client, server, protocol) in list(zip(shown, rows, strict=True))[:limit]:
+        # The same two may speak it over several ports.
+        port = f"\n{talk.transport}/{talk.port}" if alike[client, server, protocol] > 1 else ""
+        table.add_row(client, server, f"{protocol}{port}", _deeds(talk))
+    heading = f"Industrial conversations ({len(industrial)})"
+    if industrial:
+        heading += ", changes first"
+    rest = [Text(f"  and {counted(other, 'conversation')} of other traffic", style="dim")]
+    return Group(
+        _section(heading, table if industrial else NONE),
+        *_more(len(shown), limit, "conversations"),
+        *(rest if other else []),
+    )
 
 
 def _baseline(document: Result, limit: int | None) -> Iterator[Group]:
@@ -268,6 +299,11 @@ def _baseline(document: Result, limit: int | None) -> Iterator[Group]:
     yield Group(*parts, *_more(len(deviations), limit, "deviations"))
 
 
+def counted(count: int, thing: str) -> str:
+    """How many of a thing there are: 1 alert, 2 alerts."""
+    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
+
+
 def _times(count: int) -> str:
     return f", {count:,} times" if count > 1 else ""
 
@@ -286,9 +322,13 @@ def _deeds(talk: Conversation) -> Text:
     return words
 
 
-def _alerts(alerts: Sequence[Alert], names: _Names, limit: int | None) -> Group:
+def _alerts(document: Result, limit: int | None) -> Group:
+    alerts, capture = document.alerts, document.capture
     if not alerts:
-        return Group(heading("Alerts (0)"), Text("  none"))
+        return _section("Alerts (0)", NONE)
+    # Of a capture of one day it is said above which.
+    days = {render_time(t)[:10] for t in (capture.first_seen, capture.last_seen) if t is not None}
+    shown_from = 0 if len(days) > 1 else len("2026-12-24 ")
     parts: list[Text | Padding] = [heading(f"Alerts ({len(alerts)})")]
     for alert in alerts[:limit]:
         head = Text(f"{alert.id:>4}  ")
@@ -297,9 +337,14 @@ def _alerts(alerts: Sequence[Alert], names: _Names, limit: int | None) -> Group:
         if alert.status != "open":
             head.append(f" ({alert.status})")
         frames = _frames(alert)
+        if alert.evidence.file and len(capture.files) > 1:
+            frames += f" of {Path(alert.evidence.file).name}"
         body = [
             Text(in_a_sentence(alert)),
-            Text(f"{clock(alert.first_seen)[11:]} UTC, {frames}; {', '.join(alert.techniques)}"),
+            Text(
+                f"{clock(alert.first_seen)[shown_from:]} UTC, {frames}; "
+                f"{', '.join(alert.techniques)}"
+            ),
         ]
         if alert.triage:
             body.append(Text(f"check: {alert.triage[0]}"))
@@ -314,36 +359,6 @@ def _frames(alert: Alert) -> str:
     listed = ", ".join(str(frame) for frame in frames[:4])
     more = f" and {len(frames) - 4} more" if len(frames) > 4 else ""
     return f"frame{'s' if len(frames) > 1 else ''} {listed}{more}"
-
-
-_ABOUT_ALERT = ("explain {id}", "alerts show {id}", "evidence {id} -o alert-{id}.pcapng")
-_ABOUT_ALL = ("alerts list", "assets list", "baseline show", "report")
-"""Where an analysis that was kept leads, as far as there is such a command."""
-
-
-def _next(document: Result, state: str | None, kept: bool) -> list[str]:
-    """The commands that lead on from a result: all of them work as they stand."""
-    files = [file.path for file in document.capture.files if file.path != "-"]
-    path = shlex.quote(files[0]) if len(files) == 1 else "FILE"
-    lines = []
-    if kept or state:
-        at = f" --state {shlex.quote(state)}" if state else ""
-        first = document.alerts[0].id if document.alerts else None
-        after = [words.format(id=first) for words in _ABOUT_ALERT if first is not None]
-        after += _ABOUT_ALL if document.alerts else _ABOUT_ALL[1:]
-        for words in after:
-            if words.split()[0] in COMMANDS:
-                # Only a site remembers what is normal: without one the files say it.
-                about = f" {path}" if words.startswith("baseline") and not state else at
-                lines.append(f"otmon {words}{about}")
-    lines += [
-        f"otmon pdus --frame {alert.evidence.frames[0]} {path}"
-        for alert in document.alerts[:1]
-        if alert.evidence.frames and len(files) == 1
-    ]
-    lines.append(f"otmon pdus {path} | jq 'select(.class == \"write\")'")
-    lines.append(f"otmon analyze --format json {path}")
-    return lines
 
 
 def _more(total: int, limit: int | None, things: str) -> list[Text]:
