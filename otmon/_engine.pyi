@@ -1046,6 +1046,8 @@ class Wanted:
         values: The lowest and the highest; one of the numbers lies between them.
         changes: Only when values are other than those before at the same place. The
             first ones are.
+        field: The name of a field of the question: only when it is other than the last
+            one of the same conversation and station. The first one is.
 
     Raises:
         OptionsError: No such protocol or class.
@@ -1063,6 +1065,7 @@ class Wanted:
         addresses: tuple[int, int] | None = None,
         values: tuple[float, float] | None = None,
         changes: bool = False,
+        field: str | None = None,
     ) -> Wanted: ...
     def __eq__(self, value: object, /) -> bool: ...
     def __ne__(self, value: object, /) -> bool: ...

@@ -45,7 +45,7 @@ from otmon.model.observed import (
 )
 from otmon.model.result import Result
 from otmon.operating_modes import MEMORY as MODES
-from otmon.operating_modes import OperatingModes, wanted_of_modes
+from otmon.operating_modes import OperatingModes
 from otmon.pdu_lines import Progress
 from otmon.protocol_ports import ports_by_protocol, protocols_by_port
 from otmon.result_document import Taken, kept_parts, result_of
@@ -54,7 +54,7 @@ from otmon.site_calendar import SiteCalendar
 from otmon.site_memory import Memories, SiteMemory, nothing_known
 from otmon.state.site_file import SiteFile
 from otmon.surroundings import Surroundings
-from otmon.wanted import wanted_by
+from otmon.wanted import wanted_besides_rules, wanted_by
 
 if TYPE_CHECKING:
     from otmon.shipping import Shipping
@@ -93,7 +93,7 @@ class Analysis:
         self._memory = memory
         calendar = self._calendar = SiteCalendar(config)
         self._judge = Judge(rules.events, rules.correlations, calendar.zone)
-        self._wanted = [*wanted_of_modes(config), *wanted_by(rules.events)]
+        self._wanted = [*wanted_besides_rules(config), *wanted_by(rules.events)]
         """What the rules have to see one by one."""
         self._rule_errors = tuple(str(error) for error in rules.errors)
         self._interfaces = interfaces
@@ -211,7 +211,7 @@ class Analysis:
         calendar = SiteCalendar(config)
         fresh = self._make_watchers(config, self._watchers.quality)
         self._judge = Judge(rules.events, rules.correlations, calendar.zone, before=self._judge)
-        self._wanted = [*wanted_of_modes(config), *wanted_by(rules.events)]
+        self._wanted = [*wanted_besides_rules(config), *wanted_by(rules.events)]
         self._rule_errors = tuple(str(error) for error in rules.errors)
         self._inventory.configure(config)
         self._context = self._surroundings(config, calendar)

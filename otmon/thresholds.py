@@ -123,7 +123,7 @@ class ProgramThresholds:
     programs: int = 20_000
     """Transferred things of which the digest is remembered."""
     block_lists: int = 4_096
-    """Lists of blocks of controllers that are remembered."""
+    """Lists of blocks, and projects, of controllers that are remembered."""
 
 
 @dataclass(frozen=True, slots=True)

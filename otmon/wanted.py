@@ -1,4 +1,4 @@
-"""What the engine is asked to tell one by one, because rules look at it that way."""
+"""What the engine is asked to tell one by one, because rules and detectors look at it that way."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from otmon import _engine
 from otmon.config import Config
+from otmon.detectors.registry import watchers
 from otmon.operating_modes import wanted_of_modes
 
 if TYPE_CHECKING:
@@ -24,13 +25,20 @@ def wanted_from_the_start(config: Config) -> list[_engine.Wanted]:
     Of the rules that come with otmon it is written down beside them, so that they can be
     read while the engine works already. A site's own rules are read first.
     """
-    words, modes = config.rules, wanted_of_modes(config)
+    words, others = config.rules, wanted_besides_rules(config)
     if not words.directories and not words.experimental:
-        return [*modes, *(_engine.Wanted(**given) for given in _shipped())]
+        return [*others, *(_engine.Wanted(**given) for given in _shipped())]
     # Imported here: pySigma takes most of the time that otmon needs to start.
     from otmon.ruleset.site import site_rules
 
-    return [*modes, *wanted_by(site_rules(config).events)]
+    return [*others, *wanted_by(site_rules(config).events)]
+
+
+def wanted_besides_rules(config: Config) -> list[_engine.Wanted]:
+    """What operating modes and detectors have to see one by one."""
+    every = watchers(config.detectors).detectors
+    of_detectors = [_engine.Wanted(**given) for one in every for given in one.wanted]
+    return [*wanted_of_modes(config), *of_detectors]
 
 
 def wanted_by(rules: Iterable[EventRule]) -> list[_engine.Wanted]:

@@ -18,7 +18,7 @@ impl Wanted {
     #[new]
     #[pyo3(signature = (
         protocol, *, operation_class = None, operation = None, function_code = None, unit = None,
-        space = None, addresses = None, values = None, changes = false,
+        space = None, addresses = None, values = None, changes = false, field = None,
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn new(
@@ -31,6 +31,7 @@ impl Wanted {
         addresses: Option<(u32, u32)>,
         values: Option<(f64, f64)>,
         changes: bool,
+        field: Option<String>,
     ) -> PyResult<Self> {
         let wrong = |text: String| OptionsError::new_err(text);
         let protocol = ProtocolId::ALL.iter().find(|id| id.registration().name == protocol);
@@ -54,6 +55,7 @@ impl Wanted {
             range: addresses,
             values,
             changes,
+            field,
             ..Own::all_of(*protocol)
         }))
     }

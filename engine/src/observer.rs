@@ -206,8 +206,8 @@ impl Observer {
             folded = self.fold(facts, memo, &exchange, slot, source, counters);
         }
         let history = counted.map_or(History::default(), |(_, _, history)| history);
-        let source = counted.map(|(_, source, _)| source);
-        if self.leaves(&exchange, source, folded, counters) {
+        let told = counted.map(|(slot, source, _)| (slot, source));
+        if self.leaves(&exchange, told, folded, counters) {
             let frames =
                 (pair.request.map(|open| &open.frames), pair.answer.map(|answer| answer.frames));
             let history = match history.first_seen_ns {
@@ -399,15 +399,17 @@ impl Observer {
     fn leaves(
         &mut self,
         exchange: &Exchange<'_>,
-        source: Option<u32>,
+        counted: Option<(u32, u32)>,
         folded: Folded,
         counters: &mut Counters,
     ) -> bool {
-        let wanted = self.watch.as_ref().is_some_and(|own| own.wants(exchange, folded.changed));
+        let conversation = counted.map_or(u32::MAX, |(slot, _)| slot);
+        let watch = self.watch.as_mut();
+        let wanted = watch.is_some_and(|own| own.wants(exchange, conversation, folded.changed));
         if !wanted && self.stays(exchange, folded.noted, counters) {
             return false;
         }
-        let source = source.and_then(|source| self.conversations.source_mut(source));
+        let source = counted.and_then(|(_, source)| self.conversations.source_mut(source));
         let may =
             source.is_none_or(|source| source.may_send(exchange.class, self.now_ns, &self.limits));
         if !may {

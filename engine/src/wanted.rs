@@ -4,12 +4,16 @@
 //! A request says no more than what can be judged before folding. It may let through
 //! more than its rule matches, never less: the rule looks again.
 
+use std::collections::HashMap;
+
+use dissectors::field::FieldId;
 use dissectors::operation::{Class, Operation};
 use dissectors::pdu::{Item, Pdu};
 use dissectors::registry::ProtocolId;
 use dissectors::target::{Span, Target};
 use dissectors::value::Value;
 
+use crate::behaviour::digest;
 use crate::exchange::Exchange;
 
 /// Exchanges that leave one by one: those for which everything given here holds.
@@ -34,6 +38,9 @@ pub struct Wanted {
     pub values: Option<(f64, f64)>,
     /// Whether only values count that are other than those before at the same place.
     pub changes: bool,
+    /// The name of a field of the question, of which only values count that are other
+    /// than the last one of the same conversation and station.
+    pub field: Option<String>,
 }
 
 impl Wanted {
@@ -50,6 +57,7 @@ impl Wanted {
             range: None,
             values: None,
             changes: false,
+            field: None,
         }
     }
 
@@ -124,11 +132,25 @@ fn has_value(exchange: &Exchange<'_>, (lowest, highest): (f64, f64)) -> bool {
     })
 }
 
+/// The value of a field of the question, as a digest.
+fn field(exchange: &Exchange<'_>, name: &str) -> Option<u64> {
+    let fields = exchange.asking.protocol.registration().fields;
+    let mut given = exchange.asking.fields.iter();
+    let is_it = |id: FieldId| fields.get(usize::from(id.0)).is_some_and(|own| own.name == name);
+    given.find(|(id, _)| is_it(*id)).map(|(_, value)| digest(std::slice::from_ref(value)))
+}
+
+/// Protocol, place among what is wanted of it, conversation and station.
+type Place = (ProtocolId, usize, u32, Option<u32>);
+
 /// All that is wanted, found by protocol and class.
 #[derive(Debug)]
 pub struct Watch {
     /// By protocol: the classes of which something is wanted, and what.
     of: Vec<(u64, Vec<Wanted>)>,
+    /// The values that fields had last; past `most` all is told once more.
+    fields: HashMap<Place, u64>,
+    most: usize,
 }
 
 impl Watch {
@@ -144,16 +166,34 @@ impl Watch {
                 any = true;
             }
         }
-        any.then(|| Box::new(Self { of }))
+        any.then(|| Box::new(Self { of, fields: HashMap::new(), most }))
     }
 
-    /// Whether an exchange is wanted; `changed` tells whether its values are other
-    /// than those before.
+    /// Whether an exchange of a conversation is wanted; `changed` tells whether its values
+    /// are other than those before.
     #[must_use]
-    pub fn wants(&self, exchange: &Exchange<'_>, changed: bool) -> bool {
-        let Some((wanted, list)) = self.of.get(exchange.asking.protocol as usize) else {
+    pub fn wants(&mut self, exchange: &Exchange<'_>, conversation: u32, changed: bool) -> bool {
+        let asking = exchange.asking;
+        let Some((wanted, list)) = self.of.get(asking.protocol as usize) else { return false };
+        if classes(exchange) & wanted == 0 {
             return false;
-        };
-        classes(exchange) & wanted != 0 && list.iter().any(|own| own.holds(exchange, changed))
+        }
+        let mut any = false;
+        for (at, own) in list.iter().enumerate() {
+            if any && own.field.is_none() || !own.holds(exchange, changed) {
+                continue;
+            }
+            let Some(name) = &own.field else {
+                any = true;
+                continue;
+            };
+            let Some(now) = field(exchange, name) else { continue };
+            if self.fields.len() >= self.most {
+                self.fields.clear();
+            }
+            let place = (asking.protocol, at, conversation, asking.unit);
+            any |= self.fields.insert(place, now) != Some(now);
+        }
+        any
     }
 }

@@ -38,6 +38,9 @@ class Detector(abc.ABC):
     loss_sensitive: ClassVar[bool] = False
     """Whether packets that the sensor missed could make it speak, but for its guards."""
 
+    wanted: ClassVar[Iterable[Mapping[str, str]]] = ()
+    """What the engine is asked to tell one by one for it, in the words of `_engine.Wanted`."""
+
     can_be_spent: ClassVar[bool] = False
     """Whether `is_spent` is worth a question."""
 

@@ -3,7 +3,7 @@
 The digest of each is kept per server and name, for each direction: what a
 server gives out may carry other headers than what it was given. A transfer that
 was not seen whole is told and marked, and never compared. Beside the transfers stand
-the lists of its blocks that a controller gives out.
+what a controller says of its program: the lists of its blocks, and its project.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, ClassVar
 from otmon.detectors.bounded import Json, Recent
 from otmon.detectors.detector import Detector
 from otmon.detectors.finding import finding
+from otmon.detectors.projects import SHOWS, TELLS, WANTED, Projects
 from otmon.model.event import Event
 from otmon.thresholds import ProgramThresholds
 
@@ -40,6 +41,8 @@ _TEST_FILE = b"X5O!P%@AP[4\\PZX54(P^)7CC)7}$EICAR"
 
 _LISTS = frozenset(("list_blocks", "list_blocks_of_type"))
 """Operations that ask a controller for its blocks: how many of each type, or which of one."""
+_OPERATIONS = _LISTS | SHOWS | {TELLS}
+"""Operations that say something of the program of a controller."""
 MAX_LISTED = 256
 """Blocks of one list that are compared; a longer one is not."""
 _SHOWN = 8
@@ -71,19 +74,23 @@ class Program(Detector):
     name = "program"
     version = 2
     categories = frozenset(("ot_file", "ot_operation"))
+    wanted = WANTED
     says: ClassVar[Mapping[str, str]] = {
         "program_image": "A program or a block of one was transferred.",
         "firmware_image": "Firmware was transferred.",
         "file_image": "A file was transferred.",
         "program_changed": "What was transferred differs from what was last under its name.",
         "block_list_changed": "A controller says that it holds other blocks than it said before.",
+        "project_changed": "A controller says that it holds another project than it said before.",
+        "other_project_used": "A client has the places of variables from another project.",
         "executable": "What was transferred can be run by a computer, by its first bytes.",
         "test_file": "What was transferred is the test file of virus scanners.",
     }
     watches = (
-        "Transfers, put together and hashed, and the lists of blocks that S7 controllers "
-        "give out. Something must have been transferred or listed before under the same "
-        "name."
+        "Transfers, put together and hashed; the lists of blocks that S7 controllers give "
+        "out; name, version and time of the project that Modicon controllers tell over UMAS, "
+        "and the checksum of it that clients show with the variables that they ask for. "
+        "Something must have been transferred, listed, told or shown before."
     )
     silent = (
         "Of transfers that were not seen whole, of lists that come in parts or have more "
@@ -94,19 +101,22 @@ class Program(Detector):
         self.settings = settings or ProgramThresholds()
         self._known: Recent[tuple[object, ...], _Known] = Recent(self.settings.programs)
         self._blocks: Recent[tuple[object, ...], _Blocks] = Recent(self.settings.block_lists)
+        self._projects = Projects(self.settings.block_lists)
 
     def wants(self, event: Event) -> bool:
-        """Transfers, and lists of blocks that were given."""
+        """Transfers, and what was said of the program of a controller."""
         if event.category == "ot_file":
             return True
-        if event.get("ot.function.name") not in _LISTS or event.get("ot.first_seen"):
+        if event.get("ot.function.name") not in _OPERATIONS or event.get("ot.first_seen"):
             return False
         return event.get("ot.role") == "request" and event.get("event.outcome") == "success"
 
     def observe(self, event: Event) -> Iterable[Event]:
-        """Takes a transfer that has ended, or a list of blocks."""
+        """Takes a transfer that has ended, or what was said of a program."""
         if event.category == "ot_operation":
-            return list(self._listed(event))
+            record = event.record
+            is_list = record.operation in _LISTS
+            return list(self._listed(event) if is_list else self._of_project(event))
         return list(self._judged(event, event.record))
 
     def _listed(self, event: Event) -> Iterator[Event]:
@@ -130,6 +140,18 @@ class Program(Detector):
             observed=_changes(last.blocks, blocks),
             since_ns=last.time_ns,
         )
+
+    def _of_project(self, event: Event) -> Iterator[Event]:
+        for one in self._projects.take(event.record):
+            yield finding(
+                self,
+                event,
+                one.type,
+                category="ot_file",
+                expected=one.expected,
+                observed=one.observed,
+                since_ns=one.since_ns,
+            )
 
     def _judged(self, event: Event, content: Content) -> Iterator[Event]:
         whole = "whole" if content.complete else "not seen whole"
@@ -190,12 +212,15 @@ class Program(Detector):
                 lambda one: [one.sha256, one.size, one.time_ns, one.client]
             ),
             "blocks": self._blocks.written(lambda one: [one.blocks, one.time_ns]),
+            "projects": self._projects.written(),
         }
 
     def restore(self, memory: Json) -> None:
         """Takes them."""
         self._known.read(memory["known"], lambda one: _Known(*one))
         self._blocks.read(memory["blocks"], lambda one: _Blocks(*one))
+        # An older otmon did not write these.
+        self._projects.read(memory.get("projects", [[], []]))
 
 
 def _listed(

@@ -281,6 +281,31 @@ def umas_download_force(cable: Cable) -> None:
     client.ask(6.0, 0, b"\x5a\x00\x71\x01\x00\x02\x01", done)
 
 
+def umas_project(version: int, day: int) -> bytes:
+    """What UMAS function 3 answers: when the project was made and changed, its version and name."""
+    times = b"".join(struct.pack("<BBBBBBH", 2, 12, 59, 12, one, 1, 2026) for one in (14, day))
+    name = b"Pumps\x00"
+    return b"\x5a\x00\xfe" + bytes(18) + times + struct.pack("<IB", version, len(name)) + name
+
+
+@case("modbus")
+def umas_other_project(cable: Cable) -> None:
+    """A controller says that its project is another; the panel then takes variables from that."""
+    engineer, panel = Client(cable, STRANGER, PLC, 0.1), Client(cable, HMI, PLC, 0.2)
+
+    def variables(time: float, checksum: int, value: int) -> None:
+        asked = b"\x5a\x00\x22" + struct.pack("<IBBHBHB", checksum, 1, 2, 10, 1, 0, 16)
+        panel.ask(time, 0, asked, b"\x5a\x00\xfe" + struct.pack("<H", value))
+
+    engineer.ask(1.0, 0, b"\x5a\x00\x03\x00", umas_project(8, 14))
+    engineer.ask(1.1, 0, b"\x5a\x00\x03\x00", umas_project(8, 14))
+    for turn in range(20):
+        variables(2.0 + turn, 0x1A2B3C4D, 100 + turn)
+    engineer.ask(30.0, 0, b"\x5a\x00\x03\x00", umas_project(9, 20))
+    for turn in range(20):
+        variables(32.0 + turn, 0x5E6F7081, 200 + turn)
+
+
 @case("modbus")
 def many_writes(cable: Cable) -> None:
     """A stranger writes to one register after the other, to see what moves."""

@@ -113,3 +113,58 @@ def test_the_blocks_are_known_over_a_restart():
     said([old], listed(0, 1))
 
     assert ["block_list_changed"] == types(restarted(old, Program()), listed(9, 1, 9999))
+
+
+def told(seconds: float, name: str | None = "Pumps", version: int = 8, **facts):
+    """A controller says what project it holds; of no name: one of its tables."""
+    fields = {"umas.project_version": version, "umas.modified": "2026-01-14 12:59:12"}
+    fields |= {"umas.project_name": name}
+    of = {"protocol": "umas", "operation": "read_project_info", "operation_class": "identify"}
+    return operation(seconds, fields=fields, **{**of, **facts})
+
+
+def shown(seconds: float, checksum: int, **facts):
+    """A client reads variables whose places it has from a project."""
+    of = {"protocol": "umas", "operation": "read_variables", "fields": {"umas.checksum": checksum}}
+    return operation(seconds, **{**of, **facts})
+
+
+def test_a_controller_that_tells_of_another_project_is_told():
+    found = said([Program()], told(0), told(5), told(9, version=9), told(12, version=9))
+
+    assert ["project Pumps, version 9, changed at 2026-01-14 12:59:12"] == [
+        one.get("anomaly.observed") for one in found
+    ]
+    assert ["project_changed"] == types(Program(), told(0), told(9, name="Fans"))
+
+
+def test_tables_of_a_project_and_other_controllers_say_nothing_of_it():
+    others = ({"server_ip": "10.0.0.99"}, {"unit": 7}, {"name": None}, {"status": "refused"})
+
+    assert [] == types(Program(), told(0), *[told(9, version=9, **other) for other in others])
+
+
+def test_a_client_that_goes_by_another_project_is_told_once():
+    assert ["other_project_used"] == types(
+        Program(), shown(0, 1), shown(1, 1), shown(2, 2), shown(3, 2)
+    )
+
+
+def test_a_new_client_is_held_against_the_one_before_it():
+    laptop = {"client_ip": "10.0.0.67"}
+
+    assert [] == types(Program(), shown(0, 1), shown(1, 1, **laptop))
+    assert ["other_project_used"] == types(Program(), shown(0, 1), shown(1, 2, **laptop))
+    # Each goes by its own from then on.
+    assert ["other_project_used"] == types(
+        Program(), shown(0, 1), shown(1, 2, **laptop), shown(2, 1), shown(3, 2, **laptop)
+    )
+
+
+def test_projects_are_known_after_a_restart():
+    old = Program()
+    said([old], told(0), shown(1, 1))
+
+    assert ["project_changed", "other_project_used"] == types(
+        restarted(old, Program()), told(2, version=9), shown(3, 2)
+    )

@@ -39,6 +39,7 @@ EXACT = {
     "network/period_change": "periodicity",
     "s7comm/program_changed": "program",
     "s7comm/blocks_changed": "program",
+    "modbus/umas_other_project": "program",
     "network/address_scan": "scan",
     "network/port_scan": "scan",
     "network/service_sweep": "scan",

@@ -29,6 +29,7 @@ use self::entry::Entry;
 use self::index::Index;
 pub use self::key::{Key, TargetRef};
 use self::overflow::{Counts, Overflow};
+pub use self::recurrence::digest;
 use self::rhythm::{News, Rhythms};
 use crate::conversation::{Conversations, share};
 use crate::counters::Counters;

@@ -1,9 +1,11 @@
 //! What leaves one by one because somebody wants to be told.
 
+use engine::dissectors::field::FieldId;
 use engine::dissectors::operation::Class;
 use engine::dissectors::pdu::{Item, Pdu, Role, Status};
 use engine::dissectors::registry::ProtocolId;
 use engine::dissectors::target::{Space, Span, Target};
+use engine::dissectors::value::Value;
 use engine::limits::Limits;
 use engine::wanted::Wanted;
 
@@ -150,4 +152,29 @@ fn what_is_past_the_bound_is_left_out() {
     plant.read(0, 10, 0);
 
     assert_eq!(0, transactions(&plant.taken()).len());
+}
+
+#[test]
+fn a_field_that_is_wanted_is_told_when_it_is_another() {
+    let mut plant = Plant::new();
+    let checksum = FieldId(12);
+    assert_eq!("checksum", ProtocolId::Umas.registration().fields[12].name);
+    let wanted =
+        |name: &str| Wanted { field: Some(name.to_owned()), ..Wanted::all_of(ProtocolId::Umas) };
+    let mut leaving = |of: Wanted, checksums: &[u64]| {
+        plant.observer.watch(vec![of]);
+        plant.taken();
+        for value in checksums {
+            let mut asked = Pdu::new(ProtocolId::Umas, Role::Request, 0x22, READ);
+            asked.fields.push((checksum, Value::Unsigned(*value)));
+            let mut answer = Pdu::new(ProtocolId::Umas, Role::Response, 0x22, READ);
+            answer.status(Status::Ok);
+            plant.pair(Some(asked), Some(answer), 0);
+        }
+        transactions(&plant.taken()).len()
+    };
+
+    assert_eq!(3, leaving(wanted("checksum"), &[7, 7, 8, 8, 8, 7]));
+    assert_eq!(0, leaving(wanted("subcode"), &[7, 8]));
+    assert_eq!(2, leaving(Wanted { field: None, ..wanted("") }, &[7, 7]));
 }
