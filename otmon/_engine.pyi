@@ -182,6 +182,12 @@ class Transaction(_OfFlow):
         Only of interfaces, of requests that matter and wait for long; it is in no count before.
         """
     @property
+    def first_seen(self) -> bool:
+        """Whether it is the news of a behaviour that was never seen before.
+
+        An operation that leaves only because somebody asks for each is not: the `Behaviour` is.
+        """
+    @property
     def latency_ns(self) -> int | None:
         """From request to answer."""
     @property

@@ -376,7 +376,7 @@ _OPERATION: tuple[Field, ...] = (
     Field(
         "ot.first_seen",
         Kind.BOOLEAN,
-        "Whether this client did this to this server for the first time.",
+        "Whether this client did this to this server for the first time; told by one event.",
         _OPERATIONS,
     ),
     Field(

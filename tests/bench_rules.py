@@ -6,6 +6,7 @@ what else runs on the machine hardly matters. Nothing here passes or fails.
 
 from __future__ import annotations
 
+import gc
 import struct
 import sys
 import time
@@ -13,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from otmon import _engine
+from otmon.cli import GARBAGE_AFTER
 from otmon.config import Config
 from otmon.model.event import Event
 from otmon.model.likeness import Likenesses
@@ -178,6 +180,8 @@ def _frames(pair: int, turn: int, pdu: bytes) -> Iterator[bytes]:
 
 
 if __name__ == "__main__":
+    # As `otmon` does: with the usual threshold looking for garbage is most of what is measured.
+    gc.set_threshold(GARBAGE_AFTER)
     what, path = sys.argv[1], Path(sys.argv[2])
     if what == "many":
         print(many(path))

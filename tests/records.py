@@ -67,6 +67,7 @@ class Operation:
         alike = (
             *("transport", "identified_by", "protocol", "role", "answered", "function_code"),
             *("operation", "operation_class", "status", "status_code", "phase", "anomalies"),
+            "first_seen",
         )
         key = (type(self).__name__, *(getattr(self, name, None) for name in alike))
         return _SHAPES.setdefault(key, len(_SHAPES) + 1)
@@ -107,6 +108,7 @@ class Transaction(Flow, Operation):
     status_code: int | None = None
     phase: str | None = None
     anomalies: tuple[str, ...] = ()
+    first_seen: bool = False
     fields: dict[str, Any] = field(default_factory=dict)
     history: History = field(default_factory=History)
 

@@ -67,6 +67,7 @@ pub struct Shape {
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Alike {
     is_behaviour: bool,
+    first_seen: bool,
     transport: Transport,
     identified_by: Option<IdentifiedBy>,
     /// The dissector.
@@ -132,6 +133,7 @@ impl Shared {
     ) -> PyResult<Arc<Shape>> {
         let alike = Alike {
             is_behaviour: false,
+            first_seen: own.first,
             transport: own.flow.transport,
             identified_by: own.flow.identified_by,
             protocol: own.protocol,
@@ -151,6 +153,7 @@ impl Shared {
     pub fn shape_of_behaviour(&mut self, py: Python<'_>, own: &Behaviour) -> PyResult<Arc<Shape>> {
         let alike = Alike {
             is_behaviour: true,
+            first_seen: true,
             transport: own.flow.transport,
             identified_by: own.flow.identified_by,
             protocol: own.protocol,

@@ -55,6 +55,10 @@ of_flow!(Transaction {
         self.0.awaits
     }
     #[getter]
+    fn first_seen(&self) -> bool {
+        self.0.first
+    }
+    #[getter]
     fn latency_ns(&self) -> Option<i64> {
         self.0.latency_ns
     }

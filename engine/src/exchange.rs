@@ -126,6 +126,16 @@ impl<'a> Exchange<'a> {
         self.answer.is_none() && self.request.is_some_and(|request| !request.unconfirmed)
     }
 
+    /// Whether it leaves for what it is, however often it was seen: the observation of its
+    /// behaviour is then no further news.
+    #[must_use]
+    pub fn speaks_for_itself(&self) -> bool {
+        self.class.is_notable()
+            || !self.anomalies.is_empty()
+            || !matches!(self.status, Status::None | Status::Ok)
+            || self.unanswered()
+    }
+
     /// PDUs of it that were seen.
     #[inline]
     #[must_use]
@@ -158,6 +168,7 @@ impl<'a> Exchange<'a> {
             role: self.asking.role,
             answered: self.answered(),
             awaits: false,
+            first: false,
             code: self.asking.code,
             operation: self.asking.operation,
             class: self.class,

@@ -120,6 +120,9 @@ pub struct Transaction {
     /// Whether its answer may still come: it leaves again then, or when it is given up, and
     /// is counted nowhere before.
     pub awaits: bool,
+    /// Whether it is the news of a behaviour that was never seen before: where an operation
+    /// leaves only because somebody asks for each, the observation of the behaviour is.
+    pub first: bool,
     /// Function code.
     pub code: u16,
     /// Its name and class.

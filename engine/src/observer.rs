@@ -218,6 +218,8 @@ impl Observer {
             let conversation = (counted.map(|(slot, ..)| slot), history);
             let mut record =
                 exchange.transaction(facts, frames, folded.behaviour(), conversation, most);
+            record.first =
+                folded.noted.is_some_and(|own| own.first) && exchange.speaks_for_itself();
             let previous = self.previous.take().unwrap_or_default();
             // Only where there is one for each of them.
             if previous.len() == record.values.len() {

@@ -64,7 +64,7 @@ class Auth(Detector):
     def wants(self, event: Event) -> bool:
         """Log-ins, file commands that carry a user, and what tells of protection."""
         if event.service == "s7comm" and event.get("ot.function.name") == "read_szl":
-            return event.get("event.outcome") == "success" and not event.get("ot.first_seen")
+            return event.get("event.outcome") == "success" and not event.is_behaviour
         return event.operation_class in _CLASSES or (
             event.service == "dnp3" and event.operation_class in _FILE_CLASSES
         )

@@ -78,6 +78,8 @@ class _Open:
     count: int = 0
     last: Event | None = None
     frames: tuple[Frame, ...] = ()
+    turn: int = 0
+    """When it was seen last, in departures: of two, the one seen longer ago has the lower."""
 
 
 @dataclass(slots=True)
@@ -128,6 +130,7 @@ class Conformance(Detector):
         self._habits: Recent[tuple[object, ...], _Habit] = Recent(MAX_HABITS)
         self._told: deque[tuple[int, _Key]] = deque()
         """What was told of, the first at the left; some of it was told early since then."""
+        self._turn = 0
 
     def wants(self, event: Event) -> bool:
         """Operations with a departure from their specification."""
@@ -162,14 +165,16 @@ class Conformance(Detector):
             if habit is not None and habit.quirk:
                 continue
             known = self._open.get(key)
+            self._turn += 1
             if known is not None:
+                known.turn = self._turn
                 known.count += 1
                 known.last = event
                 known.frames = some_frames(known.frames, event.frames)
             elif habit is None or not self._is_usual(habit):
                 if len(self._open) >= MAX_OPEN and (first := self._open.first()) is not None:
                     yield from self._close(*first)
-                self._open.put(key, _Open(event.time_ns))
+                self._open.put(key, _Open(event.time_ns, turn=self._turn))
                 self._remember(event.time_ns, key)
                 self.due_ns = min(self.due_ns, event.time_ns + self._every_ns)
                 yield self._found(event, code, 1, event.time_ns, event.frames)
@@ -228,7 +233,7 @@ class Conformance(Detector):
             told.popleft()
         self.due_ns = told[0][0] + self._every_ns if told else NEVER_NS
         # What was seen longest ago is told first.
-        ended = list(over.items()) if len(over) < 2 else self._in_order(over)
+        ended = sorted(over.items(), key=lambda one: one[1].turn)
         return [event for key, known in ended for event in self._close(key, known)]
 
     def _remember(self, time_ns: int, key: _Key) -> None:
@@ -242,9 +247,6 @@ class Conformance(Detector):
         """What was told of and is counted, the first at the left."""
         told = ((one.told_ns, key) for key, one in self._open.items())
         return deque(sorted(told, key=lambda one: one[0]))
-
-    def _in_order(self, some: Mapping[_Key, _Open]) -> list[tuple[_Key, _Open]]:
-        return [item for item in self._open.items() if item[0] in some]
 
     def finish(self) -> Iterable[Event]:
         """Gives what was counted in minutes that the end of the input cut short."""
@@ -304,10 +306,11 @@ class Conformance(Detector):
 
         def opened(one: Json) -> _Open:
             told_ns, count, place = one
+            self._turn += 1
             if place is None:
-                return _Open(told_ns)
+                return _Open(told_ns, turn=self._turn)
             last = read.event(place)
-            return _Open(told_ns, count, last, last.frames)
+            return _Open(told_ns, count, last, last.frames, self._turn)
 
         self._open.read(pending, opened)
         self._told = self._in_time()

@@ -16,6 +16,9 @@ from otmon.detectors.bounded import Json, forgotten_count
 from otmon.model.event import NEVER_NS, Event
 from otmon.model.kept_event import Reader, Writer
 
+Observer = Callable[[Event], Iterable[Event]]
+"""Takes an event; gives what it shows."""
+
 
 class Detector(abc.ABC):
     """Watches events in the order of their time, and says what rules cannot see.
@@ -60,15 +63,23 @@ class Detector(abc.ABC):
     def wants(self, event: Event) -> bool:
         """Whether it is to be shown events like this one.
 
-        May ask for category, service, class and `SHAPE_FIELDS` only: it is asked
-        once for each shape. Of what is no operation it may ask for category, service,
-        and the type and `kind` of the record.
+        May ask for category, service, class, `SHAPE_FIELDS` and whether it tells of a
+        behaviour only: it is asked once for each shape. Of what is no operation it may ask
+        for category, service, and the type and `kind` of the record.
         """
         return True
 
     @abc.abstractmethod
     def observe(self, event: Event) -> Iterable[Event]:
         """Takes an event that it wants; gives what it shows."""
+
+    def observer(self, event: Event) -> Observer | None:
+        """What takes events that are like this one instead of `observe`; none by default.
+
+        They have its shape, conversation and unit: what is the same for all of them is
+        worked out here, once. It may be made anew at any time, so it remembers no more.
+        """
+        return None
 
     def is_spent(self, event: Event) -> bool:
         """Whether it will say nothing of later events that are like the one it observed.

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from otmon.detectors.bounded import Json, Recent
-from otmon.detectors.detector import Detector
+from otmon.detectors.detector import Detector, Observer
 from otmon.detectors.finding import finding
 from otmon.detectors.points import Points
 from otmon.model.event import Event
@@ -52,6 +52,11 @@ _MODES = {
 _TELLING = frozenset(("read_szl", "report_server_id", "get_cp_status"))
 """Operations whose answers tell of it."""
 _MODE_CLASSES = frozenset(("mode_start", "mode_stop", "mode_other", "restart"))
+
+_Said = tuple[tuple[str, str], ...]
+"""What a device says of itself: the type of the finding, and its words."""
+_Fields = tuple[tuple[str, tuple[str, str]], ...]
+_Modes = tuple[tuple[str, str], ...]
 
 
 @dataclass(slots=True)
@@ -126,28 +131,29 @@ class DeviceStatus(Detector):
 
     def observe(self, event: Event) -> Iterable[Event]:
         """Takes an operation, or points whose quality is another now."""
-        record = event.record
         if event.category == "ot_process":
             return list(self._of_points(event))
-        protocol, status = record.protocol, record.status
-        codes = record.anomalies
-        told = [_BY_ANOMALY[code] for code in codes if code in _BY_ANOMALY] if codes else []
-        if status in _BY_STATUS:
-            told.append(_BY_STATUS[status])
-        modes: list[tuple[str, object]] = []
-        # Most of the operations of DNP3 come here, so only what is wanted is read.
-        field_of = getattr(record, "field", None)
-        if field_of is not None:
-            if protocol == "dnp3":
-                for field, words in _BY_FIELD.items():
-                    if field_of(field) is True:
-                        told += (words,)
-            elif protocol in _MODES:
-                said = [(type, field_of(field)) for field, type in _MODES[protocol]]
-                modes = [(type, mode) for type, mode in said if mode not in (None, "unknown")]
-        if not told and not modes:
+        return self._take(event, *_likened(event))
+
+    def observer(self, event: Event) -> Observer | None:
+        """Takes operations that are like this one: of most only two fields can tell anything."""
+        if event.category == "ot_process":
+            return None
+        said, fields, modes = _likened(event)
+        return lambda event: self._take(event, said, fields, modes)
+
+    def _take(self, event: Event, said: _Said, fields: _Fields, modes: _Modes) -> Iterable[Event]:
+        record, told = event.record, said
+        for field, words in fields:
+            if record.field(field) is True:
+                told = (*told, words)
+        now: list[tuple[str, object]] = []
+        if modes:
+            read = [(type, record.field(field)) for field, type in modes]
+            now = [(type, mode) for type, mode in read if mode not in (None, "unknown")]
+        if not told and not now:
             return ()
-        return list(self._judged(event, told, modes))
+        return list(self._judged(event, told, now))
 
     def _of_points(self, event: Event) -> Iterator[Event]:
         record = event.record
@@ -239,3 +245,15 @@ def _mode_text(mode: object) -> str:
     if isinstance(mode, bool):
         return "run" if mode else "stop"
     return str(mode)
+
+
+def _likened(event: Event) -> tuple[_Said, _Fields, _Modes]:
+    """What a shape alone says of a device, and the fields that may say more."""
+    record = event.record
+    said = [_BY_ANOMALY[code] for code in record.anomalies if code in _BY_ANOMALY]
+    if record.status in _BY_STATUS:
+        said.append(_BY_STATUS[record.status])
+    if not hasattr(record, "field"):
+        return tuple(said), (), ()
+    fields = tuple(_BY_FIELD.items()) if record.protocol == "dnp3" else ()
+    return tuple(said), fields, _MODES.get(record.protocol, ())

@@ -91,7 +91,7 @@ class Jobs(Detector):
 
     def wants(self, event: Event) -> bool:
         """Transfers of programs and files."""
-        if event.operation_class not in _CLASSES or event.get("ot.first_seen"):
+        if event.operation_class not in _CLASSES or event.is_behaviour:
             return False
         return event.get("ot.role") == "request" and event.get("event.outcome") == "success"
 

@@ -107,7 +107,7 @@ class Program(Detector):
         """Transfers, and what was said of the program of a controller."""
         if event.category == "ot_file":
             return True
-        if event.get("ot.function.name") not in _OPERATIONS or event.get("ot.first_seen"):
+        if event.get("ot.function.name") not in _OPERATIONS or event.is_behaviour:
             return False
         return event.get("ot.role") == "request" and event.get("event.outcome") == "success"
 

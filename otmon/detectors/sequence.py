@@ -15,11 +15,10 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 from otmon.detectors.bounded import Json, Recent
-from otmon.detectors.detector import Detector
+from otmon.detectors.detector import Detector, Observer
 from otmon.detectors.finding import finding
 from otmon.fields import CHANGE_CLASSES
 from otmon.model.event import Event
-from otmon.model.likeness import MAX_LIKENESSES, Likeness
 from otmon.thresholds import SequenceThresholds
 
 SECOND = 1_000_000_000
@@ -70,9 +69,6 @@ class Sequence(Detector):
     def __init__(self, settings: SequenceThresholds | None = None) -> None:
         self.settings = settings or SequenceThresholds()
         self._chains: Recent[tuple[object, ...], _Chain] = Recent(MAX_CHANNELS)
-        self._by_likeness: dict[Likeness, tuple[tuple[object, ...], _Chain]] = {}
-        """The channels of likenesses, as long as none was forgotten."""
-        self._evicted_count = 0
         self._modes: Recent[tuple[object, ...], str] = Recent(MAX_CHANNELS)
         """The operating mode in which each channel was seen last."""
 
@@ -82,7 +78,30 @@ class Sequence(Detector):
 
     def observe(self, event: Event) -> Iterable[Event]:
         """Takes a change."""
-        chain = self._chain_of(event)
+        if self.mode is not None:
+            return self._follow(event, self._chain_in(event, self.mode(event.time_ns)))
+        return self._follow(event, self._chains.make(self._channel(event), _Chain))
+
+    def observer(self, event: Event) -> Observer | None:
+        """Takes changes of one channel: its chain is found once, as long as none was forgotten."""
+        if self.mode is not None:
+            return None
+        channel, chains = self._channel(event), self._chains
+        chain, evicted_count = chains.make(channel, _Chain), chains.evicted_count
+
+        def observe(event: Event) -> Iterable[Event]:
+            nonlocal chain, evicted_count
+            if chains.evicted_count == evicted_count:
+                chains.touch(channel)
+            else:
+                chain = chains.make(channel, _Chain)
+                evicted_count = chains.evicted_count
+            return self._follow(event, chain)
+
+        return observe
+
+    def _follow(self, event: Event, chain: _Chain) -> Iterable[Event]:
+        """Takes the next change of a chain."""
         if chain.off:
             return ()
         record = event.record
@@ -93,24 +112,6 @@ class Sequence(Detector):
             chain.first_ns = chain.first_ns or event.time_ns
             return ()
         return self._transition(event, chain, last, symbol)
-
-    def _chain_of(self, event: Event) -> _Chain:
-        """The chain of the channel of an event, found once for all that are like it."""
-        likeness, chains = event.likeness, self._chains
-        if self.mode is not None:
-            return self._chain_in(event, self.mode(event.time_ns))
-        if not likeness.of_relation:
-            return chains.make(self._channel(event), _Chain)
-        if self._evicted_count != chains.evicted_count or len(self._by_likeness) >= MAX_LIKENESSES:
-            self._by_likeness.clear()
-            self._evicted_count = chains.evicted_count
-        known = self._by_likeness.get(likeness)
-        if known is None:
-            channel = self._channel(event)
-            known = self._by_likeness[likeness] = channel, chains.make(channel, _Chain)
-        else:
-            chains.touch(known[0])
-        return known[1]
 
     def _chain_in(self, event: Event, mode: str) -> _Chain:
         """The chain of a channel in an operating mode; where another one was, it begins anew."""

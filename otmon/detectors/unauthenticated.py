@@ -9,18 +9,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from otmon.detectors.bounded import Json, Recent, Told
+from otmon.detectors.detector import Observer
 from otmon.detectors.finding import finding
 from otmon.detectors.holding import Waiting
 from otmon.detectors.quality import Quality
 from otmon.fields import CHANGE_CLASSES, PARTLY_REFUSED
 from otmon.model.event import Event
 from otmon.thresholds import UnauthenticatedThresholds
-
-if TYPE_CHECKING:
-    pass
 
 SECOND = 1_000_000_000
 MAX_ASSOCIATIONS = 10_000
@@ -83,41 +81,38 @@ class Unauthenticated(Waiting):
 
     def observe(self, event: Event) -> Iterable[Event]:
         """Takes a change, or what meets a challenge."""
+        return self._take(event, *_likened(event))
+
+    def observer(self, event: Event) -> Observer:
+        """Takes those that are like this one."""
+        key, kind = _likened(event)
+        return lambda event: self._take(event, key, kind)
+
+    def _take(self, event: Event, key: _Key, kind: str | None) -> Iterable[Event]:
         record = event.record
-        key: _Key = (record.client_address, record.server_address, record.vlan, record.unit)
-        if record.function_code == _REPLY:
-            # What is challenged has been asked before, and is answered later.
-            self._known.make(key, _Association).proved_ns = event.time_ns
-            return ()
         known = self._known.get(key)
-        if event.operation_class not in CHANGE_CLASSES:
+        if kind is None:
+            if record.function_code == _REPLY:
+                # What is challenged has been asked before, and is answered later.
+                known = known or self._known.make(key, _Association)
+                known.proved_ns = event.time_ns
             return ()
-        kind = (
-            f"{event.operation_class} select"
-            if record.phase == "select"
-            else (str(event.operation_class))
-        )
-        if self._is_proved(event, known):
+        if _has_proof(record) or (known is not None and _is_met(event, known)):
             known = known or self._known.make(key, _Association)
             known.first_ns = known.first_ns or event.time_ns
             known.counts[kind] = known.counts.get(kind, 0) + 1
             return ()
+        if known is None or record.transport == "udp":
+            return ()
         done = record.status in ("ok", PARTLY_REFUSED) or (
             not record.answered and record.function_code in _UNANSWERED
         )
-        if known is None or not done or record.transport == "udp":
+        if not done:
             return ()
         count = known.counts.get(kind, 0)
         if count >= self.settings.habit_count:
             self._hold(event, key, known, kind, count)
         return ()
-
-    def _is_proved(self, event: Event, known: _Association | None) -> bool:
-        record = event.record
-        if any(target.partition(":")[0] == "g120" for target in record.targets):
-            return True
-        end_ns = event.time_ns + (record.latency_ns or 0)
-        return known is not None and event.time_ns <= known.proved_ns <= end_ns
 
     def _hold(self, event: Event, key: _Key, known: _Association, kind: str, count: int) -> None:
         found = finding(
@@ -149,3 +144,27 @@ class Unauthenticated(Waiting):
         """Takes it."""
         self._known.read(memory["known"], lambda one: _Association(one[0], dict(one[1]), one[2]))
         self._told.read(memory["told"])
+
+
+def _likened(event: Event) -> tuple[_Key, str | None]:
+    """Whose event it is, and the kind of change; none of what is no change."""
+    record, what = event.record, event.operation_class
+    key: _Key = (record.client_address, record.server_address, record.vlan, record.unit)
+    if what not in CHANGE_CLASSES:
+        return key, None
+    return key, f"{what} select" if record.phase == "select" else str(what)
+
+
+def _has_proof(record: Any) -> bool:
+    """Whether a change carries its own proof."""
+    for target in record.targets:
+        # A loop, since this is asked of every change.
+        if target.startswith("g120") and target.partition(":")[0] == "g120":
+            return True
+    return False
+
+
+def _is_met(event: Event, known: _Association) -> bool:
+    """Whether a challenge was met while it waited for its answer."""
+    end_ns: int = event.time_ns + (event.record.latency_ns or 0)
+    return event.time_ns <= known.proved_ns <= end_ns

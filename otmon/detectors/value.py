@@ -140,7 +140,8 @@ class Value(Waiting):
             number = float(value)
             if self._limits:
                 found += self._against_limits(event, name, number)
-            known = objects.make((*key, *mode) if mode else key, _Object)
+            place = (*key, *mode) if mode else key
+            known = objects.get(place) or objects.make(place, _Object)
             if missed_ns > known.missed_ns:
                 known.miss(missed_ns)
             if known.count - known.missed_count >= own.ready_count:

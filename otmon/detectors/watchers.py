@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from otmon.detectors.bounded import Json
-from otmon.detectors.detector import Detector
+from otmon.detectors.detector import Detector, Observer
 from otmon.detectors.quality import Quality
 from otmon.model.context import Context
 from otmon.model.event import NEVER_NS, Event
@@ -24,6 +24,8 @@ ASK_AGAIN = 8
 """Events of a likeness after which it is asked again whether a detector is spent."""
 
 _Detectors = tuple[Detector, ...]
+_Observers = tuple[tuple[Detector, Observer], ...]
+"""Detectors, each with what takes the events of a likeness."""
 
 
 class Watchers:
@@ -37,8 +39,12 @@ class Watchers:
         """Takes the detectors, and what they ask about how well something was seen."""
         self.quality = quality or Quality()
         self.detectors = self._detectors = tuple(detectors)
+        self._plain: Mapping[Detector, tuple[Detector, Observer]] = {
+            one: (one, one.observe) for one in self._detectors
+        }
+        """Each detector with what takes any event."""
         self._by_shape: dict[tuple[str, int], _Detectors] = {}
-        self._by_likeness: dict[Likeness, _Detectors] = {}
+        self._by_likeness: dict[Likeness, _Observers] = {}
         self._by_kind: dict[tuple[object, ...], _Detectors] = {}
         self._unsettled: dict[Likeness, int] = {}
         """Likenesses of which a detector may be spent, with how many events until that is asked."""
@@ -69,8 +75,8 @@ class Watchers:
         if not wanting:
             return ()
         said: list[Event] | None = None
-        for detector in wanting:
-            found = detector.observe(event)
+        for detector, observe in wanting:
+            found = observe(event)
             if found:
                 said = [*found] if said is None else [*said, *found]
             if detector.due_ns < self.due_ns:
@@ -83,32 +89,39 @@ class Watchers:
                 self._leave_out(likeness, wanting, event)
         return said or ()
 
-    def _leave_out(self, likeness: Likeness, wanting: _Detectors, event: Event) -> None:
+    def _leave_out(self, likeness: Likeness, wanting: _Observers, event: Event) -> None:
         """Leaves out the detectors that have nothing more to say of a likeness."""
-        left = tuple([one for one in wanting if not (one.can_be_spent and one.is_spent(event))])
+        left = [pair for pair in wanting if not (pair[0].can_be_spent and pair[0].is_spent(event))]
         if len(left) < len(wanting):
-            self._by_likeness[likeness] = left
-        if any(one.can_be_spent for one in left):
+            self._by_likeness[likeness] = tuple(left)
+        if any(one.can_be_spent for one, _ in left):
             self._unsettled[likeness] = ASK_AGAIN - 1
         else:
             del self._unsettled[likeness]
 
-    def _wanting_likeness(self, event: Event) -> _Detectors:
+    def _wanting_likeness(self, event: Event) -> _Observers:
         likeness = event.likeness
         shape = likeness.shape
         if shape is None:
-            return self._wanting_kind(event)
+            return tuple([self._plain[one] for one in self._wanting_kind(event)])
         known = self._by_shape.get((likeness.category, shape))
-        wanting = self._wanting_shape(event, shape) if known is None else known
+        detectors = self._wanting_shape(event, shape) if known is None else known
+        wanting = tuple([self._plain[one] for one in detectors])
         # Only a likeness that is kept comes again.
         if likeness.decided:
             if len(self._by_likeness) >= MAX_LIKENESSES:
                 self._by_likeness.clear()
                 self._unsettled.clear()
+            if likeness.of_relation:
+                wanting = tuple([self._observer(one, event) for one in detectors])
+                if any(one.can_be_spent for one in detectors):
+                    self._unsettled[likeness] = 0
             self._by_likeness[likeness] = wanting
-            if likeness.of_relation and any(one.can_be_spent for one in wanting):
-                self._unsettled[likeness] = 0
         return wanting
+
+    def _observer(self, detector: Detector, event: Event) -> tuple[Detector, Observer]:
+        own = detector.observer(event)
+        return self._plain[detector] if own is None else (detector, own)
 
     def _wanting_kind(self, event: Event) -> _Detectors:
         """Who wants events of no shape: they are told apart by what they were made from."""

@@ -188,6 +188,7 @@ class Device:
             self.facts = None
             held = told()
             if held is not None:
+                held.is_past = True
                 held.settle()
 
     def seen(self, first_ns: int, last_ns: int) -> None:

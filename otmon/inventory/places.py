@@ -158,6 +158,7 @@ class Places:
 
     def forget(self, device: Device) -> None:
         """Forgets a device that never showed that it is one."""
+        device.changes()
         for place in device.places:
             vlan, ip, mac = place
             if self._found.get(place) is device:
@@ -199,6 +200,11 @@ class Places:
         old.places.clear()
 
     def _point(self, place: Place, device: Device) -> None:
+        vlan, ip, mac = place
+        before = self.find(ip, mac, vlan)
+        if before is not None and before is not device:
+            # What was told of it is not about who has the address now.
+            before.changes()
         self._found[place] = device
         device.places[place] = None
 

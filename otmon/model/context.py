@@ -47,6 +47,7 @@ class AssetFacts:
         "criticality",
         "id",
         "is_new",
+        "is_past",
         "public",
     )
 
@@ -73,6 +74,8 @@ class AssetFacts:
         """Whether nobody has accepted it yet, and it appeared while the sensor watched."""
         self.public = public
         """Whether it is outside: a public address behind a router that is not the site's own."""
+        self.is_past = False
+        """Whether the device is another one since, or something of it has changed."""
         self._later = later
         self._standing = None if later else Standing(roles, vendor, zone, purdue_level)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from otmon.fields import NOTABLE_CLASSES
 from otmon.model.context import CONTEXT_FIELDS, Address, AssetFacts
 from otmon.model.internet import PLAIN
-from otmon.model.layout import CONTENT, Layout
+from otmon.model.layout import BEHAVIOUR, CONTENT, Layout
 from otmon.model.layout import FieldValue as FieldValue
 from otmon.model.layout import Scalar as Scalar
 from otmon.model.likeness import Likeness, likeness_of_behaviour, likeness_of_transaction
@@ -73,6 +73,11 @@ class Event:
     def shape(self) -> int | None:
         """Events of one shape and category have the same `SHAPE_FIELDS`; none where not known."""
         return self.likeness.shape
+
+    @property
+    def is_behaviour(self) -> bool:
+        """Whether it tells of what is done, and not of one operation."""
+        return self.likeness.layout is BEHAVIOUR
 
     @property
     def is_bare(self) -> bool:
@@ -258,6 +263,8 @@ def event_from_content(content: Content, context: Context | None = None) -> Even
 _PLACES = {end: (f"{end}.ip", f"{end}.mac", "network.vlan.id") for end in ("source", "destination")}
 """The fields that say where an end is."""
 _NOBODY = AssetFacts()
+_NOBODY.is_past = True
+"""Somebody may come any time, and nothing tells those who ask of an address without anybody."""
 
 
 def stands_alone(behaviour: Behaviour) -> bool:

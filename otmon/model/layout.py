@@ -147,7 +147,7 @@ TRANSACTION = Layout(
         "ot.value": "value_texts",
         "ot.value_number": _value_numbers,
         "ot.value_count": "value_count",
-        "ot.first_seen": lambda record: False,
+        "ot.first_seen": "first_seen",
         "ot.history.read_count": "history.read_count",
         "ot.history.change_count": "history.change_count",
         "ot.history.first_seen_at": "history.first_seen_ns",

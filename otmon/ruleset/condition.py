@@ -223,6 +223,16 @@ def tests_of(condition: Condition) -> list[Test]:
             return [test for part in parts for test in tests_of(part)]
 
 
+def fields_of(condition: Condition) -> frozenset[str]:
+    """Every field that a condition asks for."""
+    asked = set()
+    for test in tests_of(condition):
+        asked.add(test.field)
+        if isinstance(test.criterion, SameAs):
+            asked.add(test.criterion.field)
+    return frozenset(asked)
+
+
 def asserted(condition: Condition) -> list[Test]:
     """The tests of a condition that stand under no `not`, in the order of its text."""
     match condition:

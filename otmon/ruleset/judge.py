@@ -24,11 +24,13 @@ from otmon.ruleset.condition import (
     EventRule,
     SameAs,
     Test,
+    fields_of,
     specialised,
     tests_of,
 )
 from otmon.ruleset.correlate import Grouping, correlators
 from otmon.ruleset.group import Correlator
+from otmon.ruleset.of_device import remembering
 
 MAX_SHAPES = 4096
 """Shapes whose buckets are remembered; when there are more, all are made anew."""
@@ -38,6 +40,7 @@ LATE_FIELDS = (
     "event.outcome",
     "ot.anomaly",
     "ot.answered",
+    "ot.first_seen",
     "ot.status.",
 )
 """What is not known of a request before its answer has come, or stayed away."""
@@ -55,6 +58,8 @@ class _Ready:
     """What the bucket does not decide; none where every event of it is a match."""
     holds: Predicate | None
     """The same, ready to be held against an event."""
+    asks: frozenset[str]
+    """The fields that it asks for."""
     alerts: bool
     """Whether its match is a match of its own, or only counted by correlations."""
     correlators: tuple[Correlator, ...]
@@ -73,7 +78,8 @@ class _Step:
         self.rule = ready.rule if ready.alerts else None
         """Whose match it is; none where matches are only counted."""
         self.condition = ready.condition
-        self.holds = ready.holds
+        holds = ready.holds
+        self.holds = None if holds is None else remembering(holds, ready.asks, event)
         self.counts = tuple(
             correlator.counter(ready.rule.id, event) for correlator in ready.correlators
         )
@@ -363,6 +369,7 @@ class Judge:
                 one.condition,
                 None if left is True else left,
                 None if left is True else self._compiled(left),
+                frozenset() if left is True else fields_of(left),
                 one.rule.id not in self._silent,
                 tuple(
                     correlator
@@ -387,14 +394,15 @@ class Judge:
             return self._compiled(test)(event) if _asks_only(test, fields) else None
 
         for one in wider:
-            if one.left is None:
+            if one.left is None or fields.isdisjoint(one.asks):
                 yield one
                 continue
             left = specialised(one.left, decide)
             if left is True:
-                yield dataclasses.replace(one, left=None, holds=None)
+                yield dataclasses.replace(one, left=None, holds=None, asks=frozenset())
             elif left is not False:
-                yield dataclasses.replace(one, left=left, holds=self._compiled(left))
+                holds, asks = self._compiled(left), fields_of(left)
+                yield dataclasses.replace(one, left=left, holds=holds, asks=asks)
 
     def _compiled(self, condition: Condition) -> Predicate:
         """The predicate of a condition: of a rule, or of what is left of one."""

@@ -279,6 +279,33 @@ def test_facts_are_those_of_the_moment(happens: Callable[[Inventory], None]) -> 
     assert after is not None
     assert ((), "Siemens", "10.0.0.0/24", None) == standing(before)
     assert standing(before) != standing(after)
+    assert (True, False) == (before.is_past, after.is_past)
+
+
+def goes_to_another(inventory: Inventory) -> None:
+    inventory.address(address(SPARE, "10.0.0.1", arp=True))
+
+
+def is_forgotten(inventory: Inventory) -> None:
+    for number in range(MAX_UNCONFIRMED + 1):
+        ip = f"10.1.{number >> 8}.{number & 255}"
+        mac = f"00:1b:1b:01:{number >> 8:02x}:{number & 255:02x}"
+        inventory.address(address(mac, ip, packets=1, last_seen_ns=0))
+
+
+@pytest.mark.parametrize("happens", [goes_to_another, is_forgotten], ids=lambda one: one.__name__)
+def test_facts_of_who_has_an_address_no_longer_are_past(
+    happens: Callable[[Inventory], None],
+) -> None:
+    inventory = Inventory()
+    inventory.address(address(PLC, "10.0.0.1", packets=1, last_seen_ns=0))
+    before = inventory.facts("10.0.0.1", SPARE, None)
+    happens(inventory)
+    after = inventory.facts("10.0.0.1", SPARE, None)
+
+    assert before is not None
+    assert before.is_past
+    assert before.id != (None if after is None else after.id)
 
 
 def standing(facts: AssetFacts) -> tuple[Any, ...]:

@@ -79,6 +79,8 @@ pub struct Noted {
     pub number: u64,
     /// Whether the behaviour should leave now because it is new.
     pub news: bool,
+    /// Whether it was never seen before, in earlier runs neither.
+    pub first: bool,
     /// Whether it is a cyclic write that carried nothing unusual.
     pub settled: bool,
     /// Whether it carried other values than the last time at the same place.
@@ -90,6 +92,7 @@ impl Noted {
     #[must_use]
     pub const fn and(self, other: Self) -> Self {
         Self {
+            first: self.first || other.first,
             settled: self.settled && other.settled,
             changed: self.changed || other.changed,
             ..self
@@ -173,6 +176,7 @@ impl Behaviours {
         };
         let entry = self.entries.get_mut(slot as usize)?;
         let (number, before) = (entry.number, entry.count);
+        let first = before == 0 && !entry.known;
         let (settled, changed) = entry.count(occurrence, &self.limits);
         if let Some(rhythms) = &mut self.rhythms {
             entry.beat(slot, occurrence, rhythms);
@@ -196,7 +200,7 @@ impl Behaviours {
             counters.suppressed_behaviours = counters.suppressed_behaviours.saturating_add(1);
             news = false;
         }
-        Some(Noted { slot, number, news, settled, changed })
+        Some(Noted { slot, number, news, first, settled, changed })
     }
 
     /// Learns that an earlier run had a behaviour.
