@@ -102,7 +102,7 @@ LAYERS = {
         "_engine",
         *PARTS,
     },
-    "wanted": {"operating_modes", "config", "_engine", "ruleset"},
+    "wanted": {"operating_modes", "config", "_engine", "ruleset", "detectors"},
     "file_names": set(),
     "input_faults": set(),
     "early_matches": {"model", "_engine", "alerts"},

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Iterable, Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from otmon.detectors.bounded import Json, forgotten_count
 from otmon.model.event import NEVER_NS, Event
@@ -41,7 +41,7 @@ class Detector(abc.ABC):
     loss_sensitive: ClassVar[bool] = False
     """Whether packets that the sensor missed could make it speak, but for its guards."""
 
-    wanted: ClassVar[Iterable[Mapping[str, str]]] = ()
+    wanted: ClassVar[Iterable[Mapping[str, Any]]] = ()
     """What the engine is asked to tell one by one for it, in the words of `_engine.Wanted`."""
 
     can_be_spent: ClassVar[bool] = False

@@ -61,15 +61,15 @@ class Projects:
     def _take_told(
         self, controller: tuple[object, ...], record: Transaction
     ) -> Iterator[Difference]:
-        name = record.field("umas.project_name")
-        if name is None:
+        name, changed = record.field("umas.project_name"), record.field("umas.modified")
+        version = record.field("umas.project_version")
+        if not (isinstance(name, str) and isinstance(changed, str) and isinstance(version, int)):
             return  # one of its tables was asked for
-        version, changed = (record.field(f"umas.{one}") for one in ("project_version", "modified"))
         now = f"project {name}, version {version}, changed at {changed}"
         before = self._told.get(controller)
         self._told.put(controller, (now, record.time_ns))
         if before is not None and before[0] != now:
-            yield Difference("project_changed", *before[:1], now, before[1])
+            yield Difference("project_changed", before[0], now, before[1])
 
     def _take_shown(
         self, controller: tuple[object, ...], record: Transaction
