@@ -27,6 +27,8 @@ from otmon.state.site_file import now_ns
 PANELS = list(panels([json.loads(line) for line in ndjson(saved_objects()).splitlines()]))
 VIEW = {view.id: view for view in VIEWS}
 PLANT = PCAPS / "demo" / "plant.pcapng"
+BASELINE = ("habits", "departures")
+"""What is normal, and what is held against it."""
 SITE = """
 [site]
 name = "waterworks"
@@ -42,12 +44,16 @@ subnets = ["10.20.1.0/24"]
 name = "controllers"
 level = 1.0
 subnets = ["10.20.2.0/24", "10.20.3.0/24"]
+[[conduits]]
+from = "stations"
+to = "controllers"
 [[assets]]
 match = "10.20.2.11"
 role = "safety_controller"
 safety = true
 [elastic]
 namespace = "%s"
+evidence_excerpt = true
 """
 
 
@@ -115,8 +121,12 @@ def shipped_plant(es_server: Node, folder: Path) -> Iterator[Plant]:
             run("analyze", "--format", "json", *given)
         state = folder / "site.otmon"
         given = ("--state", state, "--config", configs[rich])
-        for name in ("public_peer", "known", "firmware"):
-            run("analyze", *given, *shipped, PCAPS / "inventory" / f"{name}.pcapng")
+        for name in ("inventory/public_peer", "inventory/known", "inventory/firmware",
+                     "network/remote_access"):  # fmt: skip
+            run("analyze", *given, *shipped, PCAPS / f"{name}.pcapng")
+        habits, departures = (PCAPS / "baseline" / f"{name}.pcapng" for name in BASELINE)
+        alone = ("--no-keep", "--config", configs[rich], *shipped)
+        run("analyze", *alone, "--baseline", habits, departures)
         lists = folder / "lists.csv"
         lists.write_text(ADVISORIES)
         run("analyze", *given, "--advisories", lists, *shipped, PLANT)

@@ -37,7 +37,7 @@ CLOSED = {
     **{name: field.values for name, field in FIELDS.items() if field.values is not None},
     "otmon.asset.roles": ROLES,
     "otmon.asset.state": {"active", "stale", "gone", "archived"},
-    "otmon.behaviour.state": {"new", "known"},
+    "otmon.behaviour.state": {"new", "known", "deviating"},
     "otmon.conversation.state": {"new", "known"},
     "otmon.boundary.kind": {"it_ot", "cell", "internet", "policy"},
     "event.severity": {"21", "47", "73", "99"},

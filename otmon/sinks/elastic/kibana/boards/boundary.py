@@ -11,6 +11,8 @@ from otmon.sinks.elastic.kibana.panels import (
     PROTOCOL,
     SENSOR,
     SITE,
+    WORST,
+    Bars,
     Board,
     Control,
     Heat,
@@ -26,6 +28,7 @@ from otmon.sinks.elastic.kibana.views import ALERTS, CONVERSATIONS, OPERATIONS
 
 CROSSING = "otmon.boundary.crossing: true"
 IT_OT = "otmon.boundary.kind: it_ot"
+POLICY = "otmon.boundary.kind: policy"
 INTERNET = "otmon.boundary.kind: internet"
 CLIENT = Terms("client.address", "Client", 20)
 SERVER = Terms("server.address", "Server", 20)
@@ -81,6 +84,8 @@ BOARD = Board(
                     BLUE,
                 ),
             ),
+            Number("Alerts against the policy", ALERTS, alerts("Alerts", POLICY, RED)),
+            widths=(10, 10, 10, 9, 9),
         ),
         row(
             13,
@@ -115,6 +120,29 @@ BOARD = Board(
                 (Metric("Times", "sum", "otmon.behaviour.count"), LAST),
                 query=f"ot.operation.is_write: true and {CROSSING}",
             ),
+        ),
+        row(
+            11,
+            Table(
+                "What no conduit lets pass: who, to whom",
+                ALERTS,
+                (CLIENT, SERVER, PROTOCOLS),
+                (
+                    alerts(),
+                    WORST,
+                    latest("From zone", "otmon.boundary.from_zone"),
+                    latest("To zone", "otmon.boundary.to_zone"),
+                    LAST,
+                ),
+                query=POLICY,
+            ),
+            Bars(
+                "Alerts by the kind of boundary",
+                ALERTS,
+                Terms("otmon.boundary.kind", "Kind", 4),
+                (alerts(),),
+            ),
+            widths=(30, 18),
         ),
         row(
             14,

@@ -41,6 +41,8 @@ BOARD = Board(
             INVESTIGATION,
             f"Pick one address above, or one device (`host.id`, `source.asset.id`). {EXPLAIN}",
             searches.NEWEST_ALERTS,
+            searches.DEPARTURES,
+            searches.BYTES,
             searches.ASSET_CHANGES,
         ),
         row(
@@ -67,12 +69,6 @@ BOARD = Board(
                 CONVERSATIONS,
                 Metric("Servers", "unique_count", "server.address"),
             ),
-            Number(
-                "Asked by",
-                CONVERSATIONS,
-                Metric("Clients", "unique_count", "client.address"),
-            ),
-            widths=(10, 10, 10, 9, 9),
         ),
         row(
             10,
@@ -90,11 +86,22 @@ BOARD = Board(
                     latest("Vendor", "otmon.asset.vendor"),
                     latest("Zone", "otmon.asset.zone"),
                     latest("State", "otmon.asset.state"),
+                    latest("Ports", "otmon.asset.server_ports"),
+                    latest("Units", "otmon.asset.fieldbus_addresses"),
+                    latest("Speaks with", "otmon.asset.peers_count"),
                 ),
             ),
             Bars("Its alerts over time", ALERTS, Time(), BY_SEVERITY, kind="bar_stacked"),
         ),
         row(16, searches.latest("Its alerts", searches.NEWEST_ALERTS, searches.ALERT_COLUMNS)),
+        row(
+            12,
+            searches.latest(
+                "What was normal, and what was seen instead",
+                searches.DEPARTURES,
+                searches.DEPARTURE_COLUMNS,
+            ),
+        ),
         row(
             14,
             Table(

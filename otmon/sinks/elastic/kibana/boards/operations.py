@@ -29,6 +29,7 @@ SERVER = Terms("server.address", "Server", 20)
 TIMES = "otmon.behaviour.count"
 """A document stands for all repeats of an operation in a minute."""
 REFUSED = "otmon.behaviour.error_count"
+DEVIATING = "otmon.behaviour.state: deviating"
 
 BOARD = Board(
     id=HERE,
@@ -68,9 +69,15 @@ BOARD = Board(
                     BLUE,
                 ),
             ),
+            Number(
+                "Not as the baseline has it",
+                OPERATIONS,
+                Metric("Operations", "sum", TIMES, DEVIATING, RED),
+            ),
+            widths=(10, 10, 10, 9, 9),
         ),
         row(
-            14,
+            12,
             Table(
                 "Writes and program changes: who, to whom",
                 OPERATIONS,
@@ -101,6 +108,25 @@ BOARD = Board(
             widths=(28, 20),
         ),
         row(
+            9,
+            Table(
+                "Not as the baseline has it: who, to whom",
+                OPERATIONS,
+                (
+                    CLIENT,
+                    SERVER,
+                    Terms("ot.function.name", "Function", 10, missing=True),
+                    Terms("ot.object.id", "Object", 10, missing=True),
+                ),
+                (
+                    Metric("Times", "sum", TIMES),
+                    Metric("First seen", "min", "otmon.behaviour.first_seen_at"),
+                    LAST,
+                ),
+                query=DEVIATING,
+            ),
+        ),
+        row(
             12,
             Bars(
                 "Operations over time, by protocol",
@@ -119,7 +145,7 @@ BOARD = Board(
             ),
         ),
         row(
-            16,
+            14,
             searches.latest(
                 "Newest writes and program changes", searches.WRITES, searches.WRITE_COLUMNS
             ),

@@ -82,7 +82,8 @@ BOARD = Board(
             11,
             Bars("Alerts by severity over time", ALERTS, Time(), BY_SEVERITY, kind="bar_stacked"),
             Bars("Rules that fired most", ALERTS, Terms("rule.name", "Rule", 8), (alerts(),)),
-            widths=(28, 20),
+            Bars("Who found it", ALERTS, Terms("event.provider", "Found by", 8), (alerts(),)),
+            widths=(22, 15, 11),
         ),
         row(
             12,

@@ -51,6 +51,47 @@ UPDATES_OF_ALERTS = Search(
         "observer.name",
     ),
 )
+DEPARTURES = Search(
+    "otmon-search-departures",
+    "[OTMON] What was normal, and what was seen",
+    "Alerts of detectors and of the baseline: what they expected, and what they saw instead.",
+    ALERTS,
+    "event.kind: alert and (anomaly.type: * or baseline.novel: *)",
+    (
+        "otmon.alert.level",
+        "message",
+        "event.provider",
+        "anomaly.type",
+        "anomaly.expected",
+        "anomaly.observed",
+        "anomaly.since",
+        "baseline.state",
+        "baseline.novel",
+        "baseline.expected",
+        "baseline.observed",
+        "baseline.first_seen",
+        "client.address",
+        "host.name",
+        "otmon.alert.id",
+    ),
+)
+BYTES = Search(
+    "otmon-search-alert-bytes",
+    "[OTMON] Alerts with bytes of their frames",
+    "Where the site has evidence_excerpt: the first bytes of the first frames, in hexadecimal.",
+    ALERTS,
+    "event.kind: alert and otmon.evidence.excerpt_frames: *",
+    (
+        "otmon.alert.level",
+        "message",
+        "client.address",
+        "host.name",
+        "otmon.evidence.ref",
+        "otmon.evidence.excerpt_frames",
+        "otmon.evidence.excerpt_hex",
+        "otmon.alert.id",
+    ),
+)
 WRITES = Search(
     "otmon-search-writes",
     "[OTMON] Writes and program changes",
@@ -80,6 +121,7 @@ NEW_CONVERSATIONS = Search(
         "server.address",
         "server.port",
         "network.protocol",
+        "network.application",
         "otmon.boundary.from_zone",
         "otmon.boundary.to_zone",
         "network.bytes",
@@ -136,6 +178,8 @@ SEARCHES = (
     WEAKNESSES,
     NEWEST_ALERTS,
     UPDATES_OF_ALERTS,
+    DEPARTURES,
+    BYTES,
     WRITES,
     NEW_CONVERSATIONS,
     ASSET_CHANGES,
@@ -154,6 +198,17 @@ ALERT_COLUMNS = (
     ("observer.name", "Sensor"),
 )
 """What an analyst reads of an alert, the number for `otmon explain` last."""
+DEPARTURE_COLUMNS = (
+    ("event.provider", "Found by"),
+    ("anomaly.type", "Kind"),
+    ("anomaly.expected", "Normal was"),
+    ("anomaly.observed", "Seen"),
+    ("baseline.novel", "New in"),
+    ("baseline.expected", "The baseline has"),
+    ("baseline.observed", "Instead"),
+    ("otmon.alert.id", "ID"),
+)
+"""Why an alert is one that no rule alone would have raised."""
 CHANGE_COLUMNS = (
     ("event.action", "Change"),
     ("host.name", "Device"),
@@ -185,6 +240,7 @@ NEW_COLUMNS = (
     ("server.address", "Server"),
     ("server.port", "Port"),
     ("network.protocol", "Protocol"),
+    ("network.application", "Application"),
     ("otmon.boundary.from_zone", "From zone"),
     ("otmon.boundary.to_zone", "To zone"),
     ("network.bytes", "Bytes"),
