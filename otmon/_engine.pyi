@@ -1096,6 +1096,8 @@ class Engine:
             leave, again and again, also of flows that go on: `Address`, `Claim`,
             `Conversation`, `Behaviour`. They are absolute. By default they leave
             at the end.
+        early_s: Seconds of packet time after which a request that matters leaves without
+            its answer, and again with it. Never by default.
         conversations: What was done before this run, see `_KnownConversation`.
         behaviours: `Behaviour.id` of those that an earlier run had: they leave,
             but not as new.
@@ -1122,6 +1124,7 @@ class Engine:
         points: bool = False,
         ranges: bool = False,
         delta_s: float | None = None,
+        early_s: float | None = None,
         conversations: Sequence[_KnownConversation] = ...,
         behaviours: Sequence[str] = ...,
         rhythms: Sequence[tuple[str, float, float]] = ...,
@@ -1149,6 +1152,7 @@ class Engine:
         points: bool = False,
         ranges: bool = False,
         delta_s: float | None = None,
+        early_s: float | None = None,
         wanted: Sequence[Wanted] = ...,
     ) -> Engine:
         """Captures from interfaces, and takes from the process every means to send.
@@ -1187,6 +1191,8 @@ class Engine:
                 before.
             delta_s: Seconds after which the counts of all that changed leave, again
                 and again; by default at the end alone.
+            early_s: Seconds after which a request that matters leaves without its answer,
+                and again with it; never by default.
             wanted: What leaves each time though it would be folded; 1024 at most.
 
         Raises:
@@ -1249,6 +1255,11 @@ class Engine:
         """
     def now_ns(self) -> int | None:
         """Packet time, as of the last second or so; none before the first frame."""
+    def taken_ns(self) -> int | None:
+        """Packet time up to which `read_batch` gave all that was observed; none before the first.
+
+        Later than `now_ns` it never is where frames are ahead of who reads batches.
+        """
     def know(
         self,
         conversations: Sequence[_KnownConversation] = ...,

@@ -36,7 +36,7 @@ from otmon.sensor_gauge import Gauge
 from otmon.sensor_identity import sensor_of
 from otmon.sensor_watch import SensorWatch
 from otmon.shipping import Shipping, delivery
-from otmon.site_memory import SiteMemory, nothing_known
+from otmon.site_memory import DELTA_S, SiteMemory, nothing_known
 from otmon.state import alerts
 from otmon.state.site_file import SiteFile
 from otmon.wanted import wanted_from_the_start
@@ -49,8 +49,8 @@ DEAR = 4
 """Times as long as a write took that the next one waits, unless it is due."""
 WAIT_S = 0.25
 """How long one look at the engine lasts at most, in seconds: signals wait as long."""
-DELTA_S = 10.0
-"""Packet time after which counts of what goes on are told again."""
+EARLY_S = 0.4
+"""How long a request that matters may wait for its answer before it is told, in packet time."""
 MAX_EDGES = 8
 """Edges whose learning is shown, those with the latest news."""
 HOUR_NS = 3_600 * 1_000_000_000
@@ -127,6 +127,7 @@ def monitor(
         backlog=config.monitor.backlog,
         pdu_log=config.monitor.pdu_log is not None,
         delta_s=DELTA_S,
+        early_s=EARLY_S,
         rhythm=True,
         health=True,
         spoof=True,
@@ -257,7 +258,8 @@ class _Watch(Analysis):
             time.monotonic(), now_ns, view.interfaces, view.left_out, self._complaints
         ):
             self._resume(now_ns)
-            self._sensor(event_from_notice(notice, self._context))
+            # Frames may be ahead of what was taken: time does not pass by this.
+            self._show(event_from_notice(notice, self._context))
         self._fault_log.look(faults_of(view), now_ns)
 
     def _try_to_save(self, tell: Callable[[News], None]) -> None:
@@ -274,12 +276,14 @@ class _Watch(Analysis):
 
     def _save(self, tell: Callable[[News], None]) -> None:
         """Write what has changed into the state, and tell what people have to know."""
-        now_ns = self._engine.now_ns()
+        # Frames may be ahead of what was taken: for rules it is as late as that.
+        now_ns = self._engine.taken_ns()
         if now_ns is not None and now_ns >= self._due_ns:
             self._advance(now_ns)
         self._inventory.pause()
         self._tell_news()
-        self._early.settle(now_ns if not self._ended else None)
+        if not self._ended and now_ns is not None:
+            self._early.settle(now_ns)
         self._save_evidence()
         files = self._engine.files()
         talks = self._conversations.values()

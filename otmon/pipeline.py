@@ -506,6 +506,9 @@ class Analysis:
     def _finish(self) -> None:
         """The input has ended: judge what was held back for more of it."""
         self._early.settle(None)
+        ended_ns = self._engine.taken_ns()
+        if ended_ns is not None and ended_ns >= self._due_ns:
+            self._advance(ended_ns)
         self._inventory.finish()
         self._tell_news()
         for shown in self._watchers.finish():

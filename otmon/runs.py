@@ -24,7 +24,7 @@ from otmon.input_faults import faults
 from otmon.model.result import Result
 from otmon.pdu_lines import Paths, Progress, listed
 from otmon.pipeline import Analysis
-from otmon.site_memory import SiteMemory, look_up
+from otmon.site_memory import DELTA_S, SiteMemory, look_up
 from otmon.state import last_analysis
 from otmon.state.site_file import SiteFile
 from otmon.wanted import wanted_from_the_start
@@ -140,12 +140,15 @@ def _engine_of(
         points=config.detectors.looks_at_points,
         ranges=ranges,
         wanted=wanted_from_the_start(config),
-        delta_s=_delta_s(config, shipping),
+        delta_s=_delta_s(config, shipping, memory),
     )
 
 
-def _delta_s(config: Config, shipping: Shipping | None) -> float | None:
+def _delta_s(config: Config, shipping: Shipping | None, memory: SiteMemory | None) -> float | None:
     """How often counts are told of what goes on; only in the end, where nobody asks."""
+    if memory is not None:
+        # A state learns from a capture what it would have learned from the wire.
+        return DELTA_S
     if shipping is not None:
         return shipping.interval_ns / 1e9
     # What is told less often belongs to no operating mode.

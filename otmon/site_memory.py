@@ -24,6 +24,8 @@ from otmon.state.captures import STANDARD_INPUT, Capture
 from otmon.state.histories import History, Key
 from otmon.state.site_file import SiteFile
 
+DELTA_S = 10.0
+"""Packet time after which counts of what goes on are told again, where a state learns from them."""
 MINUTE_NS = 60 * 1_000_000_000
 DAY_NS = 24 * 60 * MINUTE_NS
 RETAIN_NS = 60 * MINUTE_NS

@@ -10,7 +10,8 @@ from places import PCAPS
 
 from otmon import _engine
 from otmon.config import Config, Monitor, State
-from otmon.monitor import DELTA_S, Wishes, _Watch
+from otmon.monitor import Wishes, _Watch
+from otmon.site_memory import DELTA_S
 from otmon.state import captures
 from otmon.state.site_file import SiteFile
 

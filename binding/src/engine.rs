@@ -30,8 +30,6 @@ const RING_MIB: std::ops::RangeInclusive<u32> = 2..=1024;
 /// Bytes kept of a frame where nobody asks for fewer: above any frame with offloads.
 const MAX_SNAP: u32 = 262_144;
 
-/// How long a live request that matters may wait for its answer before it is told.
-const EARLY_NS: i64 = 400_000_000;
 /// How long Python's signals may wait.
 const SLICE: Duration = Duration::from_millis(100);
 
@@ -147,12 +145,16 @@ struct Waiting {
     pdus: Vec<u8>,
     /// How many bytes of `pdus` went to Python.
     pdus_taken: usize,
+    /// Packet time up to which all observations are here, and up to which Python has them.
+    until_ns: Option<i64>,
+    taken_ns: Option<i64>,
     ended: bool,
 }
 
 impl Waiting {
     fn add(&mut self, batch: Batch) {
         self.observations.extend(batch.observations);
+        self.until_ns = self.until_ns.max(batch.until_ns);
         if !self.has_pdus() {
             self.pdus = batch.pdus;
             self.pdus_taken = 0;
@@ -160,6 +162,15 @@ impl Waiting {
             // Two threads read: what the other one has not taken stays in front.
             self.pdus.extend(batch.pdus);
         }
+    }
+
+    fn take(&mut self, limit: usize) -> Vec<Observation> {
+        let count = limit.min(self.observations.len());
+        let taken = self.observations.drain(..count).collect();
+        if self.observations.is_empty() {
+            self.taken_ns = self.until_ns;
+        }
+        taken
     }
 
     fn has_observations(&mut self) -> bool {
@@ -195,8 +206,8 @@ impl Engine {
     #[new]
     #[pyo3(signature = (
         paths, *, keep_duplicates = false, pdu_log = false, rhythm = false, health = false,
-        spoof = false, previous = false, points = false, ranges = false, delta_s = None, conversations = Vec::new(),
-        behaviours = Vec::new(), rhythms = Vec::new(), wanted = Vec::new(),
+        spoof = false, previous = false, points = false, ranges = false, delta_s = None, early_s = None,
+        conversations = Vec::new(), behaviours = Vec::new(), rhythms = Vec::new(), wanted = Vec::new(),
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn new(
@@ -211,12 +222,14 @@ impl Engine {
         points: bool,
         ranges: bool,
         delta_s: Option<f64>,
+        early_s: Option<f64>,
         conversations: Vec<KnownTalk>,
         behaviours: Vec<String>,
         rhythms: Vec<(String, f64, f64)>,
         wanted: Vec<Wanted>,
     ) -> PyResult<Self> {
-        let delta_ns = delta_s.map(delta).transpose()?;
+        let delta_ns = delta_s.map(|time| span("delta_s", time)).transpose()?;
+        let early_ns = early_s.map(|time| span("early_s", time)).transpose()?;
         let known = earlier(&conversations, &behaviours, &rhythms)?;
         let logging = if pdu_log { PduLogging::Only } else { PduLogging::Off };
         let options = Options {
@@ -232,7 +245,7 @@ impl Engine {
             delta_ns,
             known,
             wanted: taken(wanted)?,
-            early_ns: None,
+            early_ns,
         };
         let worker = Worker::start(options).map_err(|fault| engine_error(&fault))?;
         loop {
@@ -261,7 +274,7 @@ impl Engine {
         interfaces, *, filter = None, snap_length = None, promiscuous = true, ring_mib = 64, user = None,
         writable = None, evidence_mib = 0, backlog = 100_000, keep_duplicates = false, pdu_log = false, observations = true,
         rhythm = false, health = false, spoof = false, previous = false, points = false, ranges = false, delta_s = None,
-        wanted = Vec::new(),
+        early_s = None, wanted = Vec::new(),
     ))]
     #[expect(clippy::too_many_arguments, reason = "they are keywords in Python")]
     fn live(
@@ -285,9 +298,11 @@ impl Engine {
         points: bool,
         ranges: bool,
         delta_s: Option<f64>,
+        early_s: Option<f64>,
         wanted: Vec<Wanted>,
     ) -> PyResult<Self> {
-        let delta_ns = delta_s.map(delta).transpose()?;
+        let delta_ns = delta_s.map(|time| span("delta_s", time)).transpose()?;
+        let early_ns = early_s.map(|time| span("early_s", time)).transpose()?;
         let wanted = taken(wanted)?;
         let wrong = |problem: &dyn std::fmt::Display| OptionsError::new_err(problem.to_string());
         let logging = match (pdu_log, observations) {
@@ -331,7 +346,7 @@ impl Engine {
                 ranges,
                 delta_ns,
                 wanted,
-                early_ns: Some(EARLY_NS),
+                early_ns,
                 ..Options::default()
             };
             let evidence = usize::from(evidence_mib) << 20;
@@ -400,10 +415,7 @@ impl Engine {
         if !found {
             return Ok(None);
         }
-        let taken: Vec<Observation> = self.with_waiting(py, |waiting| {
-            let count = limit.min(waiting.observations.len());
-            waiting.observations.drain(..count).collect()
-        });
+        let taken = self.with_waiting(py, |waiting| waiting.take(limit));
         let mut shared = self.shared.lock_py_attached(py).unwrap_or_else(PoisonError::into_inner);
         let objects = taken
             .into_iter()
@@ -467,6 +479,10 @@ impl Engine {
 
     fn now_ns(&self) -> Option<i64> {
         self.worker.now_ns()
+    }
+
+    fn taken_ns(&self, py: Python<'_>) -> Option<i64> {
+        self.with_waiting(py, |waiting| waiting.taken_ns)
     }
 
     #[getter]
@@ -539,11 +555,11 @@ fn duration(seconds: f64) -> PyResult<Duration> {
     })
 }
 
-/// Nanoseconds between two deltas.
-fn delta(seconds: f64) -> PyResult<i64> {
+/// Nanoseconds of packet time, of seconds that `name` was given.
+fn span(name: &str, seconds: f64) -> PyResult<i64> {
     let time = Duration::try_from_secs_f64(seconds).ok().filter(|time| *time >= SLICE);
     time.and_then(|time| i64::try_from(time.as_nanos()).ok()).ok_or_else(|| {
-        OptionsError::new_err(format!("delta_s is {seconds}. Give seconds, 0.1 or more."))
+        OptionsError::new_err(format!("{name} is {seconds}. Give seconds, 0.1 or more."))
     })
 }
 

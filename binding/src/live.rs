@@ -16,6 +16,8 @@ use crate::worker::{Batch, LOOK, Shared};
 
 /// Packet time after which the thread hands over what there is.
 const HAND_OVER_NS: i64 = 100_000_000;
+/// Packet time after which Python learns how late it is, though there is nothing else to say.
+const SAY_TIME_NS: i64 = 500_000_000;
 /// Packet time between two looks at the interfaces.
 const TELL_NS: i64 = 1_000_000_000;
 /// Room for frames that come while somebody looks through the latest ones.
@@ -35,7 +37,8 @@ pub fn watch(
     backlog: usize,
 ) {
     let mut batch = Batch::default();
-    let (mut frames, mut handed_ns, mut told_ns) = (0u64, i64::MIN, i64::MIN);
+    let mut frames = 0u64;
+    let (mut handed_ns, mut told_ns, mut sent_ns) = (i64::MIN, i64::MIN, i64::MIN);
     let mut late = RecentFrames::new(LATE);
     let mut dropped = vec![0; live.files().len()];
     let mut stopped_ns = None;
@@ -64,9 +67,9 @@ pub fn watch(
             tell(live, engine, shared);
             tell_dropped(live, engine, &mut dropped);
         }
-        if !batch.is_empty() {
+        if !batch.is_empty() || now_ns.saturating_sub(sent_ns) >= SAY_TIME_NS {
             match send.try_send(std::mem::take(&mut batch)) {
-                Ok(()) => {}
+                Ok(()) => sent_ns = now_ns,
                 Err(TrySendError::Full(back)) => batch = back,
                 Err(TrySendError::Disconnected(_)) => return,
             }

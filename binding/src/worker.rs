@@ -96,6 +96,8 @@ pub struct Batch {
     pub observations: Vec<Observation>,
     /// Whole JSON lines.
     pub pdus: Vec<u8>,
+    /// Packet time up to which everything is in it or went before; none before the first frame.
+    pub until_ns: Option<i64>,
 }
 
 impl Batch {
@@ -104,11 +106,12 @@ impl Batch {
         let mut observations = engine.drain();
         let mut pdus = engine.take_pdus();
         if self.is_empty() {
-            *self = Self { observations, pdus };
+            *self = Self { observations, pdus, until_ns: None };
         } else {
             self.observations.append(&mut observations);
             self.pdus.append(&mut pdus);
         }
+        self.until_ns = engine.now_ns();
     }
 
     /// Whether there is nothing in it.

@@ -350,18 +350,14 @@ def _merged(
     kept: Alert | None, rows: dict[_Row, list[int]], fields: Sequence[str]
 ) -> tuple[tuple[Violation, ...], int]:
     """The table with the rows of this run, and how often there was none for lack of room."""
-    if kept is None:
-        return tuple(
-            _violation(_told(row, fields), count, first_ns, last_ns)
-            for row, (count, first_ns, last_ns) in rows.items()
-        ), 0
+    before = () if kept is None else kept.violations
     table: dict[_Told, list[int]] = {
         (one.operation, one.target, one.value, one.status, one.unit, one.client, one.server): [
             one.count,
             one.first_seen,
             one.last_seen,
         ]
-        for one in kept.violations
+        for one in before
     }
     beyond = 0
     for row, (count, first_ns, last_ns) in rows.items():

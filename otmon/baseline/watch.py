@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -149,7 +150,7 @@ class Watch:
         more = record.count - seen.counted
         if more > 0:
             seen.counted = record.count
-            self._habits.behaviour(seen.statement, record)
+            self._note(seen.statement, partial(self._habits.behaviour, seen.statement, record))
             self._baseline.count(seen.statement, more, record.first_seen_ns, record.last_seen_ns)
         return found
 
@@ -187,8 +188,15 @@ class Watch:
             if found.verdict.novel or found.tell:
                 self._baseline.show(found, tuple(record.frames))
             if statement.key.kind == "change":
-                self._habits.operation(statement, record)
+                self._note(statement, partial(self._habits.operation, statement, record))
         return found
+
+    def _note(self, statement: Statement, note: Callable[[], None]) -> None:
+        """Notes a habit; what only makes it a little more certain is kept at the end."""
+        before = _roughly(statement)
+        note()
+        if before != _roughly(statement):
+            self._baseline.book.changed[statement.key] = None
 
     def knows(self, record: Transaction) -> bool:
         """Whether anything that a request does is known already, so that it may be settled."""
@@ -327,6 +335,9 @@ class Watch:
     def finish(self) -> None:
         """The run has ended: devices get the ids that the inventory has for them now."""
         book = self._baseline.book
+        for seen in self._seen.values():
+            if seen.statement.habits and book.get(seen.statement.key) is seen.statement:
+                book.changed[seen.statement.key] = None
         for pair in self._pairs:
             identity = book.at(pair[0], pair[2])
             if identity is not None and book.who(pair) is None:
@@ -401,6 +412,14 @@ class Watch:
     def _frame(self, frame: Frame) -> str:
         path = self._file_name(frame[0])
         return f"{path.replace(chr(92), '/').rpartition('/')[2]}#{frame[1]}"
+
+
+def _roughly(statement: Statement) -> list[tuple[object, ...]]:
+    """The habits of a statement, without what changes each time that it is seen."""
+    return [
+        (mode, one.kind, one.low, one.high, one.value_count, one.intervals.bit_length())
+        for mode, one in statement.habits.items()
+    ]
 
 
 def _time_of(record: Behaviour | Transaction | Conversation) -> int:

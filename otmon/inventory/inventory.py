@@ -231,8 +231,9 @@ class Inventory:
         self._stations.answers(server, behaviour, unit, before)
 
     def finish(self) -> None:
-        """The input has ended: judge what needed more of it."""
+        """The input has ended: judge what needed more of it, and keep all to the last second."""
         self._settle(NEVER_NS)
+        self.save_again()
 
     def pause(self) -> None:
         """The input goes on: judge what has waited for long enough."""
