@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from otmon.cli.tables import address, clock, grid, heading, identity, role_lines
+from otmon.inventory.critical import Loss
 from otmon.inventory.diff import Change, Changed, Difference
 from otmon.model.advisory import Match
 from otmon.model.asset import Asset, Words
@@ -47,6 +48,23 @@ def listed(console: Console, assets: Sequence[Asset], state: str | None) -> None
     first = assets[0]
     console.print(f"  otmon assets show {first.id}{at}", soft_wrap=True)
     console.print(f"  otmon assets set {first.id} --name NAME{at}", soft_wrap=True)
+
+
+def critical(console: Console, losses: Sequence[Loss], limit: int | None) -> None:
+    """Print which devices most depends on."""
+    if not losses:
+        console.print("No conversations.")
+        return
+    columns = ("device", "role", ">ends", ">of all", ">partners", ">left alone")
+    table = grid(*columns, "who it is", wrap="who it is")
+    for one in losses[:limit]:
+        counts = (one.conversations, f"{one.share:.0%}", one.partners, len(one.left_alone))
+        told = filter(None, (one.asset.vendor, one.asset.model or one.asset.order_code))
+        who = Text(", ".join(told) or "-")
+        table.add_row(_name(one.asset), role_lines(one.asset), *map(str, counts), who)
+    console.print(table)
+    console.print()
+    console.print("ends: conversations that end with it; left alone: who speaks to nobody else")
 
 
 def shown(console: Console, asset: Asset, gateway: Asset | None, behind: Sequence[Asset]) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from otmon.baseline.review import Word
-from otmon.cli import asset_advisories, asset_exchange, console, options, site
+from otmon.cli import asset_advisories, asset_critical, asset_exchange, console, options, site
 from otmon.cli.asset_sources import known, meant, of_site
 from otmon.cli.baseline_settling import accept
 from otmon.config import load
@@ -219,6 +219,7 @@ for command in (
     asset_exchange.diff_assets,
     asset_exchange.export_assets,
     asset_exchange.propose_zones,
+    asset_critical.critical_assets,
     asset_advisories.list_advisories,
 ):
     assets.add_command(command)

@@ -120,3 +120,11 @@ def test_the_export_has_a_row_a_device(state: Path) -> None:
 def test_a_device_that_is_not_there_is_a_plain_error(state: Path) -> None:
     with pytest.raises(UsageError, match=r"No device is '10\.9\.9\.9'\. See"):
         run("assets", "show", "10.9.9.9", "--state", state)
+
+
+def test_the_devices_that_most_depends_on_are_listed_from_a_capture() -> None:
+    shown = run("assets", "critical", PCAPS / "demo" / "plant_normal.pcapng", "--limit", "1")
+
+    line = next(line for line in shown.splitlines() if "10.20.1.10" in line)
+    assert ["10.20.1.10", "hmi", "4", "67%", "4", "2", "Dell"] == line.split()
+    assert "10.20.2.11" not in shown
