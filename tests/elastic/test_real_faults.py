@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from elastic.test_documents import DRAFTS, SENSOR, whole
 from elastic.test_real_server import counted, dead, one, put, run, stored
+from elastic_drafts import DRAFTS, SENSOR, whole
 from elastic_server import Node
 from elasticsearch import Elasticsearch
 from hypothesis import HealthCheck, given, settings

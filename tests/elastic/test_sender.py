@@ -215,6 +215,15 @@ def test_a_busy_server_gets_one_request_a_wait_and_the_waits_double(
     assert [1.0, 2.0, 4.0, 8.0] == clock.slept
 
 
+def test_what_is_too_much_at_once_comes_in_smaller_requests(site, stub, make, clock):
+    fill(site, *"abcdefgh")
+    stub.script = [error(429), error(429)]
+    assert make().drain(1000, clock.sleep)
+
+    assert [8, 4, 2] == [len(request) for request in stub.requests[:3]]
+    assert {*"abcdefgh"} == set(stub.bodies)
+
+
 def test_the_wait_that_the_server_asks_for_is_kept(site, stub, make, clock):
     fill(site, "a")
     stub.script = [error(429, Retry_After="17")]

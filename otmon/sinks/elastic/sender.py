@@ -160,7 +160,7 @@ class Sender:
         took = _Round()
         self._send(flight.rows, flight.landed(), took)
         if took.shrunk:
-            self._limit = max(1, self._limit // 2)
+            self._limit = max(1, min(self._limit, len(flight.rows)) // 2)
         elif took.stopped is None:
             self._flight = self._launch(ahead)
         self._keep(took)
@@ -283,6 +283,8 @@ class Sender:
                     kind = answer.kind or "bad_request"
                     took.dead.append((part[0], Failure(400, kind, answer.reason)))
                 case _:
+                    # What is too much at once may be little enough in parts.
+                    took.shrunk = took.shrunk or answer.status == 429
                     took.stopped = answer
                     took.retry_after_s = self._retry_after_s
 
