@@ -10,11 +10,14 @@ import click
 from otmon import _engine
 from otmon.cli import console, options, site
 from otmon.cli.decoded import messages
+from otmon.cli.quality import counted, warnings
 from otmon.config import Config, load
 from otmon.errors import CaptureError, StateError, UsageError
 from otmon.evidence.frames import Evidence, collect, save
 from otmon.evidence.source import KnownCapture
 from otmon.model.alert import Alert
+from otmon.model.document import unpack
+from otmon.model.result import Capture
 from otmon.report.content import Content, ShownEvidence, ShownFrame
 from otmon.state import alerts as kept
 from otmon.state import captures, results
@@ -108,6 +111,7 @@ def _content(file: SiteFile, settings: Config, title: str | None, frames: bool) 
         title=title or _title(settings),
         version=_engine.version(),
         alerts=alerts,
+        quality=tuple(warnings(unpack(Capture, parts["capture"]))),
         evidence=_evidence(alerts[:WITH_EVIDENCE], known) if frames else {},
         **parts,
     )
@@ -168,4 +172,4 @@ def _evidence(alerts: Sequence[Alert], known: Sequence[KnownCapture]) -> dict[in
 
 
 def _summary(content: Content) -> str:
-    return f"{len(content.alerts):,} alerts, {len(content.assets):,} devices"
+    return f"{counted(len(content.alerts), 'alert')}, {counted(len(content.assets), 'device')}"

@@ -6,7 +6,7 @@ Colour never carries meaning alone: each level has its word.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from rich.console import Console, Group
@@ -15,8 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 from otmon.cli.next_steps import next_steps
+from otmon.cli.quality import counted, size, warnings
 from otmon.fields import CHANGE_CLASSES, OPERATION_CLASSES
-from otmon.input_faults import faults
 from otmon.model.alert import Alert, in_a_sentence
 from otmon.model.asset import Asset
 from otmon.model.document import render_time
@@ -128,9 +128,8 @@ def _capture(document: Result) -> Group:
     lines = [Text(line) for line in _facts(capture)]
     found = ", ".join(f"{p.name} {p.pdus:,}" for p in document.protocols)
     lines.append(Text(f"industrial messages: {found}" if found else "no industrial protocol found"))
-    warnings = list(_warnings(capture))
-    if warnings:
-        lines += [Text(f"! {line}", style="yellow") for line in warnings]
+    if lacks := list(warnings(capture)):
+        lines += [Text(f"! {line}", style="yellow") for line in lacks]
     else:
         lines.append(Text("quality: no gaps, no duplicates, nothing left undecoded"))
     return _section(f"Capture: {_files(capture)}", Group(*lines))
@@ -143,7 +142,7 @@ def _files(capture: Capture) -> str:
 
 def _facts(capture: Capture) -> Iterator[str]:
     kinds = sorted({kind for file in capture.files for kind in file.link_types})
-    yield f"{capture.packets:,} frames, {_bytes(capture.bytes)}, {', '.join(kinds) or 'no link'}"
+    yield f"{capture.packets:,} frames, {size(capture.bytes)}, {', '.join(kinds) or 'no link'}"
     if capture.first_seen is not None and capture.last_seen is not None:
         seconds = (capture.last_seen - capture.first_seen) / 1e9
         rate = f"{capture.packets / seconds:,.1f}" if seconds > 0 else "0.0"
@@ -152,44 +151,6 @@ def _facts(capture: Capture) -> Iterator[str]:
         if first[:10] == last[:10]:
             last = last[11:]
         yield f"{first} to {last} UTC ({_duration(seconds)}){rate}"
-
-
-def _warnings(capture: Capture) -> Iterator[str]:
-    """What the capture cannot show, in words."""
-    yield from faults(capture.files)
-    for file in capture.files:
-        if file.skipped_bytes:
-            yield f"{file.path}: {_bytes(file.skipped_bytes)} of damage passed over"
-    if capture.interrupted:
-        yield "stopped before the end: what follows covers the part that was read"
-    if capture.gap_bytes:
-        yield f"gaps: {_bytes(capture.gap_bytes)} were sent that the sensor did not see"
-    if capture.one_sided:
-        yield "one-sided: most flows show one direction only; check the mirror port"
-    if capture.duplicate_frames:
-        share = capture.duplicate_frames / max(capture.packets, 1)
-        twice = counted(capture.duplicate_frames, "frame")
-        yield f"duplicates: {twice} came twice ({share:.1%}), dropped"
-    if capture.undecoded_bytes:
-        share = capture.undecoded_bytes / max(capture.bytes, 1)
-        yield f"undecoded: {_bytes(capture.undecoded_bytes)} ({share:.1%}) could not be read"
-    if cut := capture.counters.get("frames_truncated"):
-        yield f"snap length: {cut:,} frames were cut when they were captured"
-    if full := list(full_tables(capture.counters)):
-        yield f"full tables: {', '.join(full)}; not all that passed is known"
-    if capture.rule_errors:
-        yield f"rules: {len(capture.rule_errors)} could not be loaded"
-
-
-def full_tables(counters: Mapping[str, int]) -> Iterator[str]:
-    """What was left out or forgotten because a table was full, in words."""
-    for name, count in counters.items():
-        table, _, how = name.rpartition("_")
-        kind, dot, detector = name.partition(".")
-        if kind == "forgotten":
-            yield f"detector {detector} ({count:,})"
-        elif how in ("evicted", "overflow", "forgotten") and not dot:
-            yield f"{table.replace('_', ' ')} ({count:,})"
 
 
 def _devices(assets: tuple[Asset, ...], limit: int | None) -> Group:
@@ -299,11 +260,6 @@ def _baseline(document: Result, limit: int | None) -> Iterator[Group]:
     yield Group(*parts, *_more(len(deviations), limit, "deviations"))
 
 
-def counted(count: int, thing: str) -> str:
-    """How many of a thing there are: 1 alert, 2 alerts."""
-    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
-
-
 def _times(count: int) -> str:
     return f", {count:,} times" if count > 1 else ""
 
@@ -399,12 +355,3 @@ def _duration(seconds: float) -> str:
     if hours >= 48:
         return f"{hours // 24} d {hours % 24} h"
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
-
-
-def _bytes(count: int) -> str:
-    size = float(count)
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            break
-        size /= 1000
-    return f"{count:,} bytes" if unit == "bytes" else f"{size:.3g} {unit}"

@@ -49,6 +49,8 @@ class Content:
     contents: Sequence[Document]
     alerts: Sequence[Alert]
     """The most severe first."""
+    quality: Sequence[str]
+    """What the capture cannot show, in words."""
     evidence: Mapping[int, ShownEvidence]
     """Of alerts by their number."""
 
@@ -67,6 +69,11 @@ class Content:
         return own | nested
 
     @cached_property
+    def _own_addresses(self) -> Mapping[str, Sequence[str]]:
+        """Of each device that is no unit behind a gateway, by its id, its IP addresses."""
+        return {asset["id"]: asset["ip"] for asset in self.assets if asset["gateway"] is None}
+
+    @cached_property
     def _alerts_of_ends(self) -> Mapping[str, list[Alert]]:
         found: dict[str, list[Alert]] = {}
         for alert in self.alerts:
@@ -76,7 +83,9 @@ class Content:
 
     def name_of(self, asset: str | None, address: str | None) -> str:
         """What people call an end of a conversation."""
-        return self.addresses.get(asset or "", address or "nobody known")
+        if asset is None or address in self._own_addresses.get(asset, ()):
+            return address or "nobody known"
+        return self.addresses.get(asset, address or "nobody known")
 
     def level_counts(self) -> list[tuple[str, int]]:
         """How many alerts there are of each level, the worst first."""

@@ -15,6 +15,8 @@ from otmon.report.content import Content, changes_of, described, roles_of
 
 MAX_ALERTS = 200
 """Alerts with details; the workbook has all."""
+MAX_FILES = 12
+"""Capture files up to which they are listed at once."""
 MAX_ROWS = 500
 """Rows of a table."""
 
@@ -43,6 +45,7 @@ def html(content: Content) -> str:
         how_often=how_often,
         ends_of=ends_of,
         most_rows=MAX_ROWS,
+        most_files=MAX_FILES,
     )
 
 

@@ -14,6 +14,10 @@ BOX = (152, 46)
 GAP = 18
 MARGIN = 116
 """Left of the boxes, where the levels are named."""
+LINE = BOX[1] + 28
+"""From one line of boxes of a level to its next."""
+PER_LINE = (WIDTH - 8 - MARGIN + GAP) // (BOX[0] + GAP)
+"""Boxes that fit a line."""
 LANE = 34
 """Between rows, for lines."""
 MAX_DEVICES = 60
@@ -108,24 +112,30 @@ def _row(
     for asset in row:
         zones.setdefault(asset["zone"] or "", []).append(asset)
     for zone, members in zones.items():
-        start, zone_top = left, line_top
-        rights: list[float] = []
-        for asset in members:
-            if left + BOX[0] > WIDTH - 8:
-                left, line_top = float(MARGIN), line_top + BOX[1] + GAP
-                start = float(MARGIN)
-            boxes[asset["id"]] = _Box(asset, left, line_top)
-            rights.append(left + BOX[0])
-            left += BOX[0] + GAP
-        if zone:
-            height = line_top + BOX[1] - zone_top
-            parts.append(
-                f'<rect class="zone" x="{start - 7:.0f}" y="{zone_top - 15:.0f}" rx="6" '
-                f'width="{max(rights) - start + 14:.0f}" height="{height + 22:.0f}"/>'
-                f'<text class="zone" x="{start:.0f}" y="{zone_top - 4:.0f}">{escape(zone)}</text>'
-            )
+        fits = int((WIDTH - 8 - left + GAP) // (BOX[0] + GAP))
+        if left > MARGIN and len(members) > fits:
+            left, line_top = float(MARGIN), line_top + LINE
+        # A zone that is wider than the map has a frame on each of its lines.
+        for first in range(0, len(members), PER_LINE):
+            if first:
+                left, line_top = float(MARGIN), line_top + LINE
+            start = left
+            for asset in members[first : first + PER_LINE]:
+                boxes[asset["id"]] = _Box(asset, left, line_top)
+                left += BOX[0] + GAP
+            if zone:
+                parts.append(_frame(zone, start, left - GAP, line_top))
         left += GAP
     return line_top + BOX[1] + 10
+
+
+def _frame(zone: str, left: float, right: float, top: float) -> str:
+    """The frame of a zone, with its name above the boxes in it."""
+    return (
+        f'<rect class="zone" x="{left - 7:.0f}" y="{top - 15:.0f}" rx="6" '
+        f'width="{right - left + 14:.0f}" height="{BOX[1] + 22:.0f}"/>'
+        f'<text class="zone" x="{left:.0f}" y="{top - 4:.0f}">{escape(zone)}</text>'
+    )
 
 
 def _line(talk: Document, boxes: dict[str, _Box], content: Content) -> str:
