@@ -204,8 +204,7 @@ class _Watch(Analysis):
         stopping = False
         while (batch := self._engine.read_batch(timeout_s=WAIT_S)) is not None:
             if batch:
-                # What comes before the first frame tells of an interface, now.
-                self._resume(self._first_seen_ns() or self._engine.now_ns() or 0)
+                self._resume()
             for observation in batch:
                 self._take[type(observation)](observation)
             self._write_log()
@@ -239,11 +238,11 @@ class _Watch(Analysis):
         self._save(tell)
         show(self._view(time.monotonic()))
 
-    def _resume(self, first_ns: int) -> None:
+    def _resume(self) -> None:
         """Give the detectors what they remembered, before they are shown anything."""
         if not self._resumed:
             self._resumed = True
-            self._live_memory.resume(partial(self._restore, live=True), first_ns)
+            self._live_memory.resume(partial(self._restore, live=True), None)
 
     def _health(self, health: _engine.Health) -> None:
         self._sensor_watch.take(health)
@@ -257,7 +256,7 @@ class _Watch(Analysis):
         for notice in self._sensor_watch.look(
             time.monotonic(), now_ns, view.interfaces, view.left_out, self._complaints
         ):
-            self._resume(now_ns)
+            self._resume()
             # Frames may be ahead of what was taken: time does not pass by this.
             self._show(event_from_notice(notice, self._context))
         self._fault_log.look(faults_of(view), now_ns)

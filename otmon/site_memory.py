@@ -122,11 +122,17 @@ class SiteMemory:
         if last:
             aggregator.continue_from(recall, last, adds=self._adds)
 
-    def resume(self, restore: Callable[[Memories], None], first_ns: int) -> None:
-        """Gives parts what they remembered, unless the run begins before that of then ended."""
+    def resume(self, restore: Callable[[Memories], None], first_ns: int | None) -> None:
+        """Gives parts what they remembered, unless the run begins before that of then ended.
+
+        Args:
+            restore: Takes it.
+            first_ns: When the run begins; none where it is a sensor that goes on, whatever
+                its clock says.
+        """
         with self._site.reading() as db:
             position = captures.position(db, self._sensor)
-            if position is not None and first_ns < position:
+            if position is not None and first_ns is not None and first_ns < position:
                 if self._adds:
                     self.remarks.append(
                         "these captures begin before others that the state has seen: "

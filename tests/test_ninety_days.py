@@ -12,7 +12,8 @@ from live.frames import commands
 from otmon import _engine
 from otmon.config import Config, Monitor, State
 from otmon.live_view import View
-from otmon.monitor import DELTA_S, Wishes, _Watch
+from otmon.monitor import Wishes, _Watch
+from otmon.site_memory import DELTA_S
 from otmon.state import summary
 from otmon.state.site_file import SiteFile
 

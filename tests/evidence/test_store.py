@@ -35,3 +35,17 @@ def test_the_latest_is_kept_even_if_it_is_larger_than_the_bound(tmp_path: Path) 
     path = EvidenceStore(tmp_path, 100).add(7, evidence(900))
 
     assert (900, 0o600) == (path.stat().st_size, path.stat().st_mode & 0o777)
+
+
+def test_a_year_of_alerts_never_takes_more_than_its_bound_and_one(tmp_path: Path) -> None:
+    folder, most = tmp_path / "site.evidence", 20_000
+    store = EvidenceStore(folder, most)
+    held = []
+    for number in range(365 * 4):
+        size = 100 + number * 37 % 900
+        store.add(number, evidence(size))
+        held.append(sum(path.stat().st_size for path in folder.iterdir()))
+
+    assert max(held) <= most
+    assert min(held[100:]) > most // 2
+    assert (folder / f"alert-{365 * 4 - 1}.pcapng").exists()
