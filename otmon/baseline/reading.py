@@ -31,11 +31,6 @@ class Known:
     name: str
 
 
-def looks_like_export(head: bytes) -> bool:
-    """Whether a file that begins so is an export of a baseline."""
-    return re.search(rb"^otmon_baseline:", head, re.MULTILINE) is not None
-
-
 def read(text: str, path: str) -> Known:
     """The baseline that an export describes.
 

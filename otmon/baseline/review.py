@@ -13,8 +13,6 @@ from otmon.errors import UsageError
 from otmon.fields import DANGER_CLASSES
 from otmon.model.statement import Key, Statement
 
-ACTIONS = ("approve", "reject", "mute", "forget")
-
 
 @dataclass(frozen=True, slots=True)
 class Word:

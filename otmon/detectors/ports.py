@@ -114,9 +114,3 @@ SEARCH_PORTS: Mapping[tuple[str, int], str] = {
     ("udp", 48899): "Beckhoff controllers",
 }
 """Ports on which devices answer who looks for them by multicast; INCONTROLLER used 27127 [S]."""
-
-
-def label_of(transport: str, port: int) -> str | None:
-    """What a port is known for; none where it has no name here."""
-    key = (transport, port)
-    return OT_PORTS.get(key) or REMOTE_ACCESS_PORTS.get(key) or CLOUD_PORTS.get(key)

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from otmon._engine import Health, Loss
 
 SECOND = 1_000_000_000
-KEPT_NS = 6 * 3_600 * SECOND
-"""How far back the quality is known; deadlines that reach further are not judged."""
 MAX_SPANS = 2_048
 """Times of bad quality that are kept per interface; the oldest goes first."""
 MAX_INTERFACES = 1_024

@@ -37,9 +37,6 @@ _SERVICES = {
 }
 """Registered ports, IANA [S]; 5450 OSIsoft PI, 5938, 6568 and 7070 remote help [D]."""
 
-REMOTE_ACCESS = frozenset(("rdp", "vnc", "ssh", "telnet", "teamviewer", "anydesk"))
-"""Services by which a person works on another machine."""
-
 
 def service_of(transport: str, port: int) -> str | None:
     """The name of the service on a port, where it says something about a device."""

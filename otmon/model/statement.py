@@ -5,9 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-SETTLED: frozenset[str] = frozenset(("approved", "rejected", "muted"))
-"""The states that a person gives; traffic never takes them away."""
-
 KINDS: tuple[str, ...] = (
     "asset",
     "edge",

@@ -48,8 +48,6 @@ class Action(enum.Enum):
     """Send it in parts, to find the document at fault."""
     SHRINK = "shrink"
     """Send it in parts, and less at a time from now on."""
-    PER_ITEM = "per item"
-    """The answer says of each document what became of it."""
 
 
 @dataclass(frozen=True, slots=True)
