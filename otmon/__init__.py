@@ -5,7 +5,8 @@
     >>> [alert.rule.title for alert in result.alerts]  # doctest: +SKIP
 
 `analyze` gives the same document as `otmon analyze --format json`, as typed
-objects; `pdus` iterates over every application message.
+objects; `pdus` iterates over every application message. What cannot be done
+raises an `OtmonError` of two sentences: what is wrong, and what to do.
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ except ModuleNotFoundError as missing:
         "install the wheel: `pip install otmon`."
     ) from missing
 
+from otmon.errors import OtmonError
+
 if TYPE_CHECKING:
     from otmon.pdu_lines import pdus
     from otmon.runs import analyze
 
 __version__ = _version()
-__all__ = ["__version__", "analyze", "pdus"]
+__all__ = ["OtmonError", "__version__", "analyze", "pdus"]
 
 
 def __getattr__(name: str) -> Any:

@@ -70,6 +70,8 @@ def test_half_a_baseline_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_file_that_is_not_there_is_an_error_with_advice() -> None:
     with pytest.raises(CaptureError, match=r"no-such-file.*\. .*\.$"):
         otmon.analyze("no-such-file.pcapng")
+    with pytest.raises(otmon.OtmonError, match="no-such-file"):
+        list(otmon.pdus("no-such-file.pcapng"))
 
 
 def test_pdus_come_in_capture_order_with_their_values() -> None:

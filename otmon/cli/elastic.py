@@ -62,7 +62,7 @@ elastic.add_command(doctor)
 @elastic.command()
 @options.state
 @options.config
-@options.elastic
+@options.server
 @click.option("--follow", is_flag=True, help="Go on until stopped, as beside `otmon monitor`.")
 @click.option(
     "--elastic-dry-run",
@@ -186,7 +186,7 @@ def _waiter(*, with_parent: bool) -> Callable[[float], bool]:
 @click.argument("paths", metavar="[PATH]...", nargs=-1, type=click.Path(exists=True))
 @options.state
 @options.config
-@options.elastic
+@options.server
 @click.option("--dead-letter", is_flag=True, help="Send dead letters again, after a fix.")
 @click.option(
     "--alerts", is_flag=True, help="Send every alert of a state again, as it was sent, and updates."

@@ -89,7 +89,7 @@ def _lines(found: outbox.Status, age_s: float | None) -> Iterator[str]:
 @click.command()
 @options.state
 @options.config
-@options.elastic
+@options.server
 @options.kibana("Look into this Kibana, too, for its data views:")
 @options.kibana_ca
 @click.option("--write", is_flag=True, help="Send one document of health, too.")

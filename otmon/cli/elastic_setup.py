@@ -19,7 +19,7 @@ from otmon.sinks.elastic.templates import LIFECYCLES
 
 @click.command()
 @options.config
-@options.elastic
+@options.server
 @click.option(
     "--lifecycle",
     type=click.Choice(LIFECYCLES),

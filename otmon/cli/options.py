@@ -81,6 +81,14 @@ elastic: Decorator = click.option(
 )
 """Where documents are sent."""
 
+server: Decorator = click.option(
+    "--elastic",
+    "elastic_url",
+    metavar="URL",
+    help="This Elasticsearch. [default: [elastic] hosts of the configuration]",
+)
+"""The same for commands that are about Elasticsearch alone."""
+
 
 def kibana(what: str) -> Decorator:
     """Where Kibana is.

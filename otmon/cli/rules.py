@@ -184,6 +184,7 @@ def explain_rule(names: tuple[str, ...], config: str | None) -> None:
 @click.option("--to", "target", type=click.Choice(["kibana"]), required=True, help="For what.")
 @click.option(
     "--output",
+    "-o",
     metavar="FILE",
     type=click.Path(dir_okay=False, path_type=Path),
     help="Where the rules are written. [default: standard output]",

@@ -192,7 +192,13 @@ def _sources(
         try:
             text = path.read_text(encoding="utf-8")
         except OSError as error:
-            errors.append(LoadError(path, 1, f"cannot be read: {error}"))
+            errors.append(
+                LoadError(
+                    path,
+                    1,
+                    f"cannot be read: {error.strerror}. Check the path, and who may read it",
+                )
+            )
             continue
         except UnicodeDecodeError:
             errors.append(LoadError(path, 1, "is not UTF-8: save it in that encoding"))
