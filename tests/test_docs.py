@@ -14,6 +14,10 @@ from places import ROOT
 from otmon.cli import COMMANDS
 
 README = ROOT / "README.md"
+NAMED = re.compile(r"`([\w./-]+/[\w./-]*\w\.(?:py|rs|md|toml|yml|html|json))`")
+"""A file in the text of a document."""
+SOURCES = [ROOT / "otmon", ROOT / "engine" / "src", ROOT / "dissectors" / "src"]
+"""Where the files of a document may stand, beside the checkout and its own folder."""
 DEMO = re.compile(r"(<!-- demo -->\n```text\n)(.*?)(```\n<!-- end of demo -->)", re.DOTALL)
 
 
@@ -78,3 +82,17 @@ def test_links_in_documents_lead_somewhere() -> None:
     ]
 
     assert [] == broken
+
+
+def test_files_that_documents_name_are_there() -> None:
+    # Records of decisions are never edited, so they may name what is gone.
+    documents = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "rules" / "README.md"]
+    missing = [
+        f"{path.name}: {name}"
+        for path in documents
+        if path.name != "CHANGELOG.md"
+        for name in NAMED.findall(path.read_text(encoding="utf-8"))
+        if not any((folder / name).exists() for folder in (ROOT, path.parent, *SOURCES))
+    ]
+
+    assert [] == missing

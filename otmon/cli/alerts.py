@@ -44,7 +44,7 @@ def _settling(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-@click.group()
+@click.group(cls=options.Commands)
 def alerts() -> None:
     """List, explain and settle the alerts of a site, or of your last analysis.
 

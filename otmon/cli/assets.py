@@ -26,7 +26,7 @@ from otmon.state.site_file import now_ns
 _MANY = ("merge", "apart")
 
 
-@click.group()
+@click.group(cls=options.Commands)
 def assets() -> None:
     """List, name, compare and export the devices of a site, or of your last analysis.
 

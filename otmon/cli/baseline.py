@@ -29,7 +29,7 @@ from otmon.state.site_file import SiteFile
 _sources = click.argument("sources", metavar="[SOURCE]...", nargs=-1, type=click.Path())
 
 
-@click.group()
+@click.group(cls=options.Commands)
 def baseline() -> None:
     """Learn, show, settle and exchange what is normal at a site.
 

@@ -38,7 +38,7 @@ BUSY_WAIT_S = 10.0
 AFTER = "They wait in the state; run the command again."
 
 
-@click.group()
+@click.group(cls=options.Commands)
 def elastic() -> None:
     """Send to Elasticsearch 8 or 9: set it up, send, look how it goes.
 

@@ -9,6 +9,20 @@ import click
 
 Decorator = Callable[[Callable[..., Any]], Callable[..., Any]]
 
+
+class Commands(click.Group):
+    """A group whose help has the first sentence of each command, and no part of it."""
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands into the help."""
+        rows = [
+            (name, self.commands[name].get_short_help_str(limit=500))
+            for name in self.list_commands(ctx)
+        ]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+
 captures: Decorator = click.argument(
     "captures",
     metavar="CAPTURE...",

@@ -30,7 +30,7 @@ _captures = click.option(
 _named = click.argument("names", metavar="RULE...", nargs=-1, required=True)
 
 
-@click.group()
+@click.group(cls=options.Commands)
 def rules() -> None:
     """Show, check, prove and explain the rules that alert.
 

@@ -40,6 +40,14 @@ def test_help_loads_nothing_heavy() -> None:
     assert "analyze" in ran.stdout
 
 
+@pytest.mark.parametrize("name", ["alerts", "assets", "baseline", "elastic", "rules"])
+def test_the_help_of_a_group_cuts_no_sentence(name: str) -> None:
+    listed = run(name, "--help").stdout.decode().partition("\nCommands:\n")[2]
+
+    assert listed
+    assert "..." not in listed
+
+
 def test_json_is_one_document_that_its_schema_allows() -> None:
     document = json.loads(run("analyze", "--format", "json", STOPPED).stdout)
 
