@@ -400,6 +400,9 @@ class Conversation(_OfFlow):
     def new(self) -> bool:
         """Whether this is the conversation's first observation."""
     @property
+    def left(self) -> bool:
+        """Whether this is its last: it was silent longest and made room for others."""
+    @property
     def protocol(self) -> str | None:
         """A name of `protocols`; none for traffic that is no industrial protocol."""
     @property

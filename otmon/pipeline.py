@@ -415,7 +415,10 @@ class Analysis:
         return alone
 
     def _conversation(self, conversation: _engine.Conversation) -> None:
-        self._conversations[conversation.id] = conversation
+        if conversation.left:
+            self._conversations.pop(conversation.id, None)
+        else:
+            self._conversations[conversation.id] = conversation
         if self._shipping is not None:
             self._shipping.conversation(conversation)
         self._inventory.conversation(conversation)

@@ -170,6 +170,7 @@ class Conversation(Flow):
     new: bool = True
     flow_count: int = 1
     vain_count: int = 0
+    left: bool = False
     first_seen_ns: int = START
     last_seen_ns: int = START
     packets: int = 1

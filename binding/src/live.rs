@@ -158,7 +158,7 @@ fn keep_latest(observations: &mut Vec<Observation>) {
 fn is_first(observation: &Observation) -> bool {
     match observation {
         Observation::Behaviour(own) => own.new,
-        Observation::Conversation(own) => own.new,
+        Observation::Conversation(own) => own.new || own.left,
         Observation::Transaction(_) => false,
         _ => true,
     }

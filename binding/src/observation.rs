@@ -29,6 +29,10 @@ of_flow!(Conversation {
         self.0.new
     }
     #[getter]
+    fn left(&self) -> bool {
+        self.0.left
+    }
+    #[getter]
     fn protocol<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
         self.0.protocol.map(|protocol| convert::protocol(py, protocol))
     }

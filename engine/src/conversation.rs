@@ -1,23 +1,26 @@
 //! Client, server, protocol and port, across flows; and who of them sends how much.
+//! [`room`] says which conversations leave where there are too many.
+
+mod entry;
+mod room;
+mod source;
 
 use std::collections::HashMap;
-use std::collections::VecDeque;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use dissectors::dissector::Transport;
-use dissectors::operation::Class;
 use dissectors::registry::ProtocolId;
 
+pub use self::entry::Counted;
+use self::entry::Entry;
+pub use self::room::Gone;
+use self::source::Source;
 use crate::limits::Limits;
 use crate::observation::{Conversation, Endpoint, FlowFacts, History, KnownConversation};
 use crate::observer::FlowTotals;
 use crate::packet::Mac;
-use crate::token_bucket::TokenBucket;
-
-/// Operations at which a conversation leaves again: what its two ends are shows
-/// while they talk.
-const TOLD_AGAIN: [u64; 3] = [32, 256, 2048];
 
 /// What an endpoint is known by: its IP, or its MAC where there is no IP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,132 +56,18 @@ struct Key {
 /// Two ends and what they speak, on whatever port.
 type Pair = (Host, Host, Option<u16>, ProtocolId);
 
-/// A client on its segment: its rates, and its share of the tables.
-#[derive(Debug, Default)]
-pub struct Source {
-    /// New behaviours that leave.
-    pub new_behaviours: TokenBucket,
-    /// Behaviours that it holds.
-    pub behaviours: usize,
-    /// Its behaviours on probation, oldest first: slot and generation.
-    pub probation: VecDeque<(u32, u32)>,
-    notable: Vec<(Class, TokenBucket)>,
-    conversations: usize,
+/// Where a conversation is, and its number, by which it is told whether it is still there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    slot: u32,
+    number: NonZeroU32,
 }
 
-impl Source {
-    /// Whether another operation of `class` may leave one by one.
-    pub fn may_send(&mut self, class: Class, now_ns: i64, limits: &Limits) -> bool {
-        match self.notable.iter_mut().find(|(known, _)| *known == class) {
-            Some((_, bucket)) => bucket.take(now_ns, limits.notable),
-            None => {
-                let mut bucket = TokenBucket::default();
-                let sends = bucket.take(now_ns, limits.notable);
-                self.notable.push((class, bucket));
-                sends
-            }
-        }
-    }
-}
-
-/// One conversation.
-#[derive(Debug)]
-pub struct Entry {
-    /// Its first flow.
-    pub flow: Arc<FlowFacts>,
-    /// Whose operations are counted.
-    pub protocol: Option<ProtocolId>,
-    /// Its client.
-    pub source: u32,
-    flow_count: u64,
-    vain_count: u64,
-    first_seen_ns: i64,
-    last_seen_ns: i64,
-    client_packets: u64,
-    server_packets: u64,
-    bytes: u64,
-    gap_bytes: u64,
-    pdus: u64,
-    classes: Vec<(Class, u64)>,
-    failure_count: u64,
-    answered_count: u64,
-    history: History,
-    changed: bool,
-    emitted: bool,
-    /// Whether it should leave again before the next flush.
-    due: bool,
-}
-
-/// An exchange, as far as a conversation counts it.
-#[derive(Clone, Copy, Debug)]
-pub struct Counted {
-    /// Class of the operation.
-    pub class: Class,
-    /// PDUs seen of it.
-    pub pdus: u64,
-    /// Whether a request was answered.
-    pub answered: bool,
-    /// Whether the answer was negative.
-    pub failed: bool,
-    /// Packet time.
-    pub time_ns: i64,
-}
-
-impl Entry {
-    /// Counts an exchange, and tells what was done before it.
-    #[inline]
-    pub fn count(&mut self, counted: Counted) -> History {
-        if self.history.first_seen_ns == i64::MIN {
-            self.history.first_seen_ns = counted.time_ns;
-        }
-        let before = self.history;
-        let side = match counted.class {
-            // Whoever acknowledges neither only looks nor changes anything yet.
-            Class::AlarmAck => None,
-            class if class.is_change() => Some(&mut self.history.change_count),
-            _ => Some(&mut self.history.read_count),
-        };
-        if let Some(side) = side {
-            *side = side.saturating_add(1);
-        }
-        let operations = before.read_count.saturating_add(before.change_count).saturating_add(1);
-        self.due |= TOLD_AGAIN.contains(&operations);
-        self.pdus = self.pdus.saturating_add(counted.pdus);
-        self.answered_count = self.answered_count.saturating_add(counted.answered.into());
-        self.failure_count = self.failure_count.saturating_add(counted.failed.into());
-        self.last_seen_ns = self.last_seen_ns.max(counted.time_ns);
-        match self.classes.iter_mut().find(|(known, _)| *known == counted.class) {
-            Some((_, count)) => *count = count.saturating_add(1),
-            None => self.classes.push((counted.class, 1)),
-        }
-        before
-    }
-
-    fn observation(&mut self, id: u32) -> Conversation {
-        let new = !self.emitted;
-        self.emitted = true;
-        self.due = false;
-        let mut classes = self.classes.clone();
-        classes.sort_unstable();
-        Conversation {
-            sequence: 0,
-            id: id.into(),
-            new,
-            flow: Arc::clone(&self.flow),
-            protocol: self.protocol,
-            flow_count: self.flow_count.max(1),
-            vain_count: self.vain_count,
-            first_seen_ns: self.first_seen_ns,
-            last_seen_ns: self.last_seen_ns,
-            packets: self.client_packets.saturating_add(self.server_packets),
-            bytes: self.bytes,
-            pdus: self.pdus,
-            classes,
-            failure_count: self.failure_count,
-            answered_count: self.answered_count,
-            one_sided: (self.client_packets == 0) != (self.server_packets == 0),
-            gap_bytes: self.gap_bytes,
-        }
+impl Place {
+    /// Its number in the run, from 0.
+    #[must_use]
+    pub const fn id(self) -> u32 {
+        self.number.get().saturating_sub(1)
     }
 }
 
@@ -186,16 +75,26 @@ impl Entry {
 #[derive(Debug)]
 pub struct Conversations {
     entries: Vec<Entry>,
+    free: Vec<u32>,
     by_key: HashMap<Key, u32>,
     sources: Vec<Source>,
+    free_sources: Vec<u32>,
     by_client: HashMap<(Host, Option<u16>), u32>,
-    changed: Vec<u32>,
-    /// What was done before this run.
+    changed: Vec<Place>,
+    /// What was done before this run, and in conversations that have left.
     known: HashMap<Pair, History>,
+    /// Those that have left and were not asked for yet.
+    gone: Gone,
+    /// How many there ever were.
+    made: u64,
+    /// Whether the input has ended, and nothing makes room any more.
+    ended: bool,
     most: usize,
     most_per_source: usize,
     /// How often one was not kept.
     pub overflow_count: u64,
+    /// How many have left to make room.
+    pub evicted_count: u64,
 }
 
 impl Conversations {
@@ -203,14 +102,20 @@ impl Conversations {
     pub fn new(limits: &Limits) -> Self {
         Self {
             entries: Vec::new(),
+            free: Vec::new(),
             by_key: HashMap::new(),
             sources: Vec::new(),
+            free_sources: Vec::new(),
             by_client: HashMap::new(),
             changed: Vec::new(),
             known: HashMap::new(),
+            gone: Gone::default(),
+            made: 0,
+            ended: false,
             most: limits.conversations,
             most_per_source: share(limits.conversations, limits.flows_per_source_percent),
             overflow_count: 0,
+            evicted_count: 0,
         }
     }
 
@@ -248,66 +153,72 @@ impl Conversations {
         facts: &Arc<FlowFacts>,
         protocol: Option<ProtocolId>,
         time_ns: i64,
-    ) -> Option<u32> {
+    ) -> Option<Place> {
         let key = key(facts, protocol);
         if let Some(slot) = self.by_key.get(&key) {
-            return Some(*slot);
+            return self.place(*slot);
         }
-        let source = self.source(key.client, key.vlan);
-        let full = self.entries.len() >= self.most;
-        let held = source.and_then(|source| self.sources.get_mut(source as usize));
-        let (Some(source), Some(held), false) = (source, held, full) else {
+        let made = self.make(key, facts, protocol, time_ns);
+        if made.is_none() {
             self.overflow_count = self.overflow_count.saturating_add(1);
-            return None;
-        };
-        if held.conversations >= self.most_per_source {
-            self.overflow_count = self.overflow_count.saturating_add(1);
-            return None;
         }
-        held.conversations = held.conversations.saturating_add(1);
+        made
+    }
+
+    #[cold]
+    fn make(
+        &mut self,
+        key: Key,
+        facts: &Arc<FlowFacts>,
+        protocol: Option<ProtocolId>,
+        time_ns: i64,
+    ) -> Option<Place> {
+        if self.entries.len().saturating_sub(self.free.len()) >= self.most {
+            self.make_room(None)?;
+        }
+        let source = self.source(key.client, key.vlan)?;
+        if self.sources.get(source as usize)?.conversations >= self.most_per_source {
+            self.make_room(Some(source))?;
+        }
         let history = self.history(&key, time_ns);
-        let slot = u32::try_from(self.entries.len()).ok()?;
-        self.entries.push(Entry {
-            flow: Arc::clone(facts),
-            protocol,
-            source,
-            flow_count: 0,
-            vain_count: 0,
-            first_seen_ns: time_ns,
-            last_seen_ns: time_ns,
-            client_packets: 0,
-            server_packets: 0,
-            bytes: 0,
-            gap_bytes: 0,
-            pdus: 0,
-            classes: Vec::new(),
-            failure_count: 0,
-            answered_count: 0,
-            history: history.unwrap_or(History { first_seen_ns: i64::MIN, ..History::default() }),
-            changed: false,
-            emitted: false,
-            due: false,
-        });
+        self.made = self.made.saturating_add(1);
+        #[expect(clippy::cast_possible_truncation, reason = "after 2^32 they begin again")]
+        let number = NonZeroU32::new(self.made as u32).unwrap_or(NonZeroU32::MIN);
+        let entry = Entry::new(number, facts, protocol, source, time_ns, history);
+        let slot = match self.free.pop() {
+            Some(slot) => {
+                *self.entries.get_mut(slot as usize)? = entry;
+                slot
+            }
+            None => {
+                let slot = u32::try_from(self.entries.len()).ok()?;
+                self.entries.push(entry);
+                slot
+            }
+        };
+        let held = self.sources.get_mut(source as usize)?;
+        held.conversations = held.conversations.saturating_add(1);
         self.by_key.insert(key, slot);
-        self.mark(slot);
-        Some(slot)
+        let place = Place { slot, number };
+        self.mark(place);
+        Some(place)
     }
 
     /// The conversation that a PDU of `protocol` counts in, where the flow's is
-    /// `slot`: the same, if one of the two protocols carries the other. A layer
+    /// at `place`: the same, if one of the two protocols carries the other. A layer
     /// that does nothing but carry gives its name up for the one inside.
     pub fn of_pdu(
         &mut self,
-        slot: u32,
+        place: Place,
         facts: &Arc<FlowFacts>,
         protocol: ProtocolId,
         time_ns: i64,
-    ) -> Option<u32> {
-        let Some(outer) = self.entries.get(slot as usize)?.protocol else {
+    ) -> Option<Place> {
+        let Some(outer) = self.get(place)?.protocol else {
             return self.find(facts, Some(protocol), time_ns);
         };
         if outer == protocol || outer.registration().parents.contains(&protocol) {
-            return Some(slot);
+            return Some(place);
         }
         if !protocol.registration().parents.contains(&outer) {
             return self.find(facts, Some(protocol), time_ns);
@@ -315,37 +226,53 @@ impl Conversations {
         if outer.is_carrier() {
             let inner = key(facts, Some(protocol));
             if let Some(known) = self.by_key.get(&inner) {
-                return Some(*known);
+                return self.place(*known);
             }
             let before = self.history(&inner, time_ns);
-            let entry = self.entries.get_mut(slot as usize)?;
+            let entry = self.get_mut(place)?;
             entry.protocol = Some(protocol);
             if let Some(before) = before {
                 entry.history = entry.history.after(before);
             }
             // The outer key stays: the next flow begins as the outer layer again.
-            self.by_key.insert(inner, slot);
+            self.by_key.insert(inner, place.slot);
         }
-        Some(slot)
+        Some(place)
     }
 
-    /// How many there are.
+    /// How many there ever were.
     #[must_use]
-    pub const fn len(&self) -> usize {
-        self.entries.len()
+    pub const fn made(&self) -> u64 {
+        self.made
     }
 
     /// What was done in a conversation so far; none before its first operation.
     #[must_use]
-    pub fn so_far(&self, slot: u32) -> Option<History> {
-        let entry = self.entries.get(slot as usize)?;
-        Some(entry.history).filter(|own| own.first_seen_ns != i64::MIN)
+    pub fn so_far(&self, place: Place) -> Option<History> {
+        Some(self.get(place)?.history).filter(|own| own.first_seen_ns != i64::MIN)
     }
 
-    /// One of them.
+    /// Whether a conversation is still there.
     #[inline]
-    pub fn get_mut(&mut self, slot: u32) -> Option<&mut Entry> {
-        self.entries.get_mut(slot as usize)
+    #[must_use]
+    pub fn has(&self, place: Place) -> bool {
+        self.get(place).is_some()
+    }
+
+    /// One of them; none where it has left.
+    #[inline]
+    pub fn get_mut(&mut self, place: Place) -> Option<&mut Entry> {
+        self.entries.get_mut(place.slot as usize).filter(|own| own.number == Some(place.number))
+    }
+
+    #[inline]
+    fn get(&self, place: Place) -> Option<&Entry> {
+        self.entries.get(place.slot as usize).filter(|own| own.number == Some(place.number))
+    }
+
+    fn place(&self, slot: u32) -> Option<Place> {
+        let number = self.entries.get(slot as usize)?.number?;
+        Some(Place { slot, number })
     }
 
     /// A client.
@@ -356,51 +283,41 @@ impl Conversations {
 
     /// Says that a conversation changed since it was last emitted.
     #[inline]
-    pub fn mark(&mut self, slot: u32) {
-        if let Some(entry) = self.entries.get_mut(slot as usize)
+    pub fn mark(&mut self, place: Place) {
+        if let Some(entry) = self.get_mut(place)
             && !entry.changed
         {
             entry.changed = true;
-            self.changed.push(slot);
+            self.changed.push(place);
         }
     }
 
     /// Adds what a flow carried.
-    pub fn add_flow(&mut self, slot: u32, totals: &FlowTotals) {
-        let Some(entry) = self.entries.get_mut(slot as usize) else { return };
-        let (client, server) = (totals.client, totals.server);
-        entry.flow_count = entry.flow_count.saturating_add(totals.flows);
-        entry.vain_count = entry.vain_count.saturating_add(totals.vain.into());
-        entry.first_seen_ns = entry.first_seen_ns.min(totals.first_seen_ns);
-        entry.last_seen_ns = entry.last_seen_ns.max(totals.last_seen_ns);
-        entry.client_packets = entry.client_packets.saturating_add(client.packets);
-        entry.server_packets = entry.server_packets.saturating_add(server.packets);
-        entry.bytes = entry.bytes.saturating_add(client.bytes).saturating_add(server.bytes);
-        entry.gap_bytes =
-            entry.gap_bytes.saturating_add(client.gap_bytes).saturating_add(server.gap_bytes);
-        self.mark(slot);
+    pub fn add_flow(&mut self, place: Place, totals: &FlowTotals) {
+        if let Some(entry) = self.get_mut(place) {
+            entry.add_flow(totals);
+            self.mark(place);
+        }
     }
 
-    /// The observation of a conversation that has not left yet, or is due to leave
-    /// again. While only a
-    /// carrying layer was seen it may still get another name, so it waits for its
-    /// flow to end.
-    pub fn first_observation(&mut self, slot: u32, ended: bool) -> Option<Conversation> {
-        self.entries
-            .get_mut(slot as usize)
+    /// The observation of a conversation that was not told of yet, or is due to be told of
+    /// again. While only a carrying layer was seen it may still get another name, so it
+    /// waits for its flow to end.
+    pub fn first_observation(&mut self, place: Place, ended: bool) -> Option<Conversation> {
+        self.get_mut(place)
             .filter(|entry| !entry.emitted || entry.due)
             .filter(|entry| ended || !entry.protocol.is_some_and(ProtocolId::is_carrier))
-            .map(|entry| entry.observation(slot))
+            .map(|entry| entry.observation(place))
     }
 
     /// The observations of all that changed, in order of first sight.
     pub fn take_changed(&mut self) -> Vec<Conversation> {
         let mut changed = std::mem::take(&mut self.changed);
-        changed.sort_unstable();
-        let observation = |slot: u32| {
-            let entry = self.entries.get_mut(slot as usize)?;
+        changed.sort_unstable_by_key(|place| place.number);
+        let observation = |place: Place| {
+            let entry = self.get_mut(place)?;
             entry.changed = false;
-            Some(entry.observation(slot))
+            Some(entry.observation(place))
         };
         changed.into_iter().filter_map(observation).collect()
     }
@@ -409,12 +326,16 @@ impl Conversations {
         if let Some(source) = self.by_client.get(&(client, vlan)) {
             return Some(*source);
         }
-        // Every source has a conversation, so their bound is the same.
-        if self.sources.len() >= self.most {
-            return None;
-        }
-        let source = u32::try_from(self.sources.len()).ok()?;
-        self.sources.push(Source::default());
+        let source = match self.free_sources.pop() {
+            Some(source) => source,
+            // Each has a conversation, or behaviours that go soon after it.
+            None if self.sources.len() >= self.most.saturating_mul(2) => return None,
+            None => {
+                let source = u32::try_from(self.sources.len()).ok()?;
+                self.sources.push(Source::default());
+                source
+            }
+        };
         self.by_client.insert((client, vlan), source);
         Some(source)
     }

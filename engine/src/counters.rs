@@ -116,6 +116,7 @@ counters! {
     settled_writes "Cyclic writes folded because they had settled.";
     conversations "Conversations.";
     conversations_overflow "Conversations not kept because the table was full.";
+    conversations_evicted "Conversations silent longest that made room for new ones.";
     rhythms_overflow "Places whose rhythm was not watched because the table was full.";
     points_overflow "Writes that were not held against what was read after them, and points whose quality was not known, because a table was full.";
     calls_overflow "Clients and servers whose calls were not counted because the table was full.";

@@ -243,6 +243,7 @@ impl Engine {
         self.fragments.finish(&mut self.counters);
         let missing = self.mirrors.finish();
         self.counters.mirror_gaps = self.counters.mirror_gaps.saturating_add(missing);
+        self.observer.end();
         for slot in self.flows.slots() {
             self.end_flow(slot);
         }

@@ -275,6 +275,9 @@ pub struct Conversation {
     pub id: u64,
     /// Whether this is the conversation's first observation.
     pub new: bool,
+    /// Whether it is the last: it was silent longest and made room. Should it begin
+    /// again, it does so under another number.
+    pub left: bool,
     /// The first of its flows; the client's port is that flow's.
     pub flow: Arc<FlowFacts>,
     /// The dissector whose operations are counted; none on other traffic.

@@ -22,7 +22,7 @@ use crate::behaviour::{Behaviours, Noted};
 use crate::calls::Calls;
 use crate::claim::Claims;
 use crate::content::Contents;
-use crate::conversation::{Conversations, Counted};
+use crate::conversation::{Conversations, Counted, Place};
 use crate::counters::Counters;
 use crate::exchange::Exchange;
 use crate::limits::Limits;
@@ -187,9 +187,12 @@ impl Observer {
         self.now_ns = self.now_ns.max(exchange.time_ns);
         self.exchanges = self.exchanges.saturating_add(1);
         self.previous = self.objects.is_some().then(Vec::new);
-        let slot = self.conversation(facts, memo, &exchange);
-        let counted = slot.and_then(|slot| {
-            let entry = self.conversations.get_mut(slot)?;
+        let place = self.conversation(facts, memo, &exchange);
+        if self.conversations.has_gone() {
+            self.let_go(counters);
+        }
+        let counted = place.and_then(|place| {
+            let entry = self.conversations.get_mut(place)?;
             let history = entry.count(Counted {
                 class: exchange.class,
                 pdus: exchange.pdus(),
@@ -197,16 +200,16 @@ impl Observer {
                 failed: exchange.status.refuses(),
                 time_ns: exchange.time_ns,
             });
-            Some((slot, entry.source, history))
+            Some((place, entry.source, history))
         });
         let mut folded = Folded::default();
-        if let Some((slot, source, _)) = counted {
-            self.conversations.mark(slot);
-            self.emit_conversation(slot, false);
-            folded = self.fold(facts, memo, &exchange, slot, source, counters);
+        if let Some((place, source, _)) = counted {
+            self.conversations.mark(place);
+            self.emit_conversation(place, false);
+            folded = self.fold(facts, memo, &exchange, place.id(), source, counters);
         }
         let history = counted.map_or(History::default(), |(_, _, history)| history);
-        let told = counted.map(|(slot, source, _)| (slot, source));
+        let told = counted.map(|(place, source, _)| (place.id(), source));
         if self.leaves(&exchange, told, folded, counters) {
             let frames =
                 (pair.request.map(|open| &open.frames), pair.answer.map(|answer| answer.frames));
@@ -215,7 +218,7 @@ impl Observer {
                 _ => history,
             };
             let most = self.limits.observation_values;
-            let conversation = (counted.map(|(slot, ..)| slot), history);
+            let conversation = (counted.map(|(place, ..)| place.id()), history);
             let mut record =
                 exchange.transaction(facts, frames, folded.behaviour(), conversation, most);
             record.first =
@@ -287,10 +290,9 @@ impl Observer {
             // What the flow did under its old name stays in that conversation.
             return;
         };
-        let slot = self.conversations.find(facts, Some(protocol), time_ns);
-        memo.conversation = slot.map_or(0, |slot| slot.saturating_add(1));
-        if let Some(slot) = slot {
-            self.emit_conversation(slot, false);
+        memo.conversation = self.conversations.find(facts, Some(protocol), time_ns);
+        if let Some(place) = memo.conversation {
+            self.emit_conversation(place, false);
         }
     }
 
@@ -310,17 +312,18 @@ impl Observer {
             let key = (end.mac, end.ip, facts.vlan);
             self.addresses.add_packets(key, sent.packets, sent.last_seen_ns);
         }
-        let slot = match memo.conversation.checked_sub(1) {
-            Some(slot) => Some(slot),
-            None => {
-                let first = totals.first_seen_ns;
-                self.conversations.find(facts, facts.protocol, first)
-            }
-        };
-        if let Some(slot) = slot {
-            self.conversations.add_flow(slot, &totals);
-            self.emit_conversation(slot, true);
+        let place = memo.conversation.filter(|place| self.conversations.has(*place));
+        let first = totals.first_seen_ns;
+        let place = place.or_else(|| self.conversations.find(facts, facts.protocol, first));
+        if let Some(place) = place {
+            self.conversations.add_flow(place, &totals);
+            self.emit_conversation(place, true);
         }
+    }
+
+    /// The input has ended: what is counted from here on is what was under way.
+    pub const fn end(&mut self) {
+        self.conversations.end();
     }
 
     /// Emits everything that is left, at the end of the input.
@@ -338,8 +341,10 @@ impl Observer {
     /// A new behaviour that was held back leaves now.
     pub fn flush(&mut self, counters: &mut Counters) {
         counters.addresses_overflow = self.addresses.overflow_count;
-        counters.conversations = u64::try_from(self.conversations.len()).unwrap_or(u64::MAX);
+        self.let_go(counters);
+        counters.conversations = self.conversations.made();
         counters.conversations_overflow = self.conversations.overflow_count;
+        counters.conversations_evicted = self.conversations.evicted_count;
         counters.rhythms_overflow = self.behaviours.rhythm_overflow();
         counters.points_overflow = self.points.as_ref().map_or(0, |points| points.overflow_count());
         counters.calls_overflow = self.calls.as_ref().map_or(0, |calls| calls.overflow_count);
@@ -383,18 +388,32 @@ impl Observer {
         facts: &Arc<FlowFacts>,
         memo: &mut FlowMemo,
         exchange: &Exchange<'_>,
-    ) -> Option<u32> {
+    ) -> Option<Place> {
         let protocol = exchange.asking.protocol;
-        let slot = match memo.conversation.checked_sub(1) {
-            Some(slot) => slot,
-            None => {
+        let place = match memo.conversation {
+            Some(place) if self.conversations.has(place) => place,
+            _ => {
                 let of = facts.protocol.or(Some(protocol));
                 self.conversations.find(facts, of, exchange.time_ns)?
             }
         };
-        let own = self.conversations.of_pdu(slot, facts, protocol, exchange.time_ns)?;
-        memo.conversation = own.saturating_add(1);
-        Some(own)
+        memo.conversation = self.conversations.of_pdu(place, facts, protocol, exchange.time_ns);
+        memo.conversation
+    }
+
+    /// Tells of the conversations that have left, and lets their behaviours go.
+    #[cold]
+    fn let_go(&mut self, counters: &mut Counters) {
+        let gone = self.conversations.take_gone();
+        if !gone.ids.is_empty() {
+            self.behaviours.let_go(&gone.ids, &mut self.conversations, counters);
+            for behaviour in self.behaviours.take_evicted() {
+                self.emit(Observation::Behaviour(Box::new(behaviour)));
+            }
+        }
+        for conversation in gone.last {
+            self.emit(Observation::Conversation(Box::new(conversation)));
+        }
     }
 
     /// Whether an exchange leaves as a record of its own.
@@ -405,7 +424,7 @@ impl Observer {
         folded: Folded,
         counters: &mut Counters,
     ) -> bool {
-        let conversation = counted.map_or(u32::MAX, |(slot, _)| slot);
+        let conversation = counted.map_or(u32::MAX, |(own, _)| own);
         let watch = self.watch.as_mut();
         let wanted = watch.is_some_and(|own| own.wants(exchange, conversation, folded.changed));
         if !wanted && self.stays(exchange, folded.noted, counters) {
@@ -462,8 +481,8 @@ impl Observer {
         false
     }
 
-    fn emit_conversation(&mut self, slot: u32, ended: bool) {
-        if let Some(conversation) = self.conversations.first_observation(slot, ended) {
+    fn emit_conversation(&mut self, place: Place, ended: bool) {
+        if let Some(conversation) = self.conversations.first_observation(place, ended) {
             self.emit(Observation::Conversation(Box::new(conversation)));
         }
     }

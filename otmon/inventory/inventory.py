@@ -197,13 +197,13 @@ class Inventory:
         if client is not None:
             client.changes()
             client.activity.asks(talk, client.client_talks.get(number))
-            client.client_talks[number] = talk
+            _keep(talk, client.client_talks)
             if client.remembered is not None:
                 self._role_changed(client, talk)
         if server is not None:
             server.changes()
             server.activity.answers(talk, server.server_talks.get(number))
-            server.server_talks[number] = talk
+            _keep(talk, server.server_talks)
 
     def wants(self, behaviour: Behaviour) -> bool:
         """Whether a behaviour has to be shown to the inventory."""
@@ -575,6 +575,14 @@ def _settled(words: Words) -> tuple[str, ...]:
     if words.safety and "safety_controller" not in settled and _is_controller(settled):
         return (*settled, "safety_controller")
     return settled
+
+
+def _keep(talk: Conversation, talks: dict[int, Conversation]) -> None:
+    """Keeps the latest of a conversation until the engine lets it go."""
+    if talk.left:
+        talks.pop(talk.id, None)
+    else:
+        talks[talk.id] = talk
 
 
 def _is_controller(roles: tuple[str, ...]) -> bool:

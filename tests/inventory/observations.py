@@ -19,7 +19,7 @@ def conversation(client_ip: str, server_ip: str, protocol: str | None, **other: 
     """A conversation in which 100 reads were answered."""
     facts: dict[str, Any] = {"id": hash((client_ip, server_ip, protocol)), "vlan": None}
     facts |= {"client_mac": None, "server_mac": None, "answered_count": 100, "server_port": 502}
-    facts |= {"classes": {"read": 100}, "first_seen_ns": 0, "last_seen_ns": 60 * S}
+    facts |= {"classes": {"read": 100}, "first_seen_ns": 0, "last_seen_ns": 60 * S, "left": False}
     return SimpleNamespace(
         client_ip=client_ip, server_ip=server_ip, protocol=protocol, **(facts | other)
     )

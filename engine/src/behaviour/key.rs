@@ -86,7 +86,7 @@ impl TargetKey {
 /// What makes a behaviour itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key<'a> {
-    /// Slot of the conversation.
+    /// Number of the conversation.
     pub conversation: u32,
     /// Who decoded it.
     pub protocol: ProtocolId,

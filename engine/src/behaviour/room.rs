@@ -1,5 +1,6 @@
 //! Places for behaviours: one is found, made, or taken from another.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::entry::Entry;
@@ -91,6 +92,24 @@ impl Behaviours {
             self.probation = probation;
         }
         Some(())
+    }
+
+    /// Lets the behaviours of conversations go that have left. Lasting ones stay known.
+    pub fn let_go(
+        &mut self,
+        gone: &HashSet<u32>,
+        conversations: &mut Conversations,
+        counters: &mut Counters,
+    ) {
+        for slot in 0..u32::try_from(self.entries.len()).unwrap_or(u32::MAX) {
+            let Some(entry) = self.entries.get(slot as usize) else { return };
+            if entry.live && gone.contains(&entry.key().conversation) {
+                if entry.protected {
+                    self.know(entry.id);
+                }
+                self.evict(slot, conversations, counters);
+            }
+        }
     }
 
     fn on_probation(&self, slot: u32, generation: u32) -> bool {

@@ -6,6 +6,7 @@ use dissectors::dissector::OpenRequest;
 use dissectors::operation::Class;
 
 use super::{FlowMemo, Observer, Pair};
+use crate::conversation::Place;
 use crate::exchange::Exchange;
 use crate::observation::{FlowFacts, History, Observation};
 
@@ -28,15 +29,16 @@ impl Observer {
         if !exchange.class.is_notable() || exchange.asking.cyclic {
             return;
         }
-        let slot = memo.conversation.checked_sub(1);
-        let known = slot.and_then(|slot| self.conversations.so_far(slot));
+        let place = memo.conversation.filter(|place| self.conversations.has(*place));
+        let known = place.and_then(|place| self.conversations.so_far(place));
         let history =
             known.unwrap_or(History { first_seen_ns: open.time_ns, ..History::default() });
         if exchange.class == Class::Write && history.change_count >= HABIT {
             return;
         }
         let most = self.limits.observation_values;
-        let mut record = exchange.transaction(facts, frames, None, (slot, history), most);
+        let mut record =
+            exchange.transaction(facts, frames, None, (place.map(Place::id), history), most);
         record.awaits = true;
         self.emit(Observation::Transaction(Box::new(record)));
     }

@@ -6,6 +6,7 @@ use dissectors::registry::ProtocolId;
 
 use crate::behaviour::REMEMBERED;
 use crate::calls::CallMemo;
+use crate::conversation::Place;
 use crate::pdu_log::PduLogging;
 
 /// What the observer remembers in a flow, so that the usual packet needs no look-up.
@@ -13,8 +14,8 @@ use crate::pdu_log::PduLogging;
 /// The engine keeps one per flow and hands it back; it means nothing elsewhere.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FlowMemo {
-    /// Conversation slot plus one; 0 is none yet.
-    pub(super) conversation: u32,
+    /// Its conversation; none yet, or one that may have left since.
+    pub(super) conversation: Option<Place>,
     /// Behaviour slots plus one that the flow used lately, by key digest.
     pub(super) recent: [u32; REMEMBERED],
     pub(super) calls: CallMemo,
