@@ -162,6 +162,7 @@ ANOMALIES: tuple[str, ...] = (
     "second_client",
     "password_refused",
     "write_to_process_image",
+    "confirm_requested",
     "discarded_data",
     "truncated",
 )

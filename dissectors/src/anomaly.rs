@@ -70,6 +70,7 @@ anomalies! {
     PasswordRefused "password_refused" "A password was refused.";
     WriteToProcessImage "write_to_process_image" "A direct write to inputs or outputs.";
     DiscardedData "discarded_data" "Bytes that no dissector could read were passed over.";
+    ConfirmRequested "confirm_requested" "A master asks for a confirmation, which only outstations may ask for.";
     Truncated "truncated" "The capture kept only the beginning of the message; what was there is decoded.";
 }
 

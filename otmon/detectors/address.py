@@ -7,6 +7,8 @@ left alone, and so is one whose former holder has not been heard for long.
 
 from __future__ import annotations
 
+import functools
+import ipaddress
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
@@ -37,6 +39,32 @@ _VIRTUAL = ("00:00:5e:00:01:", "00:00:5e:00:02:", "00:00:0c:07:ac:", "00:00:0c:9
 """How hardware addresses of virtual routers begin: VRRP, HSRP [S: RFC 9568; D: Cisco]."""
 
 
+_NO_MAC = "00:00:00:00:00:00"
+"""What frames of a machine to itself have; there its loopback address is right. So it is
+where programs put a made-up link layer before such frames, which no vendor has given out."""
+
+
+@functools.lru_cache(maxsize=4096)
+def _illegal(ip: str, mac: str) -> str | None:
+    """What a sender's address is, where no device on a wire may have it; none where one may.
+
+    Without an address yet, a device sends from 0.0.0.0 or ::. [S: RFC 1122, 3.2.1.3;
+    RFC 4291, 2.5.3 and 2.7]
+    """
+    address = ipaddress.ip_address(ip)
+    if address.is_multicast:
+        return "the address of a group"
+    if address.is_loopback and mac != _NO_MAC and not int(mac[:2], 16) & 3:
+        return "the address of a machine to itself"
+    if address.version == 4 and int(address) == 0xFFFFFFFF:
+        return "the address of everybody"
+    if address.version == 4 and int(address) >> 28 == 0xF:
+        return "a reserved address"
+    if address.version == 4 and int(address) >> 24 == 0 and int(address):
+        return "an address of no network"
+    return None
+
+
 @dataclass(slots=True)
 class _Binding:
     """Which hardware address an IP address was last told to have."""
@@ -56,6 +84,7 @@ class AddressMoves(Detector):
         "gratuitous_arp_rate": "A device sends many ARP messages that nobody asked for.",
         "header_shift": "Packets of a flow look as if another machine had sent some of them.",
         "tcp_overlap_conflict": "Bytes of a flow were sent twice and differ.",
+        "illegal_address": "A packet was sent from an address that no device may have.",
         "link_address_moved": "A station address of the link layer comes from another device.",
     }
     watches = (
@@ -112,6 +141,8 @@ class AddressMoves(Detector):
 
     def _address(self, event: Event, address: Address) -> Iterator[Event]:
         ip, mac, vlan = address.ip, address.mac, address.vlan
+        if ip is not None and mac is not None:
+            yield from self._illegal(event, ip, mac, vlan)
         if ip is None or mac is None or ip in ("0.0.0.0", "::") or mac.startswith(_VIRTUAL):
             return
         owned = self._owned.get((mac, vlan)) or ()
@@ -144,6 +175,18 @@ class AddressMoves(Detector):
                 expected=f"{ip} at {before}",
                 observed=f"{mac}, which is {others[-1]}, says that it is {ip}",
                 since_ns=since_ns,
+            )
+
+    def _illegal(self, event: Event, ip: str, mac: str, vlan: int | None) -> Iterator[Event]:
+        what = _illegal(ip, mac)
+        if what is not None and self._told.may(("illegal", ip, vlan, mac), event.time_ns):
+            yield finding(
+                self,
+                event,
+                "illegal_address",
+                category="ot_anomaly",
+                expected="an address of one device",
+                observed=f"{ip}, {what}, sent by {mac}",
             )
 
     def _unasked(self, event: Event, arp: Arp) -> Iterator[Event]:

@@ -159,6 +159,9 @@ def _texts(document: Mapping[str, Any], key: str) -> tuple[str, ...]:
     values = document.get(key) or ()
     if not isinstance(values, (list, tuple)):
         raise UnusableError(f"{key} is not a list", key)
+    for value in values:
+        if isinstance(value, (dict, list)):
+            raise UnusableError(f"{key} holds what is no text: a colon needs quotes", key)
     return tuple(str(value) for value in values)
 
 

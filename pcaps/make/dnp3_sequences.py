@@ -152,3 +152,46 @@ def backups(cable: Cable, count: int) -> None:
         part = free_format(70, 5, block + bytes([65 + turn]) * size)
         master.ask(at + 1, 1, free_format(70, 5, block), part)
         master.ask(at + 2, 26, file_status(1, 0), file_status(1, 0))
+
+
+@case("dnp3")
+def outputs_at_once(cable: Cable) -> None:
+    """A stranger trips breakers 0 to 7 with one message."""
+    master = Master(cable, STRANGER, RTU, 0.1)
+    blocks = b"".join(dnp.control(index, TRIP)[4:] for index in range(8))
+    block = bytes((12, 1, 0x17, 8)) + blocks
+    master.ask(1.0, 5, block, block)
+
+
+@case("dnp3")
+def outputs_written(cable: Cable) -> None:
+    """A stranger writes the states of outputs 0 to 7, without any command."""
+    master = Master(cable, STRANGER, RTU, 0.1)
+    master.ask(1.0, 2, bytes((10, 1, 0x00, 0, 7, 0x00)))
+
+
+@case("dnp3")
+def events_taken_away(cable: Cable) -> None:
+    """A stranger puts all inputs into class 0: they report no events any more."""
+    master = Master(cable, STRANGER, RTU, 0.1)
+    master.ask(1.0, 22, bytes((60, 1, 0x06, 1, 0, 0x06, 30, 0, 0x06)))
+
+
+@case("dnp3", benign=True)
+def classes_assigned(cable: Cable) -> None:
+    """A master that starts puts inputs into the classes that it asks for."""
+    master = Master(cable, MASTER, RTU, 0.1)
+    master.integrity(1.0)
+    master.ask(2.0, 22, bytes((60, 2, 0x06, 1, 0, 0x06, 60, 3, 0x06, 30, 0, 0x06)))
+    master.events(3.0)
+
+
+@case("dnp3")
+def confirmation_asked(cable: Cable) -> None:
+    """A stranger asks the outstation to confirm its requests, which only outstations may ask."""
+    master = Master(cable, STRANGER, RTU, 0.1)
+    for turn in range(3):
+        asked = bytearray(dnp.request(turn, 1, dnp.CLASSES))
+        asked[0] |= 0x20
+        answer = master.answer(dnp.response(turn, dnp.binaries(0, [1, 0, 1, 1])))
+        master.session.ask(1.0 + turn, master.send(bytes(asked)), answer)

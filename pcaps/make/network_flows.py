@@ -154,3 +154,12 @@ def indicator(cable: Cable) -> None:
     session.ask(5.1, b"\x16\x03\x01\x00\x20" + bytes(32), b"\x16\x03\x03\x00\x20" + bytes(32))
     session.close(9.0)
     routed(cable, LISTED)
+
+
+@case("network")
+def illegal_addresses(cable: Cable) -> None:
+    """Calls to a controller from addresses that no device may have."""
+    normal(cable, 60)
+    for turn, ip in enumerate(("239.1.2.3", "240.0.0.9", "127.0.0.1", "0.1.2.3")):
+        session = Session(cable, Host(STRANGER.mac, ip), PLC, 502)
+        session.segment(20.0 + turn, True, "S")

@@ -24,8 +24,25 @@ GOLDEN = Path(__file__).with_name("corpus_alerts.tsv")
 KNOWN = yaml.safe_load((ROOT / "tests" / "known_fps.yml").read_text(encoding="utf-8"))
 BENIGN = ("lab/plant-normal", "lab/dnp3-polling", "lab/modbus-udp", "public/it-")
 """Captures of normal work, and of networks without industrial devices."""
-SEARCHES = ("public/it-scan/", "public/it-attack/", "public/it-arp/zeek.zeek__nmap-vsn")
+SEARCHES = (
+    "public/it-scan/",
+    "public/it-attack/",
+    "public/it-arp/zeek.zeek__nmap-vsn",
+    "public/it-icmpv6/OISF.suricata-verify__rsmurf6",
+)
 """Those of them that show searches and attacks."""
+MADE_UP = {
+    (
+        f"public/{name}",
+        "Packets from an address that no device may have",
+    ): "who published it replaced the addresses, some by reserved ones"
+    for name in (
+        "it-http/ntop.nDPI__http_ua_splitted_in_two_pkts.pcapng",
+        "it-mdns/ntop.nDPI__dnscrypt-v2.pcap",
+        "it-snmp/ntop.nDPI__snmp.pcap",
+    )
+}
+"""What is true of captures of normal work, but was made so afterwards, with the reason."""
 OTHERS = ("roc",)
 """Folders of protocols without a dissector in which an alert is wrong."""
 
@@ -61,7 +78,7 @@ def test_each_rule_raises_what_it_raised_before(counts: Counts) -> None:
 
 
 def test_benign_captures_raise_nothing(counts: Counts) -> None:
-    benign = [pair for pair in counts if pair[0].startswith(BENIGN)]
+    benign = [pair for pair in counts if pair[0].startswith(BENIGN) and pair not in MADE_UP]
 
     assert [] == sorted(pair for pair in benign if not pair[0].startswith(SEARCHES))
 

@@ -172,6 +172,11 @@ def errors_of(folder: Path, text: str | bytes) -> list[str]:
         ("{server}'", "{}'", "29: the message has a place '': there are anomalies, "),
         ("'{client} wrote to {server}'", "{client: a}", "29: message is no text: put it in quotes"),
         (
+            "    - Work.",
+            "    - Work: always.",
+            "18: falsepositives holds what is no text: a colon needs quotes",
+        ),
+        (
             "    aliases: {}\n",
             "    aggregate_by:\n        - ot.unit\n",
             "35: there is no field ot.unit: did you mean ot.unit.id?",

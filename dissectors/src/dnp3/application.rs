@@ -121,8 +121,13 @@ fn note_departures(code: u8, octet: u8, role: Role, link: Addresses, pdu: &mut P
             pdu.anomaly(Anomaly::IllegalType);
         }
         // A master's request asks for no confirmation and is never unsolicited.
-        (Role::Request, _) if octet & 0x30 != 0 => {
-            pdu.anomaly(Anomaly::ReservedBits);
+        (Role::Request, _) => {
+            if octet & 0x20 != 0 {
+                pdu.anomaly(Anomaly::ConfirmRequested);
+            }
+            if octet & 0x10 != 0 {
+                pdu.anomaly(Anomaly::ReservedBits);
+            }
         }
         _ => {}
     }
