@@ -265,6 +265,7 @@ ABOUT_DEVICES = {
 }
 """What devices, networks or sensors show by themselves."""
 ASKED_OR_SENT = {
+    "DNP3 master asks for confirmations",
     "DNP3 operate without select",
     "Function code that should not occur",
     "Malformed industrial messages",
