@@ -173,4 +173,6 @@ def _outcome(match: Match) -> str:
         if match.rule.is_about_refusals:
             return f": {status}"
         return f", but was refused: {status}" if is_deed(event) else f"; the answer: {status}"
-    return ", no answer seen" if event.get("ot.answered") is False else ""
+    # What a device tells unasked has no answer to be seen.
+    asks = event.get("ot.role") != "event"
+    return ", no answer seen" if asks and event.get("ot.answered") is False else ""

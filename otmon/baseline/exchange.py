@@ -20,7 +20,7 @@ from otmon.baseline.words import protocol_name, says
 from otmon.model.document import render_time
 from otmon.model.statement import ANY_MODE, Edge, Habit, Statement
 
-VERSION = 2
+VERSION = 3
 """Rises when an older otmon could not read the file any more, or says some things otherwise."""
 
 _PREFACE = """\

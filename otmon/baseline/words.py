@@ -90,6 +90,10 @@ _HOW: Mapping[str, str] = {"integrity_poll": "in an integrity poll"}
 """Operations that say how something is done, in words."""
 
 
+_NEWS: Mapping[str, str] = {"mode_transition": "its operating mode changed"}
+"""Operations by which a server tells unasked what happened in it, in words."""
+
+
 def protocol_name(protocol: str) -> str:
     """How people write the name of a protocol; of a port what is registered for it as well."""
     usual = PORTS.get(protocol)
@@ -144,6 +148,8 @@ def _filled(key: Key, client: str, server: str, ranges: Sequence[Range]) -> str:
             if key.target
             else "{server} announces itself to {client} (unsolicited response without data)"
         )
+    elif key.operation in _NEWS:
+        template = f"{{server}} tells {{client}} that {_NEWS[key.operation]}"
     elif key.protocol == "dnp3" and key.operation == "write" and key.target.startswith("g80"):
         template = "{client} clears indications of {server} ({what})"
     else:
@@ -154,7 +160,12 @@ def _filled(key: Key, client: str, server: str, ranges: Sequence[Range]) -> str:
         thing=_thing(key, ranges),
         what=_what(key, ranges),
     )
-    named = key.operation in _USUAL or "{what}" in template or not _target(key, ranges)
+    named = (
+        key.operation in _USUAL
+        or key.operation in _NEWS
+        or "{what}" in template
+        or not _target(key, ranges)
+    )
     return sentence if named else f"{sentence} {_HOW.get(key.operation, f'with {key.operation}')}"
 
 
@@ -181,6 +192,8 @@ def says_briefly(statement: Statement) -> str:
         sentence = f"hears of {_thing(key, statement.ranges)} from {server}"
     elif _is_report(key):
         sentence = f"hears that {server} is there (unsolicited response without data)"
+    elif key.operation in _NEWS:
+        sentence = f"hears from {server} that {_NEWS[key.operation]}"
     else:
         sentence = _filled(key, "", server, statement.ranges).strip()
     return sentence + _habits(statement)
@@ -196,7 +209,7 @@ def _what(key: Key, ranges: Sequence[Range]) -> str:
 
 def _thing(key: Key, ranges: Sequence[Range]) -> str:
     """What is addressed; where nothing is, the operation."""
-    return _target(key, ranges) or key.operation.replace("_", " ")
+    return _target(key, ranges) or key.operation.removeprefix("read_").replace("_", " ")
 
 
 def _target(key: Key, ranges: Sequence[Range]) -> str:

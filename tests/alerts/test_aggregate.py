@@ -162,6 +162,10 @@ def test_frames_of_several_files_are_told_apart():
             {"status": None, "answered": False},
             "10.0.0.66 stopped the controller 10.0.0.11 (S7comm plc_stop), no answer seen",
         ),
+        (
+            {"status": None, "answered": False, "role": "event"},
+            "10.0.0.66 stopped the controller 10.0.0.11 (S7comm plc_stop)",
+        ),
     ],
 )
 def test_a_message_says_who_did_what_to_whom_and_what_came_of_it(changes, expected):

@@ -37,6 +37,16 @@ STEADY = {"period_ns": 2 * 10**9, "deviation_ns": 10**7, "intervals": 20}
             statement(ranges=((100, 103), (200, 200)), **STEADY),
         ),
         (
+            "plc tells hmi that its operating mode changed",
+            "hears from it that its operating mode changed",
+            statement("mode_other", "mode_transition", "", protocol="s7comm", unit=None),
+        ),
+        (
+            "hmi reads diagnostic register of plc unit 1",
+            "reads diagnostic register of unit 1",
+            statement(operation="read_diagnostic_register", target=""),
+        ),
+        (
             "hmi reads holding register 4 of plc unit 1",
             "reads holding register 4 of unit 1",
             statement(ranges=((4, 4),), period_ns=2 * 10**9, deviation_ns=10**9, intervals=20),
