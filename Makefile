@@ -9,7 +9,7 @@ OTMON_CAPTURES ?= $(abspath ../shared/corpus)
 LAB_DIR ?= $(abspath ../shared/lab)
 export OTMON_CAPTURES
 
-.PHONY: demo test lint golden docs pcaps soak soak-live lab-live bench bench-state wheel ci clean
+.PHONY: demo test lint golden docs pcaps soak soak-live lab-live bench bench-state bench-elastic wheel ci clean
 
 demo: .venv/built            ## otmon on the shipped plant capture
 	@$(BIN)/otmon analyze pcaps/demo/plant.pcapng
@@ -51,6 +51,10 @@ bench: .venv/built           ## packets per second, as ratios to other tools in 
 
 bench-state: .venv/built     ## seconds, memory and disk of the state of a large site
 	$(BIN)/python tests/bench_state.py
+
+bench-elastic: .venv/built   ## documents a second to a real Elasticsearch; a million that wait
+	PYTHONPATH=tests $(BIN)/python tests/bench_elastic.py 30000
+	PYTHONPATH=tests $(BIN)/python tests/bench_elastic.py --pending 1000000
 
 wheel: .venv/built           ## build the wheel, install it afresh, run the demo from it
 	rm -rf dist target/wheel-venv

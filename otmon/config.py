@@ -127,7 +127,7 @@ class Elastic:
     Only then payload leaves the sensor."""
     outbox_mib: int = 2048
     """Room for what waits to be sent; alerts are never dropped for lack of it. On disk documents
-    take up to half as much again."""
+    take up to twice as much."""
     outbox_max_age_hours: float = 720.0
     """After so long what could not be sent is dropped, and counted."""
     max_document_kib: int = 256
