@@ -24,26 +24,23 @@ class EarlyMatches:
 
     def __init__(self, aggregator: Aggregator) -> None:
         self._aggregator = aggregator
-        self._told: dict[tuple[_engine.Frame, str], Sequence[Match]] = {}
+        self.told: dict[tuple[_engine.Frame, str], Sequence[Match]] = {}
         """By last frame and operation of the request, in the order of their time."""
-
-    def __bool__(self) -> bool:
-        return bool(self._told)
 
     def add(self, request: _engine.Transaction, matches: Sequence[Match]) -> None:
         """Tells what rules say of a request whose answer is awaited."""
-        if len(self._told) >= MAX_EARLY:
+        if len(self.told) >= MAX_EARLY:
             # It stays as it was told.
-            del self._told[next(iter(self._told))]
+            del self.told[next(iter(self.told))]
         key = (request.request_frames[-1], request.operation)
-        self._told[key] = (*self._told.get(key, ()), *matches)
+        self.told[key] = (*self.told.get(key, ()), *matches)
         self._aggregator.add_all(matches)
 
     def take_back(self, operation: _engine.Transaction) -> None:
         """Takes back what was told of a request that comes again, with its answer or without."""
         frames = operation.request_frames
         if frames:
-            for match in self._told.pop((frames[-1], operation.operation), ()):
+            for match in self.told.pop((frames[-1], operation.operation), ()):
                 self._aggregator.take_back(match)
 
     def settle(self, now_ns: int | None) -> None:
@@ -52,9 +49,9 @@ class EarlyMatches:
         Args:
             now_ns: Packet time; none once the input has ended.
         """
-        for key, matches in [*self._told.items()]:
+        for key, matches in [*self.told.items()]:
             if now_ns is not None and now_ns - matches[0].event.time_ns < EARLY_NS:
                 break
-            del self._told[key]
+            del self.told[key]
             for match in matches:
                 self._aggregator.take_back(match, unless_last=True)

@@ -314,7 +314,7 @@ class Analysis:
         if transaction.awaits:
             self._judge_early(transaction)
             return
-        if self._early:
+        if self._early.told:
             self._early.take_back(transaction)
         if self._watches_modes:
             self._modes.take(transaction)
@@ -332,7 +332,13 @@ class Analysis:
                 self._aggregator.add_all(matches)
             if self._judge.is_timed:
                 self._due_ns = min(self._due_ns, self._judge.due_ns)
-            self._show(event)
+            watchers = self._watchers
+            found = watchers.show(event)
+            if found:
+                for shown in found:
+                    self._judge_found(shown)
+            if watchers.due_ns < self._due_ns:
+                self._due_ns = watchers.due_ns
         else:
             self._hold_against(event, self._normal.transaction(transaction))
         if conformance is not None:

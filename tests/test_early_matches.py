@@ -40,7 +40,7 @@ def test_the_operation_takes_the_place_of_its_request() -> None:
     aggregator.add(match(operation))
 
     assert [1] == [alert.count for alert in aggregator.alerts()]
-    assert not early
+    assert not early.told
 
 
 def test_a_request_that_never_comes_again_stays_told() -> None:
@@ -51,7 +51,7 @@ def test_a_request_that_never_comes_again_stays_told() -> None:
     early.settle(START + EARLY_NS)
 
     assert [1] == [alert.count for alert in aggregator.alerts()]
-    assert not early
+    assert not early.told
 
 
 def test_a_request_waits_a_minute_for_its_operation() -> None:
@@ -60,7 +60,7 @@ def test_a_request_waits_a_minute_for_its_operation() -> None:
     early.add(asked(), [match(asked())])
     early.settle(START + EARLY_NS - 1)
 
-    assert early
+    assert early.told
 
 
 def test_one_that_does_not_come_again_is_not_counted_beside_those_that_do() -> None:

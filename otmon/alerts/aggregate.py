@@ -19,7 +19,7 @@ MAX_ALERTS = 10_000
 """Alerts of one run; what comes after them is counted."""
 MAX_ALL = 200_000
 """Rows and frames of all alerts of a run; what comes after them is only counted."""
-MAX_SERIES = 16_384
+MAX_SERIES = 4_096
 """Series of matches of which the alert is remembered; when there are more, all are found anew."""
 MINUTE_NS = 60 * 1_000_000_000
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Protocol
 
@@ -113,7 +114,7 @@ class OpenAlert:
         self.severity: Severity = severity_of(match)
         self.is_refused = _is_refused(match)
         """Whether it is a group of which nothing took effect, or not all steps did."""
-        self.weighed = {_weight(match)}
+        self.weighed = [_weight(match)]
         """What severity depends on besides client and server, as far as it was weighed."""
         self.alike = match.event.likeness.kin
         """What was weighed last, as its kin."""
@@ -137,8 +138,8 @@ class OpenAlert:
         self.left_out = 0
         self.statements: dict[str, None] = {}
         """The baseline statements that it departs from, or that would make it normal."""
-        self.frames: dict[int, None] = {}
-        """Its frames: the file above the number, since a pair takes three times the room."""
+        self.frames = array("q")
+        """Its frames, each once: the file above the number."""
         self.evidence: AlertEvidence | None = None
         """Where its frames were saved, if they are not where they were captured."""
 
@@ -149,17 +150,16 @@ class OpenAlert:
 
     def add(self, match: Match, room: int) -> int:
         """Takes a match in; gives how many rows and frames it took of the `room` there is."""
-        before = len(self.rows) + len(self.frames)
-        count = _stands_for(match)
+        taken, count = 0, _stands_for(match)
         self.count += count
         self.refused += _refused(match, count)
         for member in match.members:
-            self._add_event(member, room)
-        self._add_event(match.event, room)
+            taken += self._add_event(member, room)
+        taken += self._add_event(match.event, room)
         # What was refused until now weighs more once it is not.
         if not match.continues or self.is_refused:
             self.weigh(match)
-        return len(self.rows) + len(self.frames) - before
+        return taken
 
     def take_back(self, match: Match) -> int:
         """Takes out what `add` took in of a match; gives how many rows are free again.
@@ -192,14 +192,14 @@ class OpenAlert:
         weight = _weight(match)
         if weight in self.weighed:
             return
-        self.weighed.add(weight)
+        self.weighed.append(weight)
         severity = severity_of(match)
         if severity.score > self.severity.score:
             self.match, self.severity = match, severity
             self.is_refused = _is_refused(match)
 
-    def _add_event(self, event: Event, room: int) -> None:
-        time_ns = event.time_ns
+    def _add_event(self, event: Event, room: int) -> int:
+        time_ns, taken = event.time_ns, 0
         if time_ns < self.first_ns:
             self.first_ns = time_ns
         if time_ns > self.last_ns:
@@ -222,11 +222,18 @@ class OpenAlert:
                 known[2] = time_ns
         elif len(self.rows) < MAX_VIOLATIONS and room > 0:
             self.rows[row] = [1, time_ns, time_ns]
+            taken = 1
         else:
             self.left_out += 1
-        if len(self.frames) < MAX_FRAMES and room > 0:
-            for file, number in event.frames[: MAX_FRAMES - len(self.frames)]:
-                self.frames[file << _FILE | number] = None
+        frames = self.frames
+        before = len(frames)
+        if before < MAX_FRAMES and room > 0:
+            for file, number in event.frames[: MAX_FRAMES - before]:
+                frame = file << _FILE | number
+                if frame not in frames:
+                    frames.append(frame)
+            taken += len(frames) - before
+        return taken
 
     @property
     def places(self) -> list[Frame]:
@@ -307,6 +314,11 @@ def _stands_for(match: Match) -> int:
 
 def _refused(match: Match, count: int) -> int:
     """Of so many occurrences of a match, how many a device refused."""
+    if match.group is None:
+        # The same as below of one event: it is asked of most matches.
+        event = match.event
+        refuses = match.rule.is_about_refusals or event.get("event.outcome") == "failure"
+        return count if refuses and is_deed(event) else 0
     if match.is_sequence or not is_deed(match.event):
         return 0
     refused, done = refusals(match)

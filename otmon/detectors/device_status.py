@@ -6,6 +6,7 @@ when it begins, and again only after it was away.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
@@ -27,10 +28,10 @@ _BY_ANOMALY = {
     "configuration_corrupt": ("configuration_corrupt", "reports a corrupt configuration"),
     "buffer_overflow": ("events_lost", "lost events"),
 }
-_BY_FIELD = {
-    "dnp3.need_time": ("time_needed", "asks for the time"),
-    "dnp3.local_control": ("local_control", "has outputs in local control"),
-}
+_OF_DNP3 = (
+    ("dnp3.need_time", ("time_needed", "asks for the time")),
+    ("dnp3.local_control", ("local_control", "has outputs in local control")),
+)
 _BY_STATUS = {
     "server_device_failure": ("device_failure", "fails to carry out an operation"),
     "memory_parity_error": ("memory_error", "reports a memory error"),
@@ -133,16 +134,15 @@ class DeviceStatus(Detector):
         """Takes an operation, or points whose quality is another now."""
         if event.category == "ot_process":
             return list(self._of_points(event))
-        return self._take(event, *_likened(event))
+        return self._take(*_likened(event), event)
 
     def observer(self, event: Event) -> Observer | None:
         """Takes operations that are like this one: of most only two fields can tell anything."""
         if event.category == "ot_process":
             return None
-        said, fields, modes = _likened(event)
-        return lambda event: self._take(event, said, fields, modes)
+        return functools.partial(self._take, *_likened(event))
 
-    def _take(self, event: Event, said: _Said, fields: _Fields, modes: _Modes) -> Iterable[Event]:
+    def _take(self, said: _Said, fields: _Fields, modes: _Modes, event: Event) -> Iterable[Event]:
         record, told = event.record, said
         for field, words in fields:
             if record.field(field) is True:
@@ -255,5 +255,5 @@ def _likened(event: Event) -> tuple[_Said, _Fields, _Modes]:
         said.append(_BY_STATUS[record.status])
     if not hasattr(record, "field"):
         return tuple(said), (), ()
-    fields = tuple(_BY_FIELD.items()) if record.protocol == "dnp3" else ()
+    fields = _OF_DNP3 if record.protocol == "dnp3" else ()
     return tuple(said), fields, _MODES.get(record.protocol, ())

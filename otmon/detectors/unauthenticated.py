@@ -7,6 +7,7 @@ not the one that it was.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -81,14 +82,13 @@ class Unauthenticated(Waiting):
 
     def observe(self, event: Event) -> Iterable[Event]:
         """Takes a change, or what meets a challenge."""
-        return self._take(event, *_likened(event))
+        return self._take(*_likened(event), event)
 
     def observer(self, event: Event) -> Observer:
         """Takes those that are like this one."""
-        key, kind = _likened(event)
-        return lambda event: self._take(event, key, kind)
+        return functools.partial(self._take, *_likened(event))
 
-    def _take(self, event: Event, key: _Key, kind: str | None) -> Iterable[Event]:
+    def _take(self, key: _Key, kind: str | None, event: Event) -> Iterable[Event]:
         record = event.record
         known = self._known.get(key)
         if kind is None:

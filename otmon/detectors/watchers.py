@@ -14,7 +14,7 @@ from otmon.model.likeness import Likeness
 
 MAX_SHAPES = 4_096
 """Shapes of which it is remembered who wants them; when there are more, all are asked anew."""
-MAX_LIKENESSES = 16_384
+MAX_LIKENESSES = 6_144
 """Likenesses of which the same is remembered."""
 
 MAX_PENDING = 1_000

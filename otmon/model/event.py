@@ -129,7 +129,8 @@ class Event:
     def several(self, fields: tuple[str, ...]) -> tuple[FieldValue, ...]:
         """The values of several fields, each as `get` gives it."""
         if self._own is None or self._own.keys().isdisjoint(fields):
-            reader = self.likeness.layout.reader(fields)
+            layout = self.likeness.layout
+            reader = layout.readers.get(fields) or layout.reader(fields)
             if reader is not None:
                 return reader(self.record)
         return tuple(map(self.get, fields))

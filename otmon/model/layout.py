@@ -19,7 +19,7 @@ _Reader = Callable[[Any], tuple[FieldValue, ...]]
 class Layout:
     """Where the fields of one kind of record are."""
 
-    __slots__ = ("_places", "_readers", "getters")
+    __slots__ = ("_places", "getters", "readers")
 
     def __init__(self, places: Mapping[str, str | Getter | None]) -> None:
         """Takes, for each field, the attribute it is in, or a function of the record.
@@ -27,16 +27,17 @@ class Layout:
         None stands for a field that no record of the kind has.
         """
         self._places = places
-        self._readers: dict[tuple[str, ...], _Reader | None] = {}
+        self.readers: dict[tuple[str, ...], _Reader | None] = {}
+        """What `reader` gave so far."""
         self.getters: dict[str, Getter] = {name: _getter(place) for name, place in places.items()}
 
     def reader(self, fields: tuple[str, ...]) -> _Reader | None:
         """What reads several fields at once; none where one of them is not in its place."""
         try:
-            return self._readers[fields]
+            return self.readers[fields]
         except KeyError:
             # Rules and alerts ask for the same few groups of fields again and again.
-            reader = self._readers[fields] = self._make_reader(fields)
+            reader = self.readers[fields] = self._make_reader(fields)
             return reader
 
     def _make_reader(self, fields: tuple[str, ...]) -> _Reader | None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from otmon._engine import Behaviour, Transaction
     from otmon.model.context import Context
 
-MAX_LIKENESSES = 16_384
+MAX_LIKENESSES = 4_096
 """Likenesses that are kept; when there are more, all are made anew."""
 
 OFTEN = 3

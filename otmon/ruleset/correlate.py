@@ -180,7 +180,7 @@ class Grouping(Untimed):
             group.newest_ns = now_ns
         group.number = number = group.number + 1
         if values is None:
-            values = event.several(self._counted)
+            values = event.several(self._counted) if self._counted else ()
         matches: list[Match] | None = None
         wanted = False
         for window in group.windows:

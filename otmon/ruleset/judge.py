@@ -44,7 +44,7 @@ LATE_FIELDS = (
     "ot.status.",
 )
 """What is not known of a request before its answer has come, or stayed away."""
-MAX_LANES = 16_384
+MAX_LANES = 6_144
 """Likenesses whose lanes are remembered; when there are more, all are made anew."""
 
 
@@ -85,7 +85,8 @@ class _Step:
         )
         """Who counts its matches: each takes an event and gives what holds since then."""
         alike = _ENDS.union(ready.rule.aggregate_by) <= event.likeness.decided
-        self.series: object | None = self if alike else None
+        # Not the step itself: what refers to itself is freed late.
+        self.series: object | None = object() if alike else None
         """What tells that its matches belong to one alert, where they do."""
 
 

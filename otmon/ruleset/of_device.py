@@ -24,19 +24,31 @@ def remembering(holds: Predicate, asks: frozenset[str], event: Event) -> Predica
     end = _only_end(asks)
     if end is None:
         return holds
-    mac_of = _MACS[end]
-    facts: AssetFacts | None = None
-    mac: str | None = None
-    answer = False
+    return _OfDevice(holds, end)
 
-    def remembered(event: Event) -> bool:
-        nonlocal facts, mac, answer
-        mac_now = mac_of(event.record)
-        if facts is None or facts.is_past or mac_now != mac:
-            facts, mac, answer = event.facts(end), mac_now, holds(event)
-        return answer
 
-    return remembered
+class _OfDevice:
+    """An answer about the device at one end, as long as it holds.
+
+    A class with slots, since there is one for each conversation: a closure takes three
+    times the room.
+    """
+
+    __slots__ = ("_answer", "_end", "_facts", "_holds", "_mac")
+
+    def __init__(self, holds: Predicate, end: str) -> None:
+        self._holds = holds
+        self._end = end
+        self._facts: AssetFacts | None = None
+        self._mac: str | None = None
+        self._answer = False
+
+    def __call__(self, event: Event) -> bool:
+        facts, mac = self._facts, _MACS[self._end](event.record)
+        if facts is None or facts.is_past or mac != self._mac:
+            self._facts, self._mac = event.facts(self._end), mac
+            self._answer = self._holds(event)
+        return self._answer
 
 
 def _only_end(asks: frozenset[str]) -> str | None:

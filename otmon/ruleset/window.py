@@ -140,13 +140,12 @@ class Values(Window):
         value = values[plan.place]
         if value is None or value == ():
             return None
-        newest = self._newest
-        if value == newest and len(seen) < plan.threshold:
+        newest, before = self._newest, len(seen)
+        if value == newest and before < plan.threshold:
             # The same as before it, and not enough: only its time is newer.
             seen[newest] = now_ns
             self.grown = 0
             return False
-        before = len(seen)
         for part in value if isinstance(value, tuple) else (value,):
             # The newest one is in its place already.
             if part != newest:
