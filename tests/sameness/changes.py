@@ -31,6 +31,11 @@ def _cut(frame: Frame, size: int) -> list[Frame]:
     ]
 
 
+def segmented(size: int) -> Change:
+    """Segments of `size` bytes at most."""
+    return _each(lambda frame: _cut(frame, size))
+
+
 def _retransmitted(frame: Frame) -> list[Frame]:
     again = replace(frame, time_ns=frame.time_ns + 300_000)
     return [frame, again] if frame.protocol == TCP and frame.payload else [frame]
@@ -128,7 +133,7 @@ def without_handshake(frames: list[Frame]) -> list[Frame]:
 
 
 SAME: dict[str, Change] = {
-    "split at every byte": _each(lambda frame: _cut(frame, 1)),
+    "split at every byte": segmented(1),
     "retransmitted": _each(_retransmitted),
     "reordered": _each(_reordered),
     "mirrored twice": _each(_mirrored),

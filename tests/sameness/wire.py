@@ -12,6 +12,8 @@ IPV4, IPV6, VLAN, QINQ = 0x0800, 0x86DD, 0x8100, 0x88A8
 TCP, UDP = 6, 17
 SYN, FIN, RST, PSH, ACK = 2, 1, 4, 8, 16
 NS = 1_000_000_000
+RESOLUTION = b"\x09\0\x01\0"
+"""The option of an interface that says how fine its times are: a power of ten."""
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,13 @@ class Frame:
 
 
 def read(path: Path) -> list[Frame]:
-    """The frames of a capture that this project's scripts made."""
+    """The frames of a capture that this project's scripts made, or dumpcap did."""
     data = path.read_bytes()
     frames, at, divisor = [], 0, 1_000_000
     while at < len(data):
         kind, size = struct.unpack_from("<II", data, at)
+        if kind == 1 and RESOLUTION + b"\x09" in data[at + 16 : at + size]:
+            divisor = NS
         if kind == 6:
             _, high, low, length = struct.unpack_from("<IIII", data, at + 8)
             stamp = (high << 32 | low) * (NS // divisor)
