@@ -41,6 +41,11 @@ def but_a_block(start: float, length: float) -> Keep:
     return lambda number, count: not start * count <= number < (start + length) * count
 
 
+def only_a_block(start: float, length: float) -> Keep:
+    """Nothing but frames in a row are seen: whatever was open before or stays open after."""
+    return lambda number, count: start * count <= number < (start + length) * count
+
+
 def _pcapng(data: bytes) -> list[tuple[bool, bytes]]:
     pieces, at, order = [], 0, "<"
     while at + 12 <= len(data):

@@ -13,7 +13,7 @@ from places import PCAPS
 from otmon.config import Config
 from otmon.ruleset import site
 from otmon.ruleset.load import load_rules
-from tests.detectors.losing import Keep, at_random, but_a_block, lossy
+from tests.detectors.losing import Keep, at_random, but_a_block, lossy, only_a_block
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("otmon._engine") is None, reason="the engine is not built"
@@ -28,6 +28,8 @@ CORPUS = ("lab/plant-normal.pcapng", "lab/dnp3-polling-unsol.pcapng", "lab/modbu
 SHARES = (0.001, 0.01, 0.1)
 STARTS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9)
 LENGTHS = (0.01, 0.1, 0.3)
+CUTS = (0.02, 0.37, 0.64)
+"""Where a capture begins that was cut out of a longer one: in the middle of something."""
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -50,6 +52,7 @@ def losses() -> Iterator[Keep]:
     """What the sensor can miss: frames at random, or all for a while."""
     yield from (at_random(share, seed) for share in SHARES for seed in range(3))
     yield from (but_a_block(start, length) for start in STARTS for length in LENGTHS)
+    yield from (only_a_block(start, length) for start in CUTS for length in LENGTHS)
 
 
 def added(capture: Path, place: Path) -> set[str]:
