@@ -28,6 +28,8 @@ CORPUS = ("lab/plant-normal.pcapng", "lab/dnp3-polling-unsol.pcapng", "lab/modbu
 SHARES = (0.001, 0.01, 0.1)
 STARTS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9)
 LENGTHS = (0.01, 0.1, 0.3)
+BEFORE = {"First change by a client that had only read"}
+"""What a client did before a capture began nobody knows; the alert says how long it was seen."""
 CUTS = (0.02, 0.37, 0.64)
 """Where a capture begins that was cut out of a longer one: in the middle of something."""
 
@@ -52,6 +54,10 @@ def losses() -> Iterator[Keep]:
     """What the sensor can miss: frames at random, or all for a while."""
     yield from (at_random(share, seed) for share in SHARES for seed in range(3))
     yield from (but_a_block(start, length) for start in STARTS for length in LENGTHS)
+
+
+def cuts() -> Iterator[Keep]:
+    """Pieces out of the middle, as captures of their own."""
     yield from (only_a_block(start, length) for start in CUTS for length in LENGTHS)
 
 
@@ -64,6 +70,14 @@ def added(capture: Path, place: Path) -> set[str]:
 @pytest.mark.parametrize("name", BENIGN)
 def test_no_loss_makes_a_benign_capture_alert(name: str, tmp_path: Path) -> None:
     assert set() == added(PCAPS / name, tmp_path / "lossy.pcapng")
+
+
+@pytest.mark.parametrize("name", BENIGN)
+def test_a_piece_of_a_benign_capture_is_quiet(name: str, tmp_path: Path) -> None:
+    whole, place = titles(PCAPS / name), tmp_path / "cut.pcapng"
+    found = {one for keep in cuts() for one in titles(lossy(PCAPS / name, keep, place))}
+
+    assert set() == found - whole - BEFORE
 
 
 @pytest.mark.parametrize("name", CORPUS)
