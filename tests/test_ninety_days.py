@@ -77,6 +77,8 @@ def test_ninety_days_leave_no_more_in_memory_and_state_than_their_bounds(
                 seen = [talk.last_seen_ns for talk in watch._conversations.values()]
                 return max(seen, default=None)
 
+            taken_ns = now_ns
+
             def files(self) -> list[object]:
                 # The engine has read on: of an interface nothing is known of later.
                 known = [

@@ -314,11 +314,12 @@ impl Session {
         self.count_carry(work);
     }
 
-    /// Requests that have waited too long are unanswered.
+    /// Requests that have waited too long are unanswered. `now_ns` is the time of the frame
+    /// at hand: where the clock was set back it may lie far behind that of the engine.
     #[inline]
-    pub fn give_up_old(&mut self, view: &View<'_>, work: &mut Work<'_>) {
+    pub fn give_up_old(&mut self, now_ns: i64, view: &View<'_>, work: &mut Work<'_>) {
         while let Some(open) = self.ring.open().first()
-            && work.now_ns.saturating_sub(open.time_ns) > work.limits.answer_ns
+            && now_ns.saturating_sub(open.time_ns) > work.limits.answer_ns
         {
             self.give_up(0, true, view, work);
         }

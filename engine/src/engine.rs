@@ -329,7 +329,7 @@ impl Engine {
             self.with_application(slot, |application, view, work| {
                 application.decide_late(view, work);
                 if let Some(session) = application.session_mut() {
-                    session.give_up_old(view, work);
+                    session.give_up_old(now_ns, view, work);
                 }
             });
             if self.flows.settle(slot, now_ns) == Settled::Ends {

@@ -144,7 +144,7 @@ impl Session {
             }
             self.count_carry(work);
         }
-        self.give_up_old(view, work);
+        self.give_up_old(chunk.time_ns, view, work);
     }
 
     /// The rest of the PDU that is carried was not captured: reads what is there.
@@ -247,7 +247,7 @@ impl Session {
                 }
             }
         }
-        self.give_up_old(view, work);
+        self.give_up_old(chunk.time_ns, view, work);
     }
 
     /// Bytes that went on before came again; other bytes than the first time

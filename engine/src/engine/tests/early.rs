@@ -129,3 +129,13 @@ fn it_does_not_matter_when_time_was_first_told() {
 
     assert_eq!(vec![true; 3], told);
 }
+
+#[test]
+fn a_clock_that_is_set_back_makes_no_request_unanswered() {
+    let mut wire = hasty();
+    wire.time_ns -= 3_600 * SECOND;
+    wire.client(13, 12, ACK, &write(2));
+    wire.server(12, 25, ACK, &write(2));
+
+    assert_eq!(vec![(false, true)], waits(&wire.transactions()));
+}
