@@ -230,7 +230,8 @@ class OpenAlert:
         if before < MAX_FRAMES and room > 0:
             for file, number in event.frames[: MAX_FRAMES - before]:
                 frame = file << _FILE | number
-                if frame not in frames:
+                # They come in order, but for few.
+                if not frames or frame > frames[-1] or frame not in frames:
                     frames.append(frame)
             taken += len(frames) - before
         return taken
@@ -314,15 +315,13 @@ def _stands_for(match: Match) -> int:
 
 def _refused(match: Match, count: int) -> int:
     """Of so many occurrences of a match, how many a device refused."""
+    if match.rule.is_about_refusals or match.is_sequence or not is_deed(match.event):
+        return 0
     if match.group is None:
         # The same as below of one event: it is asked of most matches.
-        event = match.event
-        refuses = match.rule.is_about_refusals or event.get("event.outcome") == "failure"
-        return count if refuses and is_deed(event) else 0
-    if match.is_sequence or not is_deed(match.event):
-        return 0
+        return count if match.event.get("event.outcome") == "failure" else 0
     refused, done = refusals(match)
-    return count if refused == done else refused
+    return count if 0 < refused == done else refused
 
 
 def rule_facts(rule: Rule) -> AlertRule:

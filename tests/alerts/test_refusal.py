@@ -127,6 +127,14 @@ def test_how_often_says_how_often_in_vain(matches: tuple[Match, ...], often: str
     assert often == how_often(alert)
 
 
+def test_refusals_that_are_the_finding_are_not_counted_and_accepted_questions_neither():
+    question = stop(status=OK, operation_class="identify").event
+    asked = times(OK, OK)._replace(event=question, members=(question,))
+    ((told,), (many,)) = alerts_of(times(REFUSED, OK, rule=ABOUT)), alerts_of(asked)
+
+    assert (0, 0) == (told.refused, many.refused)
+
+
 def test_a_sentence_does_not_say_accepted_of_what_was_refused_in_part():
     (alert,) = alerts_of(stop(status=OK), stop(1, 3, status=REFUSED))
 
