@@ -10,7 +10,7 @@ import click
 
 from otmon.cli import console, options
 from otmon.cli.complaints import complain_of
-from otmon.cli.site import with_advisories
+from otmon.cli.site import with_advisories, with_elastic_ca
 from otmon.config import Config, load
 from otmon.model.alert import LEVELS
 from otmon.model.document import json_text
@@ -28,6 +28,7 @@ from otmon.runs import analyze as run
 @options.advisories
 @options.baseline
 @options.elastic
+@options.elastic_ca
 @click.option(
     "--elastic-dry-run",
     metavar="FOLDER",
@@ -58,6 +59,7 @@ def analyze(
     advisories: tuple[str, ...],
     baselines: tuple[str, ...],
     elastic_url: str | None,
+    elastic_ca: str | None,
     elastic_dry_run: str | None,
     no_keep: bool,
     fail_on: str | None,
@@ -82,7 +84,7 @@ def analyze(
       otmon analyze --baseline normal.pcapng incident.pcapng
       otmon analyze --elastic https://es.example:9200 plant.pcapng
     """
-    site = with_advisories(load(config), advisories)
+    site = with_elastic_ca(with_advisories(load(config), advisories), elastic_ca)
     if segment:
         site = dataclasses.replace(site, site=dataclasses.replace(site.site, segment=segment))
     with contextlib.ExitStack() as stack:

@@ -63,6 +63,7 @@ elastic.add_command(doctor)
 @options.state
 @options.config
 @options.server
+@options.elastic_ca
 @click.option("--follow", is_flag=True, help="Go on until stopped, as beside `otmon monitor`.")
 @click.option(
     "--elastic-dry-run",
@@ -75,6 +76,7 @@ def send(
     state: str | None,
     config: str | None,
     elastic_url: str | None,
+    elastic_ca: str | None,
     follow: bool,
     elastic_dry_run: str | None,
     with_parent: bool,
@@ -85,7 +87,7 @@ def send(
     may take as much room as the outbox ([elastic] outbox_mib); when nobody takes them away, the
     rest waits in the outbox.
     """
-    known = load(config)
+    known = site.with_elastic_ca(load(config), elastic_ca)
     folder = None if elastic_dry_run is None else Path(elastic_dry_run)
     if folder is None and not (elastic_url or known.elastic.hosts):
         raise UsageError("No Elasticsearch is named. Give --elastic URL, or [elastic] hosts.")
@@ -187,6 +189,7 @@ def _waiter(*, with_parent: bool) -> Callable[[float], bool]:
 @options.state
 @options.config
 @options.server
+@options.elastic_ca
 @click.option("--dead-letter", is_flag=True, help="Send dead letters again, after a fix.")
 @click.option(
     "--alerts", is_flag=True, help="Send every alert of a state again, as it was sent, and updates."
@@ -196,6 +199,7 @@ def replay(
     state: str | None,
     config: str | None,
     elastic_url: str | None,
+    elastic_ca: str | None,
     dead_letter: bool,
     alerts: bool,
 ) -> None:
@@ -205,7 +209,7 @@ def replay(
     server that has lost its indices: alerts go as they were when they were raised, then what became
     of them. Sending twice is harmless: ids are the same again.
     """
-    known = load(config)
+    known = site.with_elastic_ca(load(config), elastic_ca)
     if sum((bool(paths), dead_letter, alerts)) != 1:
         raise UsageError("Name files, or say --dead-letter or --alerts: one of them.")
     sensor = sensor_of(known)

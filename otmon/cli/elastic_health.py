@@ -90,6 +90,7 @@ def _lines(found: outbox.Status, age_s: float | None) -> Iterator[str]:
 @options.state
 @options.config
 @options.server
+@options.elastic_ca
 @options.kibana("Look into this Kibana, too, for its data views:")
 @options.kibana_ca
 @click.option("--write", is_flag=True, help="Send one document of health, too.")
@@ -100,6 +101,7 @@ def doctor(
     state: str | None,
     config: str | None,
     elastic_url: str | None,
+    elastic_ca: str | None,
     kibana_url: str | None,
     kibana_ca: str | None,
     write: bool,
@@ -118,7 +120,7 @@ def doctor(
       otmon elastic doctor --config otmon.toml
       otmon elastic doctor --elastic https://es.example:9200 --format json
     """
-    known = load(config)
+    known = site.with_elastic_ca(load(config), elastic_ca)
     found = [*_examined(known, elastic_url), *_outbox(state, known)]
     if kibana_url is not None:
         found.append(_views(known, kibana_url, kibana_ca))

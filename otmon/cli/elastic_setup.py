@@ -9,7 +9,7 @@ import click
 
 from otmon.cli import console, options
 from otmon.cli.shipments import kibana, server
-from otmon.cli.site import today
+from otmon.cli.site import today, with_elastic_ca
 from otmon.config import Config, load
 from otmon.errors import OptionsError, UsageError
 from otmon.sensor_identity import sensor_of
@@ -20,6 +20,7 @@ from otmon.sinks.elastic.templates import LIFECYCLES
 @click.command()
 @options.config
 @options.server
+@options.elastic_ca
 @click.option(
     "--lifecycle",
     type=click.Choice(LIFECYCLES),
@@ -65,6 +66,7 @@ from otmon.sinks.elastic.templates import LIFECYCLES
 def setup(
     config: str | None,
     elastic_url: str | None,
+    elastic_ca: str | None,
     lifecycle: str,
     rollover: bool,
     roles: bool,
@@ -90,7 +92,7 @@ def setup(
       otmon elastic setup --dry-run for-the-soc
       otmon elastic setup --package otmon.zip
     """
-    known = load(config)
+    known = with_elastic_ca(load(config), elastic_ca)
     if folder is not None or package_file is not None:
         _write(known, lifecycle, folder, package_file)
         return

@@ -103,6 +103,14 @@ server: Decorator = click.option(
 )
 """The same for commands that are about Elasticsearch alone."""
 
+elastic_ca: Decorator = click.option(
+    "--elastic-ca",
+    metavar="FILE",
+    type=click.Path(dir_okay=False, exists=True),
+    help="The CA of Elasticsearch, in PEM. [default: [elastic] ca_file]",
+)
+"""Whom Elasticsearch is trusted by."""
+
 
 def kibana(what: str) -> Decorator:
     """Where Kibana is.

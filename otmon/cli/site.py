@@ -65,6 +65,15 @@ def with_advisories(config: Config, named: Sequence[str]) -> Config:
     return dataclasses.replace(config, advisories=Advisories(files))
 
 
+def with_elastic_ca(config: Config, named: str | None) -> Config:
+    """The configuration with the CA of Elasticsearch that a command names."""
+    if named is None:
+        return config
+    # As above: it is named from where the command is.
+    ca_file = str(Path(named).resolve())
+    return dataclasses.replace(config, elastic=dataclasses.replace(config.elastic, ca_file=ca_file))
+
+
 def user() -> str:
     """Who is at the keyboard, as the journal names them."""
     # Behind sudo it is a person all the same.

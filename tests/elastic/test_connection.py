@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 from elastic.node import certificates
-from elastic_stub import Stub
+from elastic_stub import Answer, Stub
 from places import ROOT
 
+from otmon.cli import main
 from otmon.errors import OptionsError
 from otmon.sinks import outbox
 from otmon.sinks.elastic import connection
@@ -130,3 +131,20 @@ def test_a_certificate_of_the_ca_is_spoken_to(tmp_path, authorities):
     chain = (real / "node.crt").read_text() + (real / "ca.crt").read_text()
 
     assert ("sending", [["a"]]) == spoken_to(tmp_path, chain, real / "node.key", real / "ca.crt")
+
+
+@pytest.mark.parametrize("command", ["setup", "doctor"])
+def test_a_command_can_name_the_ca_without_a_configuration(command, tmp_path, authorities, capsys):
+    real, _ = authorities
+    shown = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    shown.load_cert_chain(real / "node.crt", real / "node.key")
+    trusted = {}
+    with Stub(context=shown) as stub:
+        stub.others = {"/": Answer(status=401)}
+        for given in ([], ["--elastic-ca", str(real / "ca.crt")]):
+            with pytest.raises(SystemExit):
+                main(["elastic", command, "--elastic", stub.url, *given])
+            told = capsys.readouterr()
+            trusted[bool(given)] = "CERTIFICATE_VERIFY_FAILED" not in told.out + told.err
+
+    assert {False: False, True: True} == trusted

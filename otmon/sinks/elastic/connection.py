@@ -198,5 +198,6 @@ def trust(ca_file: Path | None) -> ssl.SSLContext:
     except (OSError, ssl.SSLError) as error:
         raise OptionsError(
             f"The CA file {ca_file} cannot be used ({error}). "
-            "Copy http_ca.crt from config/certs of a node, and name it in ca_file."
+            "Copy http_ca.crt from config/certs of a node, and name it in [elastic] ca_file or "
+            "with --elastic-ca."
         ) from error

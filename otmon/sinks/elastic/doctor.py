@@ -114,8 +114,8 @@ def _about(error: ssl.SSLCertVerificationError) -> str:
     if "mismatch" in error.verify_message or "not valid for" in error.verify_message:
         return "Use a name in hosts that stands in the certificate of the server."
     return (
-        "Copy http_ca.crt from config/certs of a node, and name it in [elastic] ca_file. If it is "
-        "named, somebody else may be answering."
+        "Copy http_ca.crt from config/certs of a node, and name it in [elastic] ca_file or with "
+        "--elastic-ca. If it is named, somebody else may be answering."
     )
 
 
