@@ -160,6 +160,32 @@ def test_pdus_can_be_narrowed_to_frames_protocol_and_number() -> None:
     assert b"" == run("pdus", "--protocol", "dnp3", path).stdout
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (["--since", "2026-03-02T06:00:19"], [60, 61]),
+        (["--until", "2026-03-02T06:00:01Z"], [6]),
+        (["--since", "2026-03-02T07:00:19+01:00", "--until", "2026-03-02T06:00:19Z"], [60]),
+        (["--since", "2026-03-02T06:00:19", "--limit", "1"], [60]),
+        (["--since", "2026-03-02", "--until", "2026-03-02", "--frame", "61"], [61]),
+        (["--until", "2026-03-01"], []),
+    ],
+)
+def test_pdus_can_be_narrowed_to_a_time(given: list[str], expected: list[int]) -> None:
+    lines = run("pdus", *given, PCAPS / "modbus" / "functions.pcapng").stdout.splitlines()
+
+    assert expected == [json.loads(line)["frame"] for line in lines]
+
+
+def test_the_times_of_pdus_are_those_on_the_clocks_of_the_site(tmp_path: Path) -> None:
+    settings = tmp_path / "otmon.toml"
+    settings.write_text('[site]\ntime_zone = "Europe/Vienna"\n')
+    given = ["--since", "2026-03-02T07:00:19", "--config", settings]
+    lines = run("pdus", *given, PCAPS / "modbus" / "functions.pcapng").stdout.splitlines()
+
+    assert [60, 61] == [json.loads(line)["frame"] for line in lines]
+
+
 @pytest.mark.parametrize("command", [["pdus"], ["analyze"], ["analyze", "--format", "json"]])
 def test_a_reader_that_has_seen_enough_is_no_error(command: list[str]) -> None:
     process = subprocess.Popen(
