@@ -618,9 +618,7 @@ class Analysis:
         else:
             self.checkpoint(result)
         # What the state says of alerts, and what there is to say of the state, is known now.
-        capture = dataclasses.replace(
-            result.capture, remarks=(*self._list_errors, *self._memory.remarks)
-        )
+        capture = dataclasses.replace(result.capture, remarks=self._run_remarks())
         return dataclasses.replace(result, capture=capture, alerts=self._alerts())
 
     def keep_in(self, site: SiteFile, result: Result) -> None:
@@ -633,7 +631,7 @@ class Analysis:
 
     def result(self) -> Result:
         """The document of everything taken."""
-        memory, normal = self._memory, self._normal
+        normal = self._normal
         return result_of(
             Taken(
                 files=self._engine.files(),
@@ -647,9 +645,13 @@ class Analysis:
                 alerts=self._alerts(),
                 interrupted=self._interrupted,
                 rule_errors=self._rule_errors,
-                remarks=(*self._list_errors, *(() if memory is None else memory.remarks)),
+                remarks=self._run_remarks(),
             )
         )
+
+    def _run_remarks(self) -> tuple[str, ...]:
+        kept = () if self._memory is None else self._memory.remarks
+        return (*self._list_errors, *self._inventory.remarks(), *kept)
 
     def _alerts(self) -> Sequence[Alert]:
         settled = {} if self._memory is None else self._memory.settled

@@ -107,7 +107,7 @@ class AssetWords:
     """What a person knows of an asset; it wins over whatever traffic says."""
 
     match: str
-    """Its id, IP or MAC address."""
+    """Its id, IP or MAC address; a result says which of them no device has."""
     name: str | None = None
     """What people call it."""
     role: str | None = None
@@ -126,8 +126,25 @@ class AssetWords:
     """The serial number on its type plate."""
 
     def __post_init__(self) -> None:
+        if self.key is None:
+            raise ValueError(
+                f"match {self.match!r} is no IP or MAC address, and no id such as a-kvd4fa2rv2"
+            )
         if self.criticality not in (None, "high", "normal", "low"):
             raise ValueError(f"criticality {self.criticality!r} is none of high, normal, low")
+
+    @property
+    def key(self) -> str | None:
+        """`match` as devices have it; none where no device could."""
+        text = self.match.strip().lower()
+        if re.fullmatch(r"a-[a-z2-7]{10}", text):
+            return text
+        if re.fullmatch(r"([0-9a-f]{2}[:-]){5}[0-9a-f]{2}|([0-9a-f]{4}\.){2}[0-9a-f]{4}", text):
+            return bytes.fromhex(re.sub(r"[:.-]", "", text)).hex(":")
+        try:
+            return str(ipaddress.ip_address(text))
+        except ValueError:
+            return None
 
 
 _MEASURED = {"signed": True}

@@ -12,7 +12,7 @@ import pytest
 
 from otmon import config
 from otmon.errors import ConfigError
-from otmon.site_description import spans
+from otmon.site_description import AssetWords, spans
 from otmon.toml_tables import keys, meanings
 
 
@@ -120,6 +120,11 @@ def test_what_is_written_is_read_with_its_types(tmp_path):
             "otmon.toml:1: [modes] '22-06' is no span of hours such as 06:00-14:00. Correct it.",
         ),
         (
+            '[[assets]]\nmatch = "10.0.0.1"\n[[assets]]\nmatch = "foo"\n',
+            "otmon.toml:3: [assets] match 'foo' is no IP or MAC address, and no id such as "
+            "a-kvd4fa2rv2. Correct it.",
+        ),
+        (
             '[[conduits]]\nfrom = "a"\nto = "b"\n',
             "otmon.toml: conduits: 'a' is no zone of this file. Correct it.",
         ),
@@ -131,6 +136,29 @@ def test_what_is_written_is_read_with_its_types(tmp_path):
 )
 def test_what_cannot_be_used_is_named_with_file_line_and_advice(tmp_path, text, said):
     assert said == refusal(tmp_path, text)
+
+
+@pytest.mark.parametrize(
+    ("match", "expected"),
+    [
+        ("10.0.0.1", "10.0.0.1"),
+        ("FE80:0::0001", "fe80::1"),
+        ("00:80:F4:10:02:11", "00:80:f4:10:02:11"),
+        ("00-80-f4-10-02-11", "00:80:f4:10:02:11"),
+        ("0080.f410.0211", "00:80:f4:10:02:11"),
+        ("a-kvd4fa2rv2", "a-kvd4fa2rv2"),
+        ("a-kvd4", None),
+        ("10.0.0.0/24", None),
+        ("00:80-f4", None),
+        ("", None),
+    ],
+)
+def test_an_asset_is_named_by_id_or_by_an_address_as_people_write_it(match, expected):
+    if expected is None:
+        with pytest.raises(ValueError, match="is no IP or MAC address"):
+            AssetWords(match)
+    else:
+        assert expected == AssetWords(match).key
 
 
 def test_what_is_no_toml_and_what_is_not_there_say_so(tmp_path):

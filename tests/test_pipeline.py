@@ -92,3 +92,21 @@ def test_a_detector_that_the_site_switched_off_says_nothing(tmp_path: Path) -> N
     newcomer = "Write or command by a client that has just appeared"
     assert newcomer in [alert.rule.title for alert in otmon.analyze(PLANT).alerts]
     assert newcomer not in titles
+
+
+def test_assets_of_the_configuration_that_are_not_there_are_named(tmp_path: Path) -> None:
+    settings = tmp_path / "otmon.toml"
+    settings.write_text(
+        "".join(
+            f'[[assets]]\nmatch = "{match}"\n'
+            for match in ("10.20.2.11", "00-14-22-10-01-10", "10.20.2.99", "00:00:5e:00:53:99")
+        )
+    )
+    given = {"keep": False, "config": load(settings)}
+    path = PCAPS / "modbus" / "functions.pcapng"
+    expected = (
+        "2 of [[assets]] in the configuration match no device: 10.20.2.99, 00:00:5e:00:53:99",
+    )
+
+    assert expected == otmon.analyze(path, **given).capture.remarks
+    assert expected == otmon.analyze(path, state=tmp_path / "s", **given).capture.remarks

@@ -316,6 +316,12 @@ class Inventory:
             ]
         )
 
+    def remarks(self) -> Iterator[str]:
+        """What there is to say of the configuration, now that all devices were seen."""
+        if missing := self._words.unmatched(self._everybody()):
+            named = ", ".join(missing[:5]) + (" ..." if len(missing) > 5 else "")
+            yield f"{len(missing)} of [[assets]] in the configuration match no device: {named}"
+
     def state_of(self, device: Device) -> str:
         """`active`, `stale`, `gone`, or `archived` by a person's word."""
         if self._words.of(device).archived:

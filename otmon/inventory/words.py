@@ -23,7 +23,7 @@ class WordBook:
         self, configured: Iterable[AssetWords] = (), kept: Mapping[str, Words] | None = None
     ) -> None:
         """Takes both; what was said with a command goes before the configuration."""
-        self._configured: dict[str, Words] = {}
+        self._configured: dict[str | None, Words] = {}
         for own in configured:
             words = Words(
                 name=own.name,
@@ -36,7 +36,7 @@ class WordBook:
                 serial=own.serial,
                 author="otmon.toml",
             )
-            self._configured[own.match.lower()] = words
+            self._configured[own.key] = words
         self._kept = dict(kept or {})
 
     def of(self, device: Device) -> Words:
@@ -45,8 +45,7 @@ class WordBook:
         if not self._configured:
             return kept or NOTHING
         configured = None
-        matches = (device.id,) if device.gateway else (device.id, *device.ips, *device.macs)
-        for match in matches:
+        for match in _matches(device):
             configured = self._configured.get(match)
             if configured is not None:
                 break
@@ -59,6 +58,13 @@ class WordBook:
         }
         return dataclasses.replace(configured, **said)
 
+    def unmatched(self, devices: Iterable[Device]) -> list[str]:
+        """Addresses and ids of the configuration that none of the devices has."""
+        if not self._configured:
+            return []
+        there = {match for device in devices for match in _matches(device)}
+        return [match for match in self._configured if match and match not in there]
+
     def is_apart(self, one: Device, other: Device) -> bool:
         """Whether a person said that two devices are not one."""
         return self._splits(one, other) or self._splits(other, one)
@@ -66,3 +72,8 @@ class WordBook:
     def _splits(self, one: Device, other: Device) -> bool:
         apart = self.of(one).apart
         return bool(apart) and (other.id in apart or not other.macs.keys().isdisjoint(apart))
+
+
+def _matches(device: Device) -> tuple[str, ...]:
+    """By what the configuration may name a device; a station has the addresses of another."""
+    return (device.id,) if device.gateway else (device.id, *device.ips, *device.macs)
