@@ -97,8 +97,8 @@ class Analysis:
         """What the rules have to see one by one."""
         self._rule_errors = tuple(str(error) for error in rules.errors)
         self._interfaces = interfaces
-        self._watchers = self._make_watchers(config)
         self._file_name = FileNames(lambda: [file.path for file in engine.files()])
+        self._watchers = self._make_watchers(config)
         self._due_ns = self._watchers.due_ns
         """The packet time from which a detector has to be told of it."""
         self._alone: dict[int, bool] = {}
@@ -191,6 +191,7 @@ class Analysis:
             indicators=read_indicators(map(config.place, config.indicators.files)),
             interfaces=self._interfaces,
             quality=quality,
+            file_name=self._file_name,
         )
 
     def _surroundings(self, config: Config, calendar: SiteCalendar) -> Surroundings:

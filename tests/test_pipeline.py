@@ -110,3 +110,12 @@ def test_assets_of_the_configuration_that_are_not_there_are_named(tmp_path: Path
 
     assert expected == otmon.analyze(path, **given).capture.remarks
     assert expected == otmon.analyze(path, state=tmp_path / "s", **given).capture.remarks
+
+
+def test_what_a_sensor_missed_names_the_capture_file() -> None:
+    paths = [PCAPS / "demo" / "plant_normal.pcapng", PCAPS / "network" / "capture_loss.pcapng"]
+    (alert,) = (
+        one for one in otmon.analyze(paths).alerts if one.rule.title == "Sensor misses frames"
+    )
+
+    assert alert.message.startswith("The sensor misses traffic: capture_loss.pcapng: 40,000 of")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from otmon.detectors.address import AddressMoves
 from otmon.detectors.auth import Auth
@@ -38,6 +38,7 @@ def watchers(
     indicators: Sequence[Indicator] = (),
     interfaces: Sequence[str] = (),
     quality: Quality | None = None,
+    file_name: Callable[[int], str] = "file {}".format,
 ) -> Watchers:
     """One of each that is not switched off, that has seen nothing yet.
 
@@ -47,10 +48,11 @@ def watchers(
         indicators: What stands on the site's lists.
         interfaces: Those that are watched live.
         quality: What is known of how well they were seen; nothing yet, if left out.
+        file_name: The path of an input file, by its number.
     """
     own, quality = thresholds or Detectors(), quality or Quality()
     every: tuple[tuple[bool, Detector], ...] = (
-        (own.sensor.enabled, Sensor(own.sensor, interfaces)),
+        (own.sensor.enabled, Sensor(own.sensor, interfaces, file_name)),
         (own.first_change.enabled, FirstChange()),
         (own.newcomer.enabled, Newcomer()),
         (own.report_disabled.enabled, ReportDisabled(quality)),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import PurePath
 from typing import TYPE_CHECKING, ClassVar
 
 from otmon.detectors.bounded import Json, Told, WindowCount
@@ -88,11 +89,15 @@ class Sensor(Detector):
     )
 
     def __init__(
-        self, settings: SensorThresholds | None = None, interfaces: Sequence[str] = ()
+        self,
+        settings: SensorThresholds | None = None,
+        interfaces: Sequence[str] = (),
+        file_name: Callable[[int], str] = "file {}".format,
     ) -> None:
-        """Takes when to speak, and the names of the interfaces that are watched live."""
+        """Takes when to speak, the interfaces that are watched live, and the paths of files."""
         self.settings = settings or SensorThresholds()
         self._names = tuple(interfaces)
+        self._file_name = file_name
         self._interfaces: dict[int, _Interface] = {}
         self._rhythms: dict[int, set[str]] = {}
         """Steady rhythms of each interface."""
@@ -229,7 +234,6 @@ class Sensor(Detector):
         place = record.file if self._names else getattr(record, "interface", 0)
         if not self._told.may((place, type), event.time_ns):
             return
-        name = self._name(record)
         yield finding_between(
             self,
             Ends(frames=()),
@@ -237,9 +241,9 @@ class Sensor(Detector):
             type,
             category="ot_sensor",
             expected=expected,
-            observed=f"{name}: {observed}",
+            observed=f"{self._place(record)}: {observed}",
             since_ns=min(record.from_ns, record.until_ns),
-            own={"observer.ingress.interface.name": name},
+            own={"observer.ingress.interface.name": self._name(record)},
             near=event,
         )
 
@@ -248,6 +252,10 @@ class Sensor(Detector):
         if self._names:
             return self._names[record.file]
         return f"interface {getattr(record, 'interface', 0)}"
+
+    def _place(self, record: Health | Notice) -> str:
+        """The same for people: of captures they know the file."""
+        return self._name(record) if self._names else PurePath(self._file_name(record.file)).name
 
     def memory(self) -> Json:
         """What was told, by interface; the counts of the last minute, and the rhythms."""
