@@ -24,6 +24,10 @@ def warnings(capture: Capture) -> Iterator[str]:
         share = capture.duplicate_frames / max(capture.packets, 1)
         twice = counted(capture.duplicate_frames, "frame")
         yield f"duplicates: {twice} came twice ({share:.1%}), dropped"
+    if older := capture.counters.get("time_backwards"):
+        share = older / max(capture.packets, 1)
+        late = counted(older, "frame")
+        yield f"order: {late} ({share:.1%}) came after one that is more than a second newer"
     if capture.undecoded_bytes:
         share = capture.undecoded_bytes / max(capture.bytes, 1)
         yield f"undecoded: {size(capture.undecoded_bytes)} ({share:.1%}) could not be read"

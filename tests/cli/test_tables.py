@@ -7,13 +7,14 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
-from cutting import halves
+from cutting import halves, turned
 from places import PCAPS
 from rich.console import Console
 
 import otmon
 from otmon.cli import tables
 from otmon.cli.next_steps import next_steps
+from otmon.cli.quality import warnings
 from otmon.model.result import Result
 
 PLANT = PCAPS / "demo" / "plant.pcapng"
@@ -109,3 +110,12 @@ def test_commands_on_what_was_kept_name_the_state() -> None:
 
     assert "otmon explain 1 --state 'site of ours.otmon'" == commands[0]
     assert "otmon baseline show --state 'site of ours.otmon'" in commands
+
+
+def test_a_capture_whose_second_half_comes_first_says_so(tmp_path: Path) -> None:
+    plain, other = otmon.analyze(READS), otmon.analyze(turned(READS, tmp_path, 30))
+    said = [line for line in warnings(other.capture) if line.startswith("order:")]
+
+    assert not any(line.startswith("order:") for line in warnings(plain.capture))
+    assert plain.capture.pdus == other.capture.pdus
+    assert ["order: 30 frames (46.2%) came after one that is more than a second newer"] == said
