@@ -238,7 +238,7 @@ def test_a_link_that_goes_down_and_comes_again_is_shown_stored_and_one_alert(
 
 def test_a_clock_that_is_set_is_shown_stored_and_one_alert(wire: Wire, tmp_path: Path) -> None:
     state = tmp_path / "site.sqlite"
-    jumping = (sys.executable, str(HERE / "jumping.py"), "60", "monitor")
+    jumping = (sys.executable, str(HERE / "jumping.py"), "65", "monitor")
     monitor = Monitor(wire, state, program=jumping)
     wire.send(numbered(10))
     monitor.seen(" alert ")
