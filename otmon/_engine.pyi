@@ -450,12 +450,15 @@ class Address:
     """A hardware address and an IP address seen together as sender.
 
     Leaves when new, when the IP comes back to it from another hardware address,
-    and when its counts changed.
+    when its counts changed, and when it makes room for others.
     """
 
     @property
     def sequence(self) -> int:
         """Rises with every observation of a run."""
+    @property
+    def left(self) -> bool:
+        """Whether this is its last: it was silent longest and made room for others."""
     @property
     def mac(self) -> str | None:
         """Hardware address; none where the link layer has none."""

@@ -441,6 +441,8 @@ class Analysis:
     def _address(self, address: _engine.Address) -> None:
         self._inventory.address(address)
         self._tell_news()
+        if address.left:
+            return
         if self._normal is not None:
             self._normal.address(address)
         if self._watchers.watch("ot_asset"):

@@ -159,6 +159,8 @@ fn is_first(observation: &Observation) -> bool {
     match observation {
         Observation::Behaviour(own) => own.new,
         Observation::Conversation(own) => own.new || own.left,
+        // Nobody has to know that he may forget an address.
+        Observation::Address(own) => !own.left,
         Observation::Transaction(_) => false,
         _ => true,
     }

@@ -100,13 +100,17 @@ of_flow!(Conversation {
 
 /// Addresses that belong together.
 #[pyclass(frozen, module = "otmon._engine")]
-pub struct Address(record::Address);
+pub struct Address(Box<record::Address>);
 
 #[pymethods]
 impl Address {
     #[getter]
     fn sequence(&self) -> u64 {
         self.0.sequence
+    }
+    #[getter]
+    fn left(&self) -> bool {
+        self.0.left
     }
     #[getter]
     fn mac(&self) -> Option<String> {

@@ -4,6 +4,7 @@
 mod entry;
 mod room;
 mod source;
+mod standing;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -15,8 +16,9 @@ use dissectors::registry::ProtocolId;
 
 pub use self::entry::Counted;
 use self::entry::Entry;
-pub use self::room::Gone;
+pub use self::room::{Gone, PART};
 use self::source::Source;
+pub use self::standing::Standing;
 use crate::limits::Limits;
 use crate::observation::{Conversation, Endpoint, FlowFacts, History, KnownConversation};
 use crate::observer::FlowTotals;

@@ -120,6 +120,7 @@ counters! {
     rhythms_overflow "Places whose rhythm was not watched because the table was full.";
     points_overflow "Writes that were not held against what was read after them, and points whose quality was not known, because a table was full.";
     calls_overflow "Clients and servers whose calls were not counted because the table was full.";
+    addresses_evicted "Address pairs silent longest that made room for new ones.";
     addresses_overflow "Address pairs not kept because the table was full.";
     claims "Distinct claims about assets.";
     claims_overflow "Claims not kept because the table was full.";

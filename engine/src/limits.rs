@@ -64,7 +64,8 @@ pub struct Limits {
     pub wanted: usize,
     /// Conversations.
     pub conversations: usize,
-    /// Pairs of hardware and IP address.
+    /// Pairs of hardware and IP address. One hardware address may hold the same share of
+    /// them as a source of the flows.
     pub addresses: usize,
     /// Distinct claims.
     pub claims: usize,

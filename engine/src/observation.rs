@@ -314,6 +314,8 @@ pub struct Conversation {
 pub struct Address {
     /// Rises with every observation of a run.
     pub sequence: u64,
+    /// Whether this is its last: it was silent longest and made room for others.
+    pub left: bool,
     /// Hardware address; none where the link layer has none.
     pub mac: Option<Mac>,
     /// Network address.
@@ -418,7 +420,7 @@ pub enum Observation {
     /// Somebody who talks to somebody, new or counted on.
     Conversation(Box<Conversation>),
     /// Addresses that belong together.
-    Address(Address),
+    Address(Box<Address>),
     /// Something said about an asset.
     Claim(Box<Claim>),
     /// Something that was transferred.

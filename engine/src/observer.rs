@@ -153,8 +153,13 @@ impl Observer {
             frame,
             time_ns,
         };
-        if let Some(address) = self.addresses.note(&seen) {
-            self.emit(Observation::Address(address));
+        self.seen(&seen);
+    }
+
+    fn seen(&mut self, seen: &Seen) {
+        let told = self.addresses.note(seen, &self.conversations);
+        for address in self.addresses.take_gone().into_iter().chain(told) {
+            self.emit(Observation::Address(Box::new(address)));
         }
     }
 
@@ -309,7 +314,21 @@ impl Observer {
             return;
         }
         for (end, sent) in [(&facts.client, totals.client), (&facts.server, totals.server)] {
+            if sent.packets == 0 {
+                continue;
+            }
             let key = (end.mac, end.ip, facts.vlan);
+            if self.addresses.has_left(&key) {
+                self.seen(&Seen {
+                    mac: end.mac,
+                    ip: end.ip,
+                    vlan: facts.vlan,
+                    ttl: 0,
+                    arp: false,
+                    frame: facts.frame,
+                    time_ns: sent.last_seen_ns,
+                });
+            }
             self.addresses.add_packets(key, sent.packets, sent.last_seen_ns);
         }
         let place = memo.conversation.filter(|place| self.conversations.has(*place));
@@ -324,6 +343,7 @@ impl Observer {
     /// The input has ended: what is counted from here on is what was under way.
     pub const fn end(&mut self) {
         self.conversations.end();
+        self.addresses.end();
     }
 
     /// Emits everything that is left, at the end of the input.
@@ -340,6 +360,7 @@ impl Observer {
     /// Emits the counts of everything that changed since they were last emitted.
     /// A new behaviour that was held back leaves now.
     pub fn flush(&mut self, counters: &mut Counters) {
+        counters.addresses_evicted = self.addresses.evicted_count;
         counters.addresses_overflow = self.addresses.overflow_count;
         self.let_go(counters);
         counters.conversations = self.conversations.made();
@@ -349,7 +370,7 @@ impl Observer {
         counters.points_overflow = self.points.as_ref().map_or(0, |points| points.overflow_count());
         counters.calls_overflow = self.calls.as_ref().map_or(0, |calls| calls.overflow_count);
         for address in self.addresses.take_changed() {
-            self.emit(Observation::Address(address));
+            self.emit(Observation::Address(Box::new(address)));
         }
         for claim in self.claims.take_changed() {
             self.emit(Observation::Claim(Box::new(claim)));

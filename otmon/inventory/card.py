@@ -29,6 +29,7 @@ class Pair:
         "last_ns",
         "mac",
         "outside",
+        "reach",
         "ttl",
     )
 
@@ -37,6 +38,8 @@ class Pair:
         self.ip = ip
         self.arp = False
         self.ttl: int = seen.ttl
+        self.reach: int = seen.ttl
+        """The highest time to live: the engine may have begun to count anew."""
         self.hops = False
         """Whether the time to live says that routers are in between."""
         self.outside = False

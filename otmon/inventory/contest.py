@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MAX_CONTESTS = 4_096
 """Addresses of which it is remembered who had them; the first one goes first."""
+MAX_TOLD = 65_536
+"""Pairs of devices of which it is remembered that they were told; the first goes first."""
 MAX_HOLDERS = 8
 """Devices remembered that had one address."""
 PORTS = 16
@@ -45,7 +47,7 @@ class Contests:
         self._rebinds_below = rebinds_below
         self._holders: dict[Where, list[Pair]] = {}
         self._remembered: list[tuple[Where, Device, Pair]] = []
-        self._told: set[tuple[Where, str, str]] = set()
+        self._told: dict[tuple[Where, str, str], None] = {}
 
     def note(self, vlan: int | None, ip: str, first: Pair, second: Pair) -> None:
         """Takes a second pair of an IP."""
@@ -92,7 +94,7 @@ class Contests:
         key = (where, first.mac, second.mac)
         if key in self._told or not _are_rivals(first, second):
             return
-        self._told.add(key)
+        self._tell_once(key)
         old, new = sorted((first, second), key=lambda pair: pair.first_ns)
         assert old.device is not None and new.device is not None  # rivals are devices
         if self._is_rebind(old, new):
@@ -108,6 +110,11 @@ class Contests:
             ip=where[1],
         )
 
+    def _tell_once(self, key: tuple[Where, str, str]) -> None:
+        self._told[key] = None
+        if len(self._told) > MAX_TOLD:
+            del self._told[next(iter(self._told))]
+
     def _is_rebind(self, old: Pair, new: Pair) -> bool:
         """Whether somebody with an address claims another's by ARP: one thing, told once."""
         if self._rebinds_below is None or new.device is None or not (old.arp and new.arp):
@@ -119,7 +126,7 @@ class Contests:
         key = (where, old.mac, new.mac)
         if key in self._told or not _are_rivals(old, new) or old.last_ns >= new.first_ns:
             return
-        self._told.add(key)
+        self._tell_once(key)
         assert old.device is not None and new.device is not None  # rivals are devices
         old.device.taken_over = True
         if not self._tells_moves():

@@ -39,6 +39,10 @@ if TYPE_CHECKING:
     from otmon.model.context import AssetFacts, Context, Standing
     from otmon.model.event import Event
 
+MAX_DEVICES = 65_536
+"""Devices kept though the engine has let their addresses go."""
+MAX_ADDRESSES = 64
+"""The same of the addresses of one device."""
 MAX_UNCONFIRMED = 10_000
 """Devices kept that never answered; the one seen first goes first."""
 CONFIRMED_FRAMES = 3
@@ -121,7 +125,7 @@ class Inventory:
         )
         self._forgotten: list[str] = []
         self.forgotten_count = 0
-        """Unconfirmed devices that went because there were too many."""
+        """Devices that went because there were too many."""
         self._places = Places(
             self,
             Contests(
@@ -159,8 +163,13 @@ class Inventory:
     # What was observed
 
     def address(self, address: Address) -> None:
-        """Takes a pair of hardware and IP address, new or counted on."""
+        """Takes a pair of hardware and IP address, new, counted on, or seen for the last time.
+
+        A device stays where the engine lets its address go: coming back it is no news.
+        """
         vlan = self.segments.vlan(address.vlan)
+        if address.left and not self._places.knows(address, vlan):
+            return
         self._pass(address.first_seen_ns, address.last_seen_ns)
         device = self._places.note(address, vlan)
         if device is None:
@@ -170,6 +179,8 @@ class Inventory:
         span_ns = address.last_seen_ns - address.first_seen_ns
         if not device.confirmed and address.packets >= CONFIRMED_FRAMES and span_ns >= CONFIRMED_NS:
             self._confirm(device, address.last_seen_ns)
+        if address.left and device.confirmed:
+            self._let_go(device, address, vlan)
 
     def claim(self, claim: Claim) -> None:
         """Takes something said about an asset, new or counted on."""
@@ -361,7 +372,8 @@ class Inventory:
     def save_again(self) -> None:
         """Nothing of it was kept: all of it is what the next run has to know."""
         for device in self._everybody():
-            device.saved = ()
+            # What was kept before may be there all the same.
+            device.saved = device.saved and (0,)
 
     @property
     def aliases(self) -> Mapping[str, str]:
@@ -450,12 +462,24 @@ class Inventory:
         self._unconfirmed[device.id] = device
         if len(self._unconfirmed) > MAX_UNCONFIRMED:
             _, oldest = self._unconfirmed.popitem(last=False)
-            self._places.forget(oldest)
-            self._devices.pop(oldest.id, None)
-            oldest.forgotten = True
-            self._forgotten.append(oldest.id)
-            self.forgotten_count += 1
+            self._forget(oldest)
         return device
+
+    def _forget(self, device: Device) -> None:
+        self._places.forget(device)
+        self._devices.pop(device.id, None)
+        device.forgotten = True
+        if device.saved or device.remembered is not None:
+            self._forgotten.append(device.id)
+        self.forgotten_count += 1
+
+    def _let_go(self, device: Device, address: Address, vlan: Vlan) -> None:
+        """Keeps memory bounded where the addresses of devices are more than the engine keeps."""
+        passes_by = device.public and not (device.peers() or device.stations)
+        if len(device.ips) > MAX_ADDRESSES:
+            self._places.let_go(device, address, vlan)
+        elif passes_by or len(self._devices) > MAX_DEVICES:
+            self._forget(device)
 
     def move(self, old: Device, new: Device, ip: str) -> None:
         """What was taken for one device is two: what an IP said and did goes with it."""

@@ -104,8 +104,9 @@ class Places:
         fresh = pair is None
         if pair is None:
             pair = card.pairs[ip] = Pair(mac, ip, seen)
-        arp = seen.arp
-        hops = ip is not None and self._came_through_a_router(ip, seen.ttl)
+        arp = seen.arp or pair.arp
+        pair.reach = max(pair.reach, seen.ttl)
+        hops = ip is not None and self._came_through_a_router(ip, pair.reach)
         pair.last_ns = card.last_ns = seen.last_seen_ns
         pair.last_frame = seen.last_frame
         holder = self._found.get((vlan, ip, None)) if fresh and ip is not None else None
@@ -156,31 +157,53 @@ class Places:
         card.device = device
         card.routes = card.known_router = device.routes and not card.virtual
 
+    def knows(self, seen: Address, vlan: Vlan) -> bool:
+        """Whether an address is some device's already."""
+        return (vlan, seen.ip, seen.mac) in self._found
+
     def forget(self, device: Device) -> None:
-        """Forgets a device that never showed that it is one."""
+        """Forgets a device, and where it was found."""
         device.changes()
         for place in device.places:
-            vlan, ip, mac = place
-            if self._found.get(place) is device:
-                del self._found[place]
+            vlan, _, mac = place
+            self._leave(device, place)
             card = None if mac is None else self._cards.get((vlan, mac))
             if card is not None and mac is not None:
-                pair = card.pairs.pop(ip, None)
-                if pair is not None:
-                    card.count(pair, -1)
-                if not card.pairs:
+                if card.device is device:
+                    card.device = None
+                if card.device is None and not card.pairs:
                     del self._cards[vlan, mac]
                     self._vlans.pop(mac, None)
-            if ip is not None:
-                holder = self._holder.get((vlan, ip))
-                if holder is not None and holder.device is device:
-                    del self._holder[vlan, ip]
-                neighbour = self._neighbours.get((vlan, ip))
-                if neighbour is not None and neighbour.device is device:
-                    del self._neighbours[vlan, ip]
-                if self._behind.get((vlan, ip)) is device:
-                    del self._behind[vlan, ip]
         device.places.clear()
+
+    def let_go(self, device: Device, seen: Address, vlan: Vlan) -> None:
+        """Takes one address from a device that has others."""
+        device.changes()
+        for place in ((vlan, seen.ip, seen.mac), (vlan, seen.ip, None)):
+            if place in device.places:
+                self._leave(device, place)
+                del device.places[place]
+        if seen.ip is not None:
+            device.ips.pop(seen.ip, None)
+
+    def _leave(self, device: Device, place: Place) -> None:
+        vlan, ip, mac = place
+        if self._found.get(place) is device:
+            del self._found[place]
+        card = None if mac is None else self._cards.get((vlan, mac))
+        if card is not None and mac is not None:
+            pair = card.pairs.pop(ip, None)
+            if pair is not None:
+                card.count(pair, -1)
+        if ip is not None:
+            holder = self._holder.get((vlan, ip))
+            if holder is not None and holder.device is device:
+                del self._holder[vlan, ip]
+            neighbour = self._neighbours.get((vlan, ip))
+            if neighbour is not None and neighbour.device is device:
+                del self._neighbours[vlan, ip]
+            if self._behind.get((vlan, ip)) is device:
+                del self._behind[vlan, ip]
 
     def repoint(self, old: Device, new: Device) -> None:
         """Sends every address of a merged device to the one that stays."""

@@ -11,7 +11,7 @@ S = 1_000_000_000
 def address(mac: str, ip: str | None, **other: Any) -> Any:
     """A pair of hardware and IP address, seen for ten seconds."""
     facts = {"vlan": None, "packets": 10, "first_seen_ns": 0, "last_seen_ns": 10 * S}
-    facts |= {"arp": False, "ttl": 64, "frame": (0, 1), "last_frame": (0, 1)}
+    facts |= {"arp": False, "ttl": 64, "frame": (0, 1), "last_frame": (0, 1), "left": False}
     return SimpleNamespace(mac=mac, ip=ip, **(facts | other))
 
 

@@ -12,7 +12,7 @@ use crate::observation::Conversation;
 
 /// The part of those there may be that leaves at a time: looking for them costs a look at
 /// each conversation.
-const PART: usize = 16;
+pub const PART: usize = 16;
 
 /// Conversations that have left.
 #[derive(Debug, Default)]

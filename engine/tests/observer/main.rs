@@ -8,6 +8,7 @@
     reason = "a test that fails may panic"
 )]
 
+mod addresses;
 mod room;
 mod table;
 mod told;
