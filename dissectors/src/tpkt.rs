@@ -353,12 +353,12 @@ fn is_s7(packet: &[u8]) -> Option<bool> {
     s7comm::length(message).map(|expected| expected == length.checked_sub(SHORTEST))
 }
 
-/// Whether the front of a packet is that of a CR or CC, as far as it is there: the header
-/// takes all of the packet.
+/// Whether the front of a packet is that of a CR or of what answers it, as far as it is there:
+/// the header takes all of the packet.
 fn is_begun_opening(front: &[u8]) -> bool {
     let length = u16_be_at(front, 2).and_then(|length| length.checked_sub(5));
     let header = byte(front, 4).is_none_or(|own| Some(u16::from(own)) == length);
-    header && byte(front, 5).is_none_or(|kind| matches!(kind & 0xf0, CR | CC))
+    header && byte(front, 5).is_none_or(|kind| matches!(kind & 0xf0, CR | CC | DR))
 }
 
 /// Whether `packet` is a CR or CC whose lengths are exact.
@@ -579,6 +579,10 @@ mod tests {
         assert_eq!(Probe::Weak, Cotp::probe(CONNECT, &cx));
         for end in 1..CONNECT.len() {
             assert_eq!(Probe::NeedMore, Cotp::probe(&CONNECT[..end], &cx), "{end} bytes");
+        }
+        let refusal = [3, 0, 0, 11, 6, 0x80, 0, 1, 0, 2, 0];
+        for end in 1..refusal.len() {
+            assert_eq!(Probe::NeedMore, Cotp::probe(&refusal[..end], &cx), "{end} bytes of it");
         }
     }
 
