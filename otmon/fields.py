@@ -162,8 +162,8 @@ ANOMALIES: tuple[str, ...] = (
     "second_client",
     "password_refused",
     "write_to_process_image",
-    "confirm_requested",
     "discarded_data",
+    "confirm_requested",
     "truncated",
 )
 """Every named departure from a specification, in the engine's order."""
