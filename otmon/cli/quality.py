@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from otmon.input_faults import faults
+from otmon.model.amount import counted, size
 from otmon.model.result import Capture
 
 
@@ -48,18 +49,3 @@ def full_tables(counters: Mapping[str, int]) -> Iterator[str]:
             yield f"detector {detector} ({count:,})"
         elif how in ("evicted", "overflow", "forgotten") and not dot:
             yield f"{table.replace('_', ' ')} ({count:,})"
-
-
-def counted(count: int, thing: str) -> str:
-    """How many of a thing there are: 1 alert, 2 alerts."""
-    return f"{count:,} {thing}" if count == 1 else f"{count:,} {thing}s"
-
-
-def size(count: int) -> str:
-    """Bytes as people read them."""
-    amount = float(count)
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if amount < 1000 or unit == "GB":
-            break
-        amount /= 1000
-    return f"{count:,} bytes" if unit == "bytes" else f"{amount:.3g} {unit}"

@@ -10,12 +10,13 @@ import click
 from otmon import _engine
 from otmon.cli import console, options, site
 from otmon.cli.decoded import messages
-from otmon.cli.quality import counted, warnings
+from otmon.cli.quality import warnings
 from otmon.config import Config, load
 from otmon.errors import CaptureError, StateError, UsageError
 from otmon.evidence.frames import Evidence, collect, save
 from otmon.evidence.source import KnownCapture
 from otmon.model.alert import Alert
+from otmon.model.amount import counted
 from otmon.model.document import unpack
 from otmon.model.result import Capture
 from otmon.report.content import Content, ShownEvidence, ShownFrame

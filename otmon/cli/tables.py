@@ -15,9 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from otmon.cli.next_steps import next_steps
-from otmon.cli.quality import counted, size, warnings
+from otmon.cli.quality import warnings
 from otmon.fields import CHANGE_CLASSES, OPERATION_CLASSES
 from otmon.model.alert import Alert, in_a_sentence
+from otmon.model.amount import counted, size
 from otmon.model.asset import Asset
 from otmon.model.document import render_time
 from otmon.model.result import Capture, Conversation, Result

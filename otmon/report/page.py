@@ -9,6 +9,7 @@ import jinja2
 from markupsafe import Markup
 
 from otmon.model.alert import ends_of, how_often
+from otmon.model.amount import size
 from otmon.model.document import render_time
 from otmon.report import timeline, zone_map
 from otmon.report.content import Content, changes_of, described, roles_of
@@ -28,7 +29,7 @@ def html(content: Content) -> str:
     )
     environment.filters |= {
         "clock": lambda time_ns: render_time(time_ns)[:23].replace("T", " "),
-        "size": _size,
+        "size": size,
         "base64": lambda data: base64.b64encode(data).decode(),
         "number": lambda number: f"{number:,}",
     }
@@ -47,12 +48,3 @@ def html(content: Content) -> str:
         most_rows=MAX_ROWS,
         most_files=MAX_FILES,
     )
-
-
-def _size(count: int) -> str:
-    size = float(count)
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            break
-        size /= 1000
-    return f"{size:,.0f} {unit}" if unit == "bytes" else f"{size:,.1f} {unit}"
