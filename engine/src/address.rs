@@ -12,6 +12,7 @@ use crate::conversation::{Conversations, Host, share};
 use crate::limits::Limits;
 use crate::observation::Address;
 use crate::packet::Mac;
+use crate::slots;
 
 /// Hardware address, network address, VLAN id.
 pub type Key = (Option<Mac>, Option<IpAddr>, Option<u16>);
@@ -152,17 +153,7 @@ impl Addresses {
             changed: false,
             told_again: 0,
         };
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                *self.entries.get_mut(slot as usize)? = entry;
-                slot
-            }
-            None => {
-                let slot = u32::try_from(self.entries.len()).ok()?;
-                self.entries.push(entry);
-                slot
-            }
-        };
+        let slot = slots::put(&mut self.entries, &mut self.free, entry)?;
         self.by_key.insert(key, slot);
         self.left.remove(&key);
         if let Some(mac) = seen.mac {

@@ -23,6 +23,7 @@ use crate::limits::Limits;
 use crate::observation::{Conversation, Endpoint, FlowFacts, History, KnownConversation};
 use crate::observer::FlowTotals;
 use crate::packet::Mac;
+use crate::slots;
 
 /// What an endpoint is known by: its IP, or its MAC where there is no IP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -187,17 +188,7 @@ impl Conversations {
         #[expect(clippy::cast_possible_truncation, reason = "after 2^32 they begin again")]
         let number = NonZeroU32::new(self.made as u32).unwrap_or(NonZeroU32::MIN);
         let entry = Entry::new(number, facts, protocol, source, time_ns, history);
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                *self.entries.get_mut(slot as usize)? = entry;
-                slot
-            }
-            None => {
-                let slot = u32::try_from(self.entries.len()).ok()?;
-                self.entries.push(entry);
-                slot
-            }
-        };
+        let slot = slots::put(&mut self.entries, &mut self.free, entry)?;
         let held = self.sources.get_mut(source as usize)?;
         held.conversations = held.conversations.saturating_add(1);
         self.by_key.insert(key, slot);

@@ -48,6 +48,7 @@ mod reassembly;
 pub mod recent;
 pub mod selection;
 mod shift;
+mod slots;
 mod token_bucket;
 pub mod wanted;
 

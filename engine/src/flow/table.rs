@@ -11,6 +11,7 @@ use crate::conversation::Host;
 use crate::identify::Application;
 use crate::limits::Limits;
 use crate::reassembly::Waiting;
+use crate::slots;
 
 /// A slot number that stands for none.
 const NONE: u32 = u32::MAX;
@@ -217,18 +218,8 @@ impl FlowTable {
             armed: false,
         };
         let due_ns = time_ns.saturating_add(flow.idle_limit(&self.idle));
-        let slot = match self.free.pop() {
-            Some(slot) => {
-                *self.flows.get_mut(slot as usize)? = flow;
-                slot
-            }
-            None => {
-                let slot = u32::try_from(self.flows.len()).ok()?;
-                self.flows.push(flow);
-                self.due_ns.push(0);
-                slot
-            }
-        };
+        let slot = slots::put(&mut self.flows, &mut self.free, flow)?;
+        self.due_ns.resize(self.flows.len(), 0);
         *self.due_ns.get_mut(slot as usize)? = due_ns;
         self.live = self.live.saturating_add(1);
         let count = self.sources.entry(source_of(&key, direction)).or_default();
