@@ -119,3 +119,12 @@ def test_what_a_sensor_missed_names_the_capture_file() -> None:
     )
 
     assert alert.message.startswith("The sensor misses traffic: capture_loss.pcapng: 40,000 of")
+
+
+def test_of_several_servers_each_row_names_its_own():
+    (alert,) = otmon.analyze(PCAPS / "modbus" / "identify_many.pcapng").alerts
+    servers = [row.server for row in alert.violations]
+
+    assert alert.server is None
+    assert len(servers) == len(set(servers)) > 1
+    assert {None} == {row.client for row in alert.violations}
