@@ -6,7 +6,7 @@ import base64
 import dataclasses
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from otmon.baseline.ranges import merged
 from otmon.model.statement import Edge, Key, Party, Statement
@@ -293,27 +293,51 @@ class Book:
         statements = [
             one for one in self._statements.values() if not ids.keys().isdisjoint(one.key[1:3])
         ]
-        moved = [
-            (edge, leaf)
-            for edge, leaf in self._leaves.items()
-            if not ids.keys().isdisjoint(edge[:2])
-        ]
+        edges = [edge for edge in self._leaves if not ids.keys().isdisjoint(edge[:2])]
+        self._restate(
+            statements,
+            edges,
+            lambda client, server, protocol: (
+                ids.get(client, client),
+                ids.get(server, server),
+                protocol,
+            ),
+        )
+
+    def identify(self, edge: EdgeKey, protocol: str) -> None:
+        """Takes the protocol of a conversation that nobody could tell until now."""
+        leaf = self._leaves[edge]
+        self._restate(
+            list(leaf.statements.values()),
+            [edge],
+            lambda client, server, _: (client, server, protocol),
+        )
+
+    def _restate(
+        self,
+        statements: Iterable[Statement],
+        edges: Iterable[EdgeKey],
+        now: Callable[[str, str, str], EdgeKey],
+    ) -> None:
+        """Says of other edges what was said of these; where the same was said, it is joined."""
+        moved = [(edge, self._leaves[edge]) for edge in edges]
         for statement in statements:
             self.remove(statement)
         for edge, leaf in moved:
             self._leaves.pop(edge, None)
             self.changed_edges[edge] = None
-            client, server = (ids.get(end, end) for end in edge[:2])
-            same = self.edge((client, server, edge[2]))
+            client, server, protocol = now(*edge)
+            same = self.edge((client, server, protocol))
             if same is None:
-                self.add_edge(dataclasses.replace(leaf.edge, client=client, server=server))
+                self.add_edge(
+                    dataclasses.replace(leaf.edge, client=client, server=server, protocol=protocol)
+                )
             else:
                 _join_edges(same, leaf.edge)
+                self.changed_edges[client, server, protocol] = None
         for statement in statements:
-            key = statement.key
-            key = key._replace(
-                client=ids.get(key.client, key.client), server=ids.get(key.server, key.server)
-            )
+            client, server, protocol = now(*statement.key[1:4])
+            key = statement.key._replace(client=client, server=server, protocol=protocol)
             known = self._statements.get(key)
             if known is None:
                 statement.key, statement.id = key, statement_id(key)
@@ -323,6 +347,7 @@ class Book:
                 known.first_seen_ns = min(known.first_seen_ns, statement.first_seen_ns)
                 known.last_seen_ns = max(known.last_seen_ns, statement.last_seen_ns)
                 known.ranges = merged((*known.ranges, *statement.ranges))
+                self.changed[key] = None
 
     def set_state(self, statement: Statement, state: str) -> None:
         """Changes the state of a statement that is in the book."""

@@ -118,6 +118,29 @@ class Baseline:
                 return Found(NO_NEWS)
         return self._found(statement, time_ns, may_learn=may_learn, tells=tells)
 
+    def identified(self, edge: EdgeKey, names: Iterable[str]) -> None:
+        """Learns what is spoken in conversations that were known by their ports alone.
+
+        Between the first packet of a connection and the first message, a run may end. What
+        is settled stays: a person's word, what was learned for good, and news.
+
+        Args:
+            edge: Client, server and protocol.
+            names: What such conversations of the two were called.
+        """
+        client, server, protocol = edge
+        for name in names:
+            unknown = (client, server, name)
+            key = Key("edge", *unknown)
+            head, known = self.book.get(key), self.book.edge(unknown)
+            if head is None or known is None or head.author is not None:
+                continue
+            if self.said_normal or not known.enforcing:
+                # It counted connections; from now on it counts operations.
+                head.count = 0
+                self.book.identify(unknown, protocol)
+                self._verdicts.pop(key, None)
+
     def look(
         self,
         deed: Deed,

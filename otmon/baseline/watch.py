@@ -260,7 +260,9 @@ class Watch:
         known = self._flows.get(record.id, 0)
         self._flows[record.id] = record.flow_count
         edge = self._edge(record)
-        if record.protocol is None and self._is_a_rest(record, edge):
+        if not known:
+            self._baseline.identified(edge, self._names_before(record))
+        if self._is_a_rest(record, edge):
             return _NOTHING
         found = _NOTHING
         dissected = record.protocol is not None and record.protocol not in CARRIERS
@@ -280,12 +282,23 @@ class Watch:
         """
         client, server, name = edge
         book = self._baseline.book
-        if name.endswith("/dynamic") and book.knows_peer(server, client):
+        if record.protocol is not None:
+            carried = CARRIERS.get(record.protocol, ())
+        elif name.endswith("/dynamic") and book.knows_peer(server, client):
             return True
-        spoken = self._ports.get((record.transport, record.server_port), ())
-        if not CARRIERS.isdisjoint(spoken) and book.knows_peer(client, server):
-            return True
-        return any(book.edge((client, server, protocol)) is not None for protocol in spoken)
+        else:
+            spoken = self._ports.get((record.transport, record.server_port), ())
+            carried = (*spoken, *(one for outer in spoken for one in CARRIERS.get(outer, ())))
+        return any(book.edge((client, server, protocol)) is not None for protocol in carried)
+
+    def _names_before(self, record: Conversation) -> Iterator[str]:
+        """What a conversation may have been called until its protocol was known."""
+        port = (record.transport, record.server_port)
+        if record.protocol is not None:
+            spoken = self._ports.get(port, ())
+            if record.protocol in spoken or not CARRIERS.keys().isdisjoint(spoken):
+                yield f"{port[0]}/{port[1]}"
+            yield from (outer for outer, inner in CARRIERS.items() if record.protocol in inner)
 
     def _edge(self, record: Conversation) -> tuple[str, str, str]:
         protocol = record.protocol
