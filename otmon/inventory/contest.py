@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import ipaddress
 import itertools
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from otmon.inventory.identity import is_virtual
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     from otmon.inventory.card import Pair
     from otmon.inventory.device import Device
     from otmon.inventory.news import News
+    from otmon.inventory.watching import Watching
 
 MAX_CONTESTS = 4_096
 """Addresses of which it is remembered who had them; the first one goes first."""
@@ -31,19 +31,17 @@ Where = tuple[int | None, str]
 class Contests:
     """Notices that an IP has been with two hardware addresses, and tells what it means."""
 
-    def __init__(
-        self, news: News, tells_moves: Callable[[], bool], rebinds_below: int | None = None
-    ) -> None:
+    def __init__(self, news: News, watching: Watching, rebinds_below: int | None = None) -> None:
         """Takes who is told, and of what.
 
         Args:
             news: Who is told.
-            tells_moves: Whether a replaced device is news at all.
+            watching: Whether the site is known, so that a replaced device is news.
             rebinds_below: With fewer IP addresses of its own, a device that claims another's
                 by ARP is told of by the detector of addresses; none where that is off.
         """
         self._news = news
-        self._tells_moves = tells_moves
+        self._watching = watching
         self._rebinds_below = rebinds_below
         self._holders: dict[Where, list[Pair]] = {}
         self._remembered: list[tuple[Where, Device, Pair]] = []
@@ -129,7 +127,7 @@ class Contests:
         self._tell_once(key)
         assert old.device is not None and new.device is not None  # rivals are devices
         old.device.taken_over = True
-        if not self._tells_moves():
+        if not self._watching.knows:
             return
         self._news.tell(
             "ip_moved",
@@ -150,7 +148,7 @@ class Contests:
         if is_virtual(new.mac) or not _is_one_device(where[1]):
             return
         old.taken_over = True
-        if self._tells_moves():
+        if self._watching.knows:
             before = ", ".join(old.macs) or old.id
             self._news.tell(
                 "ip_moved",

@@ -1,20 +1,85 @@
-"""Devices as JSON, for the site memory: what one run leaves for the next."""
+"""What one run leaves for the next: devices as JSON, those of them that changed."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
 
 from otmon.inventory.activity import Activity
 from otmon.inventory.claim_book import ClaimBook, Told
 from otmon.inventory.device import Device, Station
+
+if TYPE_CHECKING:
+    from otmon.inventory.identities import Identities
+    from otmon.inventory.roster import Roster
+    from otmon.inventory.view import Views
+    from otmon.inventory.watching import Watching
 
 Record = dict[str, Any]
 """A device, without those behind it."""
 
 FileName = Callable[[int], str]
 """The path of an input file, by its number in frames."""
+
+
+class Memory:
+    """Gives devices what the site remembers, and says what of them has to be remembered."""
+
+    def __init__(self, roster: Roster, watching: Watching) -> None:
+        """Takes the devices, and for how long the site has been watched."""
+        self._roster = roster
+        self._watching = watching
+
+    def restore(self, records: Iterable[Record], identities: Identities, views: Views) -> None:
+        """Takes the devices of earlier runs.
+
+        Args:
+            records: The devices.
+            identities: Who has to know what they said of themselves.
+            views: Which of them a person called one, and which roles they had.
+        """
+        roster = self._roster
+        # Gateways first: a station may have come before what it stands behind now.
+        for record in sorted(records, key=lambda record: record["gateway"] is not None):
+            gateway = None if record["gateway"] is None else roster.get(record["gateway"])
+            roster.restore(device_of(record, gateway), record["places"])
+            self._watching.remembers = True
+        for device in roster.everybody():
+            device.remembered = views.roles(device).shown
+            device.asked_before = bool(device.activity.asked)
+            if device.gateway is None:
+                identities.remember(device)
+        for device in [one for one in roster.everybody() if one.gateway is None]:
+            for other in views.words.of(device).merge:
+                own, same = roster.get(roster.current(device.id)), roster.get(other)
+                if own is not None and same is not None and own is not same:
+                    roster.merge(own, same)
+
+    def changed(self, file_name: FileName) -> Iterator[Record]:
+        """What the next run has to know of the devices that changed since the last time."""
+        for device in self._roster.everybody():
+            if not device.seen_now:
+                continue
+            self._watching.mark(device)
+            stamp = device.stamp()
+            if stamp != device.saved:
+                device.saved = stamp
+                yield record_of(device, file_name)
+
+    def forgotten(self) -> list[str]:
+        """Ids of devices that were forgotten since the last time that all was saved."""
+        return [*self._roster.forgotten]
+
+    def saved(self) -> None:
+        """What has changed, and who was forgotten, is known to the next run now."""
+        self._roster.forgotten.clear()
+
+    def save_again(self) -> None:
+        """Nothing of it was kept: all of it is what the next run has to know."""
+        for device in self._roster.everybody():
+            # What was kept before may be there all the same.
+            device.saved = device.saved and (0,)
 
 
 def record_of(device: Device, file_name: FileName) -> Record:

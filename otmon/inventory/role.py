@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from otmon.inventory.activity import Activity
     from otmon.inventory.device import Device
+    from otmon.model.asset import Words
 
 SHOWN_FROM = 0.6
 """The score from which a role is shown."""
@@ -162,6 +163,15 @@ def roles_of(device: Device, settled: Sequence[str] = ()) -> Roles:
         alike = [role for role in _LOOK_ALIKE if score.get(role, 0.0) >= ALIKE_FROM]
         candidates += sorted(alike, key=lambda role: -score[role])
     return Roles(shown, tuple(candidates), tuple(settled), tuple(reasons))
+
+
+def settled_roles(words: Words) -> tuple[str, ...]:
+    """The roles that a person settled, by what was said of a device."""
+    settled = words.roles
+    is_controller = not settled or bool(SERVERS.intersection(settled))
+    if words.safety and is_controller and "safety_controller" not in settled:
+        return (*settled, "safety_controller")
+    return settled
 
 
 def _own_words(device: Device) -> dict[str, float]:

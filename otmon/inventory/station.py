@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from otmon._engine import Behaviour
     from otmon.inventory.claim_book import Told
     from otmon.inventory.news import News
+    from otmon.inventory.roster import Roster
+    from otmon.inventory.watching import Watching
 
 MAX_STATIONS = 512
 """Stations kept behind one gateway."""
@@ -31,28 +33,19 @@ def family(protocol: str) -> str:
 class Stations:
     """Counts what stations answer."""
 
-    def __init__(
-        self,
-        site: str,
-        news: News,
-        number: Callable[[], int],
-        knows: Callable[[], bool],
-        confirm: Callable[[Device], None],
-    ) -> None:
+    def __init__(self, site: str, news: News, roster: Roster, watching: Watching) -> None:
         """Takes what a device needs, and who is told of one.
 
         Args:
             site: The name of the site.
             news: Who is told of a new station.
-            number: Gives the number of the next device.
-            knows: Whether the site is known, so that what is new is news.
-            confirm: Notes that a gateway is a device for sure.
+            roster: Gives numbers to devices, and notes that a gateway is one for sure.
+            watching: Whether the site is known, so that what is new is news.
         """
         self._site = site
         self._news = news
-        self._number = number
-        self._knows = knows
-        self._confirm = confirm
+        self._roster = roster
+        self._watching = watching
 
     def answers(self, server: Device, behaviour: Behaviour, unit: int, before: int) -> None:
         """Takes what a station answered, new or counted on.
@@ -95,14 +88,14 @@ class Stations:
         if len(answers) < 2:
             return
         gateway.changes()
-        self._confirm(gateway)
+        self._roster.note_confirmed(gateway)
         for unit, station in sorted(answers.items()):
             if (protocol, unit) in gateway.nested:
                 continue
             key = f"{gateway.key}/{protocol}/{unit}"
             device = Device(
                 asset_id(self._site, gateway.segment, key),
-                self._number(),
+                self._roster.next_number(),
                 gateway.segment,
                 gateway.vlan,
                 key,
@@ -110,7 +103,7 @@ class Stations:
                 protocol=protocol,
                 unit=unit,
             )
-            device.new = self._knows()
+            device.new = self._watching.knows
             device.confirmed = device.seen_now = True
             device.frame = gateway.frame
             device.seen(station.first_ns, station.last_ns)

@@ -28,7 +28,7 @@ def conversation(client_ip: str, server_ip: str, protocol: str | None, **other: 
 def behaviour(server_ip: str, unit: int | None, **other: Any) -> Any:
     """Reads of a unit that were answered a hundred times."""
     facts: dict[str, Any] = {"server_mac": None, "vlan": None, "protocol": "modbus"}
-    facts |= {"status": "ok", "count": 100, "first_seen_ns": 0, "last_seen_ns": S}
+    facts |= {"status": "ok", "count": 100, "first_seen_ns": 0, "last_seen_ns": S, "new": False}
     facts |= {
         "id": f"{server_ip}/{unit}/{other}",
         "behaviour": hash((server_ip, unit, repr(other))),

@@ -9,7 +9,8 @@ import pytest
 from inventory.observations import S, address, behaviour, claim, conversation
 
 from otmon.config import Config
-from otmon.inventory.inventory import MAX_UNCONFIRMED, Inventory
+from otmon.inventory.inventory import Inventory
+from otmon.inventory.roster import MAX_UNCONFIRMED
 from otmon.model.asset import Words
 from otmon.model.context import AssetFacts
 from otmon.site_description import AssetWords, Segment, Site, Zone

@@ -9,8 +9,9 @@ from inventory.observations import S, address, conversation
 from inventory.test_changes import LAPTOP, PLC, later, learned, told, types
 
 from otmon.inventory import contest
-from otmon.inventory import inventory as bounds
-from otmon.inventory.inventory import MAX_ADDRESSES, Inventory
+from otmon.inventory import roster as bounds
+from otmon.inventory.inventory import Inventory
+from otmon.inventory.roster import MAX_ADDRESSES
 
 ROUTER = "00:1b:1b:00:99:01"
 
@@ -119,4 +120,4 @@ def test_what_was_told_of_addresses_stays_within_its_bound(
             inventory.address(address(mac, f"10.0.0.{number}"))
         inventory.address(address(PLC, f"10.0.0.{number}", last_seen_ns=20 * S))
 
-    assert 4 == len(inventory._places._contests._told)
+    assert 4 == len(inventory._roster.places._contests._told)
