@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from otmon import _engine
 from otmon.advisory_lists import read_advisories
 from otmon.alerts.aggregate import Aggregator
-from otmon.baseline.compare import Baseline, Found
+from otmon.baseline.compare import Baseline
+from otmon.baseline.judging import Found
 from otmon.baseline.watch import Watch, deviation_event
 from otmon.config import Config
 from otmon.detectors.indicator import IndicatorMatch

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from otmon.baseline.book import Address as Place
 from otmon.baseline.book import is_known
-from otmon.baseline.compare import Baseline, Found
+from otmon.baseline.compare import Baseline
 from otmon.baseline.deed import CARRIERS, FOLDED_CLASSES, Deed, folded
 from otmon.baseline.deviation import Deviation, Frame
 from otmon.baseline.habits import Habits
+from otmon.baseline.judging import Found
 from otmon.fields import CHANGE_CLASSES
 from otmon.model.event import Event, FieldValue
 from otmon.model.statement import Key, Party, Range, Statement, Verdict

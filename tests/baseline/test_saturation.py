@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from otmon.baseline.compare import Baseline, Found
+from otmon.baseline.compare import Baseline
 from otmon.baseline.deed import Deed
+from otmon.baseline.judging import Found
 from otmon.baseline.review import Word, settle
 from otmon.config import Baseline as Settings
 from otmon.model.statement import Key, Statement
