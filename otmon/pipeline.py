@@ -15,8 +15,9 @@ from otmon import _engine
 from otmon.advisory_lists import read_advisories
 from otmon.alerts.aggregate import Aggregator
 from otmon.baseline.compare import Baseline
+from otmon.baseline.events import deviation_event
 from otmon.baseline.judging import Found
-from otmon.baseline.watch import Watch, deviation_event
+from otmon.baseline.watch import Watch
 from otmon.config import Config
 from otmon.detectors.indicator import IndicatorMatch
 from otmon.detectors.quality import Quality

@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from otmon.baseline.book import Address as Place
+from otmon.baseline import events
 from otmon.baseline.book import is_known
 from otmon.baseline.compare import Baseline
 from otmon.baseline.deed import CARRIERS, FOLDED_CLASSES, Deed, folded
 from otmon.baseline.deviation import Deviation, Frame
 from otmon.baseline.habits import Habits
 from otmon.baseline.judging import Found
+from otmon.baseline.parties import Parties, Who
 from otmon.fields import CHANGE_CLASSES
-from otmon.model.event import Event, FieldValue
-from otmon.model.statement import Key, Party, Range, Statement, Verdict
+from otmon.model.event import Event
+from otmon.model.statement import Key, Range, Statement, Verdict
 
 if TYPE_CHECKING:
     from otmon._engine import Address, Behaviour, Conversation, Transaction
-
-Who = Callable[[str | None, str | None, int | None], str | None]
-"""Gives the asset id of IP, MAC and VLAN; none where it is no asset."""
 
 SESSION_CLASSES = frozenset(
     ("auth_login", "auth_fail", "auth_change", "lock", "unlock", "session_open")
@@ -34,12 +31,6 @@ SESSION_FACTS = {
     "dnp3.auth_user": "user",
 }
 """Fields of protocols that say so, each with the word for it."""
-EPHEMERAL_PORT = 32_768
-"""Ports from which on a number says nothing about what is spoken."""
-HIGH_PORTS = frozenset((34_962, 34_963, 34_964, 44_818, 47_808, 48_898, 55_000, 62_900))
-"""Those among them that do: of PROFINET, EtherNet/IP, BACnet, ADS, FL-net and CC-Link."""
-MAX_PAIRS = 65_536
-"""Pairs of hardware and IP address of a run that are remembered."""
 
 _NOTHING = Found(Verdict("enforcing"))
 
@@ -88,17 +79,14 @@ class Watch:
         """
         baseline.begin_run()
         self._baseline = baseline
-        self._who = who
-        self._name = name
+        self._parties = Parties(baseline, who, name, ports)
         self._file_name = file_name
         self._is_public = is_public
         self._in_window = in_window
         self._habits = Habits(mode)
-        self._ports = ports
         self._crosses = crosses
         self._seen: dict[int, _Seen] = {}
         self._flows: dict[int, int] = {}
-        self._pairs: dict[Place, None] = {}
 
     def renew(
         self,
@@ -210,7 +198,9 @@ class Watch:
             value = record.fields.get(name)
             if value is None:
                 continue
-            key = Key("session", *self._ends(record), record.protocol, None, "", words, str(value))
+            key = Key(
+                "session", *self._parties.ends(record), record.protocol, None, "", words, str(value)
+            )
             fact = self._baseline.fact(
                 key,
                 record.time_ns,
@@ -223,47 +213,16 @@ class Watch:
 
     def complete(self, event: Event) -> None:
         """Gives what a detector found its verdict: values, rhythm and order are habits, too."""
-        kind = NOVEL_OF.get(event.text("anomaly.type") or "")
-        if kind is None:
-            return
-        verdict = event.verdict or self._verdict_on(event)
-        if verdict is None or kind in verdict.novel:
-            return
-        event.verdict = replace(
-            verdict,
-            novel=(*verdict.novel, kind),
-            expected=verdict.expected or event.text("anomaly.expected"),
-            observed=verdict.observed or event.text("anomaly.observed"),
-        )
-
-    def _verdict_on(self, event: Event) -> Verdict | None:
-        """What is known of the conversation of an event that is no operation."""
-        record, book = event.record, self._baseline.book
-        vlan = getattr(record, "vlan", None)
-        ends = [
-            book.who((ip, mac, vlan)) or book.at(ip, vlan)
-            for ip, mac in (
-                (getattr(record, f"{end}_ip", None), getattr(record, f"{end}_mac", None))
-                for end in ("client", "server")
-            )
-        ]
-        client, server = ends
-        if client is None or server is None or event.service is None:
-            return None
-        edge = book.edge((client, server, event.service))
-        if edge is None:
-            return None
-        state = "enforcing" if edge.enforcing else "learning"
-        return Verdict(state, unsaturated=edge.unsaturated)
+        events.complete(event, self._baseline.book)
 
     def conversation(self, record: Conversation) -> Found:
         """Takes a conversation, new or with new counts; gives what is said of it."""
         known = self._flows.get(record.id, 0)
         self._flows[record.id] = record.flow_count
-        edge = self._edge(record)
+        edge = self._parties.edge(record)
         if not known:
-            self._baseline.identified(edge, self._names_before(record))
-        if self._is_a_rest(record, edge):
+            self._baseline.identified(edge, self._parties.names_before(record))
+        if self._parties.is_a_rest(record, edge):
             return _NOTHING
         found = _NOTHING
         dissected = record.protocol is not None and record.protocol not in CARRIERS
@@ -275,94 +234,17 @@ class Watch:
         self._baseline.talked(edge, record.flow_count - known, record.last_seen_ns)
         return found
 
-    def _is_a_rest(self, record: Conversation, edge: tuple[str, str, str]) -> bool:
-        """Whether a flow that nobody could dissect is the rest of something known.
-
-        Of one whose beginning was not seen nobody knows who asked; and on the
-        port of a protocol that the two speak it is that, with its messages lost.
-        """
-        client, server, name = edge
-        book = self._baseline.book
-        if record.protocol is not None:
-            carried = CARRIERS.get(record.protocol, ())
-        elif name.endswith("/dynamic") and book.knows_peer(server, client):
-            return True
-        else:
-            spoken = self._ports.get((record.transport, record.server_port), ())
-            carried = (*spoken, *(one for outer in spoken for one in CARRIERS.get(outer, ())))
-        return any(book.edge((client, server, protocol)) is not None for protocol in carried)
-
-    def _names_before(self, record: Conversation) -> Iterator[str]:
-        """What a conversation may have been called until its protocol was known."""
-        port = (record.transport, record.server_port)
-        if record.protocol is not None:
-            spoken = self._ports.get(port, ())
-            if record.protocol in spoken or not CARRIERS.keys().isdisjoint(spoken):
-                yield f"{port[0]}/{port[1]}"
-            yield from (outer for outer, inner in CARRIERS.items() if record.protocol in inner)
-
-    def _edge(self, record: Conversation) -> tuple[str, str, str]:
-        protocol = record.protocol
-        if protocol is None:
-            port = record.server_port
-            if record.transport not in ("tcp", "udp"):
-                protocol = record.transport
-            elif port >= EPHEMERAL_PORT and port not in HIGH_PORTS:
-                protocol = f"{record.transport}/dynamic"
-            else:
-                protocol = f"{record.transport}/{port}"
-        return *self._ends(record), protocol
-
-    def _ends(self, record: Behaviour | Transaction | Conversation) -> tuple[str, str]:
-        vlan = record.vlan
-        return (
-            self._party((record.client_ip, record.client_mac, vlan)),
-            self._party((record.server_ip, record.server_mac, vlan)),
-        )
-
-    def _party(self, address: Place) -> str:
-        """The id that statements know an address by.
-
-        An address keeps its id through a run, even if the inventory learns more
-        about who has it: what was learned under one id is not news under another.
-        """
-        book = self._baseline.book
-        known = book.who(address)
-        if known is not None:
-            return known
-        ip, mac, vlan = address
-        known = book.at(ip, vlan)
-        if known is not None and self._baseline.learns:
-            # Seen on both sides of a router, or through either of two cards.
-            book.add_address(address, known)
-            return known
-        place = ip or mac or "unknown"
-        identity = self._who(ip, mac, vlan) or (place if vlan is None else f"{place} vlan {vlan}")
-        name = self._name(ip, mac, vlan) or place
-        return book.add_party(Party(identity, name, ip, mac, vlan)).id
-
     def address(self, record: Address) -> None:
         """Takes a pair of hardware and IP address: where a known device is seen as well."""
-        if record.ip is not None and self._baseline.learns and len(self._pairs) < MAX_PAIRS:
-            self._pairs[record.ip, record.mac, record.vlan] = None
+        self._parties.address(record)
 
     def finish(self) -> None:
-        """The run has ended: devices get the ids that the inventory has for them now."""
+        """The run has ended: habits are kept, and devices get the ids that they have now."""
         book = self._baseline.book
         for seen in self._seen.values():
             if seen.statement.habits and book.get(seen.statement.key) is seen.statement:
                 book.changed[seen.statement.key] = None
-        for pair in self._pairs:
-            identity = book.at(pair[0], pair[2])
-            if identity is not None and book.who(pair) is None:
-                book.add_address(pair, identity)
-        now: dict[str, set[str]] = {}
-        for address, identity in book.addresses():
-            now.setdefault(identity, set()).add(self._who(*address) or identity)
-        # What turned out to be several devices keeps its name: what it did cannot be told apart.
-        ids = {old: min(new) for old, new in now.items() if len(new) == 1 and old not in new}
-        if ids:
-            self._baseline.rename(ids)
+        self._parties.finish()
 
     def _may_learn(self, record: Behaviour | Transaction | Conversation) -> bool:
         """Whether it may become normal by itself.
@@ -411,7 +293,7 @@ class Watch:
             return None
         status = record.status
         return Deed(
-            *self._ends(record),
+            *self._parties.ends(record),
             record.protocol,
             record.unit,
             record.operation_class,
@@ -446,33 +328,3 @@ def _is_group(ip: str | None, mac: str | None) -> bool:
     if mac is not None and int(mac[:2], 16) & 1:
         return True
     return ip is not None and (ip == "255.255.255.255" or ip.startswith("ff"))
-
-
-NOVEL_OF = {
-    "value_range": "value_range",
-    "value_set": "value_set",
-    "period_change": "period",
-    "unknown_transition": "sequence",
-}
-"""What detectors with a memory of their own find, by the baseline's word for it."""
-
-
-def deviation_event(event: Event, found: Found, kind: str) -> Event:
-    """What the baseline says of an event, as an event of its own."""
-    verdict = found.verdict
-    own: Mapping[str, FieldValue] = {
-        "event.provider": "baseline",
-        "anomaly.type": kind,
-        "anomaly.expected": verdict.expected,
-        "anomaly.observed": verdict.observed,
-        "anomaly.since": verdict.first_seen_ns,
-    }
-    record = event.record
-    if getattr(record, "new", True):
-        shown = event.derive("ot_anomaly", own)
-    else:
-        # A behaviour that is known did something new just now.
-        shown = event.derive("ot_anomaly", own, (record.latest_frame,))
-        shown.time_ns = record.last_seen_ns
-    shown.verdict = verdict
-    return shown
