@@ -14,14 +14,14 @@ from otmon.sinks import outbox
 from otmon.sinks.elastic.connection import Server, connect
 from otmon.sinks.elastic.sender import Sender
 from otmon.sinks.outbox import Document
-from otmon.state import site_file
+from otmon.state import advice
 from otmon.state.site_file import SiteFile
 
 
 def test_a_state_that_another_process_holds_is_waited_for_and_nothing_is_lost_or_doubled(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(site_file, "BUSY_S", 0.05)
+    monkeypatch.setattr(advice, "BUSY_S", 0.05)
     path, known = tmp_path / "site.otmon", Config()
     names = [f"{n:032x}" for n in range(3)]
     with SiteFile.open(path, durable=False) as site, site.transaction() as db:

@@ -25,9 +25,9 @@ CAPTURES = (PCAPS / "s7comm" / "stop_start.pcapng", PCAPS / "demo" / "plant.pcap
 
 ANALYSE = """
 import os, signal, sys
-from otmon.state import site_file
+from otmon.state import connection
 state, captures, at = sys.argv[1], sys.argv[2:4], int(sys.argv[4])
-connect = site_file._connect
+connect = connection.connect
 statements = 0
 def watched(*arguments, **options):
     db = connect(*arguments, **options)
@@ -38,7 +38,7 @@ def watched(*arguments, **options):
             os.kill(os.getpid(), signal.SIGKILL)
     db.set_trace_callback(traced)
     return db
-site_file._connect = watched
+connection.connect = watched
 import otmon
 from otmon.runs import learn_into
 for capture in captures:

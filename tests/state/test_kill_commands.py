@@ -19,7 +19,7 @@ from places import PCAPS
 import otmon
 from otmon.cli import group
 from otmon.runs import learn_into
-from otmon.state import baseline, journal, site_file
+from otmon.state import baseline, connection, journal
 from otmon.state.journal import Entry
 from otmon.state.site_file import SiteFile
 
@@ -98,7 +98,7 @@ def after_seconds(seconds: float) -> list[str]:
 
 def at_statement(number: int) -> list[str]:
     """Ends this process when its n-th statement begins; gives those that have begun."""
-    connect = site_file._connect
+    connect = connection.connect
     begun: list[str] = []
 
     def traced(statement: str) -> None:
@@ -111,7 +111,7 @@ def at_statement(number: int) -> list[str]:
         db.set_trace_callback(traced)
         return db
 
-    site_file._connect = watched
+    connection.connect = watched
     return begun
 
 

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from otmon.errors import StateError
-from otmon.state import site_file
-from otmon.state.site_file import APPLICATION_ID, SiteFile, newest_version
+from otmon.state import migration
+from otmon.state.migration import APPLICATION_ID, newest_version
+from otmon.state.site_file import SiteFile
 
 INCREMENTAL = 2
 """How SQLite says that a file can give pages back a few at a time."""
@@ -202,11 +203,11 @@ def test_a_migration_is_taken_as_a_whole_or_not_at_all(tmp_path, monkeypatch):
     with SiteFile.open(path) as site:
         note(site, "kept")
     steps = tmp_path / "steps"
-    shutil.copytree(site_file._STEPS, steps)
+    shutil.copytree(migration._STEPS, steps)
     number = newest_version() + 1
     step = steps / f"{number:04d}_more.sql"
     step.write_text("CREATE TABLE more (x);\nCREATE TABLE meta (clash);\n")
-    monkeypatch.setattr(site_file, "_STEPS", steps)
+    monkeypatch.setattr(migration, "_STEPS", steps)
     with pytest.raises(StateError):
         SiteFile.open(path)
     step.write_text("CREATE TABLE more (x);\nINSERT INTO more VALUES ('a;b');\n")
