@@ -446,6 +446,12 @@ _BASELINE: tuple[Field, ...] = (
         "What is settled about that statement.",
         values=frozenset(STATEMENT_STATES),
     ),
+    Field(
+        "baseline.normal",
+        Kind.BOOLEAN,
+        "Whether what was learned for good, approved or muted covers the event, and nothing of it "
+        "is new.",
+    ),
     Field("baseline.expected", Kind.KEYWORD, "The nearest thing that is normal, in words."),
     Field("baseline.observed", Kind.KEYWORD, "What was done instead, in words."),
     Field("baseline.first_seen", Kind.DATE, "When the like was seen first."),

@@ -94,7 +94,12 @@ class Analysis:
         self._config = config
         self._memory = memory
         calendar = self._calendar = SiteCalendar(config)
-        self._judge = Judge(rules.events, rules.correlations, calendar.zone)
+        self._judge = Judge(
+            rules.events,
+            rules.correlations,
+            calendar.zone,
+            has_baseline=memory is not None or baseline is not None,
+        )
         self._wanted = [*wanted_besides_rules(config), *wanted_by(rules.events)]
         """What the rules have to see one by one."""
         self._rule_errors = tuple(str(error) for error in rules.errors)
@@ -213,7 +218,13 @@ class Analysis:
         rules = site_rules(config)
         calendar = SiteCalendar(config)
         fresh = self._make_watchers(config, self._watchers.quality)
-        self._judge = Judge(rules.events, rules.correlations, calendar.zone, before=self._judge)
+        self._judge = Judge(
+            rules.events,
+            rules.correlations,
+            calendar.zone,
+            before=self._judge,
+            has_baseline=self._baseline is not None,
+        )
         self._wanted = [*wanted_besides_rules(config), *wanted_by(rules.events)]
         self._rule_errors = tuple(str(error) for error in rules.errors)
         self._inventory.configure(config)

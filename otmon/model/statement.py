@@ -21,6 +21,9 @@ KINDS: tuple[str, ...] = (
 Range = tuple[int, int]
 """Lowest and highest address, both included."""
 
+_SETTLED = frozenset(("learned", "approved", "muted"))
+"""States of statements about what is no news, or none that is to be told."""
+
 ANY_MODE = "any"
 """The operating mode of a site that has none."""
 
@@ -145,3 +148,8 @@ class Verdict:
     """How often the like was seen before."""
     unsaturated: bool = False
     """Whether the conversation was still showing new things when it began to enforce."""
+
+    @property
+    def normal(self) -> bool:
+        """Whether what was learned for good, approved or muted covers it, and nothing is new."""
+        return not self.novel and self.statement_state in _SETTLED

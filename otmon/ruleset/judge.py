@@ -13,7 +13,7 @@ from typing import TypeVar
 from otmon.model.context import Context
 from otmon.model.event import NEVER_NS, Event
 from otmon.model.kept_event import Json, Reader, Writer
-from otmon.model.layout import RELATION_FIELDS, SAID_FIELDS, SHAPE_FIELDS, FieldValue
+from otmon.model.layout import RELATION_FIELDS, SAID_FIELDS, SHAPE_FIELDS, FieldValue, Layout
 from otmon.model.likeness import Likeness
 from otmon.model.rule import Match, Rule
 from otmon.ruleset.compile import Predicate, compile_condition, reasons
@@ -32,6 +32,8 @@ from otmon.ruleset.correlate import Grouping, correlators
 from otmon.ruleset.group import Correlator
 from otmon.ruleset.of_device import remembering
 
+_UNJUDGED = Event(Likeness("", None, None, Layout({})), None, 0)
+"""An event of which no baseline says anything."""
 MAX_SHAPES = 4096
 """Shapes whose buckets are remembered; when there are more, all are made anew."""
 LATE_FIELDS = (
@@ -111,6 +113,8 @@ class Judge:
         correlations: Sequence[CorrelationRule] = (),
         time_zone: datetime.tzinfo = datetime.UTC,
         before: Judge | None = None,
+        *,
+        has_baseline: bool = True,
     ) -> None:
         """Takes the rules.
 
@@ -122,7 +126,10 @@ class Judge:
             before: The judge that this one takes over from: correlations that have not
                 changed, and whose members have not, go on with what they counted. It must
                 not be asked any more.
+            has_baseline: Whether events have verdicts of a baseline; where they have none,
+                what rules ask of it costs nothing.
         """
+        self._has_baseline = has_baseline
         self._silent = {
             member for rule in correlations if not rule.generate for member in rule.members
         }
@@ -358,7 +365,13 @@ class Judge:
     def _select(
         self, category: str, service: str | None, operation_class: str | None
     ) -> Iterator[_Ready]:
-        decide = _by_text({"ot.operation.class": operation_class, "network.protocol": service})
+        by_text = _by_text({"ot.operation.class": operation_class, "network.protocol": service})
+
+        def decide(test: Test) -> bool | None:
+            if not self._has_baseline and _asks_only_baseline(test):
+                return self._compiled(test)(_UNJUDGED)
+            return by_text(test)
+
         for one in self._events:
             if one.category not in (None, category) or one.service not in (None, service):
                 continue
@@ -431,6 +444,11 @@ def _asks_only(test: Test, fields: frozenset[str]) -> bool:
     if isinstance(test.criterion, SameAs) and test.criterion.field not in fields:
         return False
     return test.field in fields
+
+
+def _asks_only_baseline(test: Test) -> bool:
+    """Whether a test asks for nothing but what the baseline says."""
+    return test.field.startswith("baseline.") and not isinstance(test.criterion, SameAs)
 
 
 def _by_text(known: Mapping[str, str | None]) -> Callable[[Test], bool | None]:

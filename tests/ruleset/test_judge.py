@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from otmon.model.event import event_from_transaction
 from otmon.model.rule import Rule
-from otmon.ruleset.condition import CorrelationRule, Equals, EventRule, Test
+from otmon.model.statement import Verdict
+from otmon.ruleset.condition import And, CorrelationRule, Equals, EventRule, Not, Test
 from otmon.ruleset.correlate import Grouping
 from otmon.ruleset.judge import Judge
 from tests.records import SECOND, START, Transaction
@@ -236,3 +239,24 @@ def test_a_changed_rule_begins_anew():
     changed = replace(STORM, rule=replace(STORM.rule, version="1"))
 
     assert [[]] == fired(Judge([REFUSED], [changed], before=before), refusal(2))
+
+
+@pytest.mark.parametrize("has_baseline", [True, False])
+def test_without_a_baseline_nothing_is_normal_and_nothing_deviates(has_baseline: bool):
+    normal = Test("baseline.normal", Equals((True,)))
+    enforcing = Test("baseline.state", Equals(("enforcing",)))
+    beyond = replace(STOPPED, condition=And((STOPPED.condition, Not(normal))))
+    deviates = replace(REFUSED, condition=And((STOPPED.condition, enforcing)))
+    judge = Judge([beyond, deviates], has_baseline=has_baseline)
+    stop = event_from_transaction(Transaction(operation_class="mode_stop"))
+
+    assert ["r-1"] == [one.rule.id for one in judge.judge(stop)]
+
+
+def test_what_is_normal_is_judged_where_there_is_a_baseline():
+    normal = Test("baseline.normal", Equals((True,)))
+    judge = Judge([replace(STOPPED, condition=And((STOPPED.condition, Not(normal))))])
+    stop = event_from_transaction(Transaction(operation_class="mode_stop"))
+    stop.verdict = Verdict("enforcing", statement_state="approved")
+
+    assert [] == judge.judge(stop)
