@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import socket
 import ssl
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from urllib.parse import urlsplit
 
@@ -18,20 +18,16 @@ from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
 from otmon._engine import version as own_version
 from otmon.errors import OptionsError
 from otmon.model.finding import FAILURE, OK, WARNING, Finding
-from otmon.sinks.elastic import newest, setup
+from otmon.sinks.elastic import cluster, newest, setup
 from otmon.sinks.elastic.asking import ask
 from otmon.sinks.elastic.catalogue import LATEST, STREAMS
+from otmon.sinks.elastic.cluster import some
 from otmon.sinks.elastic.connection import Server, connect, in_words, trust
 
 TIMEOUT_S = 10.0
 """How long a server may take to answer one question."""
 EXPIRES_S = 14 * 86_400
 """A certificate that lasts no longer than this should be renewed."""
-CLOCK_S = 5.0
-"""Clocks may differ by so much: more than a slow answer makes."""
-_FLOOD = 0.95
-_HEADROOM = 100e9
-"""Where Elasticsearch stops writing unless it is told otherwise."""
 _ADDS = ("auto_configure", "create_doc")
 _REPLACES = ("auto_configure", "create_index", "index")
 _TOO_MUCH = ("read", "delete", "delete_index", "manage")
@@ -69,11 +65,11 @@ def examine(
         if fit is None and all(one.status != FAILURE for one in answers):
             fit = client
     if fit is not None:
-        yield from _license(fit)
+        yield from cluster.licence(fit)
         yield from _privileges(fit, namespace)
         yield from _templates(fit)
-        yield from _clock_and_disks(fit, clock_ns)
-        yield from _blocks(fit, namespace)
+        yield from cluster.clocks_and_disks(fit, clock_ns)
+        yield from cluster.blocks(fit, namespace)
         if sensor is not None:
             yield from newest.examine(fit, namespace, clock_ns, sensor)
 
@@ -189,18 +185,6 @@ def _refused(host: str, error: ApiError) -> Finding:
     return Finding("server", FAILURE, f"{host} answers {status}", "See the log of the server.")
 
 
-def _license(client: Elasticsearch) -> Iterator[Finding]:
-    answer = ask(client, "/_license")
-    if isinstance(answer, int):
-        return  # nothing of otmon needs one that is paid for
-    found = answer.get("license", {})
-    says = f"{found.get('type')}, {found.get('status')}"
-    if found.get("status") == "active":
-        yield Finding("licence", OK, says)
-    else:
-        yield Finding("licence", WARNING, says, "Renew it, or go back to the free one (basic).")
-
-
 def _privileges(client: Elasticsearch, namespace: str) -> Iterator[Finding]:
     streams = [f"{one}-{namespace}" for one in STREAMS if one != LATEST]
     latest = f"{LATEST}-{namespace}"
@@ -220,15 +204,15 @@ def _privileges(client: Elasticsearch, namespace: str) -> Iterator[Finding]:
             "Turn on xpack.security.enabled.",
         )
         return
-    cluster, index = answer["cluster"], answer["index"]
+    of_cluster, of_targets = answer["cluster"], answer["index"]
     missing = [
         f"{name} on {target}"
         for target, names in [*((one, _ADDS) for one in streams), (latest, _REPLACES)]
         for name in names
-        if not index[target].get(name)
+        if not of_targets[target].get(name)
     ]
-    beyond = sorted({name for one in index.values() for name in _TOO_MUCH if one.get(name)})
-    beyond += [f"{name} on the cluster" for name in _FAR_TOO_MUCH if cluster.get(name)]
+    beyond = sorted({name for one in of_targets.values() for name in _TOO_MUCH if one.get(name)})
+    beyond += [f"{name} on the cluster" for name in _FAR_TOO_MUCH if of_cluster.get(name)]
     make = "Make a key with `otmon elastic setup --create-key`."
     if missing:
         more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
@@ -242,7 +226,7 @@ def _privileges(client: Elasticsearch, namespace: str) -> Iterator[Finding]:
             f"the key may do more than a sensor has to: {', '.join(beyond)}",
             f"{make} Whoever takes a sensor has its key.",
         )
-    if not cluster.get("monitor"):
+    if not of_cluster.get("monitor"):
         yield Finding(
             "privileges",
             WARNING,
@@ -270,113 +254,20 @@ def _templates(client: Elasticsearch) -> Iterator[Finding]:
     say = "Run `otmon elastic setup`"
     if names := by_state.get("missing"):
         yield Finding(
-            "templates", FAILURE, f"missing: {_some(names)}", f"{say}; until then nothing is sent."
+            "templates", FAILURE, f"missing: {some(names)}", f"{say}; until then nothing is sent."
         )
     if names := by_state.get("foreign"):
-        yield Finding("templates", FAILURE, f"not otmon's: {_some(names)}", f"{say} --force.")
+        yield Finding("templates", FAILURE, f"not otmon's: {some(names)}", f"{say} --force.")
     if names := by_state.get("older"):
-        yield Finding("templates", WARNING, f"of an older otmon: {_some(names)}", f"{say}.")
+        yield Finding("templates", WARNING, f"of an older otmon: {some(names)}", f"{say}.")
     if names := by_state.get("newer"):
         yield Finding(
             "templates",
             WARNING,
-            f"of a newer otmon: {_some(names)}",
+            f"of a newer otmon: {some(names)}",
             "Update otmon here; what it sends is taken all the same.",
         )
     if names := by_state.get("differs"):
-        yield Finding("templates", WARNING, f"not as otmon has them: {_some(names)}", f"{say}.")
+        yield Finding("templates", WARNING, f"not as otmon has them: {some(names)}", f"{say}.")
     if set(by_state) == {"same"}:
         yield Finding("templates", OK, f"all {len(states)} are those of otmon {own_version()}")
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return f"{', '.join(names[:3])}{more}"
-
-
-def _clock_and_disks(client: Elasticsearch, clock_ns: Callable[[], int]) -> Iterator[Finding]:
-    wanted = "nodes.*.name,nodes.*.timestamp,nodes.*.fs.total"
-    before_s = clock_ns() / 1e9
-    answer = ask(client, f"/_nodes/stats/os,fs?filter_path={wanted}")
-    after_s = clock_ns() / 1e9
-    if isinstance(answer, int):
-        return
-    share, headroom = _flood_stage(client)
-    for node in answer.get("nodes", {}).values():
-        name = node.get("name", "?")
-        if "timestamp" in node:
-            # It was noted somewhere between question and answer.
-            there_s = node["timestamp"] / 1e3
-            off_s = max(before_s - there_s, there_s - after_s, 0.0)
-            way = "ahead of" if there_s > after_s else "behind"
-            if off_s > CLOCK_S:
-                yield Finding(
-                    "clock",
-                    WARNING,
-                    f"node {name} is {off_s:,.0f} s {way} this machine",
-                    "Set both by NTP: rules in Kibana look for what was ingested lately.",
-                )
-            else:
-                yield Finding("clock", OK, f"node {name} differs by less than {CLOCK_S:.0f} s")
-        total = node.get("fs", {}).get("total", {})
-        if total.get("total_in_bytes"):
-            yield _disk(name, total, share, headroom)
-
-
-def _disk(name: str, total: Mapping[str, int], share: float, headroom: float) -> Finding:
-    whole, free = total["total_in_bytes"], total.get("available_in_bytes", 0)
-    least = min(whole * (1 - share), headroom)
-    says = (
-        f"node {name}: {free / 1e9:,.1f} GB of {whole / 1e9:,.1f} GB are free; "
-        f"below {least / 1e9:,.1f} GB nothing is written"
-    )
-    if free < least:
-        return Finding("disk", FAILURE, says, "Delete old data or add disk; what is sent waits.")
-    if free < 1.5 * least:
-        return Finding("disk", WARNING, says, "Delete old data or add disk before it is full.")
-    return Finding("disk", OK, says)
-
-
-def _flood_stage(client: Elasticsearch) -> tuple[float, float]:
-    """The share of a disk at which writing stops, and the free bytes that are always enough."""
-    place = "cluster.routing.allocation.disk"
-    answer = ask(client, f"/_cluster/settings?include_defaults=true&filter_path=*.{place}")
-    share, headroom = _FLOOD, _HEADROOM
-    if isinstance(answer, int):
-        return share, headroom
-    for layer in ("defaults", "persistent", "transient"):
-        disk = answer.get(layer, {})
-        for part in place.split("."):
-            disk = disk.get(part, {})
-        marks = disk.get("watermark", {})
-        if found := re.fullmatch(r"([\d.]+)%", str(marks.get("flood_stage", ""))):
-            share = float(found[1]) / 100
-        if found := re.fullmatch(r"([\d.]+)GB", str(marks.get("flood_stage.max_headroom", ""))):
-            headroom = float(found[1]) * (1 << 30)
-    return share, headroom
-
-
-def _blocks(client: Elasticsearch, namespace: str) -> Iterator[Finding]:
-    answer = ask(client, "/_cluster/state/blocks")
-    if isinstance(answer, int):
-        return
-    blocks = answer.get("blocks", {})
-    found: dict[str, list[str]] = {}
-    for one in blocks.get("global", {}).values():
-        if "write" in one.get("levels", ()):
-            found.setdefault(str(one.get("description")), []).append("the whole cluster")
-    ours = tuple(f"{one}-{namespace}" for one in STREAMS)
-    for index, by_id in blocks.get("indices", {}).items():
-        for one in by_id.values():
-            if index.removeprefix(".ds-").startswith(ours) and "write" in one.get("levels", ()):
-                found.setdefault(str(one.get("description")), []).append(index)
-    for description, names in found.items():
-        yield Finding(
-            "blocks",
-            FAILURE,
-            f"{_some(names)}: {description}",
-            "Make room on the disks of the server; it lifts the block by itself then. One that "
-            "somebody set: PUT INDEX/_settings with index.blocks.* null. What is sent waits.",
-        )
-    if not found:
-        yield Finding("blocks", OK, "no index of otmon is blocked")

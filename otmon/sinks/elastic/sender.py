@@ -14,26 +14,13 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from json.encoder import encode_basestring_ascii as _quoted
-from typing import Any
 
-from elastic_transport import ConnectionError as Unreachable
-from elastic_transport import SerializationError, TlsError, TransportError
-from elasticsearch import ApiError, Elasticsearch, UnsupportedProductError
+from elasticsearch import Elasticsearch
 
 from otmon.sinks import dead_letters, ledger, outbox
 from otmon.sinks.elastic import documents
-from otmon.sinks.elastic.catalogue import LATEST
-from otmon.sinks.elastic.connection import in_words
-from otmon.sinks.elastic.documents import Moment
-from otmon.sinks.elastic.results import (
-    Action,
-    Verdict,
-    alone_wait_s,
-    is_hopeless,
-    of_items,
-    of_status,
-)
+from otmon.sinks.elastic.bulk import Answer, Bulk, is_plain
+from otmon.sinks.elastic.results import Action, Verdict, alone_wait_s, is_hopeless
 from otmon.sinks.outbox import Bounds, Document, Failure, Row, Store
 
 BATCH_DOCUMENTS = 1_000
@@ -45,12 +32,6 @@ PAUSE_S = 60.0
 MANY_DEAD = 100
 """Dead letters within a minute beyond which something is wrong with more than a document."""
 MINUTE_NS = 60_000_000_000
-_FILTER = (
-    "took,errors,items.*.status,items.*._id,items.*.error.type,items.*.error.reason,"
-    "items.*.failure_store"
-)
-_EVENT = b'{"event":{'
-"""How every body begins, so that the time of sending can be added."""
 _ALL_IN_VAIN = 8
 """Documents that are refused one by one with 400 before the request itself is suspected."""
 
@@ -84,26 +65,26 @@ class _Round:
 class _Flight:
     """A request on its way, by a thread that nobody has to wait for at the end."""
 
-    def __init__(self, rows: list[Row], ask: Callable[[], Verdict | list[Verdict]]) -> None:
+    def __init__(self, rows: list[Row], ask: Callable[[], Answer]) -> None:
         self.rows = rows
-        self._said: Verdict | list[Verdict] | None = None
+        self._answer: Answer | None = None
         self._failed: BaseException | None = None
         self._thread = threading.Thread(target=self._go, args=(ask,), daemon=True)
         self._thread.start()
 
-    def _go(self, ask: Callable[[], Verdict | list[Verdict]]) -> None:
+    def _go(self, ask: Callable[[], Answer]) -> None:
         try:
-            self._said = ask()
+            self._answer = ask()
         except BaseException as error:
             self._failed = error
 
-    def landed(self) -> Verdict | list[Verdict]:
+    def landed(self) -> Answer:
         """What the server said, when it has."""
         self._thread.join()
         if self._failed is not None:
             raise self._failed
-        assert self._said is not None  # it said something, or failed
-        return self._said
+        assert self._answer is not None  # it came, or asking failed
+        return self._answer
 
 
 class Sender:
@@ -126,7 +107,7 @@ class Sender:
         """`sending`, `backing off` or `paused`."""
         self.reason = ""
         self._store = store
-        self._client = client
+        self._bulk = Bulk(client, clock_ns)
         self._bounds = bounds or Bounds()
         self._probe = probe
         self._clock_ns = clock_ns
@@ -134,7 +115,6 @@ class Sender:
         self._log = log
         self._limit = BATCH_DOCUMENTS
         self._failures = 0
-        self._version: tuple[int, int] | None = None
         self._ready = False
         self._flight: _Flight | None = None
         self._deaths: deque[tuple[int, int]] = deque()
@@ -148,9 +128,10 @@ class Sender:
             0 where there may be more to send, None where nothing is due.
         """
         if not self._ready:
-            refused = self._get_ready()
+            refused = self._bulk.get_ready()
             if refused is not None:
                 return self._wait(refused, None)
+            self._ready = True
         flight, self._flight = self._flight or self._launch(self._next([])), None
         if flight is None:
             self._become("sending", "")
@@ -197,41 +178,6 @@ class Sender:
             waited_s += wait_s
             sleep(wait_s)
 
-    # Before the first batch
-
-    def _get_ready(self) -> Verdict | None:
-        """Look who answers and whether the templates are there; why not, where that stops it."""
-        try:
-            info = self._client.info()
-            number = str(info["version"]["number"])
-            major, minor = number.split(".")[:2]
-            self._version = int(major), int(minor)
-        except ApiError as error:
-            # A key without `monitor` may not ask; the oldest form of requests goes everywhere.
-            if error.meta.status != 403:
-                return _of_error(error)
-            self._version = None
-        except (TransportError, UnsupportedProductError) as error:
-            return _of_error(error)
-        except (KeyError, ValueError, TypeError):
-            self._version = None
-        try:
-            # Without otmon's templates the server would guess types from the first document.
-            # Of the last only set-up brings one: an integration package cannot.
-            for name in ("logs-otmon.alert", LATEST):
-                self._client.indices.get_index_template(name=name)
-        except ApiError as error:
-            if error.meta.status == 404:
-                return Verdict(
-                    Action.PAUSE, "", "the templates are missing. Run `otmon elastic setup`", 404
-                )
-            if error.meta.status != 403:
-                return _of_error(error)
-        except TransportError as error:
-            return _of_error(error)
-        self._ready = True
-        return None
-
     # One batch
 
     def _next(self, besides: Sequence[Row]) -> list[Row]:
@@ -246,78 +192,55 @@ class Sender:
                 besides=[row.seq for row in besides],
             )
         # The latest state of devices goes into an index, not into a stream.
-        return [row for row in rows if _is_plain(row) is _is_plain(rows[0])]
+        return [row for row in rows if is_plain(row) is is_plain(rows[0])]
 
     def _launch(self, rows: list[Row]) -> _Flight | None:
-        return _Flight(rows, lambda: self._request(rows)) if rows else None
+        return _Flight(rows, lambda: self._bulk.send(rows)) if rows else None
 
-    def _send(self, rows: list[Row], said: Verdict | list[Verdict], took: _Round) -> None:
+    def _send(self, rows: list[Row], first: Answer, took: _Round) -> None:
         """Take what the server said of documents; send them in parts where it wants no other."""
         waiting = [rows]
-        answers = [said]
+        answers = [first]
         lonely = 0
         while waiting and took.stopped is None:
             part = waiting.pop()
-            answer = answers.pop() if answers else self._request(part)
-            if not isinstance(answer, Verdict):
-                self._sort(part, answer, took)
+            answer = answers.pop() if answers else self._bulk.send(part)
+            said = answer.said
+            if not isinstance(said, Verdict):
+                self._sort(part, said, took)
                 lonely = 0
                 continue
-            match answer.action:
+            match said.action:
                 case Action.SHRINK | Action.SPLIT if len(part) > 1:
-                    took.shrunk = took.shrunk or answer.action is Action.SHRINK
-                    if answer.action is Action.SPLIT and lonely == 0:
+                    took.shrunk = took.shrunk or said.action is Action.SHRINK
+                    if said.action is Action.SPLIT and lonely == 0:
                         if self._is_form_refused():
-                            took.stopped = _form(answer)
+                            took.stopped = _form(said)
                             return
                         lonely = 1
                     half = len(part) // 2
                     waiting += [part[half:], part[:half]]
                 case Action.SHRINK:
-                    took.dead.append((part[0], Failure(413, "too_big", answer.reason)))
+                    took.dead.append((part[0], Failure(413, "too_big", said.reason)))
                 case Action.SPLIT:
                     lonely += 1
                     if (lonely in (1, _ALL_IN_VAIN)) and self._is_form_refused():
-                        took.stopped = _form(answer)
+                        took.stopped = _form(said)
                         return
-                    kind = answer.kind or "bad_request"
-                    took.dead.append((part[0], Failure(400, kind, answer.reason)))
+                    kind = said.kind or "bad_request"
+                    took.dead.append((part[0], Failure(400, kind, said.reason)))
                 case _:
                     # What is too much at once may be little enough in parts.
-                    took.shrunk = took.shrunk or answer.status == 429
-                    took.stopped = answer
-                    took.retry_after_s = self._retry_after_s
-
-    _retry_after_s: float | None = None
+                    took.shrunk = took.shrunk or said.status == 429
+                    took.stopped = said
+                    took.retry_after_s = answer.retry_after_s
 
     def _is_form_refused(self) -> bool:
         """Whether the server refuses even a document that is known to be good."""
         if self._probe is None:
             return False
-        answer = self._request([Row(0, self._probe(), 0, 0)])
-        return isinstance(answer, Verdict) and answer.action is Action.SPLIT
-
-    def _request(self, rows: Sequence[Row]) -> Verdict | list[Verdict]:
-        """What the server says of each document, or of the whole request."""
-        self._retry_after_s = None
-        more: dict[str, Any] = {}
-        if not _is_plain(rows[0]) and (self._version is None or self._version >= (8, 13)):
-            more["require_data_stream"] = True
-        if self._version is not None and self._version >= (8, 18):
-            more["include_source_on_error"] = False
-        try:
-            answer = self._client.bulk(
-                operations=_lines(rows, self._clock_ns()), filter_path=_FILTER, **more
-            )
-        except ApiError as error:
-            self._retry_after_s = _retry_after_s(error)
-            return _of_error(error)
-        except (TransportError, UnsupportedProductError) as error:
-            return _of_error(error)
-        verdicts = of_items(answer.body, len(rows))
-        if verdicts is None:
-            return Verdict(Action.RETRY, "", "the answer does not say what became of each document")
-        return verdicts
+        said = self._bulk.send([Row(0, self._probe(), 0, 0)]).said
+        return isinstance(said, Verdict) and said.action is Action.SPLIT
 
     def _sort(self, rows: Sequence[Row], verdicts: Sequence[Verdict], took: _Round) -> None:
         now_ns = self._clock_ns()
@@ -422,78 +345,9 @@ class Sender:
             ledger.note(db, state=state, reason=reason, since=str(self._clock_ns()))
 
 
-def _is_plain(row: Row) -> bool:
-    """Whether it goes into an index of its own name, and not into a data stream."""
-    return row.document.target.startswith(LATEST)
-
-
-def _form(answer: Verdict) -> Verdict:
-    reason = f"the server refuses every request: {answer.reason}"
-    return Verdict(Action.PAUSE, answer.kind, reason, answer.status)
-
-
-def _lines(rows: Sequence[Row], now_ns: int) -> Any:
-    """Action and body of each document, with the time of sending in the body.
-
-    The client passes lines of bytes on as they are, though its types do not say so.
-    """
-    ingested = f'{_EVENT.decode()}"ingested":"{Moment(now_ns).text()}",'.encode()
-    lines: list[bytes] = []
-    for row in rows:
-        one = row.document
-        version = f',"version":{one.version},"version_type":"external_gte"'
-        where = f'"_index":{_quoted(one.target)},"_id":{_quoted(one.id)}'
-        lines.append(f'{{"{one.op}":{{{where}{version if one.op == "index" else ""}}}}}'.encode())
-        body = one.body
-        if body.startswith(_EVENT) and not body.startswith(b'{"event":{}'):
-            body = ingested + body[len(_EVENT) :]
-        lines.append(body)
-    return lines
-
-
-def _of_error(error: Exception) -> Verdict:
-    """What to do after the client raised."""
-    match error:
-        case UnsupportedProductError():
-            return Verdict(
-                Action.PAUSE, "", "what answers is no Elasticsearch. Check the address of hosts"
-            )
-        case ApiError():
-            kind, reason = _told(error)
-            verdict = of_status(error.meta.status, kind, "")
-            if reason:
-                return Verdict(
-                    verdict.action, kind, f"{verdict.reason} ({reason[:300]})", verdict.status
-                )
-            return verdict
-        case TlsError():
-            return Verdict(
-                Action.PAUSE,
-                "tls",
-                f"the certificate of the server is not trusted ({in_words(error)}). "
-                "Name its CA in ca_file; checks are never weakened",
-            )
-        case SerializationError():
-            return Verdict(Action.RETRY, "", "the answer was cut short or garbled")
-        case Unreachable():
-            return Verdict(Action.RETRY, "", f"the server cannot be reached ({in_words(error)})")
-    return Verdict(Action.RETRY, "", in_words(error))
-
-
-def _told(error: ApiError) -> tuple[str, str]:
-    body = error.body
-    inner = body.get("error") if isinstance(body, dict) else None
-    if isinstance(inner, dict):
-        return str(inner.get("type", "")), str(inner.get("reason", ""))
-    return "", ""
-
-
-def _retry_after_s(error: ApiError) -> float | None:
-    said = error.meta.headers.get("retry-after")
-    try:
-        return None if said is None else min(max(float(said), 0.0), 3600.0)
-    except ValueError:
-        return None
+def _form(said: Verdict) -> Verdict:
+    reason = f"the server refuses every request: {said.reason}"
+    return Verdict(Action.PAUSE, said.kind, reason, said.status)
 
 
 def health_probe(sensor: documents.Sensor, clock_ns: Callable[[], int]) -> Callable[[], Document]:
