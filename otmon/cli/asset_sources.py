@@ -11,7 +11,7 @@ from typing import Any
 
 from otmon.advisory_lists import read_advisories
 from otmon.cli import console, site
-from otmon.cli.complaints import complain_of
+from otmon.cli.complaints import complain, complain_of
 from otmon.config import Config
 from otmon.errors import UsageError
 from otmon.inventory.advisory import Advisories
@@ -50,8 +50,8 @@ def of_site(file: SiteFile, settings: Config) -> tuple[Asset, ...]:
         watched_ns=remembered.watched_ns,
     )
     read = read_advisories(map(settings.place, settings.advisories.files))
-    for problem in read.problems:
-        console.err().print(f"otmon: {problem}", soft_wrap=True)
+    complain(read.problems)
+    complain(inventory.remarks())
     inventory.advisories = Advisories(read.advisories)
     return inventory.assets(lambda _: "")
 

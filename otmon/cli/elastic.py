@@ -16,6 +16,7 @@ from typing import Protocol
 import click
 
 from otmon.cli import console, options, site
+from otmon.cli.complaints import complain
 from otmon.cli.elastic_health import doctor, status
 from otmon.cli.elastic_setup import setup
 from otmon.cli.shipments import send_all, sender, spool, write_all, writer
@@ -218,8 +219,7 @@ def replay(
 
         with spool() as own:
             read = bundle.replay(own, [Path(path) for path in paths], bounds_of(known))
-            for remark in read.remarks:
-                console.err().print(f"otmon: {remark}", soft_wrap=True)
+            complain(read.remarks)
             line = send_all(own, known, elastic_url, sensor, "The files are untouched.")
         console.out().print(line)
         return

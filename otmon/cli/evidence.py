@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from otmon.cli import console, options, site
+from otmon.cli.complaints import complain
 from otmon.config import load
 from otmon.errors import UsageError
 from otmon.evidence.frames import CONTEXT, MAX_FRAMES, Evidence, collect, is_evidence, save
@@ -72,8 +73,7 @@ def evidence(
         raise UsageError(f"{path} is no evidence of otmon. Name another with -o, or say --force.")
     else:
         save(made.capture, path)
-    for remark in made.remarks:
-        console.err().print(f"otmon: {remark}", soft_wrap=True)
+    complain(made.remarks)
     if output == "-":
         return
     if output_format == "json":

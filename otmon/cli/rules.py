@@ -7,11 +7,12 @@ import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from otmon.cli import console, options
+from otmon.cli.complaints import complain
 from otmon.cli.site import today
 from otmon.config import Config, load
 from otmon.errors import RuleError, UsageError
@@ -63,7 +64,7 @@ def list_rules(config: str | None, output_format: str, only_off: bool) -> None:
         sys.stdout.write("\n")
     else:
         rule_tables.rules(console.out(), rows)
-    _complain(found)
+    complain(map(str, found.errors))
 
 
 @rules.command("lint")
@@ -220,8 +221,7 @@ def convert_rules(
         from otmon.evidence.frames import save
 
         save(text.encode(), output, private=False)
-    for line in done.refused:
-        console.err().print(f"otmon: left out: {line}", soft_wrap=True)
+    complain(f"left out: {line}" for line in done.refused)
     if names and done.refused:
         raise RuleError("Not every rule could be converted. Its line above says why.")
 
@@ -262,8 +262,3 @@ def _captures_of(folder: Path) -> Path | None:
         if (above / "pcaps").is_dir():
             return above / "pcaps"
     return None
-
-
-def _complain(found: Any) -> None:
-    for error in found.errors:
-        console.err().print(f"otmon: {error}", soft_wrap=True)

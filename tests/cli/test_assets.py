@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import run
+from commands import invoked, run
 from places import PCAPS
 
 import otmon
@@ -49,6 +49,19 @@ def test_a_state_has_the_devices_of_its_captures(state: Path) -> None:
     assert ["10.20.2.11", "10.20.2.13", "10.20.2.21"] == [
         asset["ip"][0] for asset in listed(state, "--role", "plc")
     ]
+
+
+def test_assets_of_the_configuration_that_the_state_does_not_have_are_named(
+    state: Path, tmp_path: Path
+) -> None:
+    settings = tmp_path / "otmon.toml"
+    settings.write_text(
+        '[[assets]]\nmatch = "10.20.2.11"\n[[assets]]\nmatch = "10.20.2.99"\n', encoding="utf-8"
+    )
+
+    assert "otmon: 1 of [[assets]] in the configuration match no device: 10.20.2.99\n" == (
+        invoked("assets", "list", "--state", state, "--config", settings).stderr
+    )
 
 
 def test_a_table_fits_80_columns_and_leads_on(state: Path) -> None:

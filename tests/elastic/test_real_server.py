@@ -439,4 +439,4 @@ class TestSecure:
         sender.step()
 
         assert "paused" == sender.state
-        assert "ca_file" in sender.reason
+        assert "--elastic-ca" in sender.reason

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from elastic_stub import Answer, Stub, error, items
+from elastic_transport import TlsError
+from elasticsearch import Elasticsearch
 
 from otmon.sinks import dead_letters, outbox
 from otmon.sinks.elastic.connection import Server, connect
@@ -421,6 +423,22 @@ def test_how_the_sender_is_stands_in_the_state(site, stub, make):
         facts = outbox.status(db).facts
     assert "paused" == facts["state"]
     assert "API key" in facts["reason"]
+
+
+def test_a_certificate_that_nobody_trusts_pauses_and_says_where_its_ca_is_named(
+    site, make, monkeypatch
+):
+    def refused(*_: object, **__: object) -> None:
+        raise TlsError("self-signed certificate")
+
+    fill(site, "a")
+    monkeypatch.setattr(Elasticsearch, "info", refused)
+    sender = make()
+    sender.step()
+
+    assert "paused" == sender.state
+    assert "(self-signed certificate)" in sender.reason
+    assert "[elastic] ca_file or with --elastic-ca" in sender.reason
 
 
 def test_jitter_makes_a_wait_shorter_and_never_longer(site, stub, clock):

@@ -139,7 +139,7 @@ def _of_error(error: Exception) -> Verdict:
                 Action.PAUSE,
                 "tls",
                 f"the certificate of the server is not trusted ({in_words(error)}). "
-                "Name its CA in ca_file; checks are never weakened",
+                "Name its CA in [elastic] ca_file or with --elastic-ca; checks are never weakened",
             )
         case SerializationError():
             return Verdict(Action.RETRY, "", "the answer was cut short or garbled")

@@ -77,7 +77,8 @@ def examine(
 def _certificate(host: str, server: Server, clock_ns: Callable[[], int]) -> Iterator[Finding]:
     parts = urlsplit(host)
     if parts.scheme != "https":
-        yield Finding("TLS", WARNING, f"{host}: nothing is encrypted", "Use https:// and ca_file.")
+        advice = "Use https://, and name the CA in [elastic] ca_file or with --elastic-ca."
+        yield Finding("TLS", WARNING, f"{host}: nothing is encrypted", advice)
         return
     place = (parts.hostname or "", parts.port or 443)
     try:
