@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import heapq
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from otmon.model.alert import Alert
 from otmon.model.document import render_time
 from otmon.model.notice import Sight
+from otmon.model.statement import Edge
 
+HOUR_NS = 3_600 * 1_000_000_000
+MAX_EDGES = 8
+"""Edges whose learning is shown, those with the latest news."""
 QUIET_S = 10.0
 """A mirror port without a frame for so long is worth a word."""
 
@@ -69,6 +74,35 @@ class View:
     """What could not be read or written."""
     problems: tuple[tuple[str, str], ...]
     """What else is wrong with the sensor, by what it is."""
+
+
+def learned_of(edges: Iterable[Edge]) -> dict[str, tuple[int, int]]:
+    """Of each protocol the edges that are learned, and all."""
+    learned: dict[str, tuple[int, int]] = {}
+    for edge in edges:
+        done, every = learned.get(edge.protocol, (0, 0))
+        learned[edge.protocol] = (done + edge.enforcing, every + 1)
+    return learned
+
+
+def progress(
+    edges: Iterable[Edge], name: Callable[[str], str], quiet_hours: float, learning_days: float
+) -> Iterator[Progress]:
+    """The edges with the latest news, of those that are still learned.
+
+    Args:
+        edges: All of them.
+        name: Gives what people call a device, by its id.
+        quiet_hours: After so long without anything new an edge is learned.
+        learning_days: After so long it is learned in any case.
+    """
+    learning = (edge for edge in edges if not edge.enforcing)
+    for edge in heapq.nlargest(MAX_EDGES, learning, key=lambda one: one.new_ns):
+        quiet = edge.quiet_ns / max(quiet_hours * HOUR_NS, 1)
+        lasted = (edge.last_seen_ns - edge.first_seen_ns) / HOUR_NS
+        share = max(quiet, lasted / max(learning_days * 24, 1e-9))
+        ends = name(edge.client), name(edge.server)
+        yield Progress(*ends, edge.protocol, min(share, 1.0), edge.new_ns)
 
 
 def faults_of(view: View) -> dict[str, str]:

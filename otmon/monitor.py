@@ -7,8 +7,6 @@ network: frames are read by the engine's own thread, whatever Python does.
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import os
 import time
 from collections import deque
@@ -21,12 +19,10 @@ from typing import Any
 from otmon import _engine
 from otmon.config import Config
 from otmon.errors import CaptureError, OptionsError, OtmonError, StateError
-from otmon.evidence.frames import MAX_FRAMES, make
-from otmon.evidence.store import EvidenceStore
 from otmon.fault_log import FaultLog
-from otmon.live_view import News, Progress, View, faults_of
-from otmon.model.alert import AlertEvidence
-from otmon.model.notice import Sight
+from otmon.interface_sights import InterfaceSights
+from otmon.live_evidence import LiveEvidence
+from otmon.live_view import News, Progress, View, faults_of, learned_of, progress
 from otmon.model.observed import event_from_notice
 from otmon.model.statement import Edge
 from otmon.pdu_log import PduLog
@@ -51,15 +47,12 @@ WAIT_S = 0.25
 """How long one look at the engine lasts at most, in seconds: signals wait as long."""
 EARLY_S = 0.4
 """How long a request that matters may wait for its answer before it is told, in packet time."""
-MAX_EDGES = 8
-"""Edges whose learning is shown, those with the latest news."""
-HOUR_NS = 3_600 * 1_000_000_000
+UNSEEN_NS = 24 * 3_600 * 1_000_000_000
+"""Time of watching after which it is worth a word that an asset of the site was never seen."""
 LATEST = 20
 """Alerts that are shown, the latest."""
 MAX_BEHAVIOURS = 300_000
 """Behaviours that a run remembers: more than the engine does at a time."""
-MAX_EVIDENCE = 50
-"""Alerts whose frames are saved at a time: of a flood of them the first."""
 MAX_CONTENTS = 1_000
 """Transfers that a run remembers."""
 
@@ -160,15 +153,12 @@ class _Watch(Analysis):
         self._ended = False
         engine.know(memory.known())
         engine.watch(self._wanted)
-        self._began_s = self._looked_s = time.monotonic()
-        self._before = dict.fromkeys(self._names, (0, 0, 0))
-        """Of each interface its packets, bytes and lost frames at the last look."""
-        self._lost_ns: dict[str, int | None] = {}
-        """When each interface lost frames last."""
+        self._began_s = time.monotonic()
+        self._sights = InterfaceSights(engine, self._names, self._began_s)
         with site.reading() as db:
             self._told = alerts.last_change(db)
         folder = site.path.with_name(f"{site.path.name}.evidence")
-        self._evidence = EvidenceStore(folder, config.monitor.evidence_mib << 20)
+        self._evidence = LiveEvidence(engine, self._names, folder, config.monitor)
         self._log = None
         if config.monitor.pdu_log is not None:
             self._log = PduLog(
@@ -283,7 +273,11 @@ class _Watch(Analysis):
         self._tell_news()
         if not self._ended and now_ns is not None:
             self._early.settle(now_ns)
-        self._save_evidence()
+        try:
+            if self._aggregator.has_news and self._evidence.save(self._aggregator):
+                self._complaints.pop("evidence", None)
+        except CaptureError as error:
+            self._complaints["evidence"] = str(error)
         files = self._engine.files()
         talks = self._conversations.values()
         others: list[Callable[[Any], None]] = [self._fault_log.write]
@@ -347,6 +341,7 @@ class _Watch(Analysis):
                 *self._remarks,
                 *self._complaints.values(),
                 *(words for _, words in self._sensor_watch.problems(self._engine.now_ns())),
+                *self._unseen(),
             ],
             **self._gauge.figures(),
             **delivery(db),
@@ -362,33 +357,6 @@ class _Watch(Analysis):
                 self._log.write(lines)
             except OptionsError as error:
                 self._complaints["log"] = str(error)
-
-    def _save_evidence(self) -> None:
-        """Save the frames behind new alerts, before others take their place in memory."""
-        if not self._aggregator.has_news or not self._config.monitor.evidence_ring_mib:
-            return
-        fresh = (
-            (one, alert)
-            for one, alert in self._aggregator.unsaved(self._names.__getitem__)
-            if one.frames and one.evidence is None
-        )
-        chosen = list(itertools.islice(fresh, MAX_EVIDENCE))
-        if not chosen:
-            return
-        wanted = [one.places for one, _ in chosen]
-        selections = self._engine.recent_frames(wanted, most_frames=MAX_FRAMES)
-        for (one, alert), selection in zip(chosen, selections, strict=True):
-            evidence = make(alert, selection)
-            if not any(frame.is_evidence for frame in evidence.frames):
-                continue
-            try:
-                path = self._evidence.add(alert.id, evidence)
-            except CaptureError as error:
-                self._complaints["evidence"] = str(error)
-                return
-            self._complaints.pop("evidence", None)
-            places = tuple(frame.place for frame in evidence.frames if frame.is_evidence)
-            one.evidence = AlertEvidence(str(path), places, ())
 
     def _forget(self) -> None:
         """Keeps what a run without end remembers within bounds: the state has the rest."""
@@ -406,7 +374,7 @@ class _Watch(Analysis):
         self._engine.watch(self._wanted)
         config, settings = self._config, self._config.monitor
         self._live_memory.configure(config)
-        self._evidence.most_bytes = settings.evidence_mib << 20
+        self._evidence.configure(settings)
         self._sensor_watch.configure(config.detectors.sensor, settings.disk_free_mib << 20)
         if self._log is not None:
             self._log.configure(
@@ -420,30 +388,30 @@ class _Watch(Analysis):
             self._remarks += (f"only a restart takes what changed in {', '.join(left)}",)
 
     def _view(self, now_s: float) -> View:
-        elapsed_s = max(now_s - self._looked_s, 1e-3)
-        self._looked_s = now_s
         counters = self._engine.counters()
         pdus = [(name[5:], count) for name, count in counters.items() if name[:5] == "pdus."]
         with self._site.reading() as db:
             counts = alerts.counts(db)
-        edges = [] if self._baseline is None else [*self._baseline.book.edges()]
-        learned: dict[str, tuple[int, int]] = {}
-        for edge in edges:
-            done, every = learned.get(edge.protocol, (0, 0))
-            learned[edge.protocol] = (done + edge.enforcing, every + 1)
+        edges: Sequence[Edge] = ()
+        learning: tuple[Progress, ...] = ()
+        if self._baseline is not None:
+            book, own = self._baseline.book, self._config.baseline
+            edges = [*book.edges()]
+            learning = tuple(progress(edges, book.name, own.quiet_hours, own.learning_days))
+        learned = learned_of(edges)
         enforcing_count = sum(done for done, _ in learned.values())
         return View(
             site=self._config.site.name,
             state=str(self._site.path),
             uptime_s=now_s - self._began_s,
-            interfaces=tuple(self._sights(elapsed_s)),
+            interfaces=self._sights.look(now_s),
             device_count=self._inventory.device_count,
             conversation_count=len(self._conversations),
             learning_count=len(edges) - enforcing_count,
             enforcing_count=enforcing_count,
             protocols=tuple(sorted(pdus, key=lambda one: (-one[1], one[0]))),
             learned=learned,
-            edges=tuple(self._progress(edges)),
+            edges=learning,
             confined=self._engine.confined,
             open_by_level={level: n for (status, level), n in counts.items() if status == "open"},
             latest=tuple(self._latest),
@@ -452,43 +420,11 @@ class _Watch(Analysis):
             problems=(
                 *((f"writing {what}", words) for what, words in self._complaints.items()),
                 *self._sensor_watch.problems(self._engine.now_ns()),
+                *(("configured assets", words) for words in self._unseen()),
             ),
         )
 
-    def _progress(self, edges: Sequence[Edge]) -> Iterator[Progress]:
-        """The edges with the latest news, of those that are still learned."""
-        if self._baseline is None:
-            return
-        name = self._baseline.book.name
-        settings = self._config.baseline
-        learning = (edge for edge in edges if not edge.enforcing)
-        for edge in heapq.nlargest(MAX_EDGES, learning, key=lambda one: one.new_ns):
-            quiet = edge.quiet_ns / max(settings.quiet_hours * HOUR_NS, 1)
-            lasted = (edge.last_seen_ns - edge.first_seen_ns) / HOUR_NS
-            share = max(quiet, lasted / max(settings.learning_days * 24, 1e-9))
-            ends = name(edge.client), name(edge.server)
-            yield Progress(*ends, edge.protocol, min(share, 1.0), edge.new_ns)
-
-    def _sights(self, elapsed_s: float) -> Iterator[Sight]:
-        now_ns = self._engine.now_ns()
-        facts = zip(self._engine.files(), self._engine.interfaces(), strict=False)
-        for file, interface in facts:
-            packets, volume, lost_before = self._before[file.path]
-            lost = interface.ring_drops + interface.driver_drops
-            self._before[file.path] = (file.packets, file.bytes, lost)
-            if lost > lost_before:
-                self._lost_ns[file.path] = now_ns
-            quiet_s = None
-            if file.last_seen_ns is not None and now_ns is not None:
-                quiet_s = max(0.0, (now_ns - file.last_seen_ns) / 1e9)
-            yield Sight(
-                name=file.path,
-                running=interface.running,
-                packets=file.packets,
-                packet_rate=(file.packets - packets) / elapsed_s,
-                bit_rate=8 * (file.bytes - volume) / elapsed_s,
-                dropped=lost,
-                lost_ns=self._lost_ns.get(file.path),
-                sent=interface.sent,
-                quiet_s=quiet_s,
-            )
+    def _unseen(self) -> Iterator[str]:
+        """What of the configuration was not seen, once that is not only a matter of waiting."""
+        if self._ended or self._inventory.watched_ns >= UNSEEN_NS:
+            yield from self._inventory.remarks()
