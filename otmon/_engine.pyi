@@ -494,8 +494,9 @@ class Address:
 class Claim:
     """Something said about an asset.
 
-    Leaves when new, when it is said again instead of another value, and when its
-    count changed.
+    Leaves when new, when it is said again instead of another value, and when it was
+    said again. Its counts are those since it left last, so that they may be added up:
+    where there are too many claims, those not said for longest begin anew.
     """
 
     @property
@@ -530,10 +531,10 @@ class Claim:
         """Belief in percent."""
     @property
     def count(self) -> int:
-        """How often it was said."""
+        """How often it was said since it left last."""
     @property
     def flow_count(self) -> int:
-        """In how many flows."""
+        """In how many flows more."""
     @property
     def time_ns(self) -> int:
         """Packet time of the first time."""

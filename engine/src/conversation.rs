@@ -16,7 +16,7 @@ use dissectors::registry::ProtocolId;
 
 pub use self::entry::Counted;
 use self::entry::Entry;
-pub use self::room::{Gone, PART};
+pub use self::room::Gone;
 use self::source::Source;
 pub use self::standing::Standing;
 use crate::limits::Limits;

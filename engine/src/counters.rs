@@ -122,8 +122,8 @@ counters! {
     calls_overflow "Clients and servers whose calls were not counted because the table was full.";
     addresses_evicted "Address pairs silent longest that made room for new ones.";
     addresses_overflow "Address pairs not kept because the table was full.";
-    claims "Distinct claims about assets.";
-    claims_overflow "Claims not kept because the table was full.";
+    claims "Claims about assets, without repeats.";
+    claims_evicted "Claims not said for longest that made room for new ones.";
     contents "Transfers hashed to their end.";
     contents_dropped "Transfers given up: too many at a time, or too long.";
     mirror_gaps "Mirrored packets missing by the sequence numbers of their tunnel.";

@@ -65,7 +65,6 @@ impl Counted {
             counters.sessions_evicted,
             counters.behaviours_evicted,
             counters.behaviours_overflow,
-            counters.claims_overflow,
             counters.contents_dropped,
         ];
         Self {

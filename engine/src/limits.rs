@@ -67,7 +67,7 @@ pub struct Limits {
     /// Pairs of hardware and IP address. One hardware address may hold the same share of
     /// them as a source of the flows.
     pub addresses: usize,
-    /// Distinct claims.
+    /// Distinct claims. Those about one device may be the same share of them.
     pub claims: usize,
     /// Transfers being hashed.
     pub contents: usize,

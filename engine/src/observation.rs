@@ -360,9 +360,9 @@ pub struct Claim {
     pub source: &'static str,
     /// Belief in percent.
     pub confidence: u8,
-    /// How often it was said.
+    /// How often it was said since it was told last.
     pub count: u64,
-    /// In how many flows.
+    /// In how many flows more.
     pub flow_count: u64,
     /// Packet time of the first time.
     pub time_ns: i64,

@@ -244,17 +244,12 @@ impl Observer {
     }
 
     /// Something that a dissector said about an asset.
-    pub fn claim(
-        &mut self,
-        facts: &Arc<FlowFacts>,
-        claim: &sink::Claim,
-        origin: Origin,
-        counters: &mut Counters,
-    ) {
+    pub fn claim(&mut self, facts: &Arc<FlowFacts>, claim: &sink::Claim, origin: Origin) {
         if self.quiet {
             return;
         }
-        if let Some(claim) = self.claims.note(facts, claim, origin, counters) {
+        let told = self.claims.note(facts, claim, origin);
+        for claim in self.claims.take_gone().into_iter().chain(told) {
             self.emit(Observation::Claim(Box::new(claim)));
         }
     }
@@ -362,6 +357,8 @@ impl Observer {
     pub fn flush(&mut self, counters: &mut Counters) {
         counters.addresses_evicted = self.addresses.evicted_count;
         counters.addresses_overflow = self.addresses.overflow_count;
+        counters.claims = self.claims.made;
+        counters.claims_evicted = self.claims.evicted_count;
         self.let_go(counters);
         counters.conversations = self.conversations.made();
         counters.conversations_overflow = self.conversations.overflow_count;

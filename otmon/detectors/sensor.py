@@ -221,7 +221,7 @@ class Sensor(Detector):
                 health,
                 "table_overflow",
                 "room for all that passes",
-                f"{health.left_out_count} flows, behaviours, claims or transfers left out",
+                f"{health.left_out_count} flows, behaviours or transfers left out",
             )
 
     def _tell(

@@ -111,7 +111,7 @@ class ClaimBook:
         return self.put(told)
 
     def put(self, told: Told) -> Contradiction | None:
-        """The same for a claim in its own words; its counts are those of a run so far."""
+        """The same for a claim in its own words; its counts are added to what is known."""
         of_attribute = self._told.setdefault(told.attribute, {})
         key = (told.value, told.source, told.unit)
         known = of_attribute.get(key)
@@ -123,9 +123,10 @@ class ClaimBook:
             before = (0, 0)
         else:
             before = (known.count, known.flow_count)
-            if told.count <= known.count:
-                return None
-            known.count, known.flow_count = told.count, max(told.flow_count, known.flow_count)
+            known.count += told.count
+            known.flow_count += told.flow_count
+            known.past_count += told.past_count
+            known.past_flow_count += told.past_flow_count
             known.confidence = max(known.confidence, told.confidence)
             if told.last_ns >= known.last_ns:
                 known.last_ns, known.last_frame = told.last_ns, told.last_frame

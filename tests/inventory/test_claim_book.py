@@ -6,7 +6,7 @@ from otmon.inventory.claim_book import MAX_DISTINCT, ClaimBook, Contradiction, T
 
 
 def told(value: str, count: int = 1, flows: int = 1, frame: int = 1, **other: object) -> Told:
-    """A device's own answer, said so often in this run."""
+    """A device's own answer, said so often since the last one."""
     facts: dict[str, object] = {"attribute": "serial", "source": "s7comm.read_szl"}
     facts |= {"confidence": 0.95, "ip": "10.0.0.1", "unit": None}
     facts |= {"first_ns": frame, "last_ns": frame, "frame": (0, frame), "last_frame": (0, frame)}
@@ -31,8 +31,8 @@ def test_another_answer_stands_after_three_sightings_in_two_conversations() -> N
     found, stands = said(
         told("A"),
         told("B", frame=2),
-        told("B", count=3, frame=4),
-        told("B", count=4, flows=2, frame=5),
+        told("B", count=2, flows=0, frame=4),
+        told("B", frame=5),
     )
 
     assert ([None, ("B", False), None, ("B", True)], "B") == (found, stands)
@@ -42,8 +42,8 @@ def test_an_old_answer_in_between_starts_the_count_again() -> None:
     found, stands = said(
         told("A"),
         told("B", count=2, frame=2),
-        told("A", count=2, frame=3),
-        told("B", count=3, flows=2, frame=4),
+        told("A", frame=3),
+        told("B", frame=4),
     )
 
     assert ([None, ("B", False), None, ("B", False)], "A") == (found, stands)
@@ -72,3 +72,14 @@ def test_distinct_claims_stay_within_their_bound() -> None:
 
     assert MAX_DISTINCT == len(list(book.of("module")))
     assert 100 - MAX_DISTINCT == book.evicted_count
+
+
+def test_what_two_devices_that_are_one_have_said_is_added_up() -> None:
+    book, other = ClaimBook(), ClaimBook()
+    book.put(told("A", count=2, past_count=10, past_flow_count=4))
+    other.put(told("A", count=3, flows=2, past_count=20, past_flow_count=5))
+    book.absorb(other.all())
+
+    [own] = book.of("serial")
+    counts = (own.count, own.flow_count, own.past_count, own.past_flow_count)
+    assert (5, 3, 30, 9) == counts

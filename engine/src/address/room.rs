@@ -6,9 +6,10 @@
 use std::collections::HashMap;
 
 use super::{Addresses, Entry, Key};
-use crate::conversation::{Conversations, PART, Standing};
+use crate::conversation::{Conversations, Standing};
 use crate::observation::Address;
 use crate::packet::Mac;
+use crate::slots;
 
 /// Frames, and the time between the first and the last, from which a pair is there.
 const FRAMES: u64 = 3;
@@ -40,19 +41,12 @@ impl Addresses {
             return None;
         }
         let most = if mac.is_some() { self.most_per_mac } else { self.most };
-        let wanted = most.div_ceil(PART);
         let talks = conversations.standings();
-        let mut all: Vec<_> = (0u32..)
+        let all = (0u32..)
             .zip(&self.entries)
             .filter(|(_, own)| own.live && (mac.is_none() || own.address.mac == mac))
-            .map(|(slot, own)| (rank(own, &talks), own.number, slot))
-            .collect();
-        if let Some(last) = wanted.checked_sub(1).filter(|last| *last < all.len()) {
-            all.select_nth_unstable(last);
-            all.truncate(wanted);
-        }
-        all.sort_unstable_by_key(|(_, number, _)| *number);
-        for ((standing, _), _, slot) in all {
+            .map(|(slot, own)| (rank(own, &talks), (own.number, slot)));
+        for ((standing, _), (_, slot)) in slots::leaving(all, most) {
             self.let_go(slot, standing);
         }
         let entries = &self.entries;

@@ -9,10 +9,7 @@ use std::collections::HashSet;
 use super::source::Source;
 use super::{Conversations, Place, key};
 use crate::observation::Conversation;
-
-/// The part of those there may be that leaves at a time: looking for them costs a look at
-/// each conversation.
-pub const PART: usize = 16;
+use crate::slots;
 
 /// Conversations that have left.
 #[derive(Debug, Default)]
@@ -48,23 +45,14 @@ impl Conversations {
             return None;
         }
         let most = if source.is_some() { self.most_per_source } else { self.most };
-        let wanted = most.div_ceil(PART);
-        let mut all: Vec<_> = (0u32..)
+        let all = (0u32..)
             .zip(&self.entries)
             .filter(|(_, own)| source.is_none_or(|source| own.source == source))
             .filter_map(|(slot, own)| {
-                let place = Place { slot, number: own.number? };
-                Some((own.pdus > 0, own.last_seen_ns, place))
-            })
-            .collect();
-        let rank = |(spoke, last_ns, place): &(bool, i64, Place)| (*spoke, *last_ns, place.number);
-        if let Some(last) = wanted.checked_sub(1).filter(|last| *last < all.len()) {
-            all.select_nth_unstable_by_key(last, rank);
-            all.truncate(wanted);
-        }
-        all.sort_unstable_by_key(|(.., place)| place.number);
-        for (spoke, _, place) in all {
-            self.let_go(place, spoke);
+                Some(((own.pdus > 0, own.last_seen_ns), (own.number?, slot)))
+            });
+        for ((spoke, _), (number, slot)) in slots::leaving(all, most) {
+            self.let_go(Place { slot, number }, spoke);
         }
         let entries = &self.entries;
         let stays = |slot: u32| entries.get(slot as usize).is_some_and(|own| own.number.is_some());

@@ -78,7 +78,7 @@ impl Session {
         // Half a name or half a file would be a false one.
         if !self.truncated {
             for claim in sink.claims() {
-                work.observer.claim(&self.facts, claim, told_by, work.counters);
+                work.observer.claim(&self.facts, claim, told_by);
             }
             for content in sink.contents() {
                 let piece = sink.copied(&content.bytes);

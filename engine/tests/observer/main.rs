@@ -9,6 +9,7 @@
 )]
 
 mod addresses;
+mod claims;
 mod room;
 mod table;
 mod told;
