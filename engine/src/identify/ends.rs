@@ -1,5 +1,7 @@
 //! The two ends of a flow: on whose ports they are, and which of them is the client.
 
+use core::cmp::Ordering;
+
 use dissectors::dissector::{Direction, Sender, Transport};
 use dissectors::registry::ProtocolId;
 
@@ -100,20 +102,29 @@ pub(super) fn client_of(
     }
 }
 
-/// Who is the client as far as ports tell.
+/// Ports over 1023 on which servers listen, whatever the port at the other end: a capture that
+/// begins within a connection shows nothing else of who opened it. Industrial protocols that no
+/// dissector reads, then usual others (IANA registry [S]; vendors' port lists [D]).
+const SERVER_PORTS: [u16; 30] = [
+    1911, 2222, 2404, 4840, 4911, 5006, 5007, 5094, 9600, 11740, 18245, 18246, 20256, 34962, 34964,
+    44818, 47808, 48898, 48899, 1433, 1883, 3306, 3389, 5432, 5671, 5672, 5900, 8080, 8443, 8883,
+];
+/// The port of DHCPv6 servers (RFC 8415, 7.2): that of its clients is lower.
+const DHCPV6_SERVER: u16 = 547;
+
+/// Who is the client as far as ports tell: the end with the likelier port is the server.
 pub(crate) fn client_by_port(view: &View<'_>, protocol: Option<ProtocolId>) -> Direction {
     let key = &view.identity.key;
     let transport = key.transport();
     let (a, b) = key.ports(Direction::AToB);
-    let is_own = |port: &u16| match protocol {
-        Some(protocol) => ports_of(protocol, transport).contains(port),
-        None => ProtocolId::ALL.iter().any(|any| ports_of(*any, transport).contains(port)),
+    let likely = |port: u16| match protocol {
+        Some(protocol) => u8::from(ports_of(protocol, transport).contains(&port)),
+        None if ProtocolId::ALL.iter().any(|any| ports_of(*any, transport).contains(&port)) => 2,
+        None => u8::from(port == DHCPV6_SERVER || SERVER_PORTS.contains(&port)),
     };
-    match (is_own(&a), is_own(&b)) {
-        (true, false) => Direction::BToA,
-        (false, true) => Direction::AToB,
-        _ if a < b => Direction::BToA,
-        _ if b < a => Direction::AToB,
-        _ => view.first,
+    match likely(a).cmp(&likely(b)).then(b.cmp(&a)) {
+        Ordering::Greater => Direction::BToA,
+        Ordering::Less => Direction::AToB,
+        Ordering::Equal => view.first,
     }
 }
