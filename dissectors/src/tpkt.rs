@@ -315,8 +315,9 @@ fn ending(tpdu: &Tpdu<'_>, cx: &Context<'_>, out: &mut Sink) {
 /// Hands a whole message to the protocol that it begins with. `message` is
 /// what this call to the dissector was given.
 fn hand_on(flow: &mut Flow, message: &[u8], part: &[u8], cx: &Context<'_>, out: &mut Sink) {
-    // S7comm-plus (72), MMS and TLS are not read yet.
-    if byte(part, 0) != Some(s7comm::PROTOCOL) {
+    let plus = s7comm::plus::is_message(part);
+    // MMS and TLS are not read yet.
+    if !plus && byte(part, 0) != Some(s7comm::PROTOCOL) {
         return;
     }
     if let Some((direction, caller)) = flow.caller
@@ -325,6 +326,10 @@ fn hand_on(flow: &mut Flow, message: &[u8], part: &[u8], cx: &Context<'_>, out: 
         let (role, confidence) = caller.claim();
         out.claim(Subject::Sender, Attribute::Role, role, "cotp_destination_tsap", confidence);
         flow.caller = None;
+    }
+    if plus {
+        s7comm::plus::claim(part, out);
+        return;
     }
     let pairing_key = flow.opened.map(|_| CONNECTION);
     let carried = Carried { pairing_key, ..Carried::default() };

@@ -20,6 +20,8 @@ SHOWN_FROM = 0.6
 """The score from which a role is shown."""
 ALIKE_FROM = 0.4
 """The score from which one is shown as possible, of several that look alike."""
+IDENTITY_FROM = 0.9
+"""The belief from which a device's own word is its identity, and is enough for a role."""
 
 PURDUE_LEVEL = {
     "field_device": 0.0,
@@ -147,7 +149,8 @@ def roles_of(device: Device, settled: Sequence[str] = ()) -> Roles:
     for reason in reasons:
         score[reason.role] = min(1.0, score.get(reason.role, 0.0) + reason.points)
     for role, belief in _own_words(device).items():
-        score[role] = min(1.0, score.get(role, 0.0) + belief * 0.5)
+        weight = belief if belief >= IDENTITY_FROM else belief * 0.5
+        score[role] = min(1.0, score.get(role, 0.0) + weight)
     asked = device.activity.asked
     telling = (*_ENGINEERING_DANGERS, "program_upload")
     dangers = sum(count for (_, token), count in asked.items() if token in telling)

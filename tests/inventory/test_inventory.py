@@ -225,6 +225,14 @@ def test_a_controller_that_reads_another_is_no_operator_station() -> None:
     assert (("plc",), (), ("plc",)) == (first.roles, first.role_candidates, second.roles)
 
 
+def test_an_identity_answer_that_names_the_role_is_enough_for_it() -> None:
+    (sure,) = assets([address(PLC_MAC, "10.0.0.1")], claims=[claim("10.0.0.1", "role", "plc")])
+    hint = claim("10.0.0.1", "role", "plc", confidence=60)
+    (unsure,) = assets([address(PLC_MAC, "10.0.0.1")], claims=[hint])
+
+    assert (("plc",), ()) == (sure.roles, unsure.roles)
+
+
 def test_a_role_is_never_earned_by_dangerous_operations_alone() -> None:
     attacker, _ = assets(
         [address(HMI_MAC, "10.0.0.1"), address(PLC_MAC, "10.0.0.2")],

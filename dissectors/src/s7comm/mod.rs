@@ -23,6 +23,7 @@ mod fields;
 mod function;
 mod item;
 mod pi_service;
+pub(crate) mod plus;
 mod programmer;
 mod szl;
 mod time;
