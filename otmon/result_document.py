@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,7 @@ from otmon.inventory.inventory import Inventory
 from otmon.model import result as document
 from otmon.model.alert import Alert
 from otmon.model.document import Deferred, Time
+from otmon.model.industrial import ETHERTYPES, OFTEN_OTHERWISE, OT_PORTS, OVER_ISO_TRANSPORT
 from otmon.model.link_type import link_type_name
 from otmon.model.result import Result
 
@@ -22,6 +24,10 @@ ONE_SIDED_SHARE = 0.8
 """Share of TCP flows with one direction only from which a capture is one-sided."""
 MIN_TCP_FLOWS = 5
 """Fewer flows do not tell whether a capture is one-sided."""
+CARRIER = "cotp"
+"""The protocol of a conversation whose messages are carried and not read."""
+HANDSHAKE = 8
+"""Packets that open and close a TCP connection, whatever it is for: fewer say nothing."""
 MAX_KEPT = 20_000
 """Conversations and transfers that are kept of a result."""
 
@@ -117,7 +123,40 @@ def _capture(taken: Taken) -> document.Capture:
         rule_errors=taken.rule_errors,
         remarks=taken.remarks,
         counters=dict(counters),
+        not_read=tuple(sorted(_not_read(taken), key=lambda one: (-one.packets, one.name))),
     )
+
+
+def _not_read(taken: Taken) -> Iterator[document.NotRead]:
+    """Industrial traffic that no dissector reads."""
+    dissected = {
+        (transport, port)
+        for info in _engine.protocols()
+        for transport, ports in (("tcp", info.tcp_ports), ("udp", info.udp_ports))
+        for port in ports
+    }
+    packets: Counter[tuple[str, str]] = Counter()
+    conversations: Counter[tuple[str, str]] = Counter()
+    for talk in taken.conversations:
+        port = (talk.transport, talk.server_port)
+        if talk.protocol == CARRIER and talk.packets >= HANDSHAKE + 2 * talk.pdus:
+            key = (OVER_ISO_TRANSPORT, CARRIER)
+        elif (
+            talk.protocol is None
+            and port in OT_PORTS
+            and port not in dissected | OFTEN_OTHERWISE
+            and (talk.transport != "tcp" or talk.packets >= HANDSHAKE)
+        ):
+            key = (OT_PORTS[port], f"{port[0]}/{port[1]}")
+        else:
+            continue
+        packets[key] += talk.packets
+        conversations[key] += 1
+    for (name, told_by), count in packets.items():
+        yield document.NotRead(name, told_by, conversations[name, told_by], count)
+    for kind, name in ETHERTYPES.items():
+        if frames := taken.counters.get(f"ethertypes.{kind:04x}"):
+            yield document.NotRead(name, f"ethertype 0x{kind:04x}", None, frames)
 
 
 def _protocols(taken: Taken) -> Iterator[document.Protocol]:

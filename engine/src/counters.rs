@@ -5,6 +5,10 @@ use std::collections::BTreeMap;
 use dissectors::anomaly::Anomaly;
 use dissectors::registry::ProtocolId;
 
+/// Ethertypes of industrial protocols that no dissector reads: PROFINET, EtherCAT,
+/// POWERLINK, GOOSE, GSE management, sampled values, SERCOS III (IEEE registry [S]).
+const INDUSTRIAL_ETHERTYPES: [u16; 7] = [0x8892, 0x88a4, 0x88ab, 0x88b8, 0x88b9, 0x88ba, 0x88cd];
+
 /// Declares the plain counters once: field, and what it counts.
 macro_rules! counters {
     ($($name:ident $doc:literal;)+) => {
@@ -26,6 +30,8 @@ macro_rules! counters {
             pub undecoded: BTreeMap<&'static str, u64>,
             /// Frames by link type.
             pub link_types: BTreeMap<u16, u64>,
+            /// Frames by ethertype, of [`INDUSTRIAL_ETHERTYPES`] alone.
+            pub ethertypes: BTreeMap<u16, u64>,
         }
 
         impl Counters {
@@ -61,6 +67,7 @@ macro_rules! counters {
                 }
                 all.extend(self.undecoded.iter().map(|(why, n)| (format!("undecoded_bytes.{why}"), *n)));
                 all.extend(self.link_types.iter().map(|(kind, n)| (format!("link_types.{kind}"), *n)));
+                all.extend(self.ethertypes.iter().map(|(kind, n)| (format!("ethertypes.{kind:04x}"), *n)));
                 all
             }
 
@@ -135,6 +142,14 @@ impl Counters {
     #[inline]
     pub fn count(group: &mut [u64], protocol: ProtocolId) {
         if let Some(count) = group.get_mut(protocol as usize) {
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// Counts a frame that carries neither IP nor ARP.
+    pub fn ethertype(&mut self, ethertype: u16) {
+        if INDUSTRIAL_ETHERTYPES.contains(&ethertype) {
+            let count = self.ethertypes.entry(ethertype).or_default();
             *count = count.saturating_add(1);
         }
     }

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from otmon.input_faults import faults
 from otmon.model.amount import counted, size
-from otmon.model.result import Capture
+from otmon.model.result import Capture, NotRead
 
 
 def warnings(capture: Capture) -> Iterator[str]:
@@ -32,12 +32,22 @@ def warnings(capture: Capture) -> Iterator[str]:
     if capture.undecoded_bytes:
         share = capture.undecoded_bytes / max(capture.bytes, 1)
         yield f"undecoded: {size(capture.undecoded_bytes)} ({share:.1%}) could not be read"
+    if capture.not_read:
+        yield f"no dissector for: {', '.join(map(_unread, capture.not_read))}"
     if cut := capture.counters.get("frames_truncated"):
         yield f"snap length: {cut:,} frames were cut when they were captured"
     if full := list(full_tables(capture.counters)):
         yield f"full tables: {', '.join(full)}; not all that passed is known"
     if capture.rule_errors:
         yield f"rules: {len(capture.rule_errors)} could not be loaded"
+
+
+def _unread(one: NotRead) -> str:
+    much = counted(one.packets, "frame")
+    if one.conversations is not None:
+        much = f"{counted(one.conversations, 'conversation')}, {much}"
+    sure = " by its port" if "/" in one.told_by else ""
+    return f"{one.name}{sure} ({much})"
 
 
 def full_tables(counters: Mapping[str, int]) -> Iterator[str]:

@@ -62,6 +62,8 @@ def result(
     """
     limit = None if everything else SHORT
     names = _Names(document.assets)
+    # A path that wraps, or is cut, cannot be copied.
+    console.print(heading(f"Capture: {_files(document.capture)}"), soft_wrap=True)
     for part in (
         _capture(document),
         _devices(document.assets, limit),
@@ -124,16 +126,28 @@ def grid(*columns: str, wrap: str | Collection[str] = ()) -> Table:
     return table
 
 
-def _capture(document: Result) -> Group:
+def _capture(document: Result) -> Padding:
     capture = document.capture
     lines = [Text(line) for line in _facts(capture)]
-    found = ", ".join(f"{p.name} {p.pdus:,}" for p in document.protocols)
-    lines.append(Text(f"industrial messages: {found}" if found else "no industrial protocol found"))
+    lines.append(Text(industrial_messages(document)))
     if lacks := list(warnings(capture)):
         lines += [Text(f"! {line}", style="yellow") for line in lacks]
     else:
         lines.append(Text("quality: no gaps, no duplicates, nothing left undecoded"))
-    return _section(f"Capture: {_files(capture)}", Group(*lines))
+    return Padding(Group(*lines), (0, 0, 0, 2), expand=False)
+
+
+def industrial_messages(document: Result) -> str:
+    """How many messages of which protocol were read; what it means where there is none."""
+    if document.protocols:
+        found = ", ".join(f"{p.name} {p.pdus:,}" for p in document.protocols)
+        return f"industrial messages: {found}"
+    begun = sorted({talk.protocol for talk in document.conversations if talk.protocol})
+    if begun:
+        return f"industrial messages: not one whole, of {', '.join(begun)}"
+    if document.capture.not_read:
+        return "industrial messages: none that otmon reads"
+    return "no industrial protocol found"
 
 
 def _files(capture: Capture) -> str:
@@ -143,7 +157,8 @@ def _files(capture: Capture) -> str:
 
 def _facts(capture: Capture) -> Iterator[str]:
     kinds = sorted({kind for file in capture.files for kind in file.link_types})
-    yield f"{capture.packets:,} frames, {size(capture.bytes)}, {', '.join(kinds) or 'no link'}"
+    frames, links = counted(capture.packets, "frame"), ", ".join(kinds) or "no link"
+    yield f"{frames}, {size(capture.bytes)}, {links}"
     if capture.first_seen is not None and capture.last_seen is not None:
         seconds = (capture.last_seen - capture.first_seen) / 1e9
         rate = f"{capture.packets / seconds:,.1f}" if seconds > 0 else "0.0"

@@ -10,12 +10,12 @@ from otmon.detectors.detector import Detector
 from otmon.detectors.finding import finding
 from otmon.detectors.ports import (
     CLOUD_PORTS,
-    OT_PORTS,
     PROXY_PORTS,
     REMOTE_ACCESS_PORTS,
     SEARCH_PORTS,
 )
 from otmon.model.event import Event
+from otmon.model.industrial import OT_PORTS
 from otmon.thresholds import BoundaryThresholds
 
 if TYPE_CHECKING:

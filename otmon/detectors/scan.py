@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, ClassVar
 from otmon.detectors.bounded import Distinct, Json, Recent, Told, WindowCount, WindowSet
 from otmon.detectors.detector import Detector
 from otmon.detectors.finding import finding, finding_between, some_frames
-from otmon.detectors.ports import OT_PORTS
 from otmon.model.event import Event, Frame
+from otmon.model.industrial import OT_PORTS
 from otmon.model.observed import Ends
 from otmon.thresholds import ScanThresholds
 

@@ -42,6 +42,19 @@ class CaptureFile:
 
 
 @dataclass(frozen=True, slots=True)
+class NotRead:
+    """Industrial traffic that otmon has no dissector for."""
+
+    name: str
+    """What it is, by what it is told by: a guess where that is a port."""
+    told_by: str
+    """Port, such as `tcp/44818`, ethertype, such as `ethertype 0x8892`, or `cotp`."""
+    conversations: int | None
+    """None where only frames are counted."""
+    packets: int
+
+
+@dataclass(frozen=True, slots=True)
 class Capture:
     """What was read, and what it cannot show."""
 
@@ -65,6 +78,8 @@ class Capture:
     """What was done in another way than asked, and why: captures left out, nothing kept."""
     counters: dict[str, int]
     """Everything that was counted and is not zero."""
+    not_read: tuple[NotRead, ...] = ()
+    """Industrial traffic that otmon has no dissector for, the most of it first."""
 
 
 @dataclass(frozen=True, slots=True)

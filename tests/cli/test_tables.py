@@ -38,6 +38,22 @@ def printed(document: Result) -> list[str]:
     return [line.rstrip() for line in text.getvalue().splitlines()]
 
 
+def test_the_path_of_a_capture_is_never_broken() -> None:
+    found = result_of(STOPPED)
+    path = f"/captures/{'long/' * 30}plant.pcapng"
+    (file,) = found.capture.files
+    capture = replace(found.capture, files=(replace(file, path=path),))
+
+    assert f"Capture: {path}" == printed(replace(found, capture=capture))[0]
+
+
+def test_one_frame_is_one_frame() -> None:
+    found = result_of(STOPPED)
+    lines = printed(replace(found, capture=replace(found.capture, packets=1)))
+
+    assert lines[1].startswith("  1 frame, ")
+
+
 def test_a_conversation_names_the_address_that_spoke() -> None:
     found = result_of(STOPPED)
     (talk, *_) = (one for one in found.conversations if one.protocol)

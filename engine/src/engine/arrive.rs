@@ -67,6 +67,7 @@ impl Engine {
                 self.observer.address(link, Some(ip), false, arrival.frame, arrival.time_ns);
             }
             Payload::Ethernet { ethertype, bytes, cut } => {
+                self.counters.ethertype(*ethertype);
                 if let (Some(source), Some(destination)) = (link.source, link.destination) {
                     let (key, direction) =
                         FlowKey::ethernet(source, destination, *ethertype, link.vlan);
