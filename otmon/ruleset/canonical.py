@@ -17,8 +17,8 @@ KEYS = (
 )  # fmt: skip
 """The keys of a rule, in their order."""
 OWN_KEYS = (
-    "impact", "confidence", "message", "always", "aggregate_by", "triage", "evidence", "aliases",
-    "tests",
+    "impact", "confidence", "message", "always", "unless_normal", "aggregate_by", "triage",
+    "evidence", "aliases", "tests",
 )  # fmt: skip
 """The keys under `otmon`, in their order."""
 INNER_KEYS: Mapping[str, tuple[str, ...]] = {

@@ -165,6 +165,8 @@ class CorrelationRule:
     """The side of the threshold on which it holds."""
     percentile: int | None = None
     """Of `value_percentile`, the share of values, in per cent, that do not exceed it."""
+    unless_normal: bool = False
+    """Whether what the baseline has as normal is counted, but does not make it hold."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,6 +74,7 @@ class Grouping(Untimed):
                 int(one.threshold),
                 one.timespan_s * 1_000_000_000,
                 not one.aliases and set(one.rule.aggregate_by) <= set(one.group_by),
+                one.unless_normal,
             )
             for one in self.correlations
         ]
@@ -189,7 +190,7 @@ class Grouping(Untimed):
                 continue
             if window.grown:
                 self._remembered += window.grown
-            if not holds:
+            if not holds or (window.plan.unless_normal and _is_normal(event)):
                 wanted = True
             elif matches is None:
                 matches = [_match(window, group, event)]
@@ -234,6 +235,10 @@ class Grouping(Untimed):
             self._held -= len(gone.members)
             self._remembered -= sum(map(len, gone.windows))
             self.evicted_count += 1
+
+
+def _is_normal(event: Event) -> bool:
+    return event.verdict is not None and event.verdict.normal
 
 
 def _match(window: Window, group: _Group, event: Event) -> Match:

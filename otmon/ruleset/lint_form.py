@@ -31,7 +31,7 @@ REQUIRED = (
 OPTIONAL = ("name", "logsource", "detection", "correlation", "modified", "related", "license")
 OWN_REQUIRED = ("impact", "confidence", "triage", "evidence", "aliases", "tests")
 """Keys that every rule has under `otmon`."""
-OWN_OPTIONAL = ("message", "always", "aggregate_by")
+OWN_OPTIONAL = ("message", "always", "unless_normal", "aggregate_by")
 EVIDENCE = ("request", "response", "handshake", "whole_transfer")
 """The frames that a rule can ask to be kept."""
 STATUSES = ("experimental", "test", "stable", "deprecated")

@@ -402,6 +402,10 @@ def _correlation(
     bound = _bound(kind, parsed.condition, members)
     if bound.field is not None:
         check_field(bound.field, fields, ("correlation", "condition", "field"))
+    unless_normal = document["otmon"].get("unless_normal") is True
+    if unless_normal and (bound.operator != "gte" or kind not in ("event_count", "value_count")):
+        said = "unless_normal goes with event_count and value_count, and gte"
+        raise UnusableError(said, "otmon", "unless_normal")
     return CorrelationRule(
         rule=rule,
         name=name,
@@ -415,6 +419,7 @@ def _correlation(
         generate=parsed.generate,
         operator=bound.operator,
         percentile=bound.percentile,
+        unless_normal=unless_normal,
     )
 
 

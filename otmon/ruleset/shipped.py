@@ -292,5 +292,6 @@ _COUNTS: dict[str, Callable[[Any], Any]] = {
     "generate": _flag,
     "operator": _comparison,
     "percentile": _maybe_whole,
+    "unless_normal": _flag,
 }
 """The same of what a correlation counts."""

@@ -26,6 +26,8 @@ class Plan:
     span_ns: int
     of_one_alert: bool
     """Whether the matches of a group, in one protocol, belong to one alert."""
+    unless_normal: bool
+    """Whether what the baseline has as normal does not make it hold."""
 
     def reasons(self) -> tuple[str, ...]:
         """Why it holds."""

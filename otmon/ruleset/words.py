@@ -100,6 +100,8 @@ def correlation_lines(rule: CorrelationRule, titles: Mapping[str, str]) -> Itera
     for alias, fields in rule.aliases.items():
         meant = ", ".join(f"{field} in {titles.get(one, one)}" for one, field in fields.items())
         yield f"  ({alias} is {meant})"
+    if rule.unless_normal:
+        yield "what the baseline has as normal is counted, but does not make it hold"
     if not rule.generate:
         yield "these are no alerts by themselves"
 

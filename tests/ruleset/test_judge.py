@@ -260,3 +260,13 @@ def test_what_is_normal_is_judged_where_there_is_a_baseline():
     stop.verdict = Verdict("enforcing", statement_state="approved")
 
     assert [] == judge.judge(stop)
+
+
+def test_what_is_normal_counts_but_does_not_make_hold_what_asks_for_more():
+    judge = Judge([REFUSED], [replace(STORM, unless_normal=True)])
+    normal = [refusal(at_s) for at_s in (0, 1, 2, 3)]
+    for event in normal:
+        event.verdict = Verdict("enforcing", statement_state="learned")
+
+    assert [[], [], [], []] == fired(judge, *normal)
+    assert [[(5, False)]] == fired(judge, refusal(4))

@@ -232,6 +232,17 @@ def test_a_correlation_that_is_not_supported_is_an_error(tmp_path, old, new, exp
     assert expected == found[: len(expected)]
 
 
+@pytest.mark.parametrize("bound", ["gte", "lt"])
+def test_only_what_counts_up_may_leave_what_is_normal_without_effect(tmp_path, bound):
+    member = HEAD + "name: seen\ndetection: {x: {ot.value: a}, condition: x}\n"
+    write(tmp_path, member, "member.yml")
+    often = CORRELATION.replace("0.95}", "0.95, unless_normal: true}").replace("gte", bound)
+    write(tmp_path, often, "often.yml")
+
+    refused = ["often.yml:5: unless_normal goes with event_count and value_count, and gte"]
+    assert {"gte": [], "lt": refused}[bound] == errors_of(tmp_path)
+
+
 def chain(folder: Path, length: int, first: str = "seen") -> Path:
     """A rule, and correlations that each count the one before."""
     write(folder, HEAD + "name: seen\ndetection: {x: {ot.value: a}, condition: x}\n", "a.yml")
