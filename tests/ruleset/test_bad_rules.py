@@ -6,47 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+from ruleset.texts import GOOD, errors_in
 
 from otmon.ruleset.lint import lint
 from otmon.ruleset.load import load_rules
 
-GOOD = """\
-title: Something was written
-id: 00000000-0000-4000-8000-00000000000a
-status: test
-description: A client wrote something.
-references:
-    - https://attack.mitre.org/techniques/T0836/
-author: me
-date: 2026-11-26
-taxonomy: otmon
-logsource:
-    product: otmon
-    service: modbus
-    category: ot_operation
-detection:
-    selection:
-        ot.operation.class: write
-    condition: selection
-falsepositives:
-    - Work.
-fields:
-    - source.ip
-level: low
-tags:
-    - attack.t0836
-    - attack-ics.impair-process-control
-otmon:
-    impact: view
-    confidence: 0.4
-    message: '{client} wrote to {server}'
-    triage:
-        - Look.
-        - Ask.
-    evidence:
-        - request
-    aliases: {}
-"""
 OFTEN = """\
 title: Something was written often
 id: 00000000-0000-4000-8000-00000000000b
@@ -75,18 +39,18 @@ detection:
     condition: selection
 level: medium
 """
-TEST = "ot.operation.class: write\n"
+TEST = "ot.operation.class: restart\n"
 
 
-def errors_of(folder: Path, text: str | bytes) -> list[str]:
+def told_of(folder: Path, text: str | bytes) -> list[str]:
     """What is told of a rule beside a good one, which is used all the same."""
     data = text.encode() if isinstance(text, str) else text
     (folder / "bad.yml").write_bytes(data)
-    fine = GOOD.replace("00000000000a", "00000000000f").replace("was written", "was")
+    fine = GOOD.replace("00000000000a", "00000000000f").replace("restarted", "began")
     (folder / "good.yml").write_text(fine)
     rules = load_rules([folder], experimental=True)
     assert "00000000-0000-4000-8000-00000000000f" in {one.rule.id for one in rules.events}
-    return [f"{error.line}: {error.message}" for error in rules.errors]
+    return [one.partition(":")[2] for one in errors_in(rules)]
 
 
 @pytest.mark.parametrize(
@@ -98,9 +62,9 @@ def errors_of(folder: Path, text: str | bytes) -> list[str]:
             "16: there is no field ot.operaton.class: did you mean ot.operation.class?",
         ),
         (
-            "class: write",
-            "class: wirte",
-            "16: ot.operation.class never has the value wirte: did you mean write?",
+            "class: restart",
+            "class: restrat",
+            "16: ot.operation.class never has the value restrat: did you mean restart?",
         ),
         (
             TEST,
@@ -163,17 +127,21 @@ def errors_of(folder: Path, text: str | bytes) -> list[str]:
             "category: ot_operations",
             "13: logsource.category ot_operations is none of ",
         ),
-        ("level: low", "level: hihg", "22: level hihg is none of informational, low, medium, "),
+        ("level: medium", "level: hihg", "22: level hihg is none of informational, low, medium, "),
         ("impact: view", "impact: veiw", "27: impact is none of safety, control, view, it"),
-        ("confidence: 0.4", "confidence: high", "28: confidence is no number from 0 to 1"),
+        ("confidence: 0.8", "confidence: high", "28: confidence is no number from 0 to 1"),
         ("{server}'", "{sevrer}'", "29: the message has a place 'sevrer': there are anomalies, "),
         ("{server}'", "{server'", "29: message: "),
         ("{server}'", "{server:>9}'", "29: the place 'server' of the message takes no format"),
         ("{server}'", "{}'", "29: the message has a place '': there are anomalies, "),
-        ("'{client} wrote to {server}'", "{client: a}", "29: message is no text: put it in quotes"),
         (
-            "    - Work.",
-            "    - Work: always.",
+            "'{client} restarted {server}'",
+            "{client: a}",
+            "29: message is no text: put it in quotes",
+        ),
+        (
+            "    - Diagnostics.",
+            "    - Diagnostics: always.",
             "18: falsepositives holds what is no text: a colon needs quotes",
         ),
         (
@@ -185,7 +153,7 @@ def errors_of(folder: Path, text: str | bytes) -> list[str]:
 )
 def test_a_mistake_is_told_with_its_line(written: str, instead: str, told: str, tmp_path: Path):
     assert written in GOOD
-    (error,) = errors_of(tmp_path, GOOD.replace(written, instead, 1))
+    (error,) = told_of(tmp_path, GOOD.replace(written, instead, 1))
 
     assert error.startswith(told)
 
@@ -207,7 +175,7 @@ def test_a_mistake_is_told_with_its_line(written: str, instead: str, told: str, 
     ],
 )
 def test_a_file_that_is_no_rule_is_told(text: str | bytes, told: str, tmp_path: Path):
-    (error,) = errors_of(tmp_path, text)
+    (error,) = told_of(tmp_path, text)
 
     assert error.startswith(told)
 
@@ -227,7 +195,7 @@ def test_a_file_that_is_no_rule_is_told(text: str | bytes, told: str, tmp_path: 
 def test_a_mistake_in_a_correlation_is_told(written: str, instead: str, told: str, tmp_path: Path):
     (tmp_path / "rule.yml").write_text(GOOD)
     assert written in OFTEN
-    (error,) = errors_of(tmp_path, OFTEN.replace(written, instead, 1))
+    (error,) = told_of(tmp_path, OFTEN.replace(written, instead, 1))
 
     assert error.startswith(told)
 
@@ -249,7 +217,7 @@ def test_a_value_of_another_kind_is_an_error_or_none_and_never_a_crash(
 
     document: Mapping[str, object] = {**yaml.safe_load(GOOD), key: value}
 
-    assert len(errors_of(tmp_path, yaml.safe_dump(document, sort_keys=False))) <= 1
+    assert len(told_of(tmp_path, yaml.safe_dump(document, sort_keys=False))) <= 1
 
 
 def test_a_service_that_is_nearly_a_protocol_is_found(tmp_path: Path):

@@ -5,56 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from ruleset.texts import GOOD
 
 from otmon.ruleset.lint import LINTS, lint
 from otmon.ruleset.lint_deprecated import write_down
 from otmon.ruleset.load import load_rules
 from otmon.ruleset.produced import never_carried
-
-GOOD = """\
-title: Modbus communications restarted
-id: 00000000-0000-4000-8000-00000000000a
-status: test
-description: A client restarted the communication port of a device.
-references:
-    - https://attack.mitre.org/techniques/T0816/
-author: otmon
-date: 2026-11-25
-taxonomy: otmon
-logsource:
-    product: otmon
-    service: modbus
-    category: ot_operation
-detection:
-    selection:
-        ot.operation.class: restart
-    condition: selection
-falsepositives:
-    - Diagnostics.
-fields:
-    - source.ip
-level: medium
-tags:
-    - attack.t0816
-    - attack-ics.inhibit-response-function
-otmon:
-    impact: view
-    confidence: 0.8
-    message: '{client} restarted {server}'
-    triage:
-        - Look at the device.
-        - Ask the technician.
-    evidence:
-        - request
-    aliases: {}
-    tests:
-        positive:
-            - capture: modbus/restart.pcapng
-              count: 1
-        negative:
-            - capture: modbus/restart.pcapng
-              why: it is only an example
-"""
 
 
 def lint_text(folder: Path, text: str, name: str = "modbus_communications_restarted.yml"):

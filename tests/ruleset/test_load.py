@@ -6,6 +6,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+from ruleset.texts import HEAD, errors_in
 
 from otmon.ruleset.condition import (
     And,
@@ -23,14 +24,6 @@ from otmon.ruleset.condition import (
 )
 from otmon.ruleset.load import load_rules, shipped_rules
 
-HEAD = """\
-title: Something was seen
-id: 00000000-0000-4000-8000-00000000000a
-status: test
-logsource: {product: otmon, category: ot_operation}
-level: critical
-otmon: {impact: control, confidence: 0.95}
-"""
 CORRELATION = """\
 title: Something was seen often
 id: 00000000-0000-4000-8000-00000000000b
@@ -89,12 +82,6 @@ def test_a_selection_becomes_a_condition(tmp_path, selection, expected):
     assert expected == condition_of(tmp_path, selection)
 
 
-def errors_of(folder: Path) -> list[str]:
-    return [
-        f"{error.path.name}:{error.line}: {error.message}" for error in load_rules([folder]).errors
-    ]
-
-
 @pytest.mark.parametrize(
     ("detection", "expected"),
     [
@@ -122,7 +109,7 @@ def errors_of(folder: Path) -> list[str]:
 def test_what_is_not_supported_is_an_error_with_its_line(tmp_path, detection, expected):
     write(tmp_path, HEAD + f"detection: {detection}\n")
 
-    assert [expected] == errors_of(tmp_path)
+    assert [expected] == errors_in(load_rules([tmp_path]))
 
 
 def test_an_error_names_the_line_of_the_key(tmp_path):
@@ -138,8 +125,8 @@ detection:
 """,
     )
 
-    assert ["rule.yml:10: there is no field ot.valeu: did you mean ot.value?"] == errors_of(
-        tmp_path
+    assert ["rule.yml:10: there is no field ot.valeu: did you mean ot.value?"] == errors_in(
+        load_rules([tmp_path])
     )
 
 
@@ -157,7 +144,9 @@ def test_two_rules_of_one_id_are_an_error(tmp_path):
     write(tmp_path, text, "a.yml")
     write(tmp_path, text, "b.yml")
 
-    assert [f"b.yml:2: has the same id as {tmp_path / 'a.yml'}"] == errors_of(tmp_path)
+    assert [f"b.yml:2: has the same id as {tmp_path / 'a.yml'}"] == errors_in(
+        load_rules([tmp_path])
+    )
 
 
 def test_experimental_rules_load_only_when_asked_for(tmp_path):
@@ -228,7 +217,7 @@ def test_a_correlation_that_is_not_supported_is_an_error(tmp_path, old, new, exp
     write(tmp_path, member, "member.yml")
     write(tmp_path, CORRELATION.replace(old, new), "often.yml")
 
-    (found,) = errors_of(tmp_path)
+    (found,) = errors_in(load_rules([tmp_path]))
     assert expected == found[: len(expected)]
 
 
@@ -256,21 +245,23 @@ def chain(folder: Path, length: int, first: str = "seen") -> Path:
 
 def test_correlations_build_on_one_another_up_to_a_depth_of_four(tmp_path):
     assert 4 == len(load_rules([chain(tmp_path, 4)]).correlations)
-    assert ["b4.yml:9: builds on 5 correlations, not at most 4"] == errors_of(chain(tmp_path, 5))
+    assert ["b4.yml:9: builds on 5 correlations, not at most 4"] == errors_in(
+        load_rules([chain(tmp_path, 5)])
+    )
 
 
 def test_correlations_that_build_on_one_another_in_a_circle_are_an_error(tmp_path):
     assert [
         "b0.yml:9: builds on itself",
         "b1.yml:9: builds on itself",
-    ] == errors_of(chain(tmp_path, 2, first="often_1"))
+    ] == errors_in(load_rules([chain(tmp_path, 2, first="often_1")]))
 
 
 def test_a_correlation_of_one_that_cannot_be_used_is_an_error(tmp_path):
     assert [
         "b0.yml:9: there is no rule nothing",
         "b1.yml:9: builds on often_0, which cannot be used",
-    ] == errors_of(chain(tmp_path, 2, first="nothing"))
+    ] == errors_in(load_rules([chain(tmp_path, 2, first="nothing")]))
 
 
 def test_the_version_of_a_rule_follows_its_content_and_not_its_form(tmp_path):

@@ -11,6 +11,7 @@ from typing import Any
 import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ruleset.texts import HEAD
 from sigma.conditions import (
     ConditionAND,
     ConditionFieldEqualsValueExpression,
@@ -37,14 +38,6 @@ from otmon.model.event import Layout, event_of
 from otmon.ruleset.judge import Judge
 from otmon.ruleset.load import load_rules
 
-HEAD = """\
-title: Something was seen
-id: 00000000-0000-4000-8000-00000000000a
-status: test
-logsource: {product: otmon, category: ot_operation}
-level: critical
-otmon: {impact: control, confidence: 0.95}
-"""
 NOON_NS = 1_700_000_000 * 1_000_000_000
 
 texts = st.sampled_from(["a", "A", "ab", "ba", "aXb", "b", "10", ""])
