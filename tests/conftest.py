@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 from places import ROOT, absent
 
+from otmon.state.site_file import SiteFile
+
 
 @pytest.fixture(autouse=True)
 def only_loopback(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
@@ -41,6 +43,13 @@ def interrupts() -> None:
     """Ctrl-C reaches what tests start, also where a shell runs them in the background."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[SiteFile]:
+    """A state that knows nothing yet."""
+    with SiteFile.open(tmp_path / "site.otmon", durable=False) as site:
+        yield site
 
 
 @pytest.fixture(scope="session")

@@ -11,9 +11,30 @@ from otmon.fields import PARTLY_REFUSED
 from otmon.model.context import Address, AssetFacts
 from otmon.model.event import Event
 from otmon.model.internet import is_public
+from otmon.model.rule import Rule
 
 SECOND = 1_000_000_000
 START = 1_700_000_000 * SECOND
+RULE = Rule(
+    id="r-1",
+    title="Something was seen",
+    description="",
+    level="critical",
+    version="0",
+    status="test",
+    impact="control",
+    confidence=0.95,
+    techniques=(),
+    legacy_techniques=(),
+    triage=(),
+    false_positives=(),
+    references=(),
+    fields=(),
+    message=None,
+    aggregate_by=(),
+    always=False,
+    path="x.yml",
+)
 
 
 @dataclass(frozen=True)

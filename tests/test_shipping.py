@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections import Counter
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,12 +20,6 @@ from otmon.sinks import outbox
 from otmon.state.site_file import SiteFile
 
 STOPPED = str(PCAPS / "s7comm" / "stop_start.pcapng")
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[SiteFile]:
-    with SiteFile.open(tmp_path / "site.otmon", durable=False) as site:
-        yield site
 
 
 def waiting(site: SiteFile) -> list[dict[str, Any]]:

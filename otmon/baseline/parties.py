@@ -9,6 +9,7 @@ from otmon.baseline.book import Address as Place
 from otmon.baseline.book import EdgeKey
 from otmon.baseline.compare import Baseline
 from otmon.baseline.deed import CARRIERS
+from otmon.model.service import EPHEMERAL_PORT
 from otmon.model.statement import Party
 
 if TYPE_CHECKING:
@@ -17,10 +18,8 @@ if TYPE_CHECKING:
 Who = Callable[[str | None, str | None, int | None], str | None]
 """Gives the asset id of IP, MAC and VLAN; none where it is no asset."""
 
-EPHEMERAL_PORT = 32_768
-"""Ports from which on a number says nothing about what is spoken."""
 HIGH_PORTS = frozenset((34_962, 34_963, 34_964, 44_818, 47_808, 48_898, 55_000, 62_900))
-"""Those among them that do: of PROFINET, EtherNet/IP, BACnet, ADS, FL-net and CC-Link."""
+"""Those among the ephemeral that say it: of PROFINET, EtherNet/IP, BACnet, ADS, FL-net, CC-Link."""
 MAX_PAIRS = 65_536
 """Pairs of hardware and IP address of a run that are remembered."""
 

@@ -29,12 +29,7 @@ from otmon.runs import analyze as run
 @options.baseline
 @options.elastic
 @options.elastic_ca
-@click.option(
-    "--elastic-dry-run",
-    metavar="FOLDER",
-    type=click.Path(file_okay=False),
-    help="Write what would be sent to Elasticsearch into files, for `otmon elastic replay`.",
-)
+@options.elastic_dry_run
 @click.option(
     "--no-keep",
     is_flag=True,

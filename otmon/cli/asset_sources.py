@@ -19,15 +19,11 @@ from otmon.inventory.inventory import Inventory
 from otmon.inventory.proposal import Talk
 from otmon.model.asset import Asset
 from otmon.model.document import unpack
-from otmon.model.service import spoken_at
+from otmon.model.service import EPHEMERAL_PORT, SPOKEN_PACKETS, spoken_at
 from otmon.state import assets as kept
 from otmon.state import baseline, results
 from otmon.state.site_file import SiteFile
 
-EPHEMERAL_PORT = 32_768
-"""Ports from which on a number says nothing about what is spoken."""
-SPOKEN_PACKETS = 4
-"""Packets of a conversation from which it was more than an attempt."""
 FACTS = frozenset(("session", "exception", "asset"))
 """Statements that say nothing of what is done."""
 

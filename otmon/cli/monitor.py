@@ -77,12 +77,7 @@ GARBAGE_AFTER = 200_000
     help="Do not start a process that sends to [elastic] hosts: another one does, "
     "`otmon elastic send --follow`.",
 )
-@click.option(
-    "--elastic-dry-run",
-    metavar="FOLDER",
-    type=click.Path(file_okay=False),
-    help="Write what would be sent to Elasticsearch into files, for `otmon elastic replay`.",
-)
+@options.elastic_dry_run
 @click.option(
     "--plain",
     is_flag=True,

@@ -112,6 +112,15 @@ elastic_ca: Decorator = click.option(
 """Whom Elasticsearch is trusted by."""
 
 
+elastic_dry_run: Decorator = click.option(
+    "--elastic-dry-run",
+    metavar="FOLDER",
+    type=click.Path(file_okay=False),
+    help="Write what would be sent to Elasticsearch into files, for `otmon elastic replay`.",
+)
+"""Files instead of a server."""
+
+
 def kibana(what: str) -> Decorator:
     """Where Kibana is.
 

@@ -6,20 +6,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from otmon.inventory.identity import is_local, is_serial, is_virtual
-from otmon.model.asset import Asset, Evidence
+from otmon.model.asset import IDENTITY, Asset, Evidence
 
-COMPARED = (
-    "name",
-    "vendor",
-    "model",
-    "order_code",
-    "firmware",
-    "hardware",
-    "serial",
-    "hostname",
-    "station_name",
-    "criticality",
-)
+COMPARED = ("name", *IDENTITY, "criticality")
 """Attributes whose change is told."""
 _Gateway = Callable[["str | None"], "str | None"]
 """Gives the id of a gateway in the other inventory."""

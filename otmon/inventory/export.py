@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from otmon.model.asset import Asset
+from otmon.model.asset import IDENTITY, Asset
 from otmon.model.document import render_time
 
 COLUMNS = (
@@ -18,14 +18,7 @@ COLUMNS = (
     "vlan",
     "gateway",
     "unit",
-    "vendor",
-    "model",
-    "order_code",
-    "firmware",
-    "hardware",
-    "serial",
-    "hostname",
-    "station_name",
+    *IDENTITY,
     "roles",
     "role_candidates",
     "purdue_level",

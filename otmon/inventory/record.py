@@ -13,23 +13,13 @@ from otmon.inventory.role import Roles
 from otmon.inventory.station import STATION_ANSWERS
 from otmon.inventory.vendor import vendor
 from otmon.inventory.zone import Zones, ip_order
-from otmon.model.asset import Asset, Evidence, Module, Words
+from otmon.model.asset import IDENTITY, Asset, Evidence, Module, Words
 from otmon.model.context import AssetFacts, Standing
 from otmon.model.document import Time
 
 MAX_EVIDENCE = 32
 """Rows of evidence shown of one attribute."""
 
-_IDENTITY = (
-    "vendor",
-    "model",
-    "order_code",
-    "firmware",
-    "hardware",
-    "serial",
-    "hostname",
-    "station_name",
-)
 _SAID = ("name", "criticality", "vendor", "model", "serial", "location", "zone", "note")
 """What a person can say, besides roles and safety."""
 _OUI_CONFIDENCE = 0.50
@@ -78,7 +68,7 @@ def asset_of(
     zone = zones.of(device, words, roles.shown)
     level = zones.level(zone)
     evidence = _evidence(device, words, roles, file_name)
-    shown: dict[str, Any] = {name: _value(device, words, name) for name in _IDENTITY}
+    shown: dict[str, Any] = {name: _value(device, words, name) for name in IDENTITY}
     return Asset(
         id=device.id,
         name=words.name,

@@ -9,7 +9,7 @@ from otmon.inventory import telling
 from otmon.inventory.crossing import Crossings
 from otmon.inventory.role import RELAYS, SERVERS
 from otmon.inventory.station import Stations
-from otmon.model.service import service_of
+from otmon.model.service import SPOKEN_PACKETS, service_of
 
 if TYPE_CHECKING:
     from otmon._engine import Behaviour, Conversation, Transaction
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from otmon.inventory.segment import Segments, Vlan
     from otmon.inventory.view import Views
     from otmon.inventory.watching import Watching
-
-SERVICE_PACKETS = 4
-"""Packets of a conversation from which it was more than an attempt."""
 
 AWAY = frozenset(("gateway_path_unavailable", "gateway_target_failed_to_respond"))
 """What only gateways answer: Modbus exceptions 10 and 11 [S]."""
@@ -162,7 +159,7 @@ class Traffic:
     def _other_traffic(
         self, talk: Conversation, client: Device | None, server: Device | None
     ) -> None:
-        if talk.packets < SERVICE_PACKETS or talk.one_sided:
+        if talk.packets < SPOKEN_PACKETS or talk.one_sided:
             return
         service = service_of(talk.transport, talk.server_port)
         if service is not None:

@@ -7,6 +7,18 @@ from dataclasses import dataclass
 from otmon.model.advisory import Match
 from otmon.model.document import Time
 
+IDENTITY = (
+    "vendor",
+    "model",
+    "order_code",
+    "firmware",
+    "hardware",
+    "serial",
+    "hostname",
+    "station_name",
+)
+"""Attributes of an asset that say what it is, of each the most believed claim."""
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:

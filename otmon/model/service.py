@@ -6,6 +6,11 @@ import functools
 
 from otmon import _engine
 
+EPHEMERAL_PORT = 32_768
+"""Ports from which on a number says nothing about what is spoken."""
+SPOKEN_PACKETS = 4
+"""Packets of a conversation from which it was more than an attempt."""
+
 _SERVICES = {
     ("tcp", 22): "ssh",
     ("tcp", 23): "telnet",

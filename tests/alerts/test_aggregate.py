@@ -12,27 +12,14 @@ from otmon.alerts.severity import severity_of
 from otmon.model.context import AssetFacts
 from otmon.model.event import event_from_transaction
 from otmon.model.rule import Match, Rule
+from tests.records import RULE as SEEN
 from tests.records import SECOND, START, Surroundings, Transaction
 
-RULE = Rule(
-    id="r-1",
+RULE = replace(
+    SEEN,
     title="Controller stopped",
-    description="",
-    level="critical",
-    version="0",
-    status="test",
-    impact="control",
-    confidence=0.95,
-    techniques=(),
-    legacy_techniques=(),
     triage=("Look at the process.",),
-    false_positives=(),
-    references=(),
-    fields=(),
     message="{client} stopped the controller {server}",
-    aggregate_by=(),
-    always=False,
-    path="x.yml",
 )
 STOP = Transaction(
     protocol="s7comm",

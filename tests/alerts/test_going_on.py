@@ -22,12 +22,6 @@ HOUR = 3_600
 HOUR_NS = HOUR * 1_000_000_000
 
 
-@pytest.fixture
-def site(tmp_path):
-    with SiteFile.open(tmp_path / "site.otmon") as opened:
-        yield opened
-
-
 def run(
     site: SiteFile, *matches: Match, settings: Alerts | None = None, file: str = "a.pcap"
 ) -> list[int]:

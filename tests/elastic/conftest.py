@@ -8,7 +8,10 @@ from collections.abc import Iterator
 
 import pytest
 from elastic_server import VERSIONS, Node, node
+from elasticsearch import Elasticsearch
 from kibana_plant import Plant, shipped_plant
+
+from otmon.sinks.elastic import setup
 
 
 @pytest.fixture(scope="session", params=VERSIONS)
@@ -23,6 +26,14 @@ def secure_server(request: pytest.FixtureRequest) -> Iterator[Node]:
     """A server with TLS, users and API keys."""
     with node(request.param, "secure") as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def client(es_server: Node) -> Iterator[Elasticsearch]:
+    """A client of a plain server that has what otmon sets up."""
+    with es_server.client() as client:
+        [*setup.install(client, "none")]
+        yield client
 
 
 _numbers = itertools.count(1)

@@ -34,12 +34,6 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def site(tmp_path: Path) -> Iterator[SiteFile]:
-    with SiteFile.open(tmp_path / "site.otmon", durable=False) as site:
-        yield site
-
-
-@pytest.fixture
 def folder(tmp_path: Path) -> Path:
     return tmp_path / "over"
 

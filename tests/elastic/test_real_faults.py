@@ -7,14 +7,12 @@ import json
 import socket
 import threading
 import warnings
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from elastic.test_real_server import counted, dead, one, put, run, stored
 from elastic_drafts import DRAFTS, SENSOR, whole
-from elastic_server import Node
 from elasticsearch import Elasticsearch
 from hypothesis import HealthCheck, given, settings
 from places import PCAPS
@@ -23,7 +21,6 @@ from otmon.evidence.excerpt import excerpts
 from otmon.model.finding import FAILURE
 from otmon.runs import analyze
 from otmon.sinks import outbox
-from otmon.sinks.elastic import setup
 from otmon.sinks.elastic.catalogue import STREAMS
 from otmon.sinks.elastic.connection import Server, connect
 from otmon.sinks.elastic.doctor import examine
@@ -32,19 +29,6 @@ from otmon.sinks.outbox import Document
 from otmon.state.site_file import SiteFile, now_ns
 
 PLANT = str(PCAPS / "demo" / "plant.pcapng")
-
-
-@pytest.fixture(scope="module")
-def client(es_server: Node) -> Iterator[Elasticsearch]:
-    with es_server.client() as client:
-        [*setup.install(client, "none")]
-        yield client
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[SiteFile]:
-    with SiteFile.open(tmp_path / "site.otmon", durable=False) as site:
-        yield site
 
 
 def waiting(site: SiteFile) -> int:

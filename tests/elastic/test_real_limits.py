@@ -7,7 +7,6 @@ import random
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from elastic.test_real_faults import waiting
@@ -34,12 +33,6 @@ def server() -> Iterator[Node]:
         with running.client() as client:
             [*setup.install(client, "none")]
         yield running
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[SiteFile]:
-    with SiteFile.open(tmp_path / "site.otmon", durable=False) as site:
-        yield site
 
 
 def large(target: str, count: int, size: int) -> list[Document]:

@@ -25,19 +25,6 @@ from otmon.state.site_file import SiteFile
 PLANT = str(PCAPS / "demo" / "plant.pcapng")
 
 
-@pytest.fixture(scope="module")
-def client(es_server: Node) -> Iterator[Elasticsearch]:
-    with es_server.client() as client:
-        [*setup.install(client, "none")]
-        yield client
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[SiteFile]:
-    with SiteFile.open(tmp_path / "site.otmon", durable=False) as site:
-        yield site
-
-
 @pytest.fixture
 def config(tmp_path: Path, namespace: str) -> Path:
     path = tmp_path / "otmon.toml"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,12 +20,6 @@ from otmon.sinks.outbox import Document
 from otmon.state.site_file import SiteFile
 
 SENSOR = Sensor("plant:tap-1", "plant", "tap-1")
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[SiteFile]:
-    with SiteFile.open(tmp_path / "site.otmon", durable=False) as site:
-        yield site
 
 
 @pytest.fixture

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from ruleset.test_judge import REFUSED, RULE, STOPPED
+from ruleset.test_judge import REFUSED, STOPPED
 
 from otmon.model.event import NEVER_NS, Event, event_from_transaction
 from otmon.ruleset.condition import CorrelationRule, Equals, EventRule, Test
 from otmon.ruleset.judge import Judge
-from tests.records import SECOND, START, Transaction
+from tests.records import RULE, SECOND, START, Transaction
 
 
 def member(name: str) -> EventRule:

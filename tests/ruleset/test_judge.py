@@ -7,33 +7,12 @@ from dataclasses import replace
 import pytest
 
 from otmon.model.event import event_from_transaction
-from otmon.model.rule import Rule
 from otmon.model.statement import Verdict
 from otmon.ruleset.condition import And, CorrelationRule, Equals, EventRule, Not, Test
 from otmon.ruleset.correlate import Grouping
 from otmon.ruleset.judge import Judge
-from tests.records import SECOND, START, Transaction
+from tests.records import RULE, SECOND, START, Transaction
 
-RULE = Rule(
-    id="r-1",
-    title="Something was seen",
-    description="",
-    level="critical",
-    version="0",
-    status="test",
-    impact="control",
-    confidence=0.95,
-    techniques=(),
-    legacy_techniques=(),
-    triage=(),
-    false_positives=(),
-    references=(),
-    fields=(),
-    message=None,
-    aggregate_by=(),
-    always=False,
-    path="x.yml",
-)
 STOPPED = EventRule(
     RULE, "stopped", "ot_operation", None, Test("ot.operation.class", Equals(("mode_stop",)))
 )

@@ -9,10 +9,9 @@ import pytest
 from otmon.model.context import AssetFacts
 from otmon.model.event import Event
 from otmon.model.likeness import Likenesses
-from otmon.ruleset.condition import And, Condition, Equals, Test
+from otmon.ruleset.condition import And, Condition, Equals, EventRule, Test
 from otmon.ruleset.judge import Judge
-from tests.records import Surroundings, Transaction
-from tests.ruleset.test_judge import RULE, EventRule
+from tests.records import RULE, Surroundings, Transaction
 
 CLIENT, SERVER = "10.0.0.66", "10.0.0.2"
 HISTORIAN = Test("source.asset.role", Equals(("historian",)))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,12 +12,6 @@ from otmon.sinks.outbox import Bounds, Document, Failure
 from otmon.state.site_file import SiteFile
 
 LATER = 2**62
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[SiteFile]:
-    with SiteFile.open(tmp_path / "site.otmon") as site:
-        yield site
 
 
 def document(

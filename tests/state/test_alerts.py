@@ -41,12 +41,6 @@ ALERT = Alert(
 )
 
 
-@pytest.fixture
-def site(tmp_path):
-    with SiteFile.open(tmp_path / "site.otmon") as opened:
-        yield opened
-
-
 def seen(site: SiteFile, count: int = 1, at_s: int = 0, **changes) -> None:
     """Traffic shows the alert, `count` times in all by then."""
     last = Time(START + at_s * SECOND)

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from otmon.model.asset import Words
 from otmon.state import assets, undo
@@ -16,12 +13,6 @@ from otmon.state.site_file import SiteFile
 def record(id: str, number: int, **other: Any) -> dict[str, Any]:
     """A device as the inventory leaves it."""
     return {"id": id, "number": number, "gateway": None, "first_ns": 1, "last_ns": 2, **other}
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Any:
-    with SiteFile.open(tmp_path / "site.otmon") as file:
-        yield file
 
 
 def test_what_is_saved_is_loaded_the_oldest_first(site: SiteFile) -> None:

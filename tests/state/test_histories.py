@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
-import pytest
-
 from otmon.state import histories
 from otmon.state.histories import History, Key
 from otmon.state.site_file import SiteFile
-
-
-@pytest.fixture
-def site(tmp_path):
-    with SiteFile.open(tmp_path / "site.otmon") as opened:
-        yield opened
 
 
 def save(site: SiteFile, *kept: tuple[Key, History]) -> None:

@@ -12,12 +12,6 @@ from otmon.state.journal import Action, Writer
 from otmon.state.site_file import SiteFile
 
 
-@pytest.fixture
-def site(tmp_path):
-    with SiteFile.open(tmp_path / "site.otmon") as opened:
-        yield opened
-
-
 def put(
     db: sqlite3.Connection, name: str, facts: dict[str, str] | None, _after: object = None
 ) -> None:
