@@ -229,7 +229,7 @@ def test_only_what_counts_up_may_leave_what_is_normal_without_effect(tmp_path, b
     write(tmp_path, often, "often.yml")
 
     refused = ["often.yml:5: unless_normal goes with event_count and value_count, and gte"]
-    assert {"gte": [], "lt": refused}[bound] == errors_of(tmp_path)
+    assert {"gte": [], "lt": refused}[bound] == errors_in(load_rules([tmp_path]))
 
 
 def chain(folder: Path, length: int, first: str = "seen") -> Path:
