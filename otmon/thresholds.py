@@ -28,8 +28,7 @@ class ScanThresholds:
     fast_port_s: int = 5
     """Seconds."""
     arp_count: int = 20
-    """Addresses that one device asks for by ARP within `arp_s`, and nobody has."""
-    arp_s: int = 60
+    """Addresses that one device asks for by ARP within a minute, and nobody has."""
     """Seconds."""
     service_count: int = 4
     """Hosts whose industrial ports a client tries within `service_s` without speaking to one."""

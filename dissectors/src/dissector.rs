@@ -172,9 +172,6 @@ pub struct Frames {
     pub earlier: Vec<FrameId>,
 }
 
-/// The open requests of one flow, oldest first.
-pub type OpenRequests = Vec<OpenRequest>;
-
 /// What a dissector may know besides the bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Context<'a> {

@@ -95,12 +95,6 @@ impl<'a> Reader<'a> {
         self.array().map(|[a, b, c]| u32::from_be_bytes([0, a, b, c]))
     }
 
-    /// 24 bits, low byte first.
-    #[inline]
-    pub fn u24_le(&mut self) -> Option<u32> {
-        self.array().map(|[a, b, c]| u32::from_le_bytes([a, b, c, 0]))
-    }
-
     /// 32 bits, high byte first.
     #[inline]
     pub fn u32_be(&mut self) -> Option<u32> {
@@ -117,18 +111,6 @@ impl<'a> Reader<'a> {
     #[inline]
     pub fn u48_le(&mut self) -> Option<u64> {
         self.array().map(|[a, b, c, d, e, f]| u64::from_le_bytes([a, b, c, d, e, f, 0, 0]))
-    }
-
-    /// 64 bits, high byte first.
-    #[inline]
-    pub fn u64_be(&mut self) -> Option<u64> {
-        self.array().map(u64::from_be_bytes)
-    }
-
-    /// 64 bits, low byte first.
-    #[inline]
-    pub fn u64_le(&mut self) -> Option<u64> {
-        self.array().map(u64::from_le_bytes)
     }
 }
 
@@ -168,8 +150,6 @@ mod tests {
         assert_eq!(Some(0x0102_0304), Reader::new(&bytes).u32_be());
         assert_eq!(Some(0x0403_0201), Reader::new(&bytes).u32_le());
         assert_eq!(Some(0x0001_0203), Reader::new(&bytes).u24_be());
-        assert_eq!(Some(0x0003_0201), Reader::new(&bytes).u24_le());
         assert_eq!(Some(0x0605_0403_0201), Reader::new(&bytes).u48_le());
-        assert_eq!(Some(0x0807_0605_0403_0201), Reader::new(&bytes).u64_le());
     }
 }

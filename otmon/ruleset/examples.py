@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -126,19 +126,3 @@ def _wrong(example: Example, alerts: Sequence[Alert]) -> Iterator[str]:
     missing = [frame for frame in example.frames if frame not in seen]
     if missing:
         yield f"{example.title}: frames {missing} are not in the evidence"
-
-
-def matrix(
-    rules: RuleSet, scenes: Sequence[Scene], folder: Path, analyse: Analyse
-) -> Mapping[tuple[str, str], int]:
-    """How many alerts each rule raises on each scene, by title and files; none left out."""
-    titles = {one.rule.id: one.rule.title for one in rules.rules}
-    counts: dict[tuple[str, str], int] = {}
-    for scene in scenes:
-        words = ((scene.baseline, " against "), (scene.config, " with "))
-        told = (f"{word}{path.relative_to(folder).as_posix()}" for path, word in words if path)
-        name = "".join((scene.capture.relative_to(folder).as_posix(), *told))
-        for alert in analyse(scene):
-            key = (titles[alert.rule.id], name)
-            counts[key] = counts.get(key, 0) + 1
-    return counts

@@ -64,7 +64,6 @@ class Row:
     seq: int
     document: Document
     attempts: int
-    enqueued_ns: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,17 +188,17 @@ def batch(
     rows: list[Row] = []
     size = 0
     for row in db.execute(
-        "SELECT seq, prio, target, op, doc_id, body, version, attempts, enqueued_at FROM outbox"
+        "SELECT seq, prio, target, op, doc_id, body, version, attempts FROM outbox"
         " WHERE next_at <= ? AND seq NOT IN (SELECT value FROM json_each(?))"
         " ORDER BY prio, seq LIMIT ?",
         (now_ns, json.dumps([*besides]), at_most),
     ):
-        seq, priority, target, op, doc_id, body, version, attempts, enqueued = row
+        seq, priority, target, op, doc_id, body, version, attempts = row
         size += len(body)
         if rows and size > max_bytes:
             break
         document = Document(priority, target, op, doc_id, body, version)
-        rows.append(Row(seq, document, attempts, enqueued))
+        rows.append(Row(seq, document, attempts))
     return rows
 
 

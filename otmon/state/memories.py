@@ -27,8 +27,3 @@ def save(db: sqlite3.Connection, memories: Mapping[str, tuple[int, Any]]) -> Non
             for name, (version, memory) in memories.items()
         ],
     )
-
-
-def sizes(db: sqlite3.Connection) -> Mapping[str, int]:
-    """Bytes that each part left, by its name."""
-    return dict(db.execute("SELECT name, length(content) FROM memories ORDER BY name"))

@@ -2,9 +2,7 @@
 //! put together, open requests.
 
 use dissectors::anomaly::Anomaly;
-use dissectors::dissector::{
-    Context, Direction, Frame, Frames, OpenRequest, OpenRequests, Sender, Transport,
-};
+use dissectors::dissector::{Context, Direction, Frame, Frames, OpenRequest, Sender, Transport};
 use dissectors::pdu::{Pdu, Role};
 use dissectors::registry::{FlowState, ProtocolId};
 use dissectors::sink::{Carried, Claim, Content, Sink};
@@ -85,7 +83,7 @@ struct Join {
 /// A flow and all that is remembered of it.
 pub struct Flow {
     states: Vec<FlowState>,
-    open: OpenRequests,
+    open: Vec<OpenRequest>,
     joins: Vec<Join>,
     carry: [Vec<u8>; 2],
 }
@@ -208,7 +206,7 @@ impl Flow {
         match pdu.role {
             Role::Request => {
                 let limit = pdu.protocol.registration().open_requests;
-                let count = |open: &OpenRequests| {
+                let count = |open: &[OpenRequest]| {
                     open.iter().filter(|open| open.pdu.protocol == pdu.protocol).count()
                 };
                 if count(&self.open) >= limit

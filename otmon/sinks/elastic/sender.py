@@ -239,7 +239,7 @@ class Sender:
         """Whether the server refuses even a document that is known to be good."""
         if self._probe is None:
             return False
-        said = self._bulk.send([Row(0, self._probe(), 0, 0)]).said
+        said = self._bulk.send([Row(0, self._probe(), 0)]).said
         return isinstance(said, Verdict) and said.action is Action.SPLIT
 
     def _sort(self, rows: Sequence[Row], verdicts: Sequence[Verdict], took: _Round) -> None:

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any
 
 from otmon._engine import version
@@ -188,9 +187,3 @@ def files() -> Iterator[tuple[str, str]]:
     for one in templates():
         folder = one.kind.removeprefix("_")
         yield f"{folder}/{one.name}.json", json.dumps(one.body, indent=1, sort_keys=True) + "\n"
-
-
-def committed(name: str) -> str:
-    """The text of a file of `assets/`; empty where it is not there."""
-    place = resources.files("otmon.sinks.elastic").joinpath("assets", name)
-    return place.read_text("utf8") if place.is_file() else ""
