@@ -26,7 +26,6 @@ __all__ = [
     "Frame",
     "HeaderShift",
     "Health",
-    "History",
     "Interface",
     "Loss",
     "NoReply",
@@ -106,20 +105,6 @@ class _OfFlow:
     @property
     def confidence(self) -> int:
         """Belief in the protocol, in percent."""
-
-@final
-class History:
-    """What client and server had done in their conversation before an operation."""
-
-    @property
-    def read_count(self) -> int:
-        """Operations that only look."""
-    @property
-    def change_count(self) -> int:
-        """Operations that change something."""
-    @property
-    def first_seen_ns(self) -> int:
-        """Packet time of the conversation's first operation; of this one, where it is the first."""
 
 @final
 class ValueFacts:
@@ -255,6 +240,9 @@ class Transaction(_OfFlow):
     def anomalies(self) -> tuple[str, ...]:
         """Departures from the specification in either PDU: names of `anomalies`."""
     @property
+    def file_name(self) -> None:
+        """The file that it is about: none, since what is transferred is told as `Content`."""
+    @property
     def shape(self) -> int:
         """Alike in operations that differ only in ends, unit, targets, values, fields, times."""
     @property
@@ -263,8 +251,14 @@ class Transaction(_OfFlow):
     def field(self, name: str) -> Value | None:
         """One of the protocol's own fields by its full name; None where it is not there."""
     @property
-    def history(self) -> History:
-        """What the two ends had done before."""
+    def history_read_count(self) -> int:
+        """Operations of its conversation before it that only looked."""
+    @property
+    def history_change_count(self) -> int:
+        """Those that changed something."""
+    @property
+    def history_first_seen_ns(self) -> int:
+        """Packet time of the conversation's first operation; its own, where it is the first."""
 
 @final
 class Behaviour(_OfFlow):
@@ -349,6 +343,9 @@ class Behaviour(_OfFlow):
     @property
     def anomalies(self) -> tuple[str, ...]:
         """Every departure from the specification so far: names of `anomalies`."""
+    @property
+    def file_name(self) -> None:
+        """The file that it is about: none, since what is transferred is told as `Content`."""
     @property
     def shape(self) -> int:
         """Alike in operations that differ only in ends, unit, targets, values, fields, times."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from otmon.fields import PARTLY_REFUSED
 from otmon.model.context import Address, AssetFacts
@@ -82,6 +82,7 @@ class Operation:
     unit: int | None
     status: str | None
     status_code: int | None
+    file_name: ClassVar[None] = None
 
     @property
     def shape(self) -> int:
@@ -135,6 +136,18 @@ class Transaction(Flow, Operation):
 
     def field(self, name: str) -> Any:
         return self.fields.get(name)
+
+    @property
+    def history_read_count(self) -> int:
+        return self.history.read_count
+
+    @property
+    def history_change_count(self) -> int:
+        return self.history.change_count
+
+    @property
+    def history_first_seen_ns(self) -> int:
+        return self.history.first_seen_ns
 
     @property
     def value_texts(self) -> tuple[str, ...]:

@@ -61,7 +61,7 @@ of_flow!(Behaviour {
     }
     #[getter]
     fn role<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
-        convert::word(py, self.0.role.as_str())
+        self.2.role.bind(py).clone()
     }
     #[getter]
     fn function_code(&self) -> u16 {
@@ -89,7 +89,7 @@ of_flow!(Behaviour {
     }
     #[getter]
     fn status<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
-        self.0.status.as_str().map(|text| convert::word(py, text))
+        shared::text(py, self.2.status.as_ref())
     }
     #[getter]
     fn status_code(&self) -> Option<u32> {
@@ -101,7 +101,7 @@ of_flow!(Behaviour {
     }
     #[getter]
     fn outcome<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
-        convert::outcome(py, self.0.status)
+        self.2.outcome.bind(py).clone()
     }
     #[getter]
     fn unit_text<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
@@ -142,6 +142,10 @@ of_flow!(Behaviour {
     #[getter]
     fn anomalies<'py>(&self, py: Python<'py>) -> Bound<'py, PyTuple> {
         self.2.anomalies.bind(py).clone()
+    }
+    #[getter]
+    fn file_name(&self) -> Option<&str> {
+        None
     }
     #[getter]
     fn shape(&self) -> u64 {

@@ -52,7 +52,7 @@ mod module {
     #[pymodule_export]
     use crate::timing::{Health, Loss, NoReply, Rhythm};
     #[pymodule_export]
-    use crate::transaction::{History, Transaction};
+    use crate::transaction::Transaction;
     #[pymodule_export]
     use crate::wanted::Wanted;
 

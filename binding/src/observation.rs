@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use engine::observation as record;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyBytes, PyDict, PyString};
 
 use crate::behaviour::Behaviour;
@@ -297,7 +298,7 @@ pub fn to_python(
         record::Observation::Transaction(own) => {
             let ends = shared.ends(py, &own.flow);
             let shape = shared.shape_of_transaction(py, &own)?;
-            Py::new(py, Transaction(own, ends, shape))?.into_any()
+            Py::new(py, Transaction(own, ends, shape, PyOnceLock::new()))?.into_any()
         }
         record::Observation::Behaviour(own) => {
             let ends = shared.ends(py, &own.flow);

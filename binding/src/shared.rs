@@ -59,8 +59,14 @@ pub struct Shape {
     pub operation: Py<PyString>,
     /// The names of the anomalies.
     pub anomalies: Py<PyTuple>,
+    /// The part that it plays.
+    pub role: Py<PyString>,
+    /// How it went.
+    pub status: Option<Py<PyString>>,
     /// The number of the failure, as text.
     pub status_text: Option<Py<PyString>>,
+    /// What came of it.
+    pub outcome: Py<PyString>,
 }
 
 /// Everything about an operation but its ends, unit, targets, values, own fields and times.
@@ -180,6 +186,9 @@ impl Shared {
             alike,
             operation: PyString::new(py, &alike.operation.to_string()).unbind(),
             anomalies: convert::anomalies(py, alike.anomalies)?.unbind(),
+            role: convert::word(py, alike.role.as_str()).unbind(),
+            status: alike.status.as_str().map(|text| convert::word(py, text).unbind()),
+            outcome: convert::outcome(py, alike.status).unbind(),
             status_text: alike
                 .status
                 .code()

@@ -4,23 +4,22 @@ use std::sync::Arc;
 
 use engine::observation as record;
 use pyo3::prelude::*;
+use pyo3::sync::PyOnceLock;
 use pyo3::types::{PyDict, PyList, PyString, PyTuple};
 
 use crate::convert::{self, PyFrame};
 use crate::of_flow::of_flow;
 use crate::shared::{self, Ends, Shape};
 
-/// What client and server had done before.
-#[pyclass(frozen, get_all, module = "otmon._engine")]
-pub struct History {
-    read_count: u64,
-    change_count: u64,
-    first_seen_ns: i64,
-}
-
-/// One operation that matters by itself.
+/// One operation that matters by itself, with its targets once somebody has asked for them:
+/// of a change a dozen rules and detectors do.
 #[pyclass(frozen, module = "otmon._engine")]
-pub struct Transaction(pub Box<record::Transaction>, pub Arc<Ends>, pub Arc<Shape>);
+pub struct Transaction(
+    pub Box<record::Transaction>,
+    pub Arc<Ends>,
+    pub Arc<Shape>,
+    pub PyOnceLock<Py<PyTuple>>,
+);
 
 of_flow!(Transaction {
     #[getter]
@@ -68,7 +67,7 @@ of_flow!(Transaction {
     }
     #[getter]
     fn role<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
-        convert::word(py, self.0.role.as_str())
+        self.2.role.bind(py).clone()
     }
     #[getter]
     fn answered(&self) -> bool {
@@ -92,7 +91,8 @@ of_flow!(Transaction {
     }
     #[getter]
     fn targets<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyTuple>> {
-        PyTuple::new(py, &self.0.targets)
+        let make = || PyTuple::new(py, &self.0.targets).map(Bound::unbind);
+        self.3.get_or_try_init(py, make).map(|targets| targets.bind(py).clone())
     }
     #[getter]
     fn quantity(&self) -> Option<u32> {
@@ -116,7 +116,7 @@ of_flow!(Transaction {
     }
     #[getter]
     fn status<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
-        self.0.status.as_str().map(|text| convert::word(py, text))
+        shared::text(py, self.2.status.as_ref())
     }
     #[getter]
     fn status_code(&self) -> Option<u32> {
@@ -128,7 +128,7 @@ of_flow!(Transaction {
     }
     #[getter]
     fn outcome<'py>(&self, py: Python<'py>) -> Bound<'py, PyString> {
-        convert::outcome(py, self.0.status)
+        self.2.outcome.bind(py).clone()
     }
     #[getter]
     fn unit_text<'py>(&self, py: Python<'py>) -> Option<Bound<'py, PyString>> {
@@ -143,6 +143,10 @@ of_flow!(Transaction {
         self.2.anomalies.bind(py).clone()
     }
     #[getter]
+    fn file_name(&self) -> Option<&str> {
+        None
+    }
+    #[getter]
     fn shape(&self) -> u64 {
         self.2.number
     }
@@ -154,9 +158,16 @@ of_flow!(Transaction {
         convert::field(py, self.0.protocol, &self.0.fields, name)
     }
     #[getter]
-    fn history(&self) -> History {
-        let record::History { read_count, change_count, first_seen_ns } = self.0.history;
-        History { read_count, change_count, first_seen_ns }
+    fn history_read_count(&self) -> u64 {
+        self.0.history.read_count
+    }
+    #[getter]
+    fn history_change_count(&self) -> u64 {
+        self.0.history.change_count
+    }
+    #[getter]
+    fn history_first_seen_ns(&self) -> i64 {
+        self.0.history.first_seen_ns
     }
     fn __repr__(&self) -> String {
         let own = &self.0;

@@ -139,10 +139,8 @@ class Conformance(Detector):
 
     def observe(self, event: Event) -> Iterable[Event]:
         """Takes an operation with anomalies."""
-        return list(self._codes(event))
-
-    def _codes(self, event: Event) -> Iterator[Event]:
         record, lossy = event.record, None
+        found: list[Event] = []
         for code in record.anomalies:
             if code in STATUS_CODES:
                 continue
@@ -173,14 +171,15 @@ class Conformance(Detector):
                 known.frames = some_frames(known.frames, event.frames)
             elif habit is None or not self._is_usual(habit):
                 if len(self._open) >= MAX_OPEN and (first := self._open.first()) is not None:
-                    yield from self._close(*first)
+                    found += self._close(*first)
                 self._open.put(key, _Open(event.time_ns, turn=self._turn))
                 self._remember(event.time_ns, key)
                 self.due_ns = min(self.due_ns, event.time_ns + self._every_ns)
-                yield self._found(event, code, 1, event.time_ns, event.frames)
+                found.append(self._found(event, code, 1, event.time_ns, event.frames))
             if habit is not None and self._is_usual(habit):
                 habit.quirk = True
-                yield self._quirk(event, code, habit)
+                found.append(self._quirk(event, code, habit))
+        return found
 
     def _habit(self, event: Event, code: str, key: _Key) -> _Habit:
         """What is known of a code between two ends, with this time counted."""
@@ -188,8 +187,7 @@ class Conformance(Detector):
         of, time_ns = (client, server, vlan, service, code, function), event.time_ns
         known = self._habits.get(of)
         if known is None or time_ns - known.last_ns > AWAY_NS:
-            history = getattr(event.record, "history", None)
-            began_ns = time_ns if history is None else history.first_seen_ns
+            began_ns = getattr(event.record, "history_first_seen_ns", time_ns)
             from_start = time_ns - began_ns <= self.settings.start_s * SECOND
             known = _Habit(time_ns, from_start)
             self._habits.put(of, known)

@@ -21,11 +21,8 @@ class Layout:
 
     __slots__ = ("_places", "getters", "readers")
 
-    def __init__(self, places: Mapping[str, str | Getter | None]) -> None:
-        """Takes, for each field, the attribute it is in, or a function of the record.
-
-        None stands for a field that no record of the kind has.
-        """
+    def __init__(self, places: Mapping[str, str | Getter]) -> None:
+        """Takes, for each field, the attribute it is in, or a function of the record."""
         self._places = places
         self.readers: dict[tuple[str, ...], _Reader | None] = {}
         """What `reader` gave so far."""
@@ -48,14 +45,6 @@ class Layout:
         if len(attributes) == len(places) > 1:
             reader: _Reader = attrgetter(*attributes)
             return reader
-        if places.count(None) == 1 and len(attributes) == len(places) - 1 > 1:
-            at, several = places.index(None), attrgetter(*attributes)
-
-            def without_one(record: Any) -> tuple[FieldValue, ...]:
-                values = several(record)
-                return (*values[:at], None, *values[at:])
-
-            return without_one
         getters = [self.getters[field] for field in fields]
         if len(getters) == 1:
             only = getters[0]
@@ -63,9 +52,7 @@ class Layout:
         return lambda record: tuple([getter(record) for getter in getters])
 
 
-def _getter(place: str | Getter | None) -> Getter:
-    if place is None:
-        return lambda record: None
+def _getter(place: str | Getter) -> Getter:
     return attrgetter(place) if isinstance(place, str) else place
 
 
@@ -96,7 +83,7 @@ def _value_numbers(record: Any) -> tuple[float, ...]:
     return tuple(float(value) for value in record.values if isinstance(value, (bool, int, float)))
 
 
-def _endpoint(role: str, side: str) -> dict[str, str | Getter | None]:
+def _endpoint(role: str, side: str) -> dict[str, str | Getter]:
     return {
         f"{role}.address": f"{side}_address",
         f"{role}.ip": f"{side}_ip",
@@ -105,7 +92,7 @@ def _endpoint(role: str, side: str) -> dict[str, str | Getter | None]:
     }
 
 
-FLOW_PLACES: dict[str, str | Getter | None] = {
+FLOW_PLACES: dict[str, str | Getter] = {
     **_endpoint("source", "client"),
     **_endpoint("client", "client"),
     **_endpoint("destination", "server"),
@@ -117,7 +104,7 @@ FLOW_PLACES: dict[str, str | Getter | None] = {
 }
 """Where records of a flow have the fields of its ends."""
 
-_OPERATION: dict[str, str | Getter | None] = {
+_OPERATION: dict[str, str | Getter] = {
     **FLOW_PLACES,
     "event.outcome": "outcome",
     "ot.operation.class": "operation_class",
@@ -131,7 +118,7 @@ _OPERATION: dict[str, str | Getter | None] = {
     "ot.status.name": "status",
     "ot.status.code": "status_text",
     "ot.anomaly": "anomalies",
-    "file.name": None,
+    "file.name": "file_name",
 }
 
 TRANSACTION = Layout(
@@ -149,9 +136,9 @@ TRANSACTION = Layout(
         "ot.value_number": _value_numbers,
         "ot.value_count": "value_count",
         "ot.first_seen": "first_seen",
-        "ot.history.read_count": "history.read_count",
-        "ot.history.change_count": "history.change_count",
-        "ot.history.first_seen_at": "history.first_seen_ns",
+        "ot.history.read_count": "history_read_count",
+        "ot.history.change_count": "history_change_count",
+        "ot.history.first_seen_at": "history_first_seen_ns",
     }
 )
 

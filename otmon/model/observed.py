@@ -149,7 +149,7 @@ _CONVERSATION = Layout(
     }
 )
 
-_OF_RHYTHM: dict[str, str | Getter | None] = {
+_OF_RHYTHM: dict[str, str | Getter] = {
     **FLOW_PLACES,
     "@timestamp": "time_ns",
     "ot.unit.id": lambda record: None if record.unit is None else str(record.unit),
@@ -167,7 +167,7 @@ _NO_REPLY = Layout(_OF_RHYTHM)
 _QUALITY = Layout(_OF_RHYTHM)
 _READBACK = Layout({**_OF_RHYTHM, "ot.object.id": lambda record: (record.target,)})
 _SENSOR = Layout({"@timestamp": lambda record: max(record.from_ns, record.until_ns)})
-_SHIFT = Layout({**FLOW_PLACES, "network.protocol": None, "@timestamp": "time_ns"})
+_SHIFT = Layout({**FLOW_PLACES, "network.protocol": lambda record: None, "@timestamp": "time_ns"})
 _ARP = Layout(
     {
         "@timestamp": "until_ns",
