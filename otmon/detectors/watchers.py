@@ -14,7 +14,7 @@ from otmon.model.likeness import Likeness
 
 MAX_SHAPES = 4_096
 """Shapes of which it is remembered who wants them; when there are more, all are asked anew."""
-MAX_LIKENESSES = 6_144
+MAX_LIKENESSES = 12_288
 """Likenesses of which the same is remembered."""
 
 MAX_PENDING = 1_000
@@ -75,12 +75,13 @@ class Watchers:
         if not wanting:
             return ()
         said: list[Event] | None = None
+        due_ns = self.due_ns
         for detector, observe in wanting:
             found = observe(event)
             if found:
                 said = [*found] if said is None else [*said, *found]
-            if detector.due_ns < self.due_ns:
-                self.due_ns = detector.due_ns
+            if detector.due_ns < due_ns:
+                self.due_ns = due_ns = detector.due_ns
         left = self._unsettled.get(likeness)
         if left is not None:
             if left:

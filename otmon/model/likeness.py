@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from otmon._engine import Behaviour, Transaction
     from otmon.model.context import Context
 
-MAX_LIKENESSES = 4_096
+MAX_LIKENESSES = 8_192
 """Likenesses that are kept; when there are more, all are made anew."""
 
 OFTEN = 3
@@ -41,6 +41,7 @@ class Likeness:
         "context",
         "decided",
         "derived",
+        "failed",
         "kin",
         "layout",
         "of_relation",
@@ -58,6 +59,7 @@ class Likeness:
         context: Context | None = None,
         shape: int | None = None,
         decided: frozenset[str] = frozenset(),
+        failed: bool | None = None,
     ) -> None:
         self.category = category
         self.service = service
@@ -71,6 +73,8 @@ class Likeness:
         """The fields of which all events have the same values, where it is kept for many."""
         self.of_relation = bool(decided) and decided >= RELATION_FIELDS
         """Whether all events are of one conversation and unit."""
+        self.failed = failed
+        """Whether all events failed or were refused; none where it is not the same of all."""
         self.kin: Hashable = shape
         """Likenesses with the same differ in `RELATION_FIELDS` at most; none where not known."""
         self.derived: dict[tuple[object, ...], Likeness] | None = None
@@ -94,6 +98,7 @@ class Likeness:
                 self.layout,
                 self.context,
                 decided=self.decided.difference(own) | _SAID.intersection(own),
+                failed=None if "event.outcome" in own else self.failed,
             )
             known.kin = (self.shape, key)
         return known
@@ -189,6 +194,7 @@ def likeness_of_transaction(
         context,
         transaction.shape,
         decided,
+        transaction.outcome == "failure" if "event.outcome" in decided else None,
     )
 
 
@@ -207,4 +213,5 @@ def likeness_of_behaviour(
         context,
         behaviour.shape,
         decided,
+        behaviour.outcome == "failure" if "event.outcome" in decided else None,
     )

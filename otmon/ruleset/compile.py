@@ -46,6 +46,8 @@ MAX_EXPLAINERS = 4096
 MAX_VALUES = 16
 """Values of a field that a reason names."""
 
+_NUMBERS = frozenset((int, float))
+"""The types of numbers; a bool is none."""
 _OPERATORS: dict[Comparison, Callable[[Any, Any], bool]] = {
     "lt": operator.lt,
     "lte": operator.le,
@@ -197,11 +199,7 @@ def _matcher(criterion: Criterion, time_zone: datetime.tzinfo) -> _Matcher:
             return lambda value: search(str(value)[:MAX_REGEX_INPUT]) is not None
         case Compare(operator=name, number=number):
             holds = _OPERATORS[name]
-            return lambda value: (
-                isinstance(value, (int, float))
-                and not isinstance(value, bool)
-                and holds(value, number)
-            )
+            return lambda value: type(value) in _NUMBERS and holds(value, number)
         case Within(network=network):
             return functools.partial(_is_within, ipaddress.ip_network(network))
         case PartOfTime():
@@ -221,6 +219,14 @@ def _equals(criterion: Equals) -> _Matcher:
     # An identifier such as a unit is text in events and a number in rules.
     texts |= {str(number) for number in numbers}
     cased = criterion.cased
+    if not plain and not flags:
+        # No text stands for another number than these.
+        def is_number(value: Scalar) -> bool:
+            if isinstance(value, str):
+                return value in texts
+            return not isinstance(value, bool) and value in numbers
+
+        return is_number
 
     def equals(value: Scalar) -> bool:
         if isinstance(value, str):

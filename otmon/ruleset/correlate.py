@@ -28,8 +28,6 @@ MAX_MEMBERS = 50
 """Events of a group that go into its match."""
 MAX_HELD = 10_000
 """Events that one grouping holds on to for its matches, over all groups."""
-LOOK_AFTER = 1_000
-"""Events more that it holds on to until it looks for those that are too old."""
 
 
 class _Group:
@@ -82,10 +80,8 @@ class Grouping(Untimed):
         self._remembered = 0
         self._held = 0
         self._longest_ns = max(plan.span_ns for plan in self._plans)
-        self._look_at = 0
-        """The number of events held on to at which `_has_room` is asked."""
         self._look_ns = -(1 << 63)
-        """From when on it looks for old ones."""
+        """Before then no group is over, of those that were there when it looked last."""
 
     def inherit(self, before: Grouping) -> bool:
         """Goes on with the windows of the correlations that it has in common with another.
@@ -201,7 +197,7 @@ class Grouping(Untimed):
             if len(members) == MAX_MEMBERS:
                 del members[0]
                 members.append((number, event))
-            elif self._held < self._look_at or self._has_room(now_ns):
+            elif self._held < MAX_HELD or (now_ns >= self._look_ns and self._has_room(now_ns)):
                 self._held += 1
                 members.append((number, event))
         elif members:
@@ -211,29 +207,29 @@ class Grouping(Untimed):
         return matches or ()
 
     def _has_room(self, now_ns: int) -> bool:
-        """Whether one more event can be held on to.
+        """Whether one more event can be held on to, once groups are gone that are over.
 
-        Now and then those are forgotten that are too old for any match: in their groups
-        nothing was seen for longer than every window lasts.
+        In their place nothing was seen for longer than every window lasts.
         """
-        if now_ns >= self._look_ns:
-            oldest_ns = now_ns - self._longest_ns
-            self._look_ns = now_ns + self._longest_ns // 4
-            self._held = 0
-            for group in self._groups.values():
-                if group.newest_ns < oldest_ns:
-                    group.members.clear()
-                self._held += len(group.members)
-        self._look_at = min(self._held + LOOK_AFTER, MAX_HELD)
+        oldest_ns = now_ns - self._longest_ns
+        while self._groups:
+            first = next(iter(self._groups.values()))
+            if first.newest_ns >= oldest_ns:
+                self._look_ns = first.newest_ns + self._longest_ns + 1
+                break
+            self._drop_first()
         return self._held < MAX_HELD
+
+    def _drop_first(self) -> None:
+        _, gone = self._groups.popitem(last=False)
+        self._held -= len(gone.members)
+        self._remembered -= sum(map(len, gone.windows))
 
     def _make_room(self) -> None:
         while len(self._groups) > MAX_GROUPS or (
             self._remembered > MAX_REMEMBERED and len(self._groups) > 1
         ):
-            _, gone = self._groups.popitem(last=False)
-            self._held -= len(gone.members)
-            self._remembered -= sum(map(len, gone.windows))
+            self._drop_first()
             self.evicted_count += 1
 
 

@@ -46,7 +46,7 @@ LATE_FIELDS = (
     "ot.status.",
 )
 """What is not known of a request before its answer has come, or stayed away."""
-MAX_LANES = 6_144
+MAX_LANES = 12_288
 """Likenesses whose lanes are remembered; when there are more, all are made anew."""
 
 

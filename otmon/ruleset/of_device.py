@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+from collections.abc import Callable
 from operator import attrgetter
 
 from otmon.model.context import AssetFacts
@@ -39,16 +41,23 @@ class _OfDevice:
     def __init__(self, holds: Predicate, end: str) -> None:
         self._holds = holds
         self._end = end
-        self._facts: AssetFacts | None = None
+        # Not the facts themselves: what an event held of a device would be worked out for it.
+        self._facts: Callable[[], AssetFacts | None] = _nobody
         self._mac: str | None = None
         self._answer = False
 
     def __call__(self, event: Event) -> bool:
-        facts, mac = self._facts, _MACS[self._end](event.record)
+        facts, mac = self._facts(), _MACS[self._end](event.record)
         if facts is None or facts.is_past or mac != self._mac:
-            self._facts, self._mac = event.facts(self._end), mac
+            facts = event.facts(self._end)
+            self._facts = _nobody if facts is None else weakref.ref(facts)
+            self._mac = mac
             self._answer = self._holds(event)
         return self._answer
+
+
+def _nobody() -> None:
+    """Where no facts are at hand."""
 
 
 def _only_end(asks: frozenset[str]) -> str | None:

@@ -140,7 +140,9 @@ class Values(Window):
         """Counts its values; tells whether so many different ones are in the window."""
         plan, seen = self.plan, self._seen
         value = values[plan.place]
-        if value is None or value == ():
+        if isinstance(value, tuple) and len(value) < 2:
+            value = value[0] if value else None
+        if value is None:
             return None
         newest, before = self._newest, len(seen)
         if value == newest and before < plan.threshold:

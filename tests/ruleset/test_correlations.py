@@ -251,7 +251,6 @@ def test_event_rules_beside_correlations_go_on_alerting():
 
 def test_events_that_no_match_can_want_any_more_are_let_go(monkeypatch):
     """What groups hold on to is bounded: old events must not keep new ones out of a match."""
-    monkeypatch.setattr("otmon.ruleset.correlate.LOOK_AFTER", 4)
     monkeypatch.setattr("otmon.ruleset.correlate.MAX_HELD", 6)
     judge = Judge([MEMBERS[0]], [correlation("event_count", "a", threshold=3)])
     for number in range(5):
