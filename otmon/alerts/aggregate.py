@@ -97,11 +97,11 @@ class Aggregator:
 
     def add(self, match: Match) -> None:
         """Takes a match into its alert, or makes one for it."""
-        if match.event.verdict is not None and _is_settled(match):
+        event, series = match.event, match.series
+        if event.verdict is not None and _is_settled(match):
             self.settled_count += 1
             return
-        now_ns = match.event.time_ns
-        series = match.series
+        now_ns = event.time_ns
         alert = None if series is None else self._by_series.get(series)
         if alert is None or alert.replaced or self._apart(now_ns, alert.sighted_ns, alert.last_ns):
             alert = self._find(match, now_ns)
@@ -111,14 +111,15 @@ class Aggregator:
                 if len(self._by_series) >= MAX_SERIES:
                     self._by_series.clear()
                 self._by_series[series] = alert
-        record = match.event.record
+        record, told_of = event.record, self._told_of
         if record is not self._record:
-            self._record, self._told_of = record, set()
-        elif match.group is None and record is not None and alert in self._told_of:
+            self._record = record
+            told_of.clear()
+        elif match.group is None and record is not None and alert in told_of:
             # Several departures of one message are one operation.
             alert.weigh(match)
             return
-        self._told_of.add(alert)
+        told_of.add(alert)
         self._room -= alert.add(match, self._room)
 
     def _find(self, match: Match, now_ns: int) -> OpenAlert | None:

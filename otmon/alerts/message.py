@@ -157,7 +157,7 @@ def _outcome_of_group(match: Match) -> str:
         return ", but was refused each time" if done > 1 else ", but was refused"
     if not match.is_sequence:
         return ", part of it refused"
-    steps = [one for one in (*match.members, match.event) if one.get("event.outcome") == "failure"]
+    steps = [one for one in (*match.members, match.event) if one.has_failed]
     names = dict.fromkeys(one.text("ot.function.name") or "one step" for one in steps)
     return f", but {' and '.join(names)} {'was' if len(names) == 1 else 'were'} refused"
 

@@ -315,11 +315,11 @@ def _stands_for(match: Match) -> int:
 
 def _refused(match: Match, count: int) -> int:
     """Of so many occurrences of a match, how many a device refused."""
+    # Of most matches the event is all that there is, and it was not refused.
+    if not (match.members or match.event.has_failed):
+        return 0
     if match.rule.is_about_refusals or match.is_sequence or not is_deed(match.event):
         return 0
-    if match.group is None:
-        # The same as below of one event: it is asked of most matches.
-        return count if match.event.get("event.outcome") == "failure" else 0
     refused, done = refusals(match)
     return count if 0 < refused == done else refused
 

@@ -33,6 +33,6 @@ def refusals(match: Match) -> tuple[int, int]:
         return 0, 0
     event = match.event
     if match.group is None:
-        return int(event.get("event.outcome") == "failure"), 1
+        return int(event.has_failed), 1
     steps = [one for one in (*match.members, event) if one.operation_class in _EFFECTIVE]
-    return sum(one.get("event.outcome") == "failure" for one in steps), len(steps)
+    return sum(one.has_failed for one in steps), len(steps)

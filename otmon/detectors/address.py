@@ -51,6 +51,9 @@ def _illegal(ip: str, mac: str) -> str | None:
     Without an address yet, a device sends from 0.0.0.0 or ::. [S: RFC 1122, 3.2.1.3;
     RFC 4291, 2.5.3 and 2.7]
     """
+    # Most addresses of a plant, without the parsing.
+    if ip.startswith(("10.", "192.168.")):
+        return None
     address = ipaddress.ip_address(ip)
     if address.is_multicast:
         return "the address of a group"
@@ -141,8 +144,8 @@ class AddressMoves(Detector):
 
     def _address(self, event: Event, address: Address) -> Iterator[Event]:
         ip, mac, vlan = address.ip, address.mac, address.vlan
-        if ip is not None and mac is not None:
-            yield from self._illegal(event, ip, mac, vlan)
+        if ip is not None and mac is not None and (what := _illegal(ip, mac)) is not None:
+            yield from self._is_illegal(event, ip, mac, vlan, what)
         if ip is None or mac is None or ip in ("0.0.0.0", "::") or mac.startswith(_VIRTUAL):
             return
         owned = self._owned.get((mac, vlan)) or ()
@@ -177,9 +180,10 @@ class AddressMoves(Detector):
                 since_ns=since_ns,
             )
 
-    def _illegal(self, event: Event, ip: str, mac: str, vlan: int | None) -> Iterator[Event]:
-        what = _illegal(ip, mac)
-        if what is not None and self._told.may(("illegal", ip, vlan, mac), event.time_ns):
+    def _is_illegal(
+        self, event: Event, ip: str, mac: str, vlan: int | None, what: str
+    ) -> Iterator[Event]:
+        if self._told.may(("illegal", ip, vlan, mac), event.time_ns):
             yield finding(
                 self,
                 event,

@@ -77,9 +77,7 @@ class Exceptions(Detector):
 
     def wants(self, event: Event) -> bool:
         """Refusals, of all that was asked or of a part."""
-        return (
-            event.get("event.outcome") == "failure" or event.get("ot.status.name") == PARTLY_REFUSED
-        )
+        return event.has_failed or event.get("ot.status.name") == PARTLY_REFUSED
 
     def advance(self, time_ns: int) -> Iterable[Event]:
         """Learns when the watch began."""

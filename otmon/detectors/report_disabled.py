@@ -72,7 +72,7 @@ class ReportDisabled(Detector):
         conversation = _conversation(event)
         if event.operation_class == "report_enable":
             self._pending.drop(conversation)
-        elif event.get("event.outcome") != "failure" and conversation not in self._pending:
+        elif not event.has_failed and conversation not in self._pending:
             record = event.record
             off = _Off(event, getattr(record, "interface", 0), conversation_of(record))
             self._pending.put(conversation, off)

@@ -90,6 +90,9 @@ class Unauthenticated(Waiting):
 
     def _take(self, key: _Key, kind: str | None, event: Event) -> Iterable[Event]:
         record = event.record
+        if kind is not None and not self._known and not _has_proof(record):
+            # Nobody of this network has proved anything so far.
+            return ()
         known = self._known.get(key)
         if kind is None:
             if record.function_code == _REPLY:

@@ -43,6 +43,8 @@ NEAR_NS = 60 * SECOND
 _SEEN = frozenset(("good", "one_sided"))
 """How well an interface must have been seen: a write is seen without its answer too."""
 
+_NUMBERS = frozenset((bool, int, float))
+"""Types of values that can be out of a range; most commands of DNP3 carry words."""
 _Number = float
 _Place = tuple[tuple[object, ...], str]
 """An object as it is known here, and as events name it."""
@@ -119,15 +121,12 @@ class Value(Waiting):
         if event.operation_class not in CHANGE_CLASSES or event.get("ot.role") != "request":
             return False
         # Which part was refused is not told with the values.
-        return (
-            event.get("event.outcome") != "failure"
-            and event.get("ot.status.name") != PARTLY_REFUSED
-        )
+        return not event.has_failed and event.get("ot.status.name") != PARTLY_REFUSED
 
     def observe(self, event: Event) -> Iterable[Event]:
         """Takes a write."""
         values = getattr(event.record, "values", None)
-        if not values:
+        if not values or _NUMBERS.isdisjoint(map(type, values)):
             return ()
         objects, own, time_ns = self._objects, self.settings, event.time_ns
         mode = () if self.mode is None else (self.mode(time_ns),)

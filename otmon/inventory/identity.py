@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import functools
 import hashlib
 import ipaddress
@@ -21,6 +20,8 @@ _VIRTUAL = (
 )
 """Hardware addresses that several devices share or hand over."""
 
+_BASE_32 = "abcdefghijklmnopqrstuvwxyz234567"
+"""The digits of base 32 [RFC 4648, 6], in small letters."""
 NO_SERIAL = frozenset(
     (
         "s c-c2ur28922012",  # [V] what every server of snap7 says
@@ -105,5 +106,7 @@ def is_serial(text: str) -> bool:
 def asset_id(site: str, segment: str, key: str) -> str:
     """`a-` and ten characters that depend on site, segment and key alone."""
     digest = hashlib.sha256(f"{site}/{segment}/{key}".encode()).digest()
-    # Ten characters of base 32 are the first 50 bits, of 7 bytes.
-    return "a-" + base64.b32encode(digest[:7])[:10].decode().lower()
+    # Ten characters of base 32 are the first 50 bits, of 7 bytes. `base64` takes three times as
+    # long, and somebody who makes up addresses makes one for each.
+    bits = int.from_bytes(digest[:7]) >> 6
+    return "a-" + "".join([_BASE_32[bits >> place & 31] for place in range(45, -1, -5)])

@@ -35,7 +35,11 @@ def in_order(devices: Iterable[Device]) -> list[Device]:
 
 
 def facts_of(
-    device: Device, words: Words, settled: tuple[str, ...], later: Callable[[], Standing]
+    device: Device,
+    words: Words,
+    settled: tuple[str, ...],
+    later: Callable[[], Standing],
+    later_roles: Callable[[], tuple[str, ...]],
 ) -> AssetFacts:
     """What events are told of a device; what takes time to work out only if they ask."""
     return AssetFacts(
@@ -45,6 +49,7 @@ def facts_of(
         is_new=device.new and not words.accepted,
         public=device.public,
         later=later,
+        later_roles=later_roles,
     )
 
 

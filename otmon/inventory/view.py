@@ -49,7 +49,8 @@ class Views:
         if facts is None:
             words = self.words.of(device)
             later = functools.partial(self._standing, device)
-            facts = device.facts = facts_of(device, words, settled_roles(words), later)
+            roles = functools.partial(self._shown_roles, device)
+            facts = device.facts = facts_of(device, words, settled_roles(words), later, roles)
         return facts
 
     def roles(self, device: Device) -> Roles:
@@ -70,6 +71,9 @@ class Views:
         words = self.words.of(device)
         state = self.state(device)
         return asset_of(device, words, self.roles(device), self.zones, state, file_name)
+
+    def _shown_roles(self, device: Device) -> tuple[str, ...]:
+        return self.roles(device).shown
 
     def _standing(self, device: Device) -> Standing:
         return standing_of(device, self.words.of(device), self.roles(device), self.zones)

@@ -42,6 +42,8 @@ class AssetFacts:
     __slots__ = (
         "__weakref__",
         "_later",
+        "_later_roles",
+        "_roles",
         "_standing",
         "confirmed",
         "criticality",
@@ -63,8 +65,12 @@ class AssetFacts:
         is_new: bool = False,
         public: bool = False,
         later: Callable[[], Standing] | None = None,
+        later_roles: Callable[[], tuple[str, ...]] | None = None,
     ) -> None:
-        """Takes all of it; `later` gives roles, vendor, zone and level if they are asked for."""
+        """Takes all of it; `later` gives roles, vendor, zone and level if they are asked for.
+
+        Rules ask for roles far more often than for the rest: `later_roles` gives them alone.
+        """
         self.id = id
         self.confirmed = confirmed
         """The roles that a person settled."""
@@ -77,12 +83,18 @@ class AssetFacts:
         self.is_past = False
         """Whether the device is another one since, or something of it has changed."""
         self._later = later
+        self._later_roles = later_roles
         self._standing = None if later else Standing(roles, vendor, zone, purdue_level)
+        self._roles: tuple[str, ...] | None = None if later else roles
 
     @property
     def roles(self) -> tuple[str, ...]:
         """What it does, best founded first; never by danger operations alone."""
-        return self._told().roles
+        known = self._roles
+        if known is None:
+            later = self._later_roles
+            known = self._roles = self._told().roles if later is None else later()
+        return known
 
     @property
     def vendor(self) -> str | None:
@@ -101,7 +113,9 @@ class AssetFacts:
 
     def settle(self) -> None:
         """Has what was not asked for yet worked out, before the device changes."""
-        self._told()
+        told = self._told()
+        if self._roles is None:
+            self._roles = told.roles
 
     def _told(self) -> Standing:
         if self._standing is None:

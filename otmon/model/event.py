@@ -85,6 +85,12 @@ class Event:
         return self._own is None
 
     @property
+    def has_failed(self) -> bool:
+        """Whether what it tells of was refused, or failed otherwise."""
+        failed = self.likeness.failed
+        return self.get("event.outcome") == "failure" if failed is None else failed
+
+    @property
     def context(self) -> Context | None:
         """What answers the fields that the event does not carry itself."""
         return self.likeness.context
