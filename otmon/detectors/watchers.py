@@ -45,7 +45,7 @@ class Watchers:
         """Each detector with what takes any event."""
         self._by_shape: dict[tuple[str, int], _Detectors] = {}
         self._by_likeness: dict[Likeness, _Observers] = {}
-        self._by_kind: dict[tuple[object, ...], _Detectors] = {}
+        self._by_kind: dict[tuple[object, ...], _Observers] = {}
         self._unsettled: dict[Likeness, int] = {}
         """Likenesses of which a detector may be spent, with how many events until that is asked."""
         self._by_category: dict[str, _Detectors] = {
@@ -104,7 +104,7 @@ class Watchers:
         likeness = event.likeness
         shape = likeness.shape
         if shape is None:
-            return tuple([self._plain[one] for one in self._wanting_kind(event)])
+            return self._wanting_kind(event)
         known = self._by_shape.get((likeness.category, shape))
         detectors = self._wanting_shape(event, shape) if known is None else known
         wanting = tuple([self._plain[one] for one in detectors])
@@ -124,19 +124,20 @@ class Watchers:
         own = detector.observer(event)
         return self._plain[detector] if own is None else (detector, own)
 
-    def _wanting_kind(self, event: Event) -> _Detectors:
+    def _wanting_kind(self, event: Event) -> _Observers:
         """Who wants events of no shape: they are told apart by what they were made from."""
         likeness, record = event.likeness, event.record
         # Of an operation of no known shape, and of what has fields of its own, nothing is known.
         if likeness.operation_class is not None or not event.is_bare:
-            return self._wanting(event)
+            return tuple([self._plain[one] for one in self._wanting(event)])
         kind = getattr(record, "kind", None)
         key = (likeness.category, likeness.service, type(record), kind)
         wanting = self._by_kind.get(key)
         if wanting is None:
             if len(self._by_kind) >= MAX_SHAPES:
                 self._by_kind.clear()
-            wanting = self._by_kind[key] = self._wanting(event)
+            wanting = tuple([self._plain[one] for one in self._wanting(event)])
+            self._by_kind[key] = wanting
         return wanting
 
     def _wanting(self, event: Event) -> _Detectors:

@@ -150,7 +150,7 @@ class Inventory:
     @property
     def has_news(self) -> bool:
         """Whether something changed that people may want to know."""
-        return bool(self._news)
+        return bool(self._news.waiting)
 
     def take_news(self) -> list[Event]:
         """What changed since the last time, oldest first."""

@@ -24,15 +24,12 @@ class News:
         self.context: Context | None = None
         """What the events ask for the facts of their ends."""
         self.left_out_count = 0
-        self._waiting: list[Event] = []
-
-    def __bool__(self) -> bool:
-        """Whether there is something to take."""
-        return bool(self._waiting)
+        self.waiting: list[Event] = []
+        """What `take` will give."""
 
     def take(self) -> list[Event]:
         """Everything since the last time, oldest first."""
-        taken, self._waiting = self._waiting, []
+        taken, self.waiting = self.waiting, []
         return taken
 
     def tell(
@@ -88,7 +85,7 @@ class News:
         own: dict[str, FieldValue],
     ) -> None:
         """Notes what happened between two ends."""
-        if len(self._waiting) >= MAX_WAITING:
+        if len(self.waiting) >= MAX_WAITING:
             self.left_out_count += 1
             return
         fields: dict[str, FieldValue] = {
@@ -100,4 +97,4 @@ class News:
             "@timestamp": time_ns,
             **own,
         }
-        self._waiting.append(event_from_ends(category, time_ns, ends, fields, self.context))
+        self.waiting.append(event_from_ends(category, time_ns, ends, fields, self.context))

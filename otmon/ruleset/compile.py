@@ -168,7 +168,8 @@ def _test(field: str, criterion: Criterion, time_zone: datetime.tzinfo) -> Predi
         if value is None:
             return False
         if isinstance(value, tuple):
-            return any(map(matcher, value))
+            # Most lists are of one part.
+            return matcher(value[0]) if len(value) == 1 else any(map(matcher, value))
         return matcher(value)
 
     return test

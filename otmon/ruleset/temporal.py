@@ -56,6 +56,12 @@ class Temporal(Untimed):
         self._rule = correlation
         self._members = correlation.members
         self._ordered = correlation.kind == "temporal_ordered"
+        steps = tuple(enumerate(correlation.members))
+        self._steps = {
+            member: [step for step, one in reversed(steps) if one == member]
+            for member in set(correlation.members)
+        }
+        """Of each member rule, the steps that it can be, the last first."""
         self._span_ns = correlation.timespan_s * 1_000_000_000
         self._groups = Groups(member_fields(correlation), self._make)
 
@@ -143,9 +149,7 @@ class Temporal(Untimed):
     def _take_ordered(self, group: _Group, member: str, event: Event) -> _Chain | None:
         """In order: of each step the chain that began last, which stays in the window longest."""
         completed = None
-        for step in range(len(self._members) - 1, -1, -1):
-            if self._members[step] != member:
-                continue
+        for step in self._steps[member]:
             chain = self._longer(group, step, event)
             if chain is None:
                 continue
