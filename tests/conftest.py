@@ -8,11 +8,16 @@ import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from places import ROOT, absent
 
-from otmon.state.site_file import SiteFile
+if TYPE_CHECKING:
+    # What needs the engine is imported where it is used: some tests go without.
+    from otmon.config import Config
+    from otmon.ruleset.load import RuleSet
+    from otmon.state.site_file import SiteFile
 
 
 @pytest.fixture(autouse=True)
@@ -45,9 +50,30 @@ def interrupts() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+@pytest.fixture(scope="module")
+def rules_are_read_once() -> Iterator[None]:
+    """The rules of each configuration: otherwise most of the time would go into reading them."""
+    from otmon.ruleset import site as ruleset
+
+    known: dict[str, RuleSet] = {}
+    read = ruleset.site_rules
+
+    def remembered(config: Config) -> RuleSet:
+        name = repr(config)
+        if name not in known:
+            known[name] = read(config)
+        return known[name]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ruleset, "site_rules", remembered)
+        yield
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Iterator[SiteFile]:
     """A state that knows nothing yet."""
+    from otmon.state.site_file import SiteFile
+
     with SiteFile.open(tmp_path / "site.otmon", durable=False) as site:
         yield site
 

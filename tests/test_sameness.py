@@ -25,15 +25,16 @@ from sameness.changes import (
 from sameness.protocols import other_units, refused
 from sameness.wire import Frame, read, write
 
-from otmon.config import Config
 from otmon.model.alert import Alert
-from otmon.ruleset import site
 from otmon.ruleset.examples import examples
-from otmon.ruleset.load import RuleSet, load_rules
+from otmon.ruleset.load import load_rules
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("otmon._engine") is None, reason="the engine is not built"
-)
+pytestmark = [
+    pytest.mark.usefixtures("rules_are_read_once"),
+    pytest.mark.skipif(
+        importlib.util.find_spec("otmon._engine") is None, reason="the engine is not built"
+    ),
+]
 
 CAPTURES = sorted(
     {
@@ -52,19 +53,6 @@ OF_REFUSALS = {one.rule.title for one in load_rules().rules if one.rule.is_about
 """Rules of which refusals are the finding."""
 Name = Callable[[str], str]
 Said = Counter[tuple[object, ...]]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def rules_are_read_once() -> Iterable[None]:
-    """Otherwise most of the time would go into reading them."""
-    rules = site.site_rules(Config())
-
-    def known(_config: Config) -> RuleSet:
-        return rules
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(site, "site_rules", known)
-        yield
 
 
 @functools.cache

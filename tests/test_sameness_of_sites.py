@@ -19,15 +19,17 @@ from sameness.changes import SAME, Change, moved, six
 from sameness.protocols import other_units
 from sameness.wire import read, write
 
-from otmon.config import Config, load
+from otmon.config import load
 from otmon.model.alert import Alert
-from otmon.ruleset import site
 from otmon.ruleset.examples import Scene, examples
-from otmon.ruleset.load import RuleSet, load_rules
+from otmon.ruleset.load import load_rules
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("otmon._engine") is None, reason="the engine is not built"
-)
+pytestmark = [
+    pytest.mark.usefixtures("rules_are_read_once"),
+    pytest.mark.skipif(
+        importlib.util.find_spec("otmon._engine") is None, reason="the engine is not built"
+    ),
+]
 
 OF_SITES = ("network", "inventory", "baseline")
 OF_RECORDERS = ("network/clock_back.pcapng", "network/recorder_drops.pcapng")
@@ -103,20 +105,6 @@ NAMED_BY_FILES = (
 OF_NO_UNIT = (("with other units", "modbus/umas_reserve_stop.pcapng"),)
 """Unit 0 is the controller itself, and stays."""
 Said = Counter[tuple[object, ...]]
-
-
-@pytest.fixture(scope="module", autouse=True)
-def rules_are_read_once() -> Iterable[None]:
-    """Otherwise most of the time would go into reading them."""
-    known: dict[str, RuleSet] = {}
-    once = site.site_rules
-
-    def remembered(config: Config) -> RuleSet:
-        return known.setdefault(repr(config), once(config))
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(site, "site_rules", remembered)
-        yield
 
 
 def judged(scene: Scene) -> tuple[Alert, ...]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -10,10 +9,9 @@ from lossy import frames as loss
 from places import PCAPS, absent
 
 from otmon import runs
-from otmon.config import Config
 from otmon.model.result import Result
-from otmon.ruleset.load import RuleSet
-from otmon.ruleset.site import site_rules
+
+pytestmark = pytest.mark.usefixtures("rules_are_read_once")
 
 OWN = (
     "demo/plant_normal.pcapng",
@@ -31,22 +29,6 @@ OTHERS = (
 )
 DAY = "lab/plant-normal.pcapng"
 SEEDS = range(3)
-
-
-@pytest.fixture(autouse=True, scope="module")
-def rules_are_read_once() -> Iterator[None]:
-    """Every run of this module uses the same rules."""
-    patch = pytest.MonkeyPatch()
-    rules: list[RuleSet] = []
-
-    def once(config: Config) -> RuleSet:
-        if not rules:
-            rules.append(site_rules(config))
-        return rules[0]
-
-    patch.setattr("otmon.ruleset.site.site_rules", once)
-    yield
-    patch.undo()
 
 
 def titles(result: Result) -> set[str]:

@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 from places import PCAPS
 
-from otmon.config import Config
-from otmon.ruleset import site
 from otmon.ruleset.load import load_rules
 from tests.detectors.losing import Keep, at_random, but_a_block, lossy, only_a_block
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("otmon._engine") is None, reason="the engine is not built"
-)
+pytestmark = [
+    pytest.mark.usefixtures("rules_are_read_once"),
+    pytest.mark.skipif(
+        importlib.util.find_spec("otmon._engine") is None, reason="the engine is not built"
+    ),
+]
 
 BENIGN = sorted(
     path.relative_to(PCAPS).as_posix()
@@ -32,14 +33,6 @@ BEFORE = {"First change by a client that had only read"}
 """What a client did before a capture began nobody knows; the alert says how long it was seen."""
 CUTS = (0.02, 0.37, 0.64)
 """Where a capture begins that was cut out of a longer one: in the middle of something."""
-
-
-@pytest.fixture(scope="module", autouse=True)
-def rules_read_once() -> Iterator[None]:
-    rules = site.site_rules(Config())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(site, "site_rules", lambda _config: rules)
-        yield
 
 
 def titles(capture: Path) -> set[str]:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import importlib.util
 import json
-from collections.abc import Iterator
 from functools import cache
 
 import pytest
 from places import PCAPS
 
-from otmon.config import Config, load
+from otmon.config import load
 from otmon.detectors.registry import watchers
 from otmon.detectors.watchers import Watchers
 from otmon.indicator_lists import read_indicators
 from otmon.model.event import Event
-from otmon.ruleset import site
 from otmon.thresholds import Detectors
 
-pytestmark = pytest.mark.skipif(
-    importlib.util.find_spec("otmon._engine") is None, reason="the engine is not built"
-)
+pytestmark = [
+    pytest.mark.usefixtures("rules_are_read_once"),
+    pytest.mark.skipif(
+        importlib.util.find_spec("otmon._engine") is None, reason="the engine is not built"
+    ),
+]
 
 EXACT = {
     "network/arp_rebind": "address",
@@ -65,14 +66,6 @@ PARTS = (0.05, 0.2, 0.35, 0.5, 0.65, 0.8, 0.95)
 
 LIMITS = load(PCAPS / "sites" / "limits.toml").detectors
 LISTED = read_indicators([PCAPS / "sites" / "indicators.txt"])
-
-
-@pytest.fixture(scope="module", autouse=True)
-def rules_read_once() -> Iterator[None]:
-    rules = site.site_rules(Config())
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(site, "site_rules", lambda _config: rules)
-        yield
 
 
 def detector(name: str) -> Watchers:
