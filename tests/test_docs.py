@@ -84,6 +84,17 @@ def test_links_in_documents_lead_somewhere() -> None:
     assert [] == broken
 
 
+def test_every_decision_is_listed_and_linked_from_where_it_matters() -> None:
+    folder = ROOT / "docs" / "decisions"
+    records = {path.name for path in folder.glob("0*.md")}
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "rules" / "README.md"]
+    told = "".join(page.read_text(encoding="utf-8") for page in pages)
+    listed = re.findall(r"^\| \[\d{4}\]\((.+?)\)", (folder / "README.md").read_text("utf-8"), re.M)
+
+    assert sorted(records) == listed
+    assert set() == {record for record in records if f"decisions/{record})" not in told}
+
+
 def test_files_that_documents_name_are_there() -> None:
     # Records of decisions are never edited, so they may name what is gone.
     documents = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "rules" / "README.md"]

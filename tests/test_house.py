@@ -13,7 +13,7 @@ from places import ROOT
 PACKAGE = ROOT / "otmon"
 PARTS = {
     "inventory", "baseline", "detectors", "ruleset", "alerts", "evidence", "report", "sinks",
-    "state", "plugins", "pdu_log", "pdu_lines",
+    "state", "pdu_log", "pdu_lines",
 }  # fmt: skip
 """Parts import the layers below and never one another: `pipeline` passes values between them."""
 
@@ -148,7 +148,7 @@ HOMES = {
     "xlsxwriter": {"report"},
     "sqlite3": {"state", "sinks"},
     "pyshark": {"evidence"},
-    "scapy": {"plugins"},
+    "scapy": set(),
 }
 """The one part that may import each package."""
 
@@ -202,6 +202,15 @@ def test_only_its_own_folder_knows_elasticsearch() -> None:
     }
 
     assert knowing == {"sinks/elastic"}
+
+
+def test_architecture_names_every_module_and_part_that_there_is() -> None:
+    """Whoever looks for a room finds it there."""
+    text = (ROOT / "ARCHITECTURE.md").read_text(encoding="utf-8")
+    doors = {one.name for one in PACKAGE.glob("[a-z]*.py")}
+    doors |= {f"otmon/{one.parent.name}/" for one in PACKAGE.glob("*/__init__.py")}
+
+    assert [] == sorted(door for door in doors if f"`{door}`" not in text)
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(ROOT)))
