@@ -68,6 +68,7 @@ class Card:
 
     __slots__ = (
         "arps",
+        "both_ends",
         "device",
         "far",
         "inside",
@@ -87,6 +88,8 @@ class Card:
         self.known_router = False
         """Whether it was one before this run, or in another segment."""
         self.virtual = virtual
+        self.both_ends = False
+        """Whether it sent for both ends of a conversation, which no device has with itself."""
         self.far = 0
         """IPs that came over routers, and did not say by ARP that they are here."""
         self.arps = 0
@@ -131,7 +134,11 @@ class Card:
 
     def is_router(self) -> bool:
         """Whether it sends for others."""
-        if self.far or (self.proxied and any(one.hops for one in self.pairs.values())):
+        if (
+            self.both_ends
+            or self.far
+            or (self.proxied and any(one.hops for one in self.pairs.values()))
+        ):
             return True
         if self.outside and len([net for net in self.subnets if ":" not in net]) >= 2:
             # It gives out the answers of others as they were: address translation.

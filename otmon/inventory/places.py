@@ -17,7 +17,7 @@ from otmon.inventory.identity import NOBODY, is_group, is_host, is_local, is_vir
 from otmon.inventory.segment import Vlan
 
 if TYPE_CHECKING:
-    from otmon._engine import Address
+    from otmon._engine import Address, Conversation
     from otmon.inventory.contest import Contests
 
 ROUTED_TTL = frozenset({28, 29, 31, 61, 62, 63, 125, 126, 127, 252, 253, 254})
@@ -119,7 +119,7 @@ class Places:
             proxied = card.proxied
             pair.arp, pair.hops = arp, hops
             card.count(pair, 1)
-            self._place(card, vlan, mac, pair, seen, again=card.proxied != proxied)
+            self._place(card, vlan, mac, pair, again=card.proxied != proxied)
         device = pair.device
         if device is not None:
             device.seen(seen.first_seen_ns, seen.last_seen_ns)
@@ -135,6 +135,24 @@ class Places:
         if pair.contested and ip is not None:
             self._contests.look(vlan, ip, seen.last_seen_ns)
         return device
+
+    def talks(self, talk: Conversation, vlan: Vlan) -> None:
+        """Takes a conversation: whose hardware address sends for both ends is neither of them.
+
+        A bridge or a router does, and so does whatever wrote or rewrote the capture.
+        """
+        mac = talk.client_mac
+        if mac is None or mac != talk.server_mac or talk.client_ip == talk.server_ip:
+            return
+        card = self._cards.get((vlan, mac))
+        if card is None or card.both_ends:
+            return
+        ends = [card.pairs.get(ip) for ip in (talk.client_ip, talk.server_ip)]
+        # Where another has one of the addresses, too, who sends for both may be in between.
+        if all(pair is not None and not pair.contested for pair in ends):
+            card.both_ends = True
+            for pair in filter(None, ends):
+                self._place(card, vlan, mac, pair, again=False)
 
     def settle(self, until_ns: int) -> None:
         """Tell of addresses that went from one device to another until then."""
@@ -260,22 +278,20 @@ class Places:
         self._point((vlan, seen.ip, seen.mac), device)
         return device
 
-    def _place(
-        self, card: Card, vlan: Vlan, mac: str, pair: Pair, seen: Address, *, again: bool
-    ) -> None:
+    def _place(self, card: Card, vlan: Vlan, mac: str, pair: Pair, *, again: bool) -> None:
         routes = card.is_router() or card.known_router
         if routes == card.routes and not again:
-            self._give(card, vlan, mac, pair, seen)
+            self._give(card, vlan, mac, pair)
             return
         # What was taken for one device is a router and those behind it, or the reverse.
         card.routes = routes
         for one in card.pairs.values():
-            self._give(card, vlan, mac, one, seen)
+            self._give(card, vlan, mac, one)
         if card.device is not None:
             card.device.changes()
             card.device.routes = routes
 
-    def _give(self, card: Card, vlan: Vlan, mac: str, pair: Pair, seen: Address) -> None:
+    def _give(self, card: Card, vlan: Vlan, mac: str, pair: Pair) -> None:
         """Gives a pair to the device that it is."""
         ip = pair.ip
         own = ip is None or (_is_routers_own(card, pair) if card.routes else card.is_local(pair))
@@ -283,7 +299,7 @@ class Places:
             # Nobody has to stand for who is here himself: who claims to is in his way.
             own = self._neighbours.get((vlan, ip or ""), pair) is not pair
         before = pair.device
-        router = self._own(card, vlan, mac, seen) if own or card.routes else None
+        router = self._own(card, vlan, mac, pair) if own or card.routes else None
         if own and router is not None:
             device = router
         else:
@@ -292,7 +308,7 @@ class Places:
         if before is device:
             return
         pair.device = device
-        device.frame = device.frame or seen.frame
+        device.frame = device.frame or pair.frame
         if ip is None:
             return
         device.changes()
@@ -351,15 +367,15 @@ class Places:
             return True
         return ttl not in USUAL_TTL and self._is_outside(ip)
 
-    def _own(self, card: Card, vlan: Vlan, mac: str, seen: Address) -> Device:
+    def _own(self, card: Card, vlan: Vlan, mac: str, pair: Pair) -> Device:
         """The device whose hardware address it is."""
         device = card.device
         if device is None:
-            device = card.device = self._owner.make(vlan, mac, seen.frame)
+            device = card.device = self._owner.make(vlan, mac, pair.frame)
             device.macs[mac] = None
-            device.frame = device.frame or seen.frame
+            device.frame = device.frame or pair.frame
             device.routes = device.routes or card.routes or card.virtual
-            device.seen(seen.first_seen_ns, seen.last_seen_ns)
+            device.seen(pair.first_ns, pair.last_ns)
             self._point((vlan, None, mac), device)
         return device
 

@@ -75,6 +75,7 @@ class Traffic:
     def conversation(self, talk: Conversation) -> None:
         """Takes who talks to whom, new or counted on."""
         vlan, number = self._segments.vlan(talk.vlan), talk.id
+        self._roster.places.talks(talk, vlan)
         client = self._find(talk.client_ip, talk.client_mac, vlan)
         server = self._find(talk.server_ip, talk.server_mac, vlan)
         if talk.answered_count or (talk.packets and not talk.one_sided):

@@ -47,6 +47,32 @@ def test_the_same_address_in_two_vlans_is_two_assets() -> None:
     assert ["vlan 5 10.0.0.0/24", "vlan 6 10.0.0.0/24"] == [asset.zone for asset in found]
 
 
+def test_who_sends_for_both_ends_of_a_conversation_is_neither_of_them() -> None:
+    """As a bridge does, or what rewrote the hardware addresses of a capture."""
+    talk = conversation(
+        "10.0.0.9", "10.0.0.1", "s7comm", client_mac=PLC_MAC, server_mac=PLC_MAC, answered_count=9
+    )
+    found = assets([address(PLC_MAC, ip) for ip in ("10.0.0.1", "10.0.0.9")], [talk])
+
+    assert [("10.0.0.1",), ("10.0.0.9",), ()] == [asset.ip for asset in found]
+    assert [("plc",), (), ("network_device",)] == [asset.roles for asset in found]
+    assert [None, None, "Siemens"] == [asset.vendor for asset in found]
+
+
+def test_who_sends_for_both_ends_beside_their_devices_is_still_told() -> None:
+    """As somebody does who went in between by ARP."""
+    inventory = Inventory()
+    for mac, ip in ((HMI_MAC, "10.0.0.9"), (PLC_MAC, "10.0.0.1")):
+        inventory.address(address(mac, ip))
+    for ip in ("10.0.0.9", "10.0.0.1"):
+        inventory.address(address(ROUTER_MAC, ip))
+    both = {"client_mac": ROUTER_MAC, "server_mac": ROUTER_MAC}
+    inventory.conversation(conversation("10.0.0.9", "10.0.0.1", "s7comm", **both))
+
+    (between,) = (asset for asset in inventory.assets(str) if ROUTER_MAC in asset.mac)
+    assert (("10.0.0.1", "10.0.0.9"), "network_device" in between.roles) == (between.ip, False)
+
+
 def test_a_router_never_gives_its_vendor_to_what_is_behind_it() -> None:
     found = assets(
         [
