@@ -165,6 +165,7 @@ class Grouping(Untimed):
         groups = self._groups
         group = groups.get(key)
         if group is None:
+            self._forget_over(event.time_ns)
             group = groups[key] = _Group(self._plans, key)
             self._make_room()
         else:
@@ -207,10 +208,12 @@ class Grouping(Untimed):
         return matches or ()
 
     def _has_room(self, now_ns: int) -> bool:
-        """Whether one more event can be held on to, once groups are gone that are over.
+        """Whether one more event can be held on to, once groups are gone that are over."""
+        self._forget_over(now_ns)
+        return self._held < MAX_HELD
 
-        In their place nothing was seen for longer than every window lasts.
-        """
+    def _forget_over(self, now_ns: int) -> None:
+        """Drops groups in which nothing was seen for longer than every window lasts."""
         oldest_ns = now_ns - self._longest_ns
         while self._groups:
             first = next(iter(self._groups.values()))
@@ -218,7 +221,6 @@ class Grouping(Untimed):
                 self._look_ns = first.newest_ns + self._longest_ns + 1
                 break
             self._drop_first()
-        return self._held < MAX_HELD
 
     def _drop_first(self) -> None:
         _, gone = self._groups.popitem(last=False)

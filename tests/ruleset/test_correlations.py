@@ -260,3 +260,23 @@ def test_events_that_no_match_can_want_any_more_are_let_go(monkeypatch):
     assert [tuple(later[:2])] == [match.members for match in matches]
     (grouping,) = judge._groupings
     assert 3 >= grouping._held == sum(len(one.members) for one in grouping._groups.values())
+
+
+def test_groups_that_are_over_make_room_and_are_not_counted_as_evicted():
+    judge = Judge([MEMBERS[0]], [correlation("event_count", "a", threshold=2)])
+    for number in range(5):
+        judge.judge(step("a", number, server_ip=f"10.0.1.{number}"))
+    judge.judge(step("a", 63, server_ip="10.0.1.9"))
+    (grouping,) = judge._groupings
+    over = [key for key in grouping._groups if key[0] in ("10.0.1.0", "10.0.1.1", "10.0.1.2")]
+
+    assert (0, [], 3) == (judge.evicted_count, over, len(grouping._groups))
+
+
+def test_a_group_that_is_over_begins_anew():
+    judge = Judge([MEMBERS[0]], [correlation("event_count", "a", threshold=2)])
+    judge.judge(step("a", 0))
+    judge.judge(step("a", 61, server_ip="10.0.1.9"))
+
+    assert [] == judge.judge(step("a", 62))
+    assert ["r-1"] == [match.rule.id for match in judge.judge(step("a", 63))]
