@@ -9,6 +9,7 @@ import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from elastic_stub import Stub
@@ -25,10 +26,16 @@ from otmon.state import alerts
 from otmon.state.site_file import SiteFile
 
 
-def kinds(state: Path) -> Counter[str]:
+def waiting(state: Path, dataset: str | None = None) -> list[dict[str, Any]]:
+    """The documents that wait to be sent, in their order; of one dataset, or all."""
     with SiteFile.open(state, read_only=True) as site, site.reading() as db:
         rows = outbox.batch(db, at_most=100_000, max_bytes=1 << 30, now_ns=2**62)
-    return Counter(row.document.target.rpartition(".")[2].removesuffix("-default") for row in rows)
+    bodies = (json.loads(row.document.body) for row in rows)
+    return [one for one in bodies if dataset in (None, one["event"]["dataset"])]
+
+
+def kinds(state: Path) -> Counter[str]:
+    return Counter(one["event"]["dataset"].removeprefix("otmon.") for one in waiting(state))
 
 
 def test_a_server_that_cannot_be_reached_loses_nothing_and_stops_nobody(
@@ -45,9 +52,9 @@ def test_a_server_that_cannot_be_reached_loses_nothing_and_stops_nobody(
     with SiteFile.open(state, read_only=True) as site, site.reading() as db:
         found = alerts.load(db, folded=False)
         how = outbox.status(db)
-    waiting = kinds(state)
-    assert len(found) == waiting["alert"] > 0
-    assert min(waiting["operation"], waiting["conversation"], waiting["sensor"]) > 0
+    left = kinds(state)
+    assert len(found) == left["alert"] > 0
+    assert min(left["operation"], left["conversation"], left["sensor"]) > 0
     assert ("backing off", True) == (how.facts["state"], "reached" in how.facts["reason"])
 
     with Stub() as stub, pytest.raises(SystemExit) as ended:
@@ -73,9 +80,7 @@ def test_a_sensor_says_of_itself_all_that_its_stream_has(wire: Wire, tmp_path: P
     monitor.until(" alert ")
     assert 0 == monitor.stop()
 
-    with SiteFile.open(state, read_only=True) as site, site.reading() as db:
-        rows = outbox.batch(db, at_most=100_000, max_bytes=1 << 30, now_ns=2**62)
-    *_, last = (json.loads(row.document.body) for row in rows if "sensor" in row.document.target)
+    *_, last = waiting(state, "otmon.sensor")
     said = last["otmon"]["sensor"]
     assert {name.removeprefix("otmon.sensor.") for name in SENSOR} - AT_TIMES == set(
         said
@@ -94,9 +99,7 @@ def test_where_people_wish_it_a_live_alert_carries_bytes_of_its_saved_frames(
     monitor.until(" alert ")
     assert 0 == monitor.stop()
 
-    with SiteFile.open(state, read_only=True) as site, site.reading() as db:
-        rows = outbox.batch(db, at_most=100_000, max_bytes=1 << 30, now_ns=2**62)
-    raised = [json.loads(row.document.body) for row in rows if ".alert-" in row.document.target]
+    raised = waiting(state, "otmon.alert")
     sent = [frame.hex() for frame in frames_of(STOPPED)]
     assert raised
     for one in raised:
@@ -115,9 +118,8 @@ def test_a_sensor_that_goes_on_tells_no_alert_twice(wire: Wire, tmp_path: Path) 
         monitor.stop()
 
     with SiteFile.open(state, read_only=True) as site, site.reading() as db:
-        rows = outbox.batch(db, at_most=100_000, max_bytes=1 << 30, now_ns=2**62)
         found = alerts.load(db, folded=False)
-    documents = [json.loads(row.document.body) for row in rows]
+    documents = waiting(state)
     raised = [one for one in documents if one["event"]["kind"] == "alert"]
     assert sorted(str(one.id) for one in found) == sorted(
         one["otmon"]["alert"]["id"] for one in raised
@@ -187,8 +189,7 @@ def test_a_full_disk_neither_ends_the_watch_nor_costs_what_was_seen(
     expected = sorted([*titles, "Sensor cannot keep up"])
     with SiteFile.open(state, read_only=True) as site, site.reading() as db:
         found = alerts.load(db, folded=False)
-        rows = outbox.batch(db, at_most=100_000, max_bytes=1 << 30, now_ns=2**62)
-    documents = [json.loads(row.document.body) for row in rows]
+    documents = waiting(state)
     assert expected == sorted(one.rule.title for one in found)
     assert expected == sorted(
         one["rule"]["name"] for one in documents if one["event"]["kind"] == "alert"

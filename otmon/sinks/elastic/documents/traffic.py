@@ -44,24 +44,13 @@ def operation(
         "event.start": Moment(one.first_seen_ns) if before == 0 else None,
         "event.end": Moment(one.last_seen_ns),
         "event.outcome": outcome,
-        "network.transport": one.transport,
-        "network.protocol": one.protocol,
-        "network.vlan.id": one.vlan,
-        "ot.operation.class": one.operation_class,
-        "ot.operation.is_write": one.operation_class in CHANGE_CLASSES,
-        "ot.operation.is_program": one.operation_class in PROGRAM_CLASSES,
-        "ot.function.code": one.function_code,
-        "ot.function.name": one.operation,
-        "ot.role": one.role,
-        "ot.answered": one.answered,
+        **_done(one),
         "ot.unit.id": None if one.unit is None else str(one.unit),
         "ot.object.id": [one.target] if one.target else None,
         "ot.object.type": kinds,
         "ot.object.address_low": [first for first, _ in one.intervals[:MAX_LISTED]],
         "ot.object.address_high": [last for _, last in one.intervals[:MAX_LISTED]],
-        "ot.status.name": one.status,
         "ot.status.code": None if one.status_code is None else str(one.status_code),
-        "ot.anomaly": [*one.anomalies],
         "otmon.behaviour.id": one.id,
         "otmon.behaviour.state": ["new" if new else "known", *(["deviating"] if deviates else [])],
         "otmon.behaviour.count": count,
@@ -86,6 +75,24 @@ def operation(
     )
 
 
+def _done(one: _engine.Behaviour | _engine.Transaction) -> dict[str, Any]:
+    """What is done, by what, and how it went, whether it is counted or told by itself."""
+    return {
+        "network.transport": one.transport,
+        "network.protocol": one.protocol,
+        "network.vlan.id": one.vlan,
+        "ot.operation.class": one.operation_class,
+        "ot.operation.is_write": one.operation_class in CHANGE_CLASSES,
+        "ot.operation.is_program": one.operation_class in PROGRAM_CLASSES,
+        "ot.function.code": one.function_code,
+        "ot.function.name": one.operation,
+        "ot.role": one.role,
+        "ot.answered": one.answered,
+        "ot.status.name": one.status,
+        "ot.anomaly": [*one.anomalies],
+    }
+
+
 def notable(
     sensor: Sensor, one: _engine.Transaction, behaviour: str | None, index: int, facts: Facts
 ) -> Draft:
@@ -107,16 +114,7 @@ def notable(
         "event.end": Moment(one.time_ns + (one.latency_ns or 0)),
         "event.duration": one.latency_ns,
         "event.outcome": one.outcome,
-        "network.transport": one.transport,
-        "network.protocol": one.protocol,
-        "network.vlan.id": one.vlan,
-        "ot.operation.class": one.operation_class,
-        "ot.operation.is_write": one.operation_class in CHANGE_CLASSES,
-        "ot.operation.is_program": one.operation_class in PROGRAM_CLASSES,
-        "ot.function.code": one.function_code,
-        "ot.function.name": one.operation,
-        "ot.role": one.role,
-        "ot.answered": one.answered,
+        **_done(one),
         "ot.unit.id": one.unit_text,
         "ot.session.id": _session(one),
         "ot.object.id": [*one.targets],
@@ -124,9 +122,7 @@ def notable(
         "ot.object.quantity": one.quantity,
         "ot.value": [*one.value_texts[:MAX_LISTED]],
         "ot.value_number": float(number) if is_number and number is not None else None,
-        "ot.status.name": one.status,
         "ot.status.code": one.status_text,
-        "ot.anomaly": [*one.anomalies],
         "otmon.behaviour.id": behaviour,
         "otmon.behaviour.latency_ms": _milliseconds(one.latency_ns),
         "otmon.evidence.frame_numbers": [frame for _, frame in one.frames[:MAX_LISTED]],
