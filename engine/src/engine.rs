@@ -35,8 +35,11 @@ use crate::reassembly::Reassembly;
 use crate::shift::Shifts;
 use crate::wanted::Wanted;
 
-/// Packet time between two sweeps over the flows.
+/// Packet time between two sweeps over the flows, each at a whole second.
 const TICK_NS: i64 = 1_000_000_000;
+/// Sweeps of a time without a frame that are made one by one: past that, nothing is decided
+/// but the end of TCP flows that were silent for a day.
+const SWEEPS: i64 = 300;
 /// The same for requests that matter and have no answer yet.
 const EARLY_TICK_NS: i64 = 200_000_000;
 /// How far a frame may lie behind those before it without being counted.
@@ -201,13 +204,16 @@ impl Engine {
         };
         self.counters.frames = self.counters.frames.saturating_add(1);
         self.counters.bytes = self.counters.bytes.saturating_add(frame.original_len.into());
+        self.advance(frame.time_ns);
         if self.interfaces.switch(frame, &self.counters) {
             self.tell_health();
         }
         if self.watches {
-            self.interfaces.frame(frame, &self.counters);
+            self.interfaces.frame(frame);
+            if self.interfaces.has_news() {
+                self.tell_health();
+            }
         }
-        self.advance(frame.time_ns);
         if self.pdu_log {
             self.observer.frame(arrival.frame, self.waiting.oldest());
         }
@@ -295,22 +301,37 @@ impl Engine {
             self.counters.time_backwards = self.counters.time_backwards.saturating_add(1);
         }
         let now = now.max(time_ns);
-        self.now_ns = Some(now);
         if now >= self.tick_due_ns {
-            // Whole seconds: so it does not matter when the first frame or tick came.
-            self.tick_due_ns = now.saturating_sub(now.rem_euclid(TICK_NS)).saturating_add(TICK_NS);
-            self.sweep();
+            self.sweep_up_to(now);
         }
+        self.now_ns = Some(now);
         if now >= self.early_due_ns {
             self.early_due_ns = now.saturating_add(EARLY_TICK_NS);
             self.tell_early();
         }
     }
 
+    /// Sweeps at each whole second up to `now_ns`, as of that second. So what is found does
+    /// not depend on which frame or tick let time pass, nor on whether any came in between.
+    #[cold]
+    fn sweep_up_to(&mut self, now_ns: i64) {
+        let last_ns = now_ns.saturating_sub(now_ns.rem_euclid(TICK_NS));
+        let mut due_ns = if self.now_ns.is_some() { self.tick_due_ns } else { last_ns };
+        let until_ns = due_ns.saturating_add(SWEEPS.saturating_mul(TICK_NS));
+        while due_ns <= last_ns {
+            if due_ns > until_ns {
+                due_ns = last_ns;
+            }
+            self.sweep(due_ns);
+            due_ns = due_ns.saturating_add(TICK_NS);
+        }
+        self.tick_due_ns = due_ns;
+    }
+
     /// Looks at flows whose time has come: idle ones end, and what waited too
     /// long is given up.
-    fn sweep(&mut self) {
-        let now_ns = self.now_ns.unwrap_or_default();
+    fn sweep(&mut self, now_ns: i64) {
+        self.now_ns = Some(now_ns);
         let mut turn = self.flows.turn();
         while let Some(slot) = self.flows.next_due(&mut turn, now_ns) {
             self.in_flow(slot, |parts, reassembly, counters, deliver| {

@@ -89,25 +89,31 @@ struct Interface {
     statistics_ns: i64,
     /// The end of the last time in which nothing was seen.
     blind_ns: i64,
-    /// The longest time between two frames in this window, and in those before.
+    /// The longest time between two frames in the window of the latest frame, when that
+    /// ends, and the longest in those before.
     longest_ns: i64,
+    paced_ns: i64,
     pace: [i64; PACE],
     paces: usize,
-    /// Whether its silence was told.
+    /// Whether no frame came for longer than is usual; whether that was told.
+    quiet: bool,
     silent: bool,
     jumped: bool,
 }
 
 impl Interface {
     fn new(index: u32, frame: &Frame<'_>) -> Self {
+        let window = window(index, frame.file, frame.time_ns);
         Self {
-            window: window(index, frame.file, frame.time_ns),
+            paced_ns: window.until_ns,
+            window,
             last_ns: frame.time_ns,
             statistics_ns: frame.time_ns,
             blind_ns: frame.time_ns,
             longest_ns: 0,
             pace: [0; PACE],
             paces: 0,
+            quiet: false,
             silent: false,
             jumped: false,
         }
@@ -138,15 +144,20 @@ impl Interface {
         }
     }
 
-    /// Begins the window of a frame; the one before, where it was not good.
-    fn turn(&mut self, file: u32, time_ns: i64) -> Option<Health> {
+    /// Begins to look for the longest time between two frames anew, with the frame at hand.
+    fn turn_pace(&mut self, time_ns: i64) {
         if let Some(place) = self.pace.get_mut(self.paces % PACE) {
             *place = self.longest_ns;
             self.paces = self.paces.saturating_add(1);
         }
         self.longest_ns = 0;
         self.jumped = false;
-        let next = window(self.window.interface, file, time_ns);
+        self.paced_ns = window(self.window.interface, self.window.file, time_ns).until_ns;
+    }
+
+    /// Begins the window of a time; the one before, where it was not good.
+    fn turn(&mut self, time_ns: i64) -> Option<Health> {
+        let next = window(self.window.interface, self.window.file, time_ns);
         let before = std::mem::replace(&mut self.window, next);
         is_news(&before).then_some(before)
     }
@@ -267,7 +278,7 @@ impl Interfaces {
 
     /// Counts a frame of the current interface.
     #[inline(never)]
-    pub fn frame(&mut self, frame: &Frame<'_>, counters: &Counters) {
+    pub fn frame(&mut self, frame: &Frame<'_>) {
         let Some(own) = self.all.get_mut(self.current as usize) else { return };
         let time_ns = frame.time_ns;
         let since = time_ns.saturating_sub(own.last_ns);
@@ -282,8 +293,9 @@ impl Interfaces {
                 own.blind_ns = time_ns;
             }
             own.longest_ns = since;
-            own.silent = false;
         }
+        own.quiet = false;
+        own.silent = false;
         if since < -BACK_NS && !own.jumped {
             own.jumped = true;
             if self.tells {
@@ -291,14 +303,9 @@ impl Interfaces {
             }
         }
         own.last_ns = time_ns;
-        if time_ns >= own.window.until_ns {
-            self.settle(counters);
-            let Some(own) = self.all.get_mut(self.current as usize) else { return };
-            if let Some(before) = own.turn(frame.file, time_ns).filter(|_| self.tells) {
-                self.news.push(before);
-            }
+        if time_ns >= own.paced_ns {
+            own.turn_pace(time_ns);
         }
-        let Some(own) = self.all.get_mut(self.current as usize) else { return };
         own.window.file = frame.file;
         own.window.frames = own.window.frames.saturating_add(1);
         own.window.bytes = own.window.bytes.saturating_add(frame.original_len.into());
@@ -330,11 +337,16 @@ impl Interfaces {
         }
     }
 
-    /// Looks for interfaces that have fallen silent while others go on.
-    pub fn tick(&mut self, now_ns: i64) {
+    /// Ends windows, and looks for interfaces that have fallen silent.
+    pub fn tick(&mut self, now_ns: i64, counters: &Counters) {
+        self.settle(counters);
         for own in &mut self.all {
+            if now_ns >= own.window.until_ns {
+                self.news.extend(own.turn(now_ns).filter(|_| self.tells));
+            }
             let since = now_ns.saturating_sub(own.last_ns);
-            if !own.silent && since > WINDOW_NS && since > own.silence_ns() {
+            own.quiet = since > QUIET_NS && since > own.silence_ns();
+            if own.quiet && !own.silent && since > WINDOW_NS {
                 own.silent = true;
                 if self.tells {
                     self.news.push(own.mark(HealthKind::Silent, own.last_ns, now_ns));
@@ -344,12 +356,12 @@ impl Interfaces {
     }
 
     /// From when on an interface was seen without a break; never before it is again,
-    /// where it is silent now.
+    /// where no frame of it comes now: nobody knows yet whether it is seen.
     #[must_use]
     pub fn seen_since_ns(&self, interface: u32) -> i64 {
         self.all
             .get(interface as usize)
-            .map_or(i64::MAX, |own| if own.silent { i64::MAX } else { own.blind_ns })
+            .map_or(i64::MAX, |own| if own.quiet { i64::MAX } else { own.blind_ns })
     }
 
     /// Ends all windows, at the end of the input.
@@ -360,8 +372,7 @@ impl Interfaces {
         }
         for own in &mut self.all {
             let end = own.mark(HealthKind::End, own.last_ns, own.last_ns);
-            let (file, time_ns) = (own.window.file, own.window.until_ns);
-            self.news.extend(own.turn(file, time_ns));
+            self.news.extend(own.turn(own.window.until_ns));
             self.news.push(end);
         }
     }

@@ -24,6 +24,9 @@ use super::file::{Container, FileFacts, Resolution};
 /// How long a frame waits for an earlier one of another interface: longer than
 /// the kernel keeps a block that is not full.
 const HOLD_NS: i64 = 150_000_000;
+/// How far behind the machine's own time it is said to be where no frame comes: more than a
+/// busy kernel needs to hand over a block, so that no frame is from before that.
+const QUIET_LAG_NS: i64 = 2 * HOLD_NS;
 /// How long [`Live::next`] waits for a frame before it says that time has passed.
 const PATIENCE_NS: i64 = 250_000_000;
 /// Time between two looks at what the kernel and the driver count.
@@ -172,7 +175,7 @@ impl Live {
             let time_ns = *now.get_or_insert_with(now_ns);
             self.count(time_ns);
             if waited_ns >= PATIENCE_NS {
-                return Next::Quiet(time_ns.saturating_sub(HOLD_NS));
+                return Next::Quiet(time_ns.saturating_sub(QUIET_LAG_NS));
             }
             let fds: Vec<RawFd> = self.taps.iter().map(|tap| tap.socket.fd().as_raw_fd()).collect();
             // Where a frame is held, a ready socket would end the wait at once and again.

@@ -15,7 +15,7 @@ impl Engine {
     /// Says what happened to interfaces and rhythms up to now.
     #[cold]
     pub(super) fn watch(&mut self, now_ns: i64) {
-        self.interfaces.tick(now_ns);
+        self.interfaces.tick(now_ns, &self.counters);
         if self.interfaces.has_news() {
             self.tell_health();
         }

@@ -114,8 +114,10 @@ fn an_interface_is_silent_after_much_more_than_its_usual_pause() {
     wire.pause(1);
     let (health, _) = wire.health();
 
-    assert_eq!([HealthKind::Start, HealthKind::Silent, HealthKind::End], *kinds_of(&health));
-    assert_eq!(31 * SECOND + 1_000_000, health[1].until_ns - health[1].from_ns);
+    // It is noticed while it lasts, and told whole at its end.
+    let expected = [HealthKind::Start, HealthKind::Silent, HealthKind::Silent, HealthKind::End];
+    assert_eq!(expected, *kinds_of(&health));
+    assert_eq!(31 * SECOND + 1_000_000, health[2].until_ns - health[2].from_ns);
 }
 
 #[test]
@@ -200,4 +202,22 @@ fn mirrored_frames_that_are_missing_are_told_of_the_interface() {
 
         assert_eq!((missing, missing), (told, wire.count("mirror_gaps")));
     }
+}
+
+#[test]
+fn a_bad_time_is_told_when_it_is_over_though_no_frame_comes() {
+    let mut wire = watched();
+    wire.handshake();
+    wire.client(1, 1, ACK, &read(1));
+    wire.server(1, 13, ACK, &answer(1));
+    wire.client(25, 23, ACK, &read(3));
+    wire.engine.drain();
+    wire.engine.tick(wire.time_ns + 10 * SECOND);
+    let told = wire.engine.drain();
+
+    let lost = told.iter().find_map(|seen| match seen {
+        Observation::Health(own) => Some((own.kind, own.gap_bytes)),
+        _ => None,
+    });
+    assert_eq!(Some((HealthKind::Window, 12)), lost);
 }

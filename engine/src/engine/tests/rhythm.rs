@@ -296,3 +296,15 @@ fn a_behaviour_that_an_earlier_run_had_leaves_but_is_not_new() {
     assert_eq!((1, true), (first.len(), first[0].1));
     assert_eq!(vec![(first[0].0, false)], behaviours(&mut plant));
 }
+
+#[test]
+fn where_no_frame_comes_no_poll_is_overdue() {
+    let mut plant = Plant::new();
+    plant.poll(30, 1);
+    for _ in 0..120 {
+        plant.wire.time_ns += SECOND / 4;
+        plant.wire.engine.tick(plant.wire.time_ns);
+    }
+
+    assert_eq!(vec![RhythmKind::Periodic], plant.kinds());
+}
