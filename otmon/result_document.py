@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -129,34 +130,41 @@ def _capture(taken: Taken) -> document.Capture:
 
 def _not_read(taken: Taken) -> Iterator[document.NotRead]:
     """Industrial traffic that no dissector reads."""
-    dissected = {
-        (transport, port)
-        for info in _engine.protocols()
-        for transport, ports in (("tcp", info.tcp_ports), ("udp", info.udp_ports))
-        for port in ports
-    }
     packets: Counter[tuple[str, str]] = Counter()
     conversations: Counter[tuple[str, str]] = Counter()
     for talk in taken.conversations:
-        port = (talk.transport, talk.server_port)
-        if talk.protocol == CARRIER and talk.packets >= HANDSHAKE + 2 * talk.pdus:
-            key = (OVER_ISO_TRANSPORT, CARRIER)
-        elif (
-            talk.protocol is None
-            and port in OT_PORTS
-            and port not in dissected | OFTEN_OTHERWISE
-            and (talk.transport != "tcp" or talk.packets >= HANDSHAKE)
-        ):
-            key = (OT_PORTS[port], f"{port[0]}/{port[1]}")
-        else:
-            continue
-        packets[key] += talk.packets
-        conversations[key] += 1
+        if name := _unread_name(talk):
+            key = (name, talk.protocol or f"{talk.transport}/{talk.server_port}")
+            packets[key] += talk.packets
+            conversations[key] += 1
     for (name, told_by), count in packets.items():
         yield document.NotRead(name, told_by, conversations[name, told_by], count)
     for kind, name in ETHERTYPES.items():
         if frames := taken.counters.get(f"ethertypes.{kind:04x}"):
             yield document.NotRead(name, f"ethertype 0x{kind:04x}", None, frames)
+
+
+def _unread_name(talk: _engine.Conversation) -> str | None:
+    """What industrial traffic a conversation is that no dissector reads."""
+    if talk.protocol == CARRIER:
+        return OVER_ISO_TRANSPORT if talk.packets >= HANDSHAKE + 2 * talk.pdus else None
+    port = (talk.transport, talk.server_port)
+    if talk.protocol is not None or port in _telling_nothing():
+        return None
+    if talk.transport == "tcp" and talk.packets < HANDSHAKE:
+        return None
+    return OT_PORTS.get(port)
+
+
+@functools.cache
+def _telling_nothing() -> frozenset[tuple[str, int]]:
+    """Ports that are no sign of something unread: of protocols that are read, or of others too."""
+    return OFTEN_OTHERWISE | frozenset(
+        (transport, port)
+        for info in _engine.protocols()
+        for transport, ports in (("tcp", info.tcp_ports), ("udp", info.udp_ports))
+        for port in ports
+    )
 
 
 def _protocols(taken: Taken) -> Iterator[document.Protocol]:
@@ -253,6 +261,7 @@ def _conversation(talk: _engine.Conversation, inventory: Inventory) -> document.
         failures=talk.failure_count,
         one_sided=talk.one_sided,
         gap_bytes=talk.gap_bytes,
+        not_read=_unread_name(talk),
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import IPv6
 from scapy.layers.l2 import Ether
@@ -14,6 +16,7 @@ from scapy.packet import Packet, Raw
 from scapy.utils import wrpcap
 
 import otmon
+from otmon.cli import tables
 from otmon.cli.quality import warnings
 from otmon.cli.tables import industrial_messages
 from otmon.model.result import NotRead, Result
@@ -56,6 +59,15 @@ def test_an_industrial_port_that_no_dissector_reads_is_named(tmp_path: Path) -> 
         warnings(result.capture)
     )
     assert "industrial messages: none that otmon reads" == industrial_messages(result)
+
+
+def test_who_speaks_it_with_whom_is_shown(tmp_path: Path) -> None:
+    result = read(tmp_path, midway(2404, 50_000, [(False, b"one"), (True, b"two")] * 6))
+    text = io.StringIO()
+    tables.result(Console(file=text, width=80), result, everything=True)
+    (row,) = (line for line in text.getvalue().splitlines() if line.startswith("  10.0.0.9  10"))
+
+    assert "10.0.0.9 10.0.0.1 IEC 60870-5-104? 12 frames not read" == " ".join(row.split())
 
 
 def test_a_handshake_alone_says_nothing_of_what_would_follow(tmp_path: Path) -> None:

@@ -211,19 +211,20 @@ def identity(asset: Asset) -> str:
 def _conversations(
     conversations: tuple[Conversation, ...], names: _Names, limit: int | None
 ) -> Group:
-    industrial = [talk for talk in conversations if talk.protocol]
+    industrial = [talk for talk in conversations if talk.protocol or talk.not_read]
     other = len(conversations) - len(industrial)
 
-    def rank(talk: Conversation) -> tuple[int, int]:
+    def rank(talk: Conversation) -> tuple[bool, int, int, int]:
         ranks = [CHANGES.index(token) for token in talk.classes if token in CHANGES]
-        return (min(ranks, default=len(CHANGES)), -talk.pdus)
+        unread = talk.protocol is None
+        return (unread, min(ranks, default=len(CHANGES)), -talk.pdus, -talk.packets)
 
     shown = sorted(industrial, key=rank)
     rows = [
         (
             names.of(talk.client, talk.client_ip),
             names.of(talk.server, talk.server_ip),
-            talk.protocol,
+            talk.protocol or f"{talk.not_read}?",
         )
         for talk in shown
     ]
@@ -291,6 +292,12 @@ def _deeds(talk: Conversation) -> Text:
         words.append(f"{token} {count:,}", style="bold" if token in CHANGES else "")
     if talk.failures:
         words.append(f" ({talk.failures:,} refused)")
+    if talk.not_read:
+        what = f" of {talk.not_read}" if talk.protocol else ""
+        begin = ", " if words else ""
+        words.append(f"{begin}{counted(talk.packets, 'frame')}{what} not read", style="dim")
+    elif not words:
+        words.append(f"{counted(talk.packets, 'frame')}, no whole message", style="dim")
     return words
 
 

@@ -116,6 +116,9 @@ class Conversation:
     failures: int
     one_sided: bool
     gap_bytes: int
+    not_read: str | None = None
+    """What industrial traffic it is, where no dissector reads it: a guess by the port, or what
+    ISO transport carries beside S7comm."""
 
 
 @dataclass(frozen=True, slots=True)

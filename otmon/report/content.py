@@ -93,8 +93,11 @@ class Content:
         return [(level, counts[level]) for level in reversed(LEVELS) if counts[level]]
 
     def industrial(self) -> list[Document]:
-        """Conversations in industrial protocols, those that changed something first."""
-        talks = [talk for talk in self.conversations if talk["protocol"]]
+        """Conversations in industrial protocols, those that changed something first.
+
+        Those that no dissector reads come last.
+        """
+        talks = [one for one in self.conversations if one["protocol"] or one.get("not_read")]
         return sorted(talks, key=lambda talk: (-changes_of(talk), -talk["pdus"]))
 
     def alerts_of(self, asset: Document) -> list[Alert]:
@@ -109,6 +112,11 @@ class Content:
 def changes_of(talk: Document) -> int:
     """Operations of a conversation that changed something."""
     return sum(count for token, count in talk["classes"].items() if token in CHANGE_CLASSES)
+
+
+def spoken(talk: Document) -> str:
+    """The protocol of a conversation; with a question mark where it is guessed and not read."""
+    return str(talk["protocol"] or f"{talk['not_read']}?")
 
 
 def described(asset: Document) -> str:

@@ -12,7 +12,7 @@ from otmon.model.alert import ends_of, how_often
 from otmon.model.amount import size
 from otmon.model.document import render_time
 from otmon.report import timeline, zone_map
-from otmon.report.content import Content, changes_of, described, roles_of
+from otmon.report.content import Content, changes_of, described, roles_of, spoken
 
 MAX_ALERTS = 200
 """Alerts with details; the workbook has all."""
@@ -42,6 +42,7 @@ def html(content: Content) -> str:
         changes_of=changes_of,
         described=described,
         roles_of=roles_of,
+        spoken=spoken,
         most_alerts=MAX_ALERTS,
         how_often=how_often,
         ends_of=ends_of,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from otmon.report.content import Content, Document, changes_of, described, roles_of
+from otmon.report.content import Content, Document, changes_of, described, roles_of, spoken
 
 WIDTH = 1160
 BOX = (152, 46)
@@ -156,7 +156,7 @@ def _line(talk: Document, boxes: dict[str, _Box], content: Content) -> str:
         curve = f"C{client.middle:.0f} {half:.0f} {server.middle:.0f} {half:.0f}"
     told = ", ".join(f"{token} {count:,}" for token, count in talk["classes"].items())
     ends = [content.addresses[box.asset["id"]] for box in (client, server)]
-    title = f"{' to '.join(ends)}, {talk['protocol']}: {told}"
+    title = f"{' to '.join(ends)}, {spoken(talk)}: {told or 'not read'}"
     return (
         f'<path class="{"change" if changes else "look"}" stroke-width="{width:.1f}" '
         f'd="M{client.middle:.0f} {begin:.0f} {curve} {server.middle:.0f} {end:.0f}">'
