@@ -340,6 +340,7 @@ class Detectors:
     program: ProgramThresholds = field(default_factory=ProgramThresholds)
     first_change: Switch = field(default_factory=Switch)
     newcomer: Switch = field(default_factory=Switch)
+    second_master: Switch = field(default_factory=Switch)
     report_disabled: Switch = field(default_factory=Switch)
     sensor: SensorThresholds = field(default_factory=SensorThresholds)
     periodicity: PeriodicityThresholds = field(default_factory=PeriodicityThresholds)

@@ -21,6 +21,7 @@ from otmon.detectors.quality import Quality
 from otmon.detectors.readback import Readback
 from otmon.detectors.report_disabled import ReportDisabled
 from otmon.detectors.scan import Scan
+from otmon.detectors.second_master import SecondMaster
 from otmon.detectors.sensor import Sensor
 from otmon.detectors.sequence import Sequence as OrderOfChanges
 from otmon.detectors.unauthenticated import Unauthenticated
@@ -55,6 +56,7 @@ def watchers(
         (own.sensor.enabled, Sensor(own.sensor, interfaces, file_name)),
         (own.first_change.enabled, FirstChange()),
         (own.newcomer.enabled, Newcomer()),
+        (own.second_master.enabled, SecondMaster()),
         (own.report_disabled.enabled, ReportDisabled(quality)),
         (own.scan.enabled, Scan(own.scan)),
         (own.exceptions.enabled, Exceptions(own.exceptions)),

@@ -37,6 +37,7 @@ EXACT = {
     "network/indicator": "indicator",
     "dnp3/backup_missed": "jobs",
     "modbus/newcomer": "newcomer",
+    "modbus/other_unit": "second_master",
     "network/period_change": "periodicity",
     "s7comm/program_changed": "program",
     "s7comm/blocks_changed": "program",
