@@ -9,7 +9,7 @@ OTMON_CAPTURES ?= $(abspath ../shared/corpus)
 LAB_DIR ?= $(abspath ../shared/lab)
 export OTMON_CAPTURES
 
-.PHONY: demo test lint golden docs pcaps soak soak-live lab-live bench bench-state bench-elastic wheel ci clean
+.PHONY: demo test lint golden docs pcaps soak soak-live lab-live bench bench-wire bench-state bench-elastic wheel ci clean
 
 demo: .venv/built            ## otmon on the shipped plant capture
 	@$(BIN)/otmon analyze pcaps/demo/plant.pcapng
@@ -48,6 +48,9 @@ lab-live: .venv/built        ## `otmon monitor` on a plant of real stacks, learn
 bench: .venv/built           ## packets per second, as ratios to other tools in the same run
 	cargo build --release --quiet -p engine --benches
 	$(BIN)/python tests/bench.py $(BENCH)
+
+bench-wire: .venv/built      ## whether a wire and a capture of it give the same (root)
+	$(BIN)/python tests/bench_wire.py $(WIRE)
 
 bench-state: .venv/built     ## seconds, memory and disk of the state of a large site
 	$(BIN)/python tests/bench_state.py

@@ -6,6 +6,7 @@ import random
 from collections import deque
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -13,8 +14,39 @@ from otmon import _engine, monitor
 from otmon.config import Config, Monitor, State
 from otmon.monitor import EARLY_S, Wishes, _Watch
 from otmon.site_memory import DELTA_S
+from otmon.state import alerts, assets, baseline
 from otmon.state.site_file import SiteFile
 from otmon.wanted import wanted_from_the_start
+
+OWN_OF_A_RUN = ("number", "new")
+"""What a device has of the order in which a run came to know it."""
+
+
+def found(state: Path) -> dict[str, list[Any]]:
+    """What a state holds, without the order in which it came."""
+    with SiteFile.open(state, read_only=True) as site, site.reading() as db:
+        return {
+            "alerts": sorted(
+                (
+                    one.rule.title,
+                    one.client or "",
+                    one.server or "",
+                    one.message,
+                    one.count,
+                    one.severity,
+                    int(one.first_seen),
+                    int(one.last_seen),
+                    tuple(sorted(map(str, one.violations))),
+                )
+                for one in alerts.load(db)
+            ),
+            "assets": [
+                {name: value for name, value in one.items() if name not in OWN_OF_A_RUN}
+                for one in sorted(assets.load(db).records, key=lambda one: str(one["id"]))
+            ],
+            "edges": sorted(map(str, baseline.load_edges(db))),
+            "statements": sorted(map(str, baseline.load_statements(db))),
+        }
 
 
 class Cut:
