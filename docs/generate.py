@@ -84,7 +84,8 @@ def fields() -> str:
     """The field catalogue of rules."""
     parts = [NOTE, "# Fields that rules can use\n", "| field | kind | meaning |", "|---|---|---|"]
     parts += [
-        f"| `{field.name}` | {field.kind} | {field.description} |" for field in FIELDS.values()
+        f"| `{field.name}` | {field.kind.value} | {field.description} |"
+        for field in FIELDS.values()
     ]
     return "\n".join(parts) + "\n"
 

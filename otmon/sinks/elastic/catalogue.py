@@ -10,19 +10,11 @@ import functools
 from collections.abc import Mapping
 
 from otmon import _engine
-from otmon.fields import FIELDS, Kind
+from otmon.fields import FIELDS
 
 MOST_FIELDS = 600
 """Mapped fields of one index, with their objects."""
 
-_TYPES: Mapping[Kind, str] = {
-    Kind.KEYWORD: "keyword",
-    Kind.LONG: "long",
-    Kind.FLOAT: "float",
-    Kind.BOOLEAN: "boolean",
-    Kind.IP: "ip",
-    Kind.DATE: "date",
-}
 _WIDER: Mapping[str, str] = {"ot.value_number": "double"}
 """Where a rule's number is wider than a float."""
 
@@ -183,7 +175,7 @@ LATEST = "otmon-asset-latest"
 def common() -> Mapping[str, str]:
     """What every stream may have besides ECS: what rules know, and what protocols add."""
     known = {
-        name: _WIDER.get(name, _TYPES[field.kind])
+        name: _WIDER.get(name, field.kind.value)
         for name, field in FIELDS.items()
         if name not in ECS
     }
