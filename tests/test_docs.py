@@ -84,6 +84,13 @@ def test_links_in_documents_lead_somewhere() -> None:
     assert [] == broken
 
 
+def test_every_page_is_linked_from_the_readme() -> None:
+    readme = README.read_text(encoding="utf-8")
+    pages = [path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").glob("*.md")]
+
+    assert [] == [page for page in pages if f"({page})" not in readme]
+
+
 def test_every_decision_is_listed_and_linked_from_where_it_matters() -> None:
     folder = ROOT / "docs" / "decisions"
     records = {path.name for path in folder.glob("0*.md")}
