@@ -55,19 +55,19 @@ pub fn watch(
             }
         };
         frames = frames.wrapping_add(1);
-        let due = now_ns.saturating_sub(handed_ns) >= HAND_OVER_NS;
+        let due = is_due(now_ns, handed_ns, HAND_OVER_NS);
         if !quiet && !due && !frames.is_multiple_of(LOOK) {
             continue;
         }
         handed_ns = now_ns;
         shared.teach(engine);
         batch.take(engine);
-        if now_ns.saturating_sub(told_ns) >= TELL_NS {
+        if is_due(now_ns, told_ns, TELL_NS) {
             told_ns = now_ns;
             tell(live, engine, shared);
             tell_dropped(live, engine, &mut dropped);
         }
-        if !batch.is_empty() || now_ns.saturating_sub(sent_ns) >= SAY_TIME_NS {
+        if !batch.is_empty() || is_due(now_ns, sent_ns, SAY_TIME_NS) {
             match send.try_send(std::mem::take(&mut batch)) {
                 Ok(()) => sent_ns = now_ns,
                 Err(TrySendError::Full(back)) => batch = back,
@@ -89,6 +89,11 @@ pub fn watch(
     tell(live, engine, shared);
     // Where nobody listens any more, nobody misses it.
     let _ = send.send(batch);
+}
+
+/// Whether something is to be done again; where the clock was set back, at once.
+const fn is_due(now_ns: i64, done_ns: i64, every_ns: i64) -> bool {
+    now_ns.saturating_sub(done_ns).saturating_abs() >= every_ns
 }
 
 /// Tells how the interfaces are and what was counted.

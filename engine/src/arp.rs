@@ -63,7 +63,6 @@ pub struct Arps {
 impl Arps {
     /// Counts a message.
     pub fn note(&mut self, message: &Message) {
-        self.turn(message.time_ns);
         let Message { ip, target, vlan, .. } = *message;
         // A probe (RFC 5227) has no sender's address.
         if !ip.is_unspecified() && self.heard.len() < MOST {
@@ -134,7 +133,8 @@ impl Arps {
     /// Ends the window where its time is over.
     pub fn turn(&mut self, now_ns: i64) {
         let window_ns = now_ns.saturating_sub(now_ns.rem_euclid(WINDOW_NS));
-        if window_ns > self.window_ns {
+        // The time goes back where the clock was set back.
+        if window_ns != self.window_ns {
             self.window_ns = window_ns;
             self.end();
         }

@@ -12,6 +12,7 @@ use dissectors::dissector::{FrameId, Transport};
 
 use crate::conversation::Host;
 use crate::observation::{FlowFacts, NoReply};
+use crate::timestamp::set_back;
 
 /// Calls in a row, and time since the first, from which on they are told.
 const CALLS: u64 = 8;
@@ -313,6 +314,18 @@ impl Calls {
         } else {
             row.opens = 0;
             row.refused = 0;
+        }
+    }
+
+    /// The clock was set back by `step_ns` to `now_ns`.
+    pub fn set_back(&mut self, now_ns: i64, step_ns: i64) {
+        for row in &mut self.rows {
+            if row.time_ns > now_ns {
+                row.tell_ns = row.tell_ns.saturating_sub(step_ns);
+            }
+            row.since_ns = set_back(row.since_ns, now_ns, step_ns);
+            row.time_ns = set_back(row.time_ns, now_ns, step_ns);
+            row.last_answer_ns = row.last_answer_ns.map(|own| set_back(own, now_ns, step_ns));
         }
     }
 

@@ -134,7 +134,7 @@ counters! {
     contents "Transfers hashed to their end.";
     contents_dropped "Transfers given up: too many at a time, or too long.";
     mirror_gaps "Mirrored packets missing by the sequence numbers of their tunnel.";
-    time_backwards "Frames more than a second older than one before them.";
+    time_backwards "Frames more than a second older than one before them, until the clock counts as set back.";
 }
 
 impl Counters {

@@ -24,7 +24,8 @@ impl Deltas {
         let every_ns = self.every_ns.max(1);
         let next = now_ns.saturating_sub(now_ns.rem_euclid(every_ns)).saturating_add(every_ns);
         match self.due_ns.replace(next) {
-            Some(due_ns) if now_ns < due_ns => {
+            // It is due later than the next where the clock was set back.
+            Some(due_ns) if now_ns < due_ns && due_ns <= next => {
                 self.due_ns = Some(due_ns);
                 false
             }

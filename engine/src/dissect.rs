@@ -28,6 +28,7 @@ use crate::limits::Limits;
 use crate::observation::{FlowFacts, IdentifiedBy};
 use crate::observer::{Answer, FlowMemo, Observer, Pair};
 use crate::pairing::{KeyUse, Ring};
+use crate::timestamp::waited_ns;
 
 /// Places in a row where no PDU could begin, after which a flow is given up.
 const VIOLATIONS: u8 = 3;
@@ -302,7 +303,7 @@ impl Session {
     /// Gives up everything that waits, at the end of the flow.
     pub fn finish(&mut self, view: &View<'_>, work: &mut Work<'_>) {
         while let Some(open) = self.ring.open().first() {
-            let old = work.now_ns.saturating_sub(open.time_ns) > work.limits.answer_ns;
+            let old = waited_ns(work.now_ns, open.time_ns) > work.limits.answer_ns;
             self.give_up(0, old || view.closed, view, work);
         }
         let dropped = self.joins.finish(&mut work.waiting.carry);
@@ -314,8 +315,17 @@ impl Session {
         self.count_carry(work);
     }
 
-    /// Requests that have waited too long are unanswered. `now_ns` is the time of the frame
-    /// at hand: where the clock was set back it may lie far behind that of the engine.
+    /// Requests that have waited too long by the time of the engine are unanswered.
+    pub fn give_up_late(&mut self, view: &View<'_>, work: &mut Work<'_>) {
+        while let Some(open) = self.ring.open().first()
+            && waited_ns(work.now_ns, open.time_ns) > work.limits.answer_ns
+        {
+            self.give_up(0, true, view, work);
+        }
+    }
+
+    /// The same by the time of the frame at hand, which may lie far behind that of the
+    /// engine where the clock was set back.
     #[inline]
     pub fn give_up_old(&mut self, now_ns: i64, view: &View<'_>, work: &mut Work<'_>) {
         while let Some(open) = self.ring.open().first()
@@ -327,12 +337,16 @@ impl Session {
 
     /// Tells of the requests that matter and wait since `until_ns` or longer, each once.
     pub fn tell_early(&mut self, until_ns: i64, work: &mut Work<'_>) {
+        if self.told_early_ns > until_ns {
+            // The clock was set back.
+            self.told_early_ns = i64::MIN;
+        }
         for open in self.ring.open() {
             if open.time_ns > self.told_early_ns && open.time_ns <= until_ns {
                 work.observer.early(&self.facts, self.memo, open);
             }
         }
-        self.told_early_ns = self.told_early_ns.max(until_ns);
+        self.told_early_ns = until_ns;
     }
 
     /// Gives an open request up; `answerable` says whether its answer had the time

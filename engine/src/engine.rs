@@ -5,8 +5,8 @@
 //!                                                     pairing ─► observer ◄─┘
 //! ```
 //!
-//! Time is the running maximum of packet times. A frame from the past keeps its
-//! own time in what it says; durations never run backwards.
+//! Time is the running maximum of packet times, until the clock is set back for good. A
+//! frame from the past keeps its own time in what it says; durations never run backwards.
 
 mod arrive;
 mod flows;
@@ -33,6 +33,7 @@ use crate::observer::{Asked, Observer};
 use crate::pdu_log::PduLogging;
 use crate::reassembly::Reassembly;
 use crate::shift::Shifts;
+use crate::timestamp::{Clock, Passed};
 use crate::wanted::Wanted;
 
 /// Packet time between two sweeps over the flows, each at a whole second.
@@ -42,8 +43,6 @@ const TICK_NS: i64 = 1_000_000_000;
 const SWEEPS: i64 = 300;
 /// The same for requests that matter and have no answer yet.
 const EARLY_TICK_NS: i64 = 200_000_000;
-/// How far a frame may lie behind those before it without being counted.
-const BACKWARDS_NS: i64 = 1_000_000_000;
 
 /// What a run of the engine is to do.
 #[derive(Clone, Debug, Default)]
@@ -87,6 +86,8 @@ pub struct Engine {
     spoof: Option<Box<Spoof>>,
     interfaces: Interfaces,
     mirrors: Mirrors,
+    clock: Clock,
+    /// The moment at hand: a whole second that is looked at, or that of the latest frame.
     now_ns: Option<i64>,
     /// When flows are looked at next, and when those that wait.
     tick_due_ns: i64,
@@ -154,6 +155,7 @@ impl Engine {
             spoof: spoof.then(Box::default),
             interfaces: Interfaces::new(health),
             mirrors: Mirrors::default(),
+            clock: Clock::default(),
             now_ns: None,
             tick_due_ns: i64::MIN,
             early_due_ns: early_ns.map_or(i64::MAX, |_| i64::MIN),
@@ -296,11 +298,15 @@ impl Engine {
     }
 
     fn advance(&mut self, time_ns: i64) {
-        let now = self.now_ns.unwrap_or(time_ns);
-        if now.saturating_sub(time_ns) > BACKWARDS_NS {
-            self.counters.time_backwards = self.counters.time_backwards.saturating_add(1);
+        match self.clock.pass(time_ns) {
+            Passed::On => {}
+            Passed::Late => self.count_late(),
+            Passed::SetBack(step_ns) => {
+                self.count_late();
+                self.set_back(step_ns);
+            }
         }
-        let now = now.max(time_ns);
+        let now = self.clock.now_ns().unwrap_or(time_ns);
         if now >= self.tick_due_ns {
             self.sweep_up_to(now);
         }
@@ -308,6 +314,31 @@ impl Engine {
         if now >= self.early_due_ns {
             self.early_due_ns = now.saturating_add(EARLY_TICK_NS);
             self.tell_early();
+        }
+    }
+
+    fn count_late(&mut self) {
+        self.counters.time_backwards = self.counters.time_backwards.saturating_add(1);
+    }
+
+    /// The clock was set back: what was due by the old time is due by the new one.
+    #[cold]
+    fn set_back(&mut self, step_ns: i64) {
+        let now_ns = self.clock.now_ns().unwrap_or_default();
+        self.now_ns = Some(now_ns);
+        self.tick_due_ns = now_ns.saturating_sub(now_ns.rem_euclid(TICK_NS));
+        if self.early_ns < i64::MAX {
+            self.early_due_ns = now_ns;
+        }
+        self.flows.set_back(now_ns, step_ns);
+        // First what still goes by the old time.
+        for slot in self.flows.slots() {
+            self.look(slot, now_ns);
+        }
+        self.observer.set_back(now_ns, step_ns);
+        if self.watches {
+            self.interfaces.set_back(now_ns, step_ns, &self.counters);
+            self.tell_health();
         }
     }
 
@@ -334,28 +365,7 @@ impl Engine {
         self.now_ns = Some(now_ns);
         let mut turn = self.flows.turn();
         while let Some(slot) = self.flows.next_due(&mut turn, now_ns) {
-            self.in_flow(slot, |parts, reassembly, counters, deliver| {
-                for direction in DIRECTIONS {
-                    reassembly.close_holes(
-                        &mut parts.stream,
-                        direction,
-                        now_ns,
-                        counters,
-                        &mut |direction, step, counters| {
-                            deliver(parts.application, direction, step, &parts.view, counters);
-                        },
-                    );
-                }
-            });
-            self.with_application(slot, |application, view, work| {
-                application.decide_late(view, work);
-                if let Some(session) = application.session_mut() {
-                    session.give_up_old(now_ns, view, work);
-                }
-            });
-            if self.flows.settle(slot, now_ns) == Settled::Ends {
-                self.end_flow(slot);
-            }
+            self.look(slot, now_ns);
         }
         if self.watches {
             self.watch(now_ns);
@@ -366,6 +376,32 @@ impl Engine {
         }
         if self.deltas.as_mut().is_some_and(|deltas| deltas.is_due(now_ns)) {
             self.tell_deltas();
+        }
+    }
+
+    /// Looks at a flow: gives up what waits in it for too long, and ends it where it is idle.
+    fn look(&mut self, slot: u32, now_ns: i64) {
+        self.in_flow(slot, |parts, reassembly, counters, deliver| {
+            for direction in DIRECTIONS {
+                reassembly.close_holes(
+                    &mut parts.stream,
+                    direction,
+                    now_ns,
+                    counters,
+                    &mut |direction, step, counters| {
+                        deliver(parts.application, direction, step, &parts.view, counters);
+                    },
+                );
+            }
+        });
+        self.with_application(slot, |application, view, work| {
+            application.decide_late(view, work);
+            if let Some(session) = application.session_mut() {
+                session.give_up_late(view, work);
+            }
+        });
+        if self.flows.settle(slot, now_ns) == Settled::Ends {
+            self.end_flow(slot);
         }
     }
 }

@@ -12,6 +12,7 @@ use dissectors::dissector::{FrameId, Frames};
 use crate::counters::Counters;
 use crate::limits::Limits;
 use crate::packet::{Fragment, Ip, Link};
+use crate::timestamp::waited_ns;
 
 /// The longest IP payload, of IPv4 and of IPv6 without jumbograms.
 const LONGEST: u32 = 65_535;
@@ -89,7 +90,6 @@ pub struct Defragmenter {
     by_age: BTreeMap<u64, Key>,
     next_age: u64,
     cost: usize,
-    now_ns: i64,
     total: usize,
     pieces: usize,
     wait_ns: i64,
@@ -104,7 +104,6 @@ impl Defragmenter {
             by_age: BTreeMap::new(),
             next_age: 0,
             cost: 0,
-            now_ns: i64::MIN,
             total: limits.ip_fragment_total,
             pieces: limits.ip_fragment_pieces,
             wait_ns: limits.fragment_ns,
@@ -119,12 +118,11 @@ impl Defragmenter {
         ip: &Ip,
         fragment: &Fragment<'_>,
         frame: FrameId,
-        time_ns: i64,
+        now_ns: i64,
         counters: &mut Counters,
     ) -> Option<Whole> {
         add(&mut counters.ip_fragments, 1);
-        self.now_ns = self.now_ns.max(time_ns);
-        self.forget_old(counters);
+        self.forget_old(now_ns, counters);
         let Some((start, end)) = stretch(fragment) else {
             add(&mut counters.ip_fragments_dropped, 1);
             return None;
@@ -141,7 +139,7 @@ impl Defragmenter {
             self.next_age = age.saturating_add(1);
             self.by_age.insert(age, key.clone());
             self.cost = self.cost.saturating_add(PACKET_COST);
-            Pending::new(age, self.now_ns, fragment.depth)
+            Pending::new(age, now_ns, fragment.depth)
         });
         let before = pending.cost;
         let (taken, conflict) = pending.take_in(start, end, fragment, frame);
@@ -181,10 +179,10 @@ impl Defragmenter {
     }
 
     /// Gives up what has waited too long for the rest.
-    fn forget_old(&mut self, counters: &mut Counters) {
+    fn forget_old(&mut self, now_ns: i64, counters: &mut Counters) {
         while let Some(oldest) = self.by_age.values().next() {
             let since = self.pending.get(oldest).map_or(i64::MIN, |pending| pending.since_ns);
-            if self.now_ns.saturating_sub(since) <= self.wait_ns {
+            if waited_ns(now_ns, since) <= self.wait_ns {
                 break;
             }
             let oldest = oldest.clone();

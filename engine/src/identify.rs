@@ -28,6 +28,7 @@ use crate::dissect::{Session, View, Work};
 use crate::flow::{DIRECTIONS, Sides};
 use crate::observation::{FlowFacts, IdentifiedBy};
 use crate::reassembly::{Chunk, Step};
+use crate::timestamp::waited_ns;
 
 /// Payload bytes after which an unknown flow is looked at once more.
 const SECOND_LOOK: u32 = 10 << 20;
@@ -467,7 +468,7 @@ impl Application {
     /// Decides a flow whose payloads have waited long: nothing more may come.
     pub fn decide_late(&mut self, view: &View<'_>, work: &mut Work<'_>) {
         let first = self.held.as_ref().and_then(|held| held.payloads.first());
-        if first.is_some_and(|first| work.now_ns.saturating_sub(first.time_ns) > HOLD_NS)
+        if first.is_some_and(|first| waited_ns(work.now_ns, first.time_ns) > HOLD_NS)
             && let Some(verdict) = self.judge(view, work, true)
         {
             self.identify(&verdict, view, work);

@@ -9,6 +9,7 @@ use std::collections::HashMap;
 use crate::capture::Frame;
 use crate::counters::Counters;
 use crate::observation::{Health, HealthKind};
+use crate::timestamp::set_back;
 
 /// Packet time of one window.
 const WINDOW_NS: i64 = 10_000_000_000;
@@ -351,6 +352,22 @@ impl Interfaces {
                 if self.tells {
                     self.news.push(own.mark(HealthKind::Silent, own.last_ns, now_ns));
                 }
+            }
+        }
+    }
+
+    /// The clock was set back by `step_ns` to `now_ns`: windows of the old time end.
+    pub fn set_back(&mut self, now_ns: i64, step_ns: i64, counters: &Counters) {
+        self.settle(counters);
+        for own in &mut self.all {
+            own.last_ns = set_back(own.last_ns, now_ns, step_ns);
+            own.statistics_ns = set_back(own.statistics_ns, now_ns, step_ns);
+            own.blind_ns = set_back(own.blind_ns, now_ns, step_ns);
+            if own.window.from_ns > now_ns {
+                self.news.extend(own.turn(own.last_ns).filter(|_| self.tells));
+            }
+            if own.paced_ns > now_ns.saturating_add(WINDOW_NS) {
+                own.turn_pace(own.last_ns);
             }
         }
     }

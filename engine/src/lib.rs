@@ -49,6 +49,7 @@ pub mod recent;
 pub mod selection;
 mod shift;
 mod slots;
+mod timestamp;
 mod token_bucket;
 pub mod wanted;
 

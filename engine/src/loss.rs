@@ -49,7 +49,7 @@ impl Losses {
         self.window.extract_if(.., |own| now_ns >= own.until_ns).collect()
     }
 
-    /// All that is left, at the end of the input.
+    /// All that is left, at the end of the input and where the clock was set back.
     pub fn take(&mut self) -> Vec<Loss> {
         std::mem::take(&mut self.window)
     }

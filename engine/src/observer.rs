@@ -33,6 +33,7 @@ use crate::packet::{Ip, Link};
 use crate::pdu_json::Writer;
 use crate::pdu_log::{PduLog, PduLogging};
 use crate::points::Points;
+use crate::timestamp::Clock;
 use crate::wanted::{Wanted, Watch};
 
 /// Observations for which a new batch has room at most.
@@ -44,8 +45,8 @@ pub struct Observer {
     limits: Limits,
     batch: Vec<Observation>,
     sequence: u64,
-    /// The latest packet time: rates are counted by it.
-    now_ns: i64,
+    /// The time of what was exchanged: rates are counted by it.
+    clock: Clock,
     exchanges: u64,
     conversations: Conversations,
     behaviours: Behaviours,
@@ -80,7 +81,7 @@ impl Observer {
             limits: limits.clone(),
             batch: Vec::new(),
             sequence: 0,
-            now_ns: i64::MIN,
+            clock: Clock::default(),
             exchanges: 0,
             conversations: Conversations::new(limits),
             behaviours: Behaviours::new(limits, rhythm, ranges),
@@ -189,7 +190,7 @@ impl Observer {
             return;
         }
         let Some(exchange) = Exchange::new(&pair) else { return };
-        self.now_ns = self.now_ns.max(exchange.time_ns);
+        self.clock.pass(exchange.time_ns);
         self.exchanges = self.exchanges.saturating_add(1);
         self.previous = self.objects.is_some().then(Vec::new);
         let place = self.conversation(facts, memo, &exchange);
@@ -448,9 +449,9 @@ impl Observer {
         if !wanted && self.stays(exchange, folded.noted, counters) {
             return false;
         }
+        let now_ns = self.now_ns();
         let source = counted.and_then(|(_, source)| self.conversations.source_mut(source));
-        let may =
-            source.is_none_or(|source| source.may_send(exchange.class, self.now_ns, &self.limits));
+        let may = source.is_none_or(|source| source.may_send(exchange.class, now_ns, &self.limits));
         if !may {
             counters.suppressed_notable = counters.suppressed_notable.saturating_add(1);
         }
@@ -480,7 +481,7 @@ impl Observer {
                 return true;
             }
             // A read that fails or stays unanswered again and again is a habit after a while.
-            let now_ns = self.now_ns;
+            let now_ns = self.now_ns();
             let often = folded.is_some_and(|own| {
                 if failed {
                     !self.behaviours.may_send_failure(own.slot, now_ns)
@@ -497,6 +498,10 @@ impl Observer {
             return true;
         }
         false
+    }
+
+    fn now_ns(&self) -> i64 {
+        self.clock.now_ns().unwrap_or(i64::MIN)
     }
 
     fn emit_conversation(&mut self, place: Place, ended: bool) {

@@ -12,6 +12,7 @@ use crate::counters::Counters;
 use crate::flow::Sides;
 use crate::limits::Limits;
 use crate::packet::Tcp;
+use crate::timestamp::waited_ns;
 
 const FIN: u8 = 1;
 const SYN: u8 = 2;
@@ -517,7 +518,7 @@ impl Reassembly {
             let full = queue.pieces.len() > self.segments_limit
                 || queue.bytes > self.bytes_limit
                 || self.waiting > self.total_limit;
-            let late = now_ns.saturating_sub(queue.since_ns) > self.gap_ns;
+            let late = waited_ns(now_ns, queue.since_ns) > self.gap_ns;
             if !(acknowledged || full || late) {
                 return;
             }

@@ -14,7 +14,11 @@ impl TokenBucket {
     pub fn take(&mut self, now_ns: i64, (per_second, burst): (u32, u32)) -> bool {
         let each = SECOND.checked_div(per_second.into()).unwrap_or(i64::MAX);
         let room = each.saturating_mul(i64::from(burst).saturating_sub(1));
-        let full_again = self.full_again_ns.map_or(now_ns, |time| time.max(now_ns));
+        let mut full_again = self.full_again_ns.map_or(now_ns, |time| time.max(now_ns));
+        if full_again.saturating_sub(now_ns) > room.saturating_add(each) {
+            // No bucket takes longer: the clock was set back. One token is left.
+            full_again = now_ns.saturating_add(room);
+        }
         if burst == 0 || full_again.saturating_sub(now_ns) > room {
             return false;
         }
@@ -34,6 +38,15 @@ mod tests {
         let later = (0..10).filter(|_| bucket.take(SECOND, (2, 5))).count();
 
         assert_eq!((5, 2), (at_once, later));
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_leaves_one_token() {
+        let mut bucket = TokenBucket::default();
+        while bucket.take(1000 * SECOND, (2, 5)) {}
+        let later = (1..10).map(|time| bucket.take(time * SECOND, (2, 5))).collect::<Vec<_>>();
+
+        assert_eq!(later, [true; 9]);
     }
 
     #[test]

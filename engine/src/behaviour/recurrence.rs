@@ -3,6 +3,7 @@
 use dissectors::value::Value;
 
 use super::key::Mixer;
+use super::rhythm::SET_BACK_NS;
 use crate::observation::ValueFacts;
 
 /// Values that a write is known to carry.
@@ -96,8 +97,11 @@ impl Group {
     #[inline]
     fn again(&mut self, time_ns: i64) {
         let interval = time_ns.saturating_sub(self.last_seen_ns);
-        // The same exchange once more, or a clock that ran back.
+        // The same exchange once more, or a clock that was set back.
         if interval <= 0 {
+            if interval < -SET_BACK_NS {
+                self.last_seen_ns = time_ns;
+            }
             return;
         }
         self.last_seen_ns = time_ns;

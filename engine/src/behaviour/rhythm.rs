@@ -34,6 +34,8 @@ const RATES_KNOWN: u32 = 30;
 const BURST: (u32, u32) = (20, 5);
 /// Occurrences from which on a place has a rhythm of its own.
 const FIRST: u32 = 2;
+/// Time that no occurrence is noticed late: the clock was set back.
+pub const SET_BACK_NS: i64 = 60 * SECOND_NS;
 /// Seconds that the wheel turns round.
 const WHEEL: i64 = 256;
 /// Bits of a link that number a slot; the rest tell whose it was.
@@ -339,6 +341,9 @@ impl Rhythms {
         let away = beat.time_ns.saturating_sub(own.last_ns);
         // The same exchange once more, or a request that was given up late.
         if away <= 0 {
+            if away < -SET_BACK_NS {
+                own.last_ns = beat.time_ns;
+            }
             return;
         }
         let before = News {
@@ -486,6 +491,11 @@ impl Rhythms {
         }
     }
 
+    /// The clock was set back: the wheel turns from there.
+    pub const fn set_back(&mut self) {
+        self.turned_s = None;
+    }
+
     fn look(
         &mut self,
         slot: u32,
@@ -500,6 +510,8 @@ impl Rhythms {
             return;
         }
         let Some(deadline) = own.deadline_ns().filter(|_| !own.overdue) else { return };
+        // What was seen before the clock was set back counts from now.
+        own.last_ns = own.last_ns.min(now_ns);
         let since_ns = seen_since_ns(own.interface);
         let from_ns = if since_ns == i64::MAX { now_ns } else { own.last_ns.max(since_ns) };
         let due_ns = from_ns.saturating_add(deadline);

@@ -31,7 +31,7 @@ impl Engine {
                     ip,
                     fragment,
                     arrival.frame,
-                    arrival.time_ns,
+                    self.now_ns.unwrap_or_default(),
                     &mut self.counters,
                 );
                 if let Some(whole) = whole {

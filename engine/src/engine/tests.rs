@@ -7,6 +7,7 @@
 )]
 
 mod attempts;
+mod clock;
 mod delta;
 mod early;
 mod health;

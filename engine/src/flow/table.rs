@@ -12,6 +12,7 @@ use crate::identify::Application;
 use crate::limits::Limits;
 use crate::reassembly::Waiting;
 use crate::slots;
+use crate::timestamp::set_back;
 
 /// A slot number that stands for none.
 const NONE: u32 = u32::MAX;
@@ -346,6 +347,17 @@ impl FlowTable {
             *due_ns = if flow.armed { now_ns.saturating_add(idle.armed) } else { end_ns };
         }
         Settled::Stays
+    }
+
+    /// The clock was set back by `step_ns` to `now_ns`: flows go by the new time. Each is to
+    /// be looked at.
+    pub fn set_back(&mut self, now_ns: i64, step_ns: i64) {
+        for flow in self.flows.iter_mut().filter(|flow| flow.live) {
+            let Sides { a_to_b, b_to_a } = &mut flow.last_ns;
+            for time_ns in [a_to_b, b_to_a, &mut flow.first_ns] {
+                *time_ns = set_back(*time_ns, now_ns, step_ns);
+            }
+        }
     }
 
     /// Takes the flows in which something waits, or did lately; none where nobody asked.

@@ -12,6 +12,7 @@ use crate::observation::{
     Arp, FlowFacts, HeaderShift, Health, NoReply, Observation, Rhythm, ShiftKind,
 };
 use crate::shift::{Shifted, is_told};
+use crate::timestamp::Clock;
 
 impl Observer {
     /// A client calls: a request was read, or sent again.
@@ -171,6 +172,18 @@ impl Observer {
         let waits = |flow: &FlowFacts| calls.is_some_and(|calls| calls.unanswered(flow) > 0);
         let lag_ns = |flow: &FlowFacts| if waits(flow) { lag_ns } else { 0 };
         self.behaviours.tick(now_ns, lag_ns, seen_since_ns);
+    }
+
+    /// The clock was set back by `step_ns` to `now_ns`.
+    pub fn set_back(&mut self, now_ns: i64, step_ns: i64) {
+        self.clock = Clock::at(now_ns);
+        for loss in self.losses.as_mut().map(|losses| losses.take()).unwrap_or_default() {
+            self.emit(Observation::Loss(Box::new(loss)));
+        }
+        if let Some(calls) = &mut self.calls {
+            calls.set_back(now_ns, step_ns);
+        }
+        self.behaviours.set_back();
     }
 
     /// Whether something happened to a rhythm.

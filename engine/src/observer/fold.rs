@@ -197,12 +197,13 @@ impl Fold<'_> {
             exchange: observer.exchanges,
             spontaneous: role == Role::Event && !pdu.cyclic,
         };
+        let now_ns = observer.now_ns();
         let noted = observer.behaviours.note(
             &occurrence,
             &mut self.memo.recent,
             &mut observer.conversations,
             self.source,
-            observer.now_ns,
+            now_ns,
             self.counters,
         );
         for evicted in observer.behaviours.take_evicted() {
