@@ -8,7 +8,7 @@ use crate::field::FieldId;
 use crate::name::Name;
 use crate::operation::{Class, Operation};
 use crate::registry::ProtocolId;
-use crate::target::Target;
+use crate::target::{Span, Target};
 use crate::value::Value;
 
 /// Most values, and most items, kept of one PDU.
@@ -323,9 +323,10 @@ impl Pdu {
         self
     }
 
-    /// Sets what is addressed.
+    /// Sets what is addressed; a name without a letter addresses nothing.
     pub fn target(&mut self, target: Target) -> &mut Self {
-        self.target = Some(target);
+        self.target =
+            (!matches!(&target.span, Span::Named(name) if name.is_empty())).then_some(target);
         self
     }
 

@@ -296,6 +296,13 @@ mod tests {
         Pdu::clone(pdu)
     }
 
+    #[test]
+    fn a_stop_that_names_no_program_addresses_none() {
+        let stop = [0x32, 1, 0, 0, 0, 4, 0, 7, 0, 0, 0x29, 0, 0, 0, 0, 0, 0];
+
+        assert_eq!(None, decode(&stop, &[]).target);
+    }
+
     fn open(bytes: &[u8]) -> OpenRequest {
         OpenRequest {
             pdu: decode(bytes, &[]).into(),
