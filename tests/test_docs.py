@@ -6,12 +6,14 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 from places import ROOT
 
-from otmon.cli import COMMANDS
+from otmon.cli import COMMANDS, group
 
 README = ROOT / "README.md"
 NAMED = re.compile(r"`([\w./-]+/[\w./-]*\w\.(?:py|rs|md|toml|yml|html|json))`")
@@ -82,6 +84,45 @@ def test_links_in_documents_lead_somewhere() -> None:
     ]
 
     assert [] == broken
+
+
+def named_commands() -> Iterator[tuple[str, list[str]]]:
+    """The commands that documents tell people to type, each with its document and words."""
+    pages = [*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md"), ROOT / "rules" / "README.md"]
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        typed = [
+            line.removeprefix("sudo ").removeprefix(".venv/bin/")
+            for block in re.findall(r"```(?:text|)\n(.*?)```", text, re.S)
+            for line in block.splitlines()
+        ]
+        typed += re.findall(r"`(otmon [a-z][^`\n]*)`", text)
+        for line in typed:
+            if line.startswith("otmon "):
+                yield page.name, re.split(r" [#|>]+ |\.\.\.", line)[0].split()[1:]
+
+
+def test_commands_and_options_that_documents_name_are_there() -> None:
+    unknown = []
+    for page, words in named_commands():
+        command: click.Command = group
+        rest = [*words]
+        while isinstance(command, click.Group) and rest:
+            own = command.get_command(click.Context(command), rest[0])
+            if own is None:
+                break
+            command = own
+            rest.pop(0)
+        options = {name for one in command.params for name in (*one.opts, *one.secondary_opts)}
+        unknown += [
+            f"{page}: otmon {' '.join(words)}: {word}"
+            for word in rest
+            if re.fullmatch(r"--?[a-z-]+", word) and word not in options | {"--help"}
+        ]
+        if isinstance(command, click.Group) and rest and re.fullmatch("[a-z-]+", rest[0]):
+            unknown.append(f"{page}: there is no otmon {' '.join(words)}")
+
+    assert [] == unknown
 
 
 def test_every_page_is_linked_from_the_readme() -> None:
