@@ -46,10 +46,10 @@ from otmon.model.observed import (
     event_from_shift,
 )
 from otmon.model.result import Result
+from otmon.model.service import ports_by_protocol
 from otmon.operating_modes import MEMORY as MODES
 from otmon.operating_modes import OperatingModes
 from otmon.pdu_lines import Progress
-from otmon.protocol_ports import ports_by_protocol, protocols_by_port
 from otmon.result_document import Taken, kept_parts, result_of
 from otmon.ruleset.judge import Judge
 from otmon.site_calendar import SiteCalendar
@@ -421,7 +421,6 @@ class Analysis:
             self._inventory.is_outside,
             in_window=self._context.forbids_learning if self._calendar.has_windows else None,
             mode=self._modes.at if self._modes else None,
-            ports=protocols_by_port(),
             crosses=self._inventory.crosses,
         )
 

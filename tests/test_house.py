@@ -88,7 +88,6 @@ LAYERS = {
     "result_document": {"model", "_engine", *PARTS},
     "pipeline": {
         "early_matches",
-        "protocol_ports",
         "shipping",
         "wanted",
         "file_names",
@@ -110,7 +109,6 @@ LAYERS = {
     "file_names": set(),
     "input_faults": set(),
     "early_matches": {"model", "_engine", "alerts"},
-    "protocol_ports": {"_engine"},
     "interface_checks": {"model", "doctor"},
     "doctor": {"model", "config", "fields", "errors", "_engine", *PARTS},
     "model": {"errors", "fields", "_engine"},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Mapping
 from typing import NamedTuple
 
 from otmon.fields import CHANGE_CLASSES
@@ -15,12 +14,6 @@ FOLDED_CLASSES = frozenset(("read", "subscribe", "browse", "identify", "keepaliv
 
 LINK_CLASSES = frozenset(("session_open", "session_close", "keepalive"))
 """Classes of what keeps a connection alive: of no news between two that talk anyway."""
-
-CARRIERS: Mapping[str, tuple[str, ...]] = {"cotp": ("s7comm",)}
-"""Protocols that only carry others, each with those that are dissected.
-
-They are of no news between two that speak one of those anyway.
-"""
 
 _RANGE = re.compile(r"(\d+)(?:\.\d+)?(?:-(\d+))?")
 _ENTRY = re.compile(r"(0x[0-9a-f]+)/(\d+)")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from otmon.baseline.book import Address as Place
 from otmon.baseline.book import EdgeKey
 from otmon.baseline.compare import Baseline
-from otmon.baseline.deed import CARRIERS
-from otmon.model.service import EPHEMERAL_PORT
+from otmon.model.service import CARRIERS, EPHEMERAL_PORT, spoken_at
 from otmon.model.statement import Party
 
 if TYPE_CHECKING:
@@ -27,25 +26,17 @@ MAX_PAIRS = 65_536
 class Parties:
     """Names the ends of one run's records."""
 
-    def __init__(
-        self,
-        baseline: Baseline,
-        who: Who,
-        name: Who,
-        ports: Mapping[tuple[str, int], Sequence[str]],
-    ) -> None:
+    def __init__(self, baseline: Baseline, who: Who, name: Who) -> None:
         """Takes what is known, and what names an address.
 
         Args:
             baseline: What is known.
             who: Gives the id of an address.
             name: Gives what people call the device at an address.
-            ports: The protocols of each transport and port.
         """
         self._baseline = baseline
         self._who = who
         self._name = name
-        self._ports = ports
         self._pairs: dict[Place, None] = {}
 
     def ends(self, record: Behaviour | Transaction | Conversation) -> tuple[str, str]:
@@ -82,17 +73,15 @@ class Parties:
         elif name.endswith("/dynamic") and book.knows_peer(server, client):
             return True
         else:
-            spoken = self._ports.get((record.transport, record.server_port), ())
-            carried = (*spoken, *(one for outer in spoken for one in CARRIERS.get(outer, ())))
+            carried = spoken_at(record.transport, record.server_port)
         return any(book.edge((client, server, protocol)) is not None for protocol in carried)
 
     def names_before(self, record: Conversation) -> Iterator[str]:
         """What a conversation may have been called until its protocol was known."""
-        port = (record.transport, record.server_port)
         if record.protocol is not None:
-            spoken = self._ports.get(port, ())
+            spoken = spoken_at(record.transport, record.server_port)
             if record.protocol in spoken or not CARRIERS.keys().isdisjoint(spoken):
-                yield f"{port[0]}/{port[1]}"
+                yield f"{record.transport}/{record.server_port}"
             yield from (outer for outer, inner in CARRIERS.items() if record.protocol in inner)
 
     def address(self, record: Address) -> None:

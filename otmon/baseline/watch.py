@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from otmon.baseline import events
 from otmon.baseline.book import is_known
 from otmon.baseline.compare import Baseline
-from otmon.baseline.deed import CARRIERS, FOLDED_CLASSES, Deed, folded
+from otmon.baseline.deed import FOLDED_CLASSES, Deed, folded
 from otmon.baseline.deviation import Deviation, Frame
 from otmon.baseline.habits import Habits
 from otmon.baseline.judging import Found
 from otmon.baseline.parties import Parties, Who
 from otmon.fields import CHANGE_CLASSES
 from otmon.model.event import Event
+from otmon.model.service import CARRIERS
 from otmon.model.statement import Key, Range, Statement, Verdict
 
 if TYPE_CHECKING:
@@ -60,7 +60,6 @@ class Watch:
         is_public: Callable[[str], bool],
         in_window: Callable[[Behaviour | Transaction | Conversation], bool] | None = None,
         mode: Callable[[int], str] | None = None,
-        ports: Mapping[tuple[str, int], Sequence[str]] = MappingProxyType({}),
         crosses: Callable[[Behaviour | Transaction | Conversation, int], bool] | None = None,
     ) -> None:
         """Takes what names the ends of a record.
@@ -74,12 +73,11 @@ class Watch:
             in_window: Whether a maintenance window names a record, and says
                 nothing of learning; none where there are no windows.
             mode: The operating mode of the site at a time; none where there is but one.
-            ports: The protocols of each transport and port.
             crosses: Whether a record goes between zones where no conduit lets it.
         """
         baseline.begin_run()
         self._baseline = baseline
-        self._parties = Parties(baseline, who, name, ports)
+        self._parties = Parties(baseline, who, name)
         self._file_name = file_name
         self._is_public = is_public
         self._in_window = in_window

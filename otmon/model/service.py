@@ -1,11 +1,20 @@
-"""Services of other networks, by their port: what tells an office from a plant."""
+"""What is spoken at a port: services of other networks, and the protocols that are dissected."""
 
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 
 from otmon import _engine
 
+Port = tuple[str, int]
+"""Transport and port."""
+
+CARRIERS: Mapping[str, tuple[str, ...]] = {"cotp": ("s7comm",)}
+"""Protocols that only carry others, each with those that are dissected.
+
+They are of no news between two that speak one of those anyway.
+"""
 EPHEMERAL_PORT = 32_768
 """Ports from which on a number says nothing about what is spoken."""
 SPOKEN_PACKETS = 4
@@ -49,19 +58,21 @@ def service_of(transport: str, port: int) -> str | None:
 
 
 @functools.cache
-def _dissected() -> dict[tuple[str, int], tuple[str, ...]]:
-    ports: dict[tuple[str, int], tuple[str, ...]] = {}
-    for info in _engine.protocols():
-        for transport, own in (("tcp", info.tcp_ports), ("udp", info.udp_ports)):
-            for port in own:
-                ports[transport, port] = (*ports.get((transport, port), ()), info.name)
-    return ports
+def ports_by_protocol() -> Mapping[str, frozenset[Port]]:
+    """Transports and ports that each dissected protocol has as its own."""
+    return {
+        info.name: frozenset(
+            [("tcp", port) for port in info.tcp_ports] + [("udp", port) for port in info.udp_ports]
+        )
+        for info in _engine.protocols()
+    }
 
 
+@functools.lru_cache(maxsize=4_096)
 def spoken_at(transport: str, port: int) -> tuple[str, ...]:
     """The industrial protocols whose port it is: a flow there that says nothing is their rest.
 
-    Of a flow that only carries (`cotp`) all that is carried counts.
+    Of a flow that only carries others (`cotp`) all that is carried counts.
     """
-    own = _dissected().get((transport, port), ())
-    return (*own, "s7comm") if "cotp" in own else own
+    own = [name for name, ports in ports_by_protocol().items() if (transport, port) in ports]
+    return (*own, *(inner for outer in own for inner in CARRIERS.get(outer, ())))
