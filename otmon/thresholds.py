@@ -80,6 +80,16 @@ class ConformanceThresholds:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockThresholds:
+    """When a time that is written to a device is news."""
+
+    enabled: bool = True
+    """Whether it runs at all."""
+    off_h: float = 24.0
+    """Hours that it may be off: local time is up to 14, and a day's mistake is no attack."""
+
+
+@dataclass(frozen=True, slots=True)
 class UnauthenticatedThresholds:
     """When a change without authentication is news."""
 
@@ -341,6 +351,7 @@ class Detectors:
     first_change: Switch = field(default_factory=Switch)
     newcomer: Switch = field(default_factory=Switch)
     second_master: Switch = field(default_factory=Switch)
+    clock: ClockThresholds = field(default_factory=ClockThresholds)
     report_disabled: Switch = field(default_factory=Switch)
     sensor: SensorThresholds = field(default_factory=SensorThresholds)
     periodicity: PeriodicityThresholds = field(default_factory=PeriodicityThresholds)

@@ -90,6 +90,7 @@ def said(found: Iterable[Alert], name: Name = str) -> Said:
 
 
 WITHOUT_EQUAL = {
+    ("at another time", "dnp3/clock_ahead.pcapng"): "the time that is written is not moved with it",
     ("over IPv6", "tristation/broadcast.pcapng"): "there is no broadcast in IPv6",
     ("on other ports", "modbus/answered_units.pcapng"): "the first read is told by its odd port",
     ("on other ports", "modbus/exception_storm.pcapng"): "the first refusal is told one by one",

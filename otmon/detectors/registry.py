@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from otmon.detectors.address import AddressMoves
 from otmon.detectors.auth import Auth
 from otmon.detectors.boundary import Boundary
+from otmon.detectors.clock import Clock
 from otmon.detectors.conformance import Conformance
 from otmon.detectors.detector import Detector
 from otmon.detectors.device_status import DeviceStatus
@@ -57,6 +58,7 @@ def watchers(
         (own.first_change.enabled, FirstChange()),
         (own.newcomer.enabled, Newcomer()),
         (own.second_master.enabled, SecondMaster()),
+        (own.clock.enabled, Clock(own.clock)),
         (own.report_disabled.enabled, ReportDisabled(quality)),
         (own.scan.enabled, Scan(own.scan)),
         (own.exceptions.enabled, Exceptions(own.exceptions)),

@@ -206,6 +206,23 @@ def write_time(cable: Cable) -> None:
 
 
 @case("dnp3")
+def clock_ahead(cable: Cable) -> None:
+    """A master sets the clock of an outstation right, and then ten years ahead."""
+    master = Master(cable, MASTER, RTU, 0.1)
+    master.ask(1.0, 2, dnp.set_time(MIDNIGHT_MS + 1_000))
+    master.ask(61.0, 2, dnp.set_time(MIDNIGHT_MS + 3_653 * 86_400_000))
+
+
+@case("dnp3", benign=True)
+def local_time(cable: Cable) -> None:
+    """A master sets the clock of an outstation by the time of New Zealand, 13 hours ahead."""
+    master = Master(cable, MASTER, RTU, 0.1)
+    for turn in range(5):
+        at = 1.0 + turn * 60.0
+        master.ask(at, 2, dnp.set_time(MIDNIGHT_MS + (13 * 3_600 + 1 + turn * 60) * 1_000))
+
+
+@case("dnp3")
 def direct_operate(cable: Cable) -> None:
     """A stranger trips three breakers without selecting them."""
     master = Master(cable, STRANGER, RTU, 0.1, address=77)

@@ -38,6 +38,7 @@ EXACT = {
     "dnp3/backup_missed": "jobs",
     "modbus/newcomer": "newcomer",
     "modbus/other_unit": "second_master",
+    "dnp3/clock_ahead": "clock",
     "network/period_change": "periodicity",
     "s7comm/program_changed": "program",
     "s7comm/blocks_changed": "program",

@@ -119,12 +119,6 @@ def test_a_broadcast_has_a_rule_of_its_own(operation_class, unit):
     )
 
 
-def test_an_old_time_is_told_and_a_true_one_is_not():
-    old = done("time_set", "dnp3", values=[86_400 * SECOND])
-
-    assert {"DNP3 clock of an outstation set far back"} == titles(old)
-
-
 @pytest.mark.parametrize(
     ("anomaly", "title"),
     [
