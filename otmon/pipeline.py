@@ -7,11 +7,11 @@ the parts that want it. Who runs it, and over what, is in `runs` and `monitor`.
 from __future__ import annotations
 
 import dataclasses
-import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from otmon import _engine
+from otmon import _engine, run_memory
 from otmon.advisory_lists import read_advisories
 from otmon.alerts.aggregate import Aggregator
 from otmon.baseline.compare import Baseline
@@ -19,7 +19,6 @@ from otmon.baseline.events import deviation_event
 from otmon.baseline.judging import Found
 from otmon.baseline.watch import Watch
 from otmon.config import Config
-from otmon.detectors.indicator import IndicatorMatch
 from otmon.detectors.quality import Quality
 from otmon.detectors.registry import watchers
 from otmon.detectors.watchers import Watchers
@@ -29,6 +28,7 @@ from otmon.indicator_lists import read_indicators
 from otmon.inventory.advisory import Advisories
 from otmon.inventory.inventory import Inventory
 from otmon.model.alert import Alert
+from otmon.model.context import Context
 from otmon.model.event import Event, event_from_content, stands_alone
 from otmon.model.internet import Outside
 from otmon.model.likeness import Likenesses
@@ -47,7 +47,6 @@ from otmon.model.observed import (
 )
 from otmon.model.result import Result
 from otmon.model.service import ports_by_protocol
-from otmon.operating_modes import MEMORY as MODES
 from otmon.operating_modes import OperatingModes
 from otmon.pdu_lines import Progress
 from otmon.result_document import Taken, kept_parts, result_of
@@ -63,12 +62,17 @@ if TYPE_CHECKING:
 
 MAX_SHAPES = 4096
 """Shapes of behaviours of which it is remembered whether they stand alone."""
-CORRELATIONS = "correlations"
-"""The name under which a state keeps what correlations have counted."""
-PENDING = "pending"
-"""The name under which it keeps what detectors hold back for more."""
 WAIT_S = 0.1
 """How long a wait for the engine lasts before progress is drawn and Ctrl-C noticed."""
+OTHERS: Mapping[type, Callable[[Any, Context], Event]] = {
+    _engine.Rhythm: event_from_rhythm,
+    _engine.NoReply: event_from_no_reply,
+    _engine.Arp: event_from_arp,
+    _engine.HeaderShift: event_from_shift,
+    _engine.Readback: event_from_readback,
+    _engine.PointQuality: event_from_quality,
+}
+"""What nobody but detectors looks at, each with what makes an event of it."""
 
 
 class Analysis:
@@ -143,14 +147,9 @@ class Analysis:
             _engine.Address: self._address,
             _engine.Claim: self._claim,
             _engine.Content: self._content,
-            _engine.Rhythm: self._rhythm,
-            _engine.NoReply: self._no_reply,
             _engine.Health: self._health,
             _engine.Loss: self._loss,
-            _engine.Arp: self._arp,
-            _engine.HeaderShift: self._shift,
-            _engine.Readback: self._readback,
-            _engine.PointQuality: self._quality,
+            **{kind: partial(self._other, event_of) for kind, event_of in OTHERS.items()},
         }
 
     def run(self, progress: Progress | None) -> None:
@@ -231,7 +230,17 @@ class Analysis:
         self._context = self._surroundings(config, calendar)
         self._likenesses = Likenesses(self._context)
         self._inventory.inform(self._context)
-        self._take_over(fresh, config)
+        paths = [file.path for file in self._engine.files()]
+        self._watchers = run_memory.gone_on(
+            self._watchers,
+            fresh,
+            self._config,
+            config,
+            self._file_name,
+            paths.index,
+            self._context,
+        )
+        self._due_ns = min(self._judge.due_ns, self._watchers.due_ns)
         self._aggregator.configure(config.alerts)
         if self._shipping is not None:
             self._shipping.renew(config)
@@ -244,36 +253,6 @@ class Analysis:
             self._baseline.hour_of_week = calendar.hour_of_week
             in_window = self._context.forbids_learning if calendar.has_windows else None
             self._normal.renew(in_window, self._modes.at if self._modes else None)
-
-    def _take_over(self, fresh: Watchers, config: Config) -> None:
-        """Goes on with detectors as a site wants them now.
-
-        Those whose settings are the same go on; others know what those before them
-        remembered, as after a restart.
-        """
-        before, paths = self._watchers, [file.path for file in self._engine.files()]
-        old, new = self._config, config
-        same = {
-            one.name: one
-            for one in before.detectors
-            if getattr(old.detectors, one.name) == getattr(new.detectors, one.name)
-            and one.name != IndicatorMatch.name
-        }
-        memories: Memories = {
-            name: (version, json.loads(json.dumps(memory)))
-            for name, (version, memory) in before.memories().items()
-            if name not in same
-        }
-        pending = json.loads(json.dumps(before.pending(self._file_name)))
-        fresh.restore(memories)
-        fresh.resume(
-            {name: held for name, held in pending.items() if name not in same},
-            paths.index,
-            self._context,
-        )
-        detectors = [same.get(one.name, one) for one in fresh.detectors]
-        self._watchers = Watchers(detectors, before.quality)
-        self._due_ns = min(self._judge.due_ns, self._watchers.due_ns)
 
     def _begin_modes(self, modes: OperatingModes) -> None:
         """Tells operating modes apart from now on."""
@@ -470,11 +449,8 @@ class Analysis:
         self._contents.append(content)
         self._watch(event_from_content(content, self._context))
 
-    def _rhythm(self, rhythm: _engine.Rhythm) -> None:
-        self._watch(event_from_rhythm(rhythm, self._context))
-
-    def _no_reply(self, call: _engine.NoReply) -> None:
-        self._watch(event_from_no_reply(call, self._context))
+    def _other(self, event_of: Callable[[Any, Context], Event], observation: Any) -> None:
+        self._watch(event_of(observation, self._context))
 
     def _health(self, health: _engine.Health) -> None:
         self._sensor(event_from_health(health, self._context))
@@ -487,18 +463,6 @@ class Analysis:
         self._show(event)
         if event.time_ns >= self._due_ns:
             self._advance(event.time_ns)
-
-    def _arp(self, arp: _engine.Arp) -> None:
-        self._watch(event_from_arp(arp, self._context))
-
-    def _shift(self, shift: _engine.HeaderShift) -> None:
-        self._watch(event_from_shift(shift, self._context))
-
-    def _readback(self, readback: _engine.Readback) -> None:
-        self._watch(event_from_readback(readback, self._context))
-
-    def _quality(self, quality: _engine.PointQuality) -> None:
-        self._watch(event_from_quality(quality, self._context))
 
     def _operation(self, event: Event) -> None:
         """Judge an operation, then what the detectors say of it."""
@@ -585,12 +549,9 @@ class Analysis:
 
     def _memories(self, now_ns: int) -> Memories:
         """What detectors and correlations must not forget."""
-        counted = self._judge.memory(self._file_name, now_ns)
-        pending = self._watchers.pending(self._file_name)
-        own = {CORRELATIONS: (1, counted), PENDING: (1, pending)}
-        if self._watches_modes:
-            own[MODES] = (1, self._modes.memory())
-        return {**self._watchers.memories(), **own}
+        return run_memory.memories_of(
+            self._judge, self._watchers, self._modes, self._file_name, now_ns
+        )
 
     def _restore(self, memories: Memories, *, live: bool = False) -> None:
         """Gives detectors and correlations what they knew.
@@ -599,18 +560,11 @@ class Analysis:
             memories: What `_memories` gave.
             live: Whether frames are those of interfaces, which are gone.
         """
-        self._watchers.restore(memories)
         place_of = None if live else self._file_name.earlier
-        version, pending = memories.get(PENDING, (0, None))
-        if version == 1:
-            self._watchers.resume(pending, place_of, self._context)
-        version, modes = memories.get(MODES, (0, None))
-        if version == 1:
-            self._modes.restore(modes)
-        version, counted = memories.get(CORRELATIONS, (0, None))
-        if version == 1:
-            self._judge.restore(counted, place_of, self._context)
-            self._due_ns = min(self._due_ns, self._judge.due_ns, self._watchers.due_ns)
+        run_memory.restore(
+            memories, self._judge, self._watchers, self._modes, place_of, self._context
+        )
+        self._due_ns = min(self._due_ns, self._judge.due_ns, self._watchers.due_ns)
 
     def _shipments(self, result: Result) -> Iterator[Callable[[Any], None]]:
         """What puts into the outbox of a state, at the end, what is to be sent."""

@@ -88,6 +88,7 @@ LAYERS = {
     "result_document": {"model", "_engine", *PARTS},
     "pipeline": {
         "early_matches",
+        "run_memory",
         "shipping",
         "wanted",
         "file_names",
@@ -103,6 +104,14 @@ LAYERS = {
         "fields",
         "errors",
         "_engine",
+        *PARTS,
+    },
+    "run_memory": {
+        "site_memory",
+        "operating_modes",
+        "file_names",
+        "model",
+        "config",
         *PARTS,
     },
     "wanted": {"operating_modes", "config", "_engine", "ruleset", "detectors"},
