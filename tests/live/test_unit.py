@@ -10,6 +10,16 @@ UNIT = ROOT / "docs" / "systemd" / "otmon@.service"
 SANDBOX = ROOT / "engine" / "src" / "capture"
 
 
+def test_an_interface_that_goes_away_does_not_end_the_sensor_for_good() -> None:
+    lines = UNIT.read_text("utf-8").splitlines()
+    device = "sys-subsystem-net-devices-%i.device"
+
+    assert f"Wants={device}" in lines
+    assert device in next(line for line in lines if line.startswith("After="))
+    assert not any(line.startswith(("BindsTo=", "Requires=", "Requisite=")) for line in lines)
+    assert "Restart=always" in lines
+
+
 def test_the_unit_allows_the_calls_by_which_otmon_locks_itself_in() -> None:
     sources = [SANDBOX / "sandbox.rs", *(SANDBOX / "sandbox").glob("*.rs")]
     called = {
