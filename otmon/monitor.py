@@ -244,7 +244,12 @@ class _Watch(Analysis):
         if now_ns is None:
             return
         for notice in self._sensor_watch.look(
-            time.monotonic(), now_ns, view.interfaces, view.left_out, self._complaints
+            time.monotonic(),
+            now_ns,
+            view.interfaces,
+            view.left_out,
+            self._complaints,
+            (*self._watchers.forgotten_counts(), ("correlations", self._judge.evicted_count)),
         ):
             self._resume()
             # Frames may be ahead of what was taken: time does not pass by this.

@@ -9,7 +9,7 @@ there is one alert for one thing.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -46,6 +46,10 @@ class SensorWatch:
         self._is_silent = [False] * len(self._names)
         self._sends = [False] * len(self._names)
         self._left_out = 0
+        self._forgotten: dict[str, int] = {}
+        """What each table of detectors and correlations had to forget so far."""
+        self._full: tuple[int, str] | None = None
+        """When a table was full last, and which."""
         self._disk: str | None = None
         """What is wrong with the disk."""
         self._short: str | None = None
@@ -66,6 +70,9 @@ class SensorWatch:
             case "window":
                 for type, _, observed in faults_of(health, self._limits):
                     self._faults[health.file, type] = (health.until_ns, observed)
+                if health.left_out_count:
+                    what = f"{health.left_out_count} flows, behaviours or transfers left out"
+                    self._full = (health.until_ns, what)
             case "back":
                 back_s = (health.from_ns - health.until_ns) / SECOND
                 self._jumped(health.file, health.from_ns, f"the clock went back by {back_s:.1f} s")
@@ -78,6 +85,7 @@ class SensorWatch:
         sights: Sequence[Sight],
         left_out: int,
         complaints: Mapping[str, str],
+        forgotten: Iterable[tuple[str, int]] = (),
     ) -> Iterator[Notice]:
         """What has become wrong since the last look.
 
@@ -87,6 +95,7 @@ class SensorWatch:
             sights: The interfaces.
             left_out: Observations that Python was too slow for, since the run began.
             complaints: What cannot be written, by what it is.
+            forgotten: What detectors and correlations had to forget for want of room.
         """
         began_s = self._began_s = now_s if self._began_s is None else self._began_s
         for file, sight in enumerate(sights):
@@ -105,6 +114,7 @@ class SensorWatch:
             what = f"{left_out:,} observations were left out"
             yield Notice("falling_behind", 0, now_ns, now_ns, "all that there is to see", what)
             self._left_out = left_out
+        yield from self._tables(now_ns, forgotten)
         yield from self._clock(now_s, now_ns)
         yield from self._room(now_s, now_ns, complaints)
 
@@ -115,8 +125,25 @@ class SensorWatch:
                 del self._faults[file, type]
             else:
                 yield f"{self._names[file]} {type}", f"{self._names[file]}: {what}"
+        if self._full is not None:
+            if now_ns is not None and now_ns - self._full[0] > LASTS_NS:
+                self._full = None
+            else:
+                yield "table_overflow", self._full[1]
         if self._disk is not None:
             yield "disk", self._disk
+
+    def _tables(self, now_ns: int, forgotten: Iterable[tuple[str, int]]) -> Iterator[Notice]:
+        """Tables that had to forget since the last look; all of them are told at once."""
+        full: list[str] = []
+        for name, count in forgotten:
+            if count > self._forgotten.get(name, 0):
+                full.append(f"{name} forgot {count:,}")
+            self._forgotten[name] = count
+        if full:
+            what = f"{', '.join(full)} for want of room"
+            self._full = (now_ns, what)
+            yield Notice("table_overflow", 0, now_ns, now_ns, "room for all that passes", what)
 
     def _jumped(self, file: int, at_ns: int, what: str) -> None:
         self._faults[file, "clock_jump"] = (at_ns, what)

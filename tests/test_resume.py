@@ -12,7 +12,7 @@ from otmon import _engine
 from otmon.config import Config, Monitor, State
 from otmon.monitor import Wishes, _Watch
 from otmon.site_memory import DELTA_S
-from otmon.state import captures
+from otmon.state import alerts, captures, faults
 from otmon.state.site_file import SiteFile
 
 CONFIG = Config(state=State(checkpoint_seconds=0.0), monitor=Monitor(evidence_ring_mib=0))
@@ -70,3 +70,19 @@ def test_what_is_told_before_the_first_frame_does_not_cost_the_memory(tmp_path: 
 
     assert 1 == len(restored)
     assert {"scan", "value", "watchdog"} <= restored[0].keys()
+
+
+def test_a_detector_without_room_is_told_once_and_stored_as_a_fault(tmp_path: Path) -> None:
+    with SiteFile.open(tmp_path / "site.sqlite") as site:
+        watch = _Watch(engine_of(PCAPS / "demo" / "plant.pcapng"), site, CONFIG, ships=False)
+        watch.watch(lambda: CONFIG, Wishes(), lambda view: None, lambda news: None)
+        watch._watchers.detectors[1].left_out_count = 5
+        for second in range(3):
+            watch._look(watch._view(second))
+        watch._try_to_save(lambda news: None)
+        with site.reading() as db:
+            told = [one.count for one in alerts.load(db) if "no room" in one.rule.title]
+            stored = [one.words for one in faults.latest(db, 9) if one.key == "table_overflow"]
+
+    name = watch._watchers.detectors[1].name
+    assert ([1], [f"{name} forgot 5 for want of room"]) == (told, stored)

@@ -64,3 +64,26 @@ def test_what_cannot_be_written_is_noticed_at_once_and_again_after_it_was_well(
         for notice in watch.look(at, at * SECOND, [WELL], 0, all_of)
     ]
     assert ["disk full", "gone"] == found
+
+
+def test_a_table_that_is_full_is_noticed_each_time_that_it_forgets_more(tmp_path: Path) -> None:
+    watch = SensorWatch(["eth1"], SensorThresholds(), tmp_path, 0)
+    counts = [0, 7, 7, 9]
+    noticed = [
+        [
+            (notice.kind, notice.observed)
+            for notice in watch.look(at, at * SECOND, [WELL], 0, {}, [("scan", count), ("jobs", 0)])
+        ]
+        for at, count in enumerate(counts)
+    ]
+
+    full = [[("table_overflow", f"scan forgot {count} for want of room")] for count in (7, 9)]
+    assert [[], full[0], [], full[1]] == noticed
+
+
+def test_a_table_that_was_full_is_shown_for_half_a_minute(tmp_path: Path) -> None:
+    watch = SensorWatch(["eth1"], SensorThresholds(), tmp_path, 0)
+    list(watch.look(0, 0, [WELL], 0, {}, [("scan", 7)]))
+
+    shown = [("table_overflow", "scan forgot 7 for want of room")]
+    assert [shown, shown, []] == [[*watch.problems(at * SECOND)] for at in (1, 30, 31)]
