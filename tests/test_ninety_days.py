@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
+import json
+import random
 import struct
+import zlib
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -13,6 +17,7 @@ from otmon import _engine
 from otmon.config import Config, Monitor, State
 from otmon.live_view import View
 from otmon.monitor import Wishes, _Watch
+from otmon.pdu_log import PduLog
 from otmon.site_memory import DELTA_S
 from otmon.state import summary
 from otmon.state.site_file import SiteFile
@@ -102,3 +107,33 @@ def test_ninety_days_leave_no_more_in_memory_and_state_than_their_bounds(
     # What an hour did not add to is in the state alone.
     assert 0 < max(open_alerts) <= 10
     assert rows["assets"] <= DAYS * MASTERS + 1
+    # The journal is never shortened: it has what people do, and traffic writes nothing there.
+    assert 0 == rows["journal"]
+    assert rows["sensor_faults"] <= 1
+
+
+def test_the_log_of_ninety_days_never_takes_more_than_its_room(tmp_path: Path) -> None:
+    chance = random.Random(7)
+    room, written = 40_000, 0
+    log = PduLog(tmp_path, 5_000, room)
+    begin = datetime.datetime(2026, 1, 1, tzinfo=datetime.UTC)
+    for hour in range(24 * DAYS):
+        time = (begin + datetime.timedelta(hours=hour)).isoformat()
+        line = {"time": time, "filler": chance.randbytes(chance.randint(10, 400)).hex()}
+        log.write(json.dumps(line).encode() + b"\n")
+        # The log ends where its sensor is killed; one that begins again counts what is there.
+        if hour % 500 == 499:
+            log = PduLog(tmp_path, 5_000, room)
+        written += 1
+        assert sum(one.stat().st_size for one in tmp_path.iterdir()) <= room + 500
+    log.close()
+
+    kept = [
+        json.loads(line)["time"]
+        for path in sorted(tmp_path.iterdir())
+        for line in zlib.decompressobj(wbits=31).decompress(path.read_bytes()).splitlines()
+    ]
+    # What is left is the latest of it, without a hole.
+    hours = [begin + datetime.timedelta(hours=hour) for hour in range(written)]
+    assert [hour.isoformat() for hour in hours[-len(kept) :]] == kept
+    assert 40 <= len(kept) < written
