@@ -1,6 +1,9 @@
 //! Who asks for whose address, and who gives answers that nobody asked for.
+//! [`room`] says who leaves where there are too many.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+mod room;
+
+use std::collections::{BTreeSet, HashMap};
 use std::net::IpAddr;
 
 use dissectors::dissector::FrameId;
@@ -14,8 +17,6 @@ const WINDOW_NS: i64 = 60_000_000_000;
 const TARGETS: usize = 8;
 /// Targets of a sender that are told apart; beyond them they are only more.
 const MOST_TARGETS: usize = 1024;
-/// Senders in a window, questions that wait for their answer, addresses known.
-const MOST: usize = 16_384;
 
 type Segment = Option<u16>;
 
@@ -40,6 +41,9 @@ pub struct Message {
     pub time_ns: i64,
 }
 
+/// A sender as its messages have it.
+type Sender = (Mac, IpAddr, Segment);
+
 #[derive(Debug)]
 struct Row {
     record: Arp,
@@ -47,29 +51,65 @@ struct Row {
     tell_at: usize,
 }
 
+impl Row {
+    /// Whether it did more than ask for a few.
+    fn tells(&self) -> bool {
+        let own = &self.record;
+        own.gratuitous_count > 0
+            || own.unasked_count > 0
+            || usize::try_from(own.target_count).is_ok_and(|count| count >= TARGETS)
+    }
+}
+
+/// When an address was heard last, and whether it was more than once.
+#[derive(Clone, Copy, Debug)]
+struct Heard {
+    again: bool,
+    last_ns: i64,
+}
+
 /// The senders of the window at hand, in order of their first message.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Arps {
     window_ns: i64,
     rows: Vec<Row>,
-    by_sender: HashMap<(Mac, IpAddr, Segment), usize>,
-    /// Who was asked for, by whom, and was not heard since.
-    asked: HashSet<(IpAddr, IpAddr, Segment)>,
+    by_sender: HashMap<Sender, usize>,
+    /// Who was asked for, by whom, and was not heard since, with the time of the question.
+    asked: HashMap<(IpAddr, IpAddr, Segment), i64>,
     /// Who was ever heard.
-    heard: HashSet<(IpAddr, Segment)>,
+    heard: HashMap<(IpAddr, Segment), Heard>,
     news: Vec<Arp>,
+    /// Senders in a window, questions that wait for their answer, addresses known.
+    most: usize,
+    /// How many of them have left to make room.
+    pub evicted_count: u64,
 }
 
 impl Arps {
+    /// Nobody yet.
+    #[must_use]
+    pub fn new(most: usize) -> Self {
+        Self {
+            window_ns: 0,
+            rows: Vec::new(),
+            by_sender: HashMap::new(),
+            asked: HashMap::new(),
+            heard: HashMap::new(),
+            news: Vec::new(),
+            most,
+            evicted_count: 0,
+        }
+    }
+
     /// Counts a message.
     pub fn note(&mut self, message: &Message) {
         let Message { ip, target, vlan, .. } = *message;
         // A probe (RFC 5227) has no sender's address.
-        if !ip.is_unspecified() && self.heard.len() < MOST {
-            self.heard.insert((ip, vlan));
+        if !ip.is_unspecified() {
+            self.hear((ip, vlan), message.time_ns);
         }
-        let asked_before = message.reply && self.asked.remove(&(target, ip, vlan));
-        let silent = !self.heard.contains(&(target, vlan));
+        let asked_before = message.reply && self.asked.remove(&(target, ip, vlan)).is_some();
+        let silent = !self.heard.contains_key(&(target, vlan));
         let Some(row) = self.row(message) else { return };
         let own = &mut row.record;
         own.until_ns = own.until_ns.max(message.time_ns);
@@ -92,10 +132,7 @@ impl Arps {
                 row.record.clone()
             });
             self.news.extend(told);
-            if self.asked.len() >= MOST {
-                self.asked.clear();
-            }
-            self.asked.insert((ip, target, vlan));
+            self.ask((ip, target, vlan), message.time_ns);
         }
     }
 
@@ -103,8 +140,10 @@ impl Arps {
         let key = (message.mac, message.ip, message.vlan);
         let at = match self.by_sender.get(&key) {
             Some(at) => *at,
-            None if self.rows.len() >= MOST => return None,
             None => {
+                if self.rows.len() >= self.most {
+                    self.make_room();
+                }
                 let at = self.rows.len();
                 let record = Arp {
                     sequence: 0,
@@ -143,18 +182,8 @@ impl Arps {
     /// Ends the window: what was more than asking for a few is told.
     pub fn end(&mut self) {
         self.by_sender.clear();
-        let told = self.rows.drain(..).map(|row| row.record).filter(|own| {
-            own.gratuitous_count > 0
-                || own.unasked_count > 0
-                || usize::try_from(own.target_count).is_ok_and(|count| count >= TARGETS)
-        });
+        let told = self.rows.drain(..).filter(Row::tells).map(|row| row.record);
         self.news.extend(told);
-    }
-
-    /// Whether something is to be told.
-    #[must_use]
-    pub const fn has_news(&self) -> bool {
-        !self.news.is_empty()
     }
 
     /// What is to be told.

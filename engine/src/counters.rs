@@ -125,10 +125,12 @@ counters! {
     conversations_overflow "Conversations not kept because the table was full.";
     conversations_evicted "Conversations silent longest that made room for new ones.";
     rhythms_overflow "Places whose rhythm was not watched because the table was full.";
+    object_values_overflow "Values of objects not kept, or not any more, because the table was full.";
     points_overflow "Writes that were not held against what was read after them, and points whose quality was not known, because a table was full.";
     calls_overflow "Clients and servers whose calls were not counted because the table was full.";
     addresses_evicted "Address pairs silent longest that made room for new ones.";
     addresses_overflow "Address pairs not kept because the table was full.";
+    arp_evicted "Senders, questions and addresses of ARP that made room for new ones.";
     claims "Claims about assets, without repeats.";
     claims_evicted "Claims not said for longest that made room for new ones.";
     contents "Transfers hashed to their end.";

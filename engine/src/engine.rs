@@ -107,7 +107,6 @@ pub struct Engine {
 }
 
 /// What is remembered to tell forged packets.
-#[derive(Default)]
 struct Spoof {
     arps: Arps,
     shifts: Shifts,
@@ -152,7 +151,9 @@ impl Engine {
             pdu_log: pdu_log != PduLogging::Off,
             watches: rhythm || health,
             deltas: delta_ns.map(Deltas::every),
-            spoof: spoof.then(Box::default),
+            spoof: spoof.then(|| {
+                Box::new(Spoof { arps: Arps::new(limits.arp), shifts: Shifts::default() })
+            }),
             interfaces: Interfaces::new(health),
             mirrors: Mirrors::default(),
             clock: Clock::default(),

@@ -67,6 +67,9 @@ pub struct Limits {
     /// Pairs of hardware and IP address. One hardware address may hold the same share of
     /// them as a source of the flows.
     pub addresses: usize,
+    /// Senders of ARP in a minute, their questions that wait for an answer, and addresses that
+    /// were heard by it, where somebody asks.
+    pub arp: usize,
     /// Distinct claims. Those about one device may be the same share of them.
     pub claims: usize,
     /// Transfers being hashed.
@@ -142,6 +145,7 @@ impl Default for Limits {
             wanted: 1024,
             conversations: 65_536,
             addresses: 65_536,
+            arp: 16_384,
             claims: 65_536,
             contents: 256,
             content_bytes: 64 << 20,

@@ -44,7 +44,8 @@ enum Shape {
 struct Known {
     shape: Shape,
     values: Vec<Value>,
-    time_ns: i64,
+    /// Rises with everything that is noted: packet times may go back.
+    turn: u64,
 }
 
 /// All objects whose values are known.
@@ -54,6 +55,9 @@ pub struct Objects {
     /// Values kept, and how many at most.
     count: usize,
     most: usize,
+    turn: u64,
+    /// Values that were not kept, or left, because there were too many.
+    pub overflow_count: u64,
 }
 
 fn place(facts: &FlowFacts, protocol: ProtocolId, unit: Option<u32>, target: &Target) -> Place {
@@ -88,7 +92,7 @@ impl Objects {
     /// None yet; at most so many values.
     #[must_use]
     pub fn new(most: usize) -> Self {
-        Self { places: HashMap::new(), count: 0, most }
+        Self { places: HashMap::new(), count: 0, most, turn: 0, overflow_count: 0 }
     }
 
     /// Notes the values that were read or written.
@@ -97,7 +101,6 @@ impl Objects {
         (facts, protocol, unit): (&FlowFacts, ProtocolId, Option<u32>),
         target: &Target,
         values: &[Value],
-        time_ns: i64,
     ) {
         if values.is_empty() || values.len() > VALUES {
             return;
@@ -106,19 +109,25 @@ impl Objects {
         let shape = shape(target, values.len());
         let full = self.count.saturating_add(values.len()) > self.most;
         if full && !self.places.contains_key(&place) {
+            self.overflow_count = self.overflow_count.saturating_add(count_of(values));
             return;
         }
+        self.turn = self.turn.saturating_add(1);
         let ranges = self.places.entry(place).or_default();
         let at = match ranges.iter().position(|known| known.shape == shape) {
             Some(at) => at,
             None => {
                 if full || ranges.len() >= RANGES {
-                    let oldest = ranges.iter().enumerate().min_by_key(|(_, known)| known.time_ns);
+                    let oldest = ranges.iter().enumerate().min_by_key(|(_, known)| known.turn);
                     let Some((oldest, _)) = oldest else { return };
                     let gone = ranges.swap_remove(oldest);
                     self.count = self.count.saturating_sub(gone.values.len());
+                    if full {
+                        let gone = count_of(&gone.values);
+                        self.overflow_count = self.overflow_count.saturating_add(gone);
+                    }
                 }
-                ranges.push(Known { shape, values: Vec::new(), time_ns });
+                ranges.push(Known { shape, values: Vec::new(), turn: 0 });
                 ranges.len().saturating_sub(1)
             }
         };
@@ -126,7 +135,7 @@ impl Objects {
         self.count = self.count.saturating_sub(known.values.len()).saturating_add(values.len());
         known.values.clear();
         known.values.extend_from_slice(values);
-        known.time_ns = known.time_ns.max(time_ns);
+        known.turn = self.turn;
     }
 
     /// The values known before of what is to hold `count` values; none where one of
@@ -150,20 +159,86 @@ impl Objects {
     }
 }
 
+fn count_of(values: &[Value]) -> u64 {
+    u64::try_from(values.len()).unwrap_or(u64::MAX)
+}
+
 /// The value that an element had last.
 fn latest(ranges: &[Known], element: u32) -> Option<Value> {
     let value = |known: &Known| match known.shape {
         Shape::Elements(first, last) if (first..=last).contains(&element) => {
             let at = usize::try_from(element.saturating_sub(first)).ok()?;
-            known.values.get(at).map(|value| (known.time_ns, value.clone()))
+            known.values.get(at).map(|value| (known.turn, value.clone()))
         }
         _ => None,
     };
-    let mut best: Option<(i64, Value)> = None;
-    for (time_ns, found) in ranges.iter().filter_map(value) {
-        if best.as_ref().is_none_or(|(latest, _)| time_ns >= *latest) {
-            best = Some((time_ns, found));
+    let mut best: Option<(u64, Value)> = None;
+    for (turn, found) in ranges.iter().filter_map(value) {
+        if best.as_ref().is_none_or(|(latest, _)| turn >= *latest) {
+            best = Some((turn, found));
         }
     }
     best.map(|(_, found)| found)
+}
+
+#[cfg(test)]
+mod tests {
+    use dissectors::dissector::FrameId;
+    use dissectors::target::Space;
+
+    use super::*;
+    use crate::observation::Endpoint;
+
+    fn flow(server: u8) -> FlowFacts {
+        let end = Endpoint { mac: None, ip: Some([10, 0, 0, server].into()), port: 502 };
+        FlowFacts {
+            id: 1,
+            client: end,
+            server: end,
+            vlan: None,
+            interface: 0,
+            transport: Transport::Tcp,
+            protocol: None,
+            identified_by: None,
+            confidence: 0,
+            frame: FrameId { file: 0, number: 1 },
+        }
+    }
+
+    fn registers(first: u32, last: u32) -> Target {
+        Target::new(Space::new("hr"), Span::Range { first, last })
+    }
+
+    #[test]
+    fn values_past_the_bound_are_counted() {
+        let mut objects = Objects::new(4);
+        let values = vec![Value::Unsigned(1); 3];
+        let note = |objects: &mut Objects, server, first| {
+            let of = (&flow(server), ProtocolId::Modbus, None);
+            objects.note(of, &registers(first, first + 2), &values);
+            objects.before(of, &registers(first, first + 2), 3).is_some()
+        };
+
+        // Of another server there is no room; of the same the older range makes it.
+        assert_eq!((true, 0), (note(&mut objects, 1, 10), objects.overflow_count));
+        assert_eq!((false, 3), (note(&mut objects, 2, 10), objects.overflow_count));
+        assert_eq!((true, 6), (note(&mut objects, 1, 20), objects.overflow_count));
+    }
+
+    #[test]
+    fn of_two_ranges_the_one_noted_later_says_what_a_register_holds() {
+        let mut objects = Objects::new(100);
+        let facts = flow(1);
+        let of = (&facts, ProtocolId::Modbus, None);
+        objects.note(of, &registers(10, 11), &[Value::Unsigned(1), Value::Unsigned(1)]);
+        objects.note(of, &registers(11, 12), &[Value::Unsigned(2), Value::Unsigned(2)]);
+
+        let found = objects.before(of, &registers(10, 12), 3);
+        assert_eq!(Some(vec![1, 2, 2]), found.map(numbers));
+    }
+
+    fn numbers(values: Vec<Value>) -> Vec<u64> {
+        let number = |value| if let Value::Unsigned(own) = value { own } else { 0 };
+        values.into_iter().map(number).collect()
+    }
 }

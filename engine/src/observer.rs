@@ -365,6 +365,7 @@ impl Observer {
         counters.conversations_overflow = self.conversations.overflow_count;
         counters.conversations_evicted = self.conversations.evicted_count;
         counters.rhythms_overflow = self.behaviours.rhythm_overflow();
+        counters.object_values_overflow = self.objects.as_ref().map_or(0, |own| own.overflow_count);
         counters.points_overflow = self.points.as_ref().map_or(0, |points| points.overflow_count());
         counters.calls_overflow = self.calls.as_ref().map_or(0, |calls| calls.overflow_count);
         for address in self.addresses.take_changed() {

@@ -98,8 +98,9 @@ impl Engine {
     /// Says what senders of ARP did.
     #[cold]
     pub(super) fn tell_arps(&mut self) {
-        let news = self.spoof.as_mut().filter(|spoof| spoof.arps.has_news());
-        for arp in news.map(|spoof| spoof.arps.take_news()).unwrap_or_default() {
+        let Some(spoof) = &mut self.spoof else { return };
+        self.counters.arp_evicted = spoof.arps.evicted_count;
+        for arp in spoof.arps.take_news() {
             self.observer.arp(arp);
         }
     }

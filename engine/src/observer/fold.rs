@@ -61,7 +61,7 @@ impl Observer {
 
     /// Notes what the objects of a part hold now, and of a change what they held before.
     #[inline(never)]
-    fn remember(&mut self, facts: &FlowFacts, pdu: &Pdu, part: &Part<'_>, time_ns: i64) {
+    fn remember(&mut self, facts: &FlowFacts, pdu: &Pdu, part: &Part<'_>) {
         let (Some(objects), Some(target)) = (&mut self.objects, part.target) else { return };
         if part.values.is_empty() {
             return;
@@ -76,7 +76,7 @@ impl Observer {
             }
         }
         if !part.status.is_failure() {
-            objects.note(of, target, part.values, time_ns);
+            objects.note(of, target, part.values);
         }
     }
 }
@@ -218,7 +218,7 @@ impl Fold<'_> {
             observer.emit_rhythms();
         }
         if observer.objects.is_some() {
-            observer.remember(self.facts, pdu, part, exchange.time_ns);
+            observer.remember(self.facts, pdu, part);
         }
         noted
     }
