@@ -431,7 +431,7 @@ class Conversation(_OfFlow):
         """Answers that were negative."""
     @property
     def answered_count(self) -> int:
-        """Requests that were answered."""
+        """Requests that were answered; where the server's side alone is seen, its messages."""
     @property
     def one_sided(self) -> bool:
         """Whether one direction was never seen."""

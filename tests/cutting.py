@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 ENHANCED_PACKET = b"\x06\0\0\0"
+IPV4 = b"\x08\0"
 
 
 def halves(path: Path, folder: Path, frames: int) -> list[Path]:
@@ -21,6 +22,19 @@ def turned(path: Path, folder: Path, frames: int) -> Path:
     head, packets = _blocks(path)
     made = folder / "turned.pcapng"
     made.write_bytes(b"".join(head + packets[frames:] + packets[:frames]))
+    return made
+
+
+def without(path: Path, folder: Path, sender: str) -> Path:
+    """The same without the IPv4 packets from a network, such as `10.20.1.`.
+
+    So a mirror shows it that passes one direction on.
+    """
+    head, packets = _blocks(path)
+    begin = bytes(map(int, sender.strip(".").split(".")))
+    kept = [one for one in packets if not (one[40:42] == IPV4 and one[54:].startswith(begin))]
+    made = folder / "without.pcapng"
+    made.write_bytes(b"".join(head + kept))
     return made
 
 

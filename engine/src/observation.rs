@@ -301,7 +301,7 @@ pub struct Conversation {
     pub classes: Vec<(Class, u64)>,
     /// Answers that were negative.
     pub failure_count: u64,
-    /// Requests that were answered.
+    /// Requests that were answered; where the server's side alone is seen, its messages.
     pub answered_count: u64,
     /// Whether one direction was never seen.
     pub one_sided: bool,

@@ -140,6 +140,7 @@ impl Entry {
         let new = !self.emitted;
         self.emitted = true;
         self.due = false;
+        let server_alone = self.client_packets == 0 && self.server_packets > 0;
         let mut classes = self.classes.clone();
         classes.sort_unstable();
         Conversation {
@@ -158,7 +159,7 @@ impl Entry {
             pdus: self.pdus,
             classes,
             failure_count: self.failure_count,
-            answered_count: self.answered_count,
+            answered_count: if server_alone { self.pdus } else { self.answered_count },
             one_sided: (self.client_packets == 0) != (self.server_packets == 0),
             gap_bytes: self.gap_bytes,
         }
