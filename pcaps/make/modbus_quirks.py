@@ -57,3 +57,17 @@ def gateway_itself(cable: Cable) -> None:
             _write(operator, at + 2.0, 1 + turn % 8 // 4, 101, 730 + turn)
         if turn % 4 == 3:
             _write(tool, at + 2.5, 255, 7, turn)
+
+
+@case("modbus")
+def failing_units(cable: Cable) -> None:
+    """A stranger sweeps the stations behind a gateway that says of absent ones that it failed."""
+    client = Client(cable, STRANGER, GATEWAY, 0.1)
+    for unit in range(1, 41):
+        known = unit in (1, 17)
+        client.ask(
+            1.0 + unit * 0.2,
+            unit,
+            mb.read(3, 0, 1),
+            mb.registers(3, [7]) if known else b"\x83\x04",
+        )
