@@ -14,6 +14,7 @@ from otmon.cli.complaints import complain_of
 from otmon.config import load
 from otmon.errors import UsageError
 from otmon.evidence.frames import save
+from otmon.model.amount import counted
 from otmon.model.document import to_document
 
 
@@ -99,7 +100,7 @@ def export_assets(
             raise UsageError("A workbook is no text. Say where it goes: -o devices.xlsx.")
         last = max((asset.last_seen for asset in found), default=None)
         sheets = (("Devices", export.COLUMNS, export.rows(found)),)
-        save(sheets_as_xlsx("Devices", last, sheets), Path(output), private=False)
+        _save(sheets_as_xlsx("Devices", last, sheets), output, len(found))
         return
     if output_format == "json":
         text = json.dumps([*map(to_document, found)], indent=1, ensure_ascii=False) + "\n"
@@ -111,7 +112,12 @@ def export_assets(
     if output in (None, "-"):
         sys.stdout.write(text)
     else:
-        save(text.encode(), Path(output), private=False)
+        _save(text.encode(), output, len(found))
+
+
+def _save(content: bytes, output: str, count: int) -> None:
+    save(content, Path(output), private=False)
+    console.out().print(f"{output}: {counted(count, 'device')}", soft_wrap=True)
 
 
 @click.command("zones")

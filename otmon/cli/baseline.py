@@ -20,6 +20,7 @@ from otmon.cli.baseline_settling import approve, forget, mute, reject
 from otmon.cli.complaints import complain_of
 from otmon.config import load
 from otmon.evidence.frames import save
+from otmon.model.amount import counted
 from otmon.model.document import render_time
 from otmon.model.statement import Statement
 from otmon.state import baseline as kept
@@ -184,6 +185,8 @@ def export(
         sys.stdout.writelines(text)
     else:
         save("".join(text).encode(), Path(output), private=False)
+        count = counted(sum(1 for _ in normal.book.statements()), "statement")
+        console.out().print(f"{output}: {count}", soft_wrap=True)
 
 
 @baseline.command("import")

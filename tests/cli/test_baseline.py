@@ -158,11 +158,13 @@ def test_settling_needs_a_choice(state):
 
 def test_a_state_is_exported_and_imported_whole(state, tmp_path):
     one, other, empty = (tmp_path / name for name in ("a.yml", "b.yml", "new.otmon"))
-    run("baseline", "export", "--state", state, "-o", one)
+    said = run("baseline", "export", "--state", state, "-o", one)
     run("baseline", "import", one, "--state", empty)
     run("baseline", "export", "--state", empty, "-o", other)
 
     assert one.read_bytes() == other.read_bytes()
+    path, count = said.strip().split(": ")
+    assert (str(one), True) == (path, f"# {count}, " in one.read_text(encoding="utf-8"))
 
 
 def test_an_import_is_taken_back_by_undo(state, tmp_path):
