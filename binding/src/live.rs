@@ -18,6 +18,9 @@ use crate::worker::{Batch, LOOK, Shared};
 const HAND_OVER_NS: i64 = 100_000_000;
 /// Packet time after which Python learns how late it is, though there is nothing else to say.
 const SAY_TIME_NS: i64 = 500_000_000;
+/// What is new and waits for Python at most: as much as all tables of the engine hold. What
+/// senders that are made up let come anew, again and again, is left out beyond it.
+const BACKLOG_NEW: usize = 400_000;
 /// Packet time between two looks at the interfaces.
 const TELL_NS: i64 = 1_000_000_000;
 /// Room for frames that come while somebody looks through the latest ones.
@@ -119,12 +122,14 @@ fn bound(batch: &mut Batch, backlog: usize) -> u64 {
         return pdus;
     }
     keep_latest(&mut batch.observations);
-    let mut room = backlog;
+    let (mut room, mut room_for_new) = (backlog, BACKLOG_NEW);
     let before = batch.observations.len();
     batch.observations.retain(|one| {
-        // Whatever is new is told once only: it is never left out. The tables of
-        // the engine bound how much of it there can be.
-        let kept = room > 0 || is_first(one);
+        // Whatever is new is told once only, and left out last.
+        let kept = room > 0 || room_for_new > 0 && is_first(one);
+        if room == 0 && kept {
+            room_for_new = room_for_new.saturating_sub(1);
+        }
         room = room.saturating_sub(1);
         kept
     });

@@ -231,13 +231,6 @@ impl Behaviours {
         }
     }
 
-    /// The clock was set back.
-    pub fn set_back(&mut self) {
-        if let Some(rhythms) = &mut self.rhythms {
-            rhythms.set_back();
-        }
-    }
-
     /// Whether something happened to a rhythm.
     #[inline]
     #[must_use]

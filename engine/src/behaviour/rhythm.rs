@@ -491,11 +491,6 @@ impl Rhythms {
         }
     }
 
-    /// The clock was set back: the wheel turns from there.
-    pub const fn set_back(&mut self) {
-        self.turned_s = None;
-    }
-
     fn look(
         &mut self,
         slot: u32,

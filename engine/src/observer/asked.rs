@@ -183,7 +183,6 @@ impl Observer {
         if let Some(calls) = &mut self.calls {
             calls.set_back(now_ns, step_ns);
         }
-        self.behaviours.set_back();
     }
 
     /// Whether something happened to a rhythm.

@@ -160,7 +160,10 @@ const CASES: [Case; 12] = [
     },
     Case {
         name: "a request that waits for an answer after that",
-        before: |_| {},
+        before: |site| {
+            site.ask(6);
+            site.others(1);
+        },
         after: |site| {
             site.ask(6);
             site.others(1);
@@ -206,7 +209,7 @@ const CASES: [Case; 12] = [
     },
     Case {
         name: "a poll that begins",
-        before: |_| {},
+        before: |site| site.poll(10),
         after: |site| site.poll(40),
         told: |one| matches!(one, Observation::Rhythm(own) if own.kind == RhythmKind::Periodic),
     },
