@@ -5,103 +5,26 @@
 //! and the first copy wins. A hole is given up when the other side acknowledges
 //! past it (the sensor lost the bytes, not the network), when too much waits
 //! behind it, or when nothing moved for `limits.gap_ns` of packet time.
+mod half;
+mod waiting;
 
 use dissectors::dissector::{Direction, FrameId};
 
+use self::half::{FIN, RST, STALE, ahead};
+pub(crate) use self::half::{HalfFlow, opens_anew};
+pub(crate) use self::waiting::Waiting;
+use self::waiting::{Piece, length};
 use crate::counters::Counters;
 use crate::flow::Sides;
 use crate::limits::Limits;
 use crate::packet::Tcp;
 use crate::timestamp::waited_ns;
 
-const FIN: u8 = 1;
-const SYN: u8 = 2;
-const RST: u8 = 4;
-const ACK: u8 = 16;
-
-/// Bytes behind the expected ones that no retransmission comes from.
-const STALE: u32 = 1 << 20;
 /// Missing bytes from which on the stream is another one, whose SYN was not seen:
 /// more than any window of the field leaves open.
 const ANEW: u32 = 1 << 24;
 /// Stale segments in a row after which the stream is taken up anew.
 const STALE_SEGMENTS: u8 = 3;
-
-impl Tcp<'_> {
-    /// Whether it opens a connection, from either side.
-    #[inline]
-    pub(crate) const fn is_opening(&self) -> bool {
-        self.flags & SYN != 0
-    }
-
-    /// Whether it breaks a connection off.
-    #[inline]
-    pub(crate) const fn is_reset(&self) -> bool {
-        self.flags & RST != 0
-    }
-
-    /// Whether its acknowledgement number means something.
-    #[inline]
-    pub(crate) const fn is_acknowledging(&self) -> bool {
-        self.flags & ACK != 0
-    }
-}
-
-/// What is known of one direction of a TCP flow.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct HalfFlow {
-    /// Bytes that were sent but not seen.
-    pub lost: u64,
-    /// Sequence number of the next byte, once the direction has started.
-    pub next: u32,
-    /// The highest acknowledgement sent in this direction.
-    acked: u32,
-    /// Whether `acked` means something.
-    acking: bool,
-    /// Whether `next` means something.
-    pub started: bool,
-    /// Whether it started with its SYN.
-    pub syn: bool,
-    /// Whether payload was seen.
-    pub talked: bool,
-    /// Whether its FIN was seen.
-    pub finished: bool,
-    /// Whether its RST was seen.
-    pub reset: bool,
-    /// Segments in a row from far behind.
-    stale: u8,
-}
-
-impl HalfFlow {
-    /// Whether it acknowledged something.
-    pub const fn is_acking(&self) -> bool {
-        self.acking
-    }
-}
-
-impl Sides<HalfFlow> {
-    /// Takes note of what a segment acknowledges.
-    #[inline]
-    pub fn acknowledge(&mut self, direction: Direction, tcp: &Tcp<'_>) {
-        let half = self.get_mut(direction);
-        if tcp.is_acknowledging()
-            && tcp.flags & RST == 0
-            && (!half.acking || ahead(tcp.acknowledgement, half.acked) > 0)
-        {
-            half.acked = tcp.acknowledgement;
-            half.acking = true;
-        }
-    }
-
-    /// Whether one side acknowledged bytes that were not seen yet.
-    #[inline]
-    pub const fn has_unseen(&self) -> bool {
-        const fn unseen(sent: &HalfFlow, received: &HalfFlow) -> bool {
-            sent.started && received.acking && ahead(received.acked, sent.next) > 0
-        }
-        unseen(&self.a_to_b, &self.b_to_a) || unseen(&self.b_to_a, &self.a_to_b)
-    }
-}
 
 /// Bytes of a stream in order.
 #[derive(Clone, Copy, Debug)]
@@ -133,55 +56,6 @@ pub(crate) enum Step<'a> {
     Conflict(FrameId, FrameId),
 }
 
-/// A segment that came early.
-#[derive(Debug)]
-struct Piece {
-    sequence: u32,
-    bytes: Box<[u8]>,
-    cut: u32,
-    frame: FrameId,
-    earlier: Box<[FrameId]>,
-    time_ns: i64,
-    start: bool,
-}
-
-impl Piece {
-    fn len(&self) -> u32 {
-        length(&self.bytes).saturating_add(self.cut)
-    }
-}
-
-/// Early segments of one direction, in order and without overlap.
-#[derive(Debug, Default)]
-struct Queue {
-    pieces: Vec<Piece>,
-    bytes: usize,
-    /// When the hole before them appeared, or the stream last moved.
-    since_ns: i64,
-}
-
-/// Early segments of a flow.
-#[derive(Debug, Default)]
-pub(crate) struct Waiting {
-    queues: Sides<Queue>,
-}
-
-impl Waiting {
-    /// The earliest frame of what waits.
-    pub fn oldest(&self) -> Option<FrameId> {
-        let queues = [&self.queues.a_to_b, &self.queues.b_to_a];
-        queues.iter().flat_map(|queue| &queue.pieces).map(|piece| piece.frame).min()
-    }
-
-    const fn is_empty(&self) -> bool {
-        self.queues.a_to_b.pieces.is_empty() && self.queues.b_to_a.pieces.is_empty()
-    }
-
-    const fn bytes(&self) -> usize {
-        self.queues.a_to_b.bytes.saturating_add(self.queues.b_to_a.bytes)
-    }
-}
-
 /// The bytes of one flow that reassembly works on.
 pub(crate) struct Stream<'a> {
     pub halves: &'a mut Sides<HalfFlow>,
@@ -206,34 +80,6 @@ pub(crate) struct Reassembly {
     bytes_limit: usize,
     total_limit: usize,
     gap_ns: i64,
-}
-
-fn length(bytes: &[u8]) -> u32 {
-    u32::try_from(bytes.len()).unwrap_or(u32::MAX)
-}
-
-/// How far `a` is ahead of `b`; negative where it is behind.
-#[inline]
-const fn ahead(a: u32, b: u32) -> i32 {
-    a.wrapping_sub(b).cast_signed()
-}
-
-/// Whether a segment opens another connection than the flow has seen, on the
-/// same ports: its SYN starts elsewhere.
-#[inline]
-pub(crate) fn opens_anew(halves: &Sides<HalfFlow>, direction: Direction, tcp: &Tcp<'_>) -> bool {
-    if !tcp.is_opening() || tcp.flags & RST != 0 {
-        return false;
-    }
-    let half = halves.get(direction);
-    let first = tcp.sequence.wrapping_add(1);
-    let other = halves.get(direction.reverse());
-    // A retransmitted SYN is behind what followed it, by little.
-    let repeated = half.started && ahead(half.next, first) >= 0 && {
-        half.syn && ahead(half.next, first).unsigned_abs() < STALE
-    };
-    let talked = half.talked || other.talked || half.finished || other.finished;
-    !repeated && half.started && talked || (tcp.flags & ACK == 0 && !half.started && other.talked)
 }
 
 impl Reassembly {
