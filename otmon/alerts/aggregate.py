@@ -65,6 +65,8 @@ class Aggregator:
         self._open: dict[_Key, OpenAlert] = {}
         self._by_series: dict[object, OpenAlert] = {}
         """The alert of the last match of each series, which most often is that of the next."""
+        self._silent: set[_Key] = set()
+        """What a group had in common that fired, and that a person settled all of."""
         self._all: list[OpenAlert] = []
         self._storm_of: dict[str, Storm] = {}
         """The latest storm of each rule."""
@@ -99,7 +101,7 @@ class Aggregator:
         """Takes a match into its alert, or makes one for it."""
         event, series = match.event, match.series
         if event.verdict is not None and _is_settled(match):
-            self.settled_count += 1
+            self._settle(match)
             return
         now_ns = event.time_ns
         alert = None if series is None else self._by_series.get(series)
@@ -122,14 +124,27 @@ class Aggregator:
         told_of.add(alert)
         self._room -= alert.add(match, self._room)
 
+    def _settle(self, match: Match) -> None:
+        """Passes over a match that a person settled, not over what continues it unsettled."""
+        self.settled_count += 1
+        if match.group is not None and not match.continues:
+            if len(self._silent) >= MAX_SERIES:
+                self._silent.clear()
+            self._silent.add(_key(match))
+
     def _find(self, match: Match, now_ns: int) -> OpenAlert | None:
         """The alert of a match, made where there is none; none past the bounds."""
         key = _key(match)
         alert = self._open.get(key)
         if alert is not None and not self._apart(now_ns, alert.sighted_ns, alert.last_ns):
             return alert
-        if match.continues and not self._may_go_on(alert):
-            return None
+        if match.continues:
+            if key in self._silent:
+                # What it continues was never told, and so is no alert that counts on.
+                self._silent.discard(key)
+                match = match._replace(continues=False)
+            elif not self._may_go_on(alert):
+                return None
         begun = self._begin(key, match, alert)
         if alert is not None and begun is not alert:
             alert.replaced = True

@@ -258,6 +258,17 @@ def test_a_group_ends_only_where_all_of_it_is_approved(others, told):
     assert told == len(aggregator.alerts())
 
 
+@pytest.mark.parametrize(("state", "told"), [("approved", []), ("learned", [1])])
+def test_what_is_approved_hides_nothing_that_continues_it(state, told):
+    group = (("client.ip", "10.0.0.66"),)
+    aggregator = Aggregator()
+    aggregator.add(judged(stop(5), "approved", group=group))
+    aggregator.add(judged(stop(6), state, group=group, continues=True))
+    aggregator.add(judged(stop(7), "approved", group=group, continues=True))
+
+    assert told == [alert.count for alert in aggregator.alerts()]
+
+
 @pytest.mark.parametrize(
     ("category", "provider", "told"),
     [
