@@ -76,7 +76,9 @@ def of_otmon(path: Path, protocol: str) -> Reading:
         for one in batch:
             if isinstance(one, _engine.Claim) and one.source.startswith(SOURCES[protocol]):
                 said = Said(one.subject_ip or "", one.unit, one.attribute, one.value)
-                claims[said] = Seen(one.frame[1], one.count)
+                before = claims.get(said, Seen(one.frame[1], 0))
+                # It counts what came since it was told last.
+                claims[said] = Seen(before.frame, before.count + one.count)
     return claims
 
 

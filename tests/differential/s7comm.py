@@ -139,7 +139,8 @@ def _content(function: int | None, pdu: Layer) -> Facts:
             facts[fact] = value
     if function == START_UPLOAD and pdu.number("s7comm.header.rosctr") == JOB:
         del facts["upload_id"]  # The answer gives it out.
-    if (service := pdu.text("s7comm.param.pistart.servicename")) is not None:
+    # A name without a letter names nothing.
+    if service := pdu.text("s7comm.param.pistart.servicename"):
         facts["service"] = service
     return facts
 
