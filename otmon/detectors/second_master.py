@@ -117,8 +117,12 @@ class SecondMaster(Detector):
             return _nothing
         times, place, ways = client.changed, int(not own), device.ways
         ways.add(own)
+        devices, evicted_count = self._devices, self._devices.evicted_count
 
         def take(event: Event) -> Iterable[Event]:
+            if devices.evicted_count != evicted_count:
+                # What was found may be nobody's any more.
+                return self.observe(event)
             times[place] = event.time_ns
             if len(ways) < 2:
                 return ()

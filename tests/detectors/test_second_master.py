@@ -35,6 +35,17 @@ def test_a_second_client_that_writes_to_the_station_is_told_too():
     )
 
 
+def test_a_device_that_had_to_go_is_found_anew(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("otmon.detectors.second_master.MAX_DEVICES", 1)
+    detector = SecondMaster()
+    take = detector.observer(write(0, HMI, 1))
+    take(write(0, HMI, 1))
+    detector.observe(write(5, HMI, 1, server_ip="10.0.0.12"))
+    take(write(10, HMI, 1))
+
+    assert 1 == len([*detector.observe(write(15, STRANGER, 255))])
+
+
 def test_it_is_told_once_an_hour():
     events = [write(minute * 60, STRANGER, 255) for minute in range(1, 70)]
     often = [write(minute * 60, HMI, 1) for minute in (0, 59)]
