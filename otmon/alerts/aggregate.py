@@ -138,13 +138,14 @@ class Aggregator:
         alert = self._open.get(key)
         if alert is not None and not self._apart(now_ns, alert.sighted_ns, alert.last_ns):
             return alert
-        if match.continues:
-            if key in self._silent:
-                # What it continues was never told, and so is no alert that counts on.
-                self._silent.discard(key)
-                match = match._replace(continues=False)
-            elif not self._may_go_on(alert):
-                return None
+        if not match.continues:
+            self._silent.discard(key)
+        elif key in self._silent:
+            # What it continues was never told, and so is no alert that counts on.
+            self._silent.discard(key)
+            match = match._replace(continues=False)
+        elif not self._may_go_on(alert):
+            return None
         begun = self._begin(key, match, alert)
         if alert is not None and begun is not alert:
             alert.replaced = True

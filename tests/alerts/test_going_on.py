@@ -269,6 +269,16 @@ def test_what_is_approved_hides_nothing_that_continues_it(state, told):
     assert told == [alert.count for alert in aggregator.alerts()]
 
 
+def test_what_is_told_again_ends_what_was_settled_before():
+    group = (("client.ip", "10.0.0.66"),)
+    aggregator = Aggregator()
+    aggregator.add(judged(stop(5), "approved", group=group))
+    aggregator.add(judged(stop(10), "learned", group=group))
+    aggregator.add(judged(stop(100_000), "learned", group=group, continues=True))
+
+    assert [1] == [alert.count for alert in aggregator.alerts()]
+
+
 @pytest.mark.parametrize(
     ("category", "provider", "told"),
     [
